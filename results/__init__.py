@@ -1,0 +1,1 @@
+"""Ledger, ranking, TensorBoard, pictures and export: what a search leaves behind."""

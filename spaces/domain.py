@@ -1,0 +1,89 @@
+"""What a space may say of one field of a draw: a fixed value, a choice, or an interval."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+Value = bool | int | float | str
+
+
+class Interval(BaseModel):
+    """All numbers from low to high, both included; whole numbers when both bounds are whole."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    low: int | float
+    high: int | float
+    log: bool = Field(default=False, description="sample the logarithm evenly")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Interval:
+        if not self.low < self.high:
+            raise ValueError(f"an interval needs low < high, got low {self.low} and high {self.high}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"an interval with log = true needs low > 0, got {self.low}")
+        return self
+
+    @property
+    def whole(self) -> bool:
+        return isinstance(self.low, int) and isinstance(self.high, int)
+
+    def ends(self) -> tuple[Value, ...]:
+        """Values that must be possible for the field if the whole domain is to be."""
+        return (self.low, self.high)
+
+
+class Choice(BaseModel):
+    """One of several values. In TOML, a list."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    values: tuple[Value, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_list(cls, data: Any) -> Any:
+        return {"values": tuple(data)} if isinstance(data, (list, tuple)) else data
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Choice:
+        if not self.values:
+            raise ValueError("a choice needs at least one value, got []")
+        if len(set(self.values)) != len(self.values):
+            raise ValueError(f"a choice needs different values, got {list(self.values)}")
+        return self
+
+    def ends(self) -> tuple[Value, ...]:
+        return self.values
+
+
+class Fixed(BaseModel):
+    """One value, the same in every trial. In TOML, the bare value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    value: Value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_scalar(cls, data: Any) -> Any:
+        return data if isinstance(data, dict) else {"value": data}
+
+    def ends(self) -> tuple[Value, ...]:
+        return (self.value,)
+
+
+def _kind(data: Any) -> str:
+    if isinstance(data, (Interval, dict)):
+        return "interval"
+    if isinstance(data, (Choice, list, tuple)):
+        return "choice"
+    return "fixed"
+
+
+Domain = Annotated[
+    Annotated[Interval, Tag("interval")] | Annotated[Choice, Tag("choice")] | Annotated[Fixed, Tag("fixed")],
+    Discriminator(_kind),
+]

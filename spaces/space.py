@@ -1,0 +1,167 @@
+"""A space: domains to search, the fixed recipe, the band per objective, the budget. A TOML file."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from spaces.band import Band
+from spaces.domain import Domain, Interval
+from spaces.draw import Draw, Objective
+from spaces.errors import InputError
+from spaces.probe_settings import ProbeSettings, Sampling
+
+FOLDER = Path(__file__).parent
+FAMILIES = {"qwen3_tts": "trainable.qwen3_tts"}
+"""Model families by the name a space gives them, and the module that holds each."""
+
+
+class ObjectiveRecipe(BaseModel):
+    """What belongs to one objective: its band, and where its LoRA goes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    band: Band
+    targets: str
+
+    @field_validator("band", mode="before")
+    @classmethod
+    def _from_pair(cls, band: Any) -> Any:
+        if isinstance(band, list) and len(band) == 2:
+            return {"low": band[0], "high": band[1]}
+        return band
+
+
+class Budget(BaseModel):
+    """When a search stops handing out draws."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trials: int = Field(ge=1)
+    accept: int | None = Field(default=None, ge=1, description="enough accepted adapters")
+    hours: float | None = Field(default=None, gt=0, description="wall-clock hours")
+
+
+class Space(BaseModel):
+    """Everything a search needs to know besides the data, the seed and the machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    about: str
+    family: str = "qwen3_tts"
+    model: str = Field(description="a hub id, or a folder; ./ is relative to the space's file")
+    language: str = Field(default="auto", description="auto, or a language the model knows; the same in every step")
+    draw: dict[str, Domain]
+    objective: dict[Objective, ObjectiveRecipe]
+    budget: Budget
+    probe: ProbeSettings
+
+    @field_validator("family")
+    @classmethod
+    def _known(cls, family: str) -> str:
+        if family not in FAMILIES:
+            raise ValueError(f"expected one of {', '.join(FAMILIES)}, got {family!r}")
+        return family
+
+    @model_validator(mode="after")
+    def _every_end_is_a_draw(self) -> Space:
+        """Build a draw from each end of each domain, so that no trial can be handed an impossible one."""
+        objectives = self.objectives
+        missing = [name for name in objectives if name not in self.objective]
+        if missing:
+            raise ValueError(f"objective {missing[0]!r} needs a section [objective.{missing[0]}] with band and targets")
+        needed = {name for name, field in Draw.model_fields.items() if field.is_required()} - {"targets", "objective"}
+        absent = sorted(needed - set(self.draw))
+        if absent:
+            raise ValueError(f"[draw] needs {', '.join(absent)}: a value, a list of values, or {{ low = …, high = … }}")
+        if "targets" in self.draw:
+            raise ValueError("targets belong to an objective: move them to [objective.guide] or [objective.aligned]")
+        middle = {name: domain.ends()[0] for name, domain in self.draw.items()}
+        for name, domain in self.draw.items():
+            for end in domain.ends():
+                self.to_draw({**middle, name: end})
+        for objective in objectives:
+            self.to_draw({**middle, "objective": objective})
+        return self
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        domain = self.draw.get("objective")
+        if domain is None:
+            raise ValueError("[draw] needs objective: guide, aligned, or a list of both")
+        return tuple(Objective(end) for end in domain.ends())
+
+    def band(self, objective: Objective) -> Band:
+        return self.objective[objective].band
+
+    def to_draw(self, values: dict[str, Any]) -> Draw:
+        """A draw from one value per searched field. The targets are the objective's own.
+
+        Raises pydantic.ValidationError when a value is outside what the field can be.
+        """
+        recipe = self.objective[Objective(values["objective"])]
+        return Draw(**{**values, "targets": recipe.targets})
+
+
+def load_space(name_or_path: str) -> Space:
+    """The space of that name, or of that TOML file.
+
+    Raises InputError that names the file, the key, what was expected and what to do.
+    """
+    path = FOLDER / f"{name_or_path}.toml"
+    if not path.is_file():
+        path = Path(name_or_path)
+    if not path.is_file():
+        names = ", ".join(sorted(file.stem for file in FOLDER.glob("*.toml")))
+        raise InputError(f"no space {name_or_path!r}: it is neither one of {names} nor a TOML file")
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid TOML ({error})") from None
+    _refuse_unknown_draw_fields(path, data)
+    try:
+        space = Space.model_validate(data)
+    except ValidationError as error:
+        raise InputError(_explain(path, error)) from None
+    if space.model.startswith("."):
+        space = space.model_copy(update={"model": str((path.parent / space.model).resolve())})
+    return space
+
+
+def _refuse_unknown_draw_fields(path: Path, data: dict[str, Any]) -> None:
+    draw = data.get("draw")
+    for key in draw if isinstance(draw, dict) else ():
+        if key not in Draw.model_fields:
+            raise InputError(f"{path}: unknown key draw.{key}{_meant(key, Draw.model_fields)}")
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    lines = []
+    for problem in error.errors():
+        parts = [str(part) for part in problem["loc"] if part not in ("interval", "choice", "fixed")]
+        key = ".".join(parts) or "the file"
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"{path}: unknown key {key}{_meant(parts[-1], _known_keys())}")
+        elif problem["type"] == "missing":
+            lines.append(f"{path}: {key} is missing; add it (see {FOLDER / 'voice.toml'} for an example)")
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            got = "" if isinstance(problem["input"], (dict, BaseModel)) else f", got {problem['input']!r}"
+            lines.append(f"{path}: {key}: {message}{got if got not in message else ''}")
+    return "\n".join(lines)
+
+
+def _known_keys() -> set[str]:
+    models = (Space, ObjectiveRecipe, Budget, ProbeSettings, Sampling, Interval)
+    return set(itertools.chain.from_iterable(model.model_fields for model in models))
+
+
+def _meant(key: str, known: Any) -> str:
+    close = difflib.get_close_matches(key, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(sorted(known))}"

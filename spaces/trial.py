@@ -1,0 +1,89 @@
+"""What a trial leaves: the points of its curve and its outcome."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from spaces.draw import Draw, Objective
+from spaces.ending import Ending
+from spaces.verdict import Verdict
+
+
+class Phase(StrEnum):
+    """What a running trial is doing."""
+
+    TRAINING = "training"
+    PROBING = "probing"
+
+
+class Losses(BaseModel):
+    """Every loss that is logged, in nats per label, each a mean over clips that all count the same.
+
+    `talker` is codebook 0 without EOS, `eos` the label after the last frame, `sub` codebooks 1–15 scored on their own
+    head, `sub_shifted` the same logits as qwen-tts scores them (head k on codebook k + 2).
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    guide: float
+    aligned: float
+    talker: float
+    eos: float
+    sub: float
+    sub_shifted: float
+
+    def of(self, objective: Objective) -> float:
+        return self.guide if objective is Objective.GUIDE else self.aligned
+
+
+class Point(BaseModel):
+    """A trial's curve after `step` optimizer steps.
+
+    `losses` is the mean over the last N clips (N = clips in the dataset; fewer while fewer have been seen). At step 0
+    it is a pass without gradient. `loss` is the one that is descended, named by the trial's objective.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step: int
+    clips: int
+    """Clips seen so far, counting repeats."""
+    epoch: float
+    loss: float
+    losses: Losses
+    grad_norm: float
+    """Joint gradient norm before clipping, of the last optimizer step."""
+    lora_lr: float
+    text_projection_lr: float
+    seconds: float
+    """Wall-clock seconds of training up to here, over all restarts."""
+    audio_seconds: float
+    """Seconds of speech trained on so far, counting repeats."""
+
+
+class Outcome(BaseModel):
+    """How a trial ended. Written once, by the loop (or by the driver when the loop could not)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trial: str
+    ending: Ending
+    reason: str
+    """One sentence for a person."""
+    draw: Draw | None
+    """None for row zero, the base model itself."""
+    point: Point | None
+    """The curve where training stopped; None when it never started."""
+    kept: Point | None
+    """The curve at the checkpoint that was kept and probed; None when there is none."""
+    checkpoint: str | None
+    """Folder of the kept checkpoint, relative to the trial's folder."""
+    verdict: Verdict | None
+    train_seconds: float
+    probe_seconds: float
+
+    @property
+    def accepted(self) -> bool:
+        return self.verdict is not None and self.verdict.accepted

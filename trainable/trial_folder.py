@@ -1,0 +1,63 @@
+"""What a trial keeps on disk, and how it is read back."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from spaces.trial import Outcome, Point
+
+
+@dataclass(frozen=True)
+class TrialFolder:
+    """The folder of one trial: `curve.jsonl`, `checkpoints/`, `probe/`, and `outcome.json` when it has ended."""
+
+    path: Path
+
+    @property
+    def curve(self) -> Path:
+        """One `Point` per optimizer step, a JSON line each."""
+        return self.path / "curve.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def recordings(self) -> Path:
+        return self.path / "probe"
+
+    @property
+    def outcome(self) -> Path:
+        return self.path / "outcome.json"
+
+    def read_outcome(self) -> Outcome | None:
+        """How the trial ended; None while it has not."""
+        return Outcome.model_validate_json(self.outcome.read_text()) if self.outcome.is_file() else None
+
+    def write_outcome(self, outcome: Outcome) -> None:
+        write_beside(self.outcome, outcome.model_dump_json(indent=1))
+
+    def read_points(self) -> list[Point]:
+        """The curve so far. A line cut by a crash ends it."""
+        points = []
+        if self.curve.is_file():
+            for line in self.curve.read_text().splitlines():
+                try:
+                    points.append(Point.model_validate(json.loads(line)))
+                except ValueError:
+                    break
+        return points
+
+
+def write_beside(path: Path, text: str) -> None:
+    """Writes a file so that a reader sees all of it or none: beside, flushed to disk, renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.part")
+    with beside.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
