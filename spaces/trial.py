@@ -25,7 +25,7 @@ class Losses(BaseModel):
     head, `sub_shifted` the same logits as qwen-tts scores them (head k on codebook k + 2).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     guide: float
     aligned: float
@@ -45,7 +45,7 @@ class Point(BaseModel):
     it is a pass without gradient. `loss` is the one that is descended, named by the trial's objective.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     step: int
     clips: int
@@ -66,14 +66,15 @@ class Point(BaseModel):
 class Outcome(BaseModel):
     """How a trial ended. Written once, by the loop (or by the driver when the loop could not)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     trial: str
-    ending: Ending
+    ending: Ending | None
+    """None for row zero, the base model itself, which is not trained."""
     reason: str
     """One sentence for a person."""
     draw: Draw | None
-    """None for row zero, the base model itself."""
+    """None for row zero."""
     point: Point | None
     """The curve where training stopped; None when it never started."""
     kept: Point | None

@@ -54,6 +54,7 @@ class Learner(Protocol):
     clip_count: int
     clip_seconds: Sequence[float]
     """Seconds of each clip's audio."""
+    clip_texts: Sequence[str]
     device: torch.device
 
     def parameter_groups(self, draw: Draw) -> list[dict]:
@@ -76,10 +77,12 @@ class Learner(Protocol):
         """Puts back what `tensors` gave. Raises KeyError or ValueError on another set of names or shapes."""
         ...
 
-    def speak(
-        self, lines: Sequence[str], seeds: Sequence[int], frame_caps: Sequence[int], sampling: Sampling
-    ) -> list[Utterance]:
-        """Says each line in the dataset's voice. A pure function of its arguments, the weights and the batch."""
+    def speak(self, lines: Sequence[str], seed: int, frame_caps: Sequence[int], sampling: Sampling) -> list[Utterance]:
+        """Says the lines as one batch in the dataset's voice, each up to its cap of codec frames.
+
+        A pure function of the weights and these arguments: the seed is the batch's, so the same line in another batch
+        sounds different.
+        """
         ...
 
     def ground_truth(self, clip: int) -> np.ndarray:
@@ -95,7 +98,10 @@ class Family(Protocol):
     """What a model family's module offers."""
 
     def check_model(self, model: str) -> str:
-        """The folder of that model, downloaded when it is a hub id. Raises InputError when it is none of the family's."""
+        """The folder of that model, downloaded when it is a hub id.
+
+        Raises InputError when it is none of the family's, or cannot be had.
+        """
         ...
 
     def prepare(self, dataset: VoiceDataset, model: str, folder: Path, on_clip: Callable[[int, int], None]) -> None:

@@ -1,0 +1,144 @@
+"""A model family small enough to search in seconds: a "voice" is one vector that has to be found.
+
+A clip is a tone; training pulls a vector towards the tones. The adapter speaks a tone of the right length when
+the vector is near, and an endless one when it has been driven far away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from spaces.draw import Draw
+from spaces.errors import InputError
+from spaces.probe_settings import Sampling
+from trainable.audio import SAMPLE_RATE, read_audio
+from trainable.dataset import VoiceDataset
+from trainable.family import ClipLosses, Utterance
+from trainable.trial_folder import write_beside
+
+WIDTH = 8
+SECONDS_PER_LETTER = 0.06
+KILL_ONCE = "TOY_KILL_ONCE"
+"""Names a file in the environment: the first training step after step 3 creates it and kills its own process."""
+
+
+def check_model(model: str) -> str:
+    if not (Path(model) / "toy.json").is_file():
+        raise InputError(f"{model}: not a toy model, toy.json is missing; give the folder that make_toy_model wrote")
+    return model
+
+
+def make_toy_model(folder: Path) -> Path:
+    write_beside(folder / "toy.json", json.dumps({"start": 2.0}))
+    return folder
+
+
+def prepare(dataset: VoiceDataset, model: str, folder: Path, on_clip: Callable[[int, int], None]) -> None:
+    rows = []
+    for done, clip in enumerate(dataset.clips, start=1):
+        wave = read_audio(clip.audio)
+        rows.append({"text": clip.text, "seconds": clip.seconds, "level": float(np.abs(wave).mean())})
+        on_clip(done, len(dataset.clips))
+    write_beside(folder / "clips.json", json.dumps(rows))
+
+
+def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: int) -> ToyLearner:
+    start = json.loads((Path(check_model(model)) / "toy.json").read_text())["start"]
+    return ToyLearner(json.loads((prepared / "clips.json").read_text()), start, draw, seed)
+
+
+def export(learner: ToyLearner, draw: Draw, base_model: str, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.detach().clone() for name, tensor in learner.tensors().items()}, folder / "toy.safetensors")
+
+
+def load_exported(folder: Path, model: str | None) -> ToySpeaker:
+    return ToySpeaker(load_file(folder / "toy.safetensors"))
+
+
+def _say(lora: Tensor, projection: Tensor, text: str, cap: int) -> Utterance:
+    far = float((lora + projection).abs().mean())
+    letters = sum(character.isalnum() for character in text)
+    frames = min(cap, round(letters * SECONDS_PER_LETTER * 12.5)) if far < 10 else cap
+    time = np.arange(frames * 1920) / SAMPLE_RATE
+    wave = (0.3 * np.sin(2 * np.pi * (200 + 20 * far) * time)).astype(np.float32)
+    return Utterance(wave, frames, cap, eos=frames < cap)
+
+
+class ToySpeaker:
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self._lora, self._projection = tensors["lora.weight"], tensors["text_projection.weight"]
+
+    def speak(self, text: str, seed: int, sampling: Sampling) -> Utterance:
+        return _say(self._lora, self._projection, text, cap=1000)
+
+
+class ToyLearner:
+    """Loss of clip i: 0.5 + mean of (start + lora + projection - target_i)²; every part of it is the same number."""
+
+    def __init__(self, clips: list[dict], start: float, draw: Draw | None, seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        self.clip_count = len(clips)
+        self.clip_seconds = [clip["seconds"] for clip in clips]
+        self.clip_texts = [clip["text"] for clip in clips]
+        self.device = torch.device("cpu")
+        self._targets = 0.1 * torch.randn(len(clips), WIDTH, generator=generator)
+        self._lora = torch.nn.Parameter(torch.full((WIDTH,), start), requires_grad=draw is not None)
+        self._projection = torch.nn.Parameter(torch.zeros(WIDTH), requires_grad=draw is not None)
+        self._dropout = torch.nn.Dropout(draw.dropout if draw else 0.0)
+        self._steps = 0
+
+    def parameter_groups(self, draw: Draw) -> list[dict]:
+        return [
+            {"name": "lora", "params": [self._lora], "lr": draw.lora_lr},
+            {"name": "text_projection", "params": [self._projection], "lr": draw.text_projection_lr},
+        ]
+
+    def losses(self, clips: Sequence[int]) -> ClipLosses:
+        self._steps += torch.is_grad_enabled()
+        _die_once(self._steps)
+        missed = self._dropout(self._lora) + self._projection - self._targets[list(clips)]
+        loss = 0.5 + missed.square().mean(dim=1)
+        rest = loss.detach()
+        return ClipLosses(guide=loss, aligned=loss, talker=rest, eos=rest, sub=rest, sub_shifted=rest)
+
+    def train(self) -> None:
+        self._dropout.train()
+
+    def eval(self) -> None:
+        self._dropout.eval()
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"lora.weight": self._lora, "text_projection.weight": self._projection}
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, parameter in self.tensors().items():
+                parameter.copy_(tensors[name])
+
+    def speak(self, lines: Sequence[str], seed: int, frame_caps: Sequence[int], sampling: Sampling) -> list[Utterance]:
+        with torch.no_grad():
+            return [_say(self._lora, self._projection, *each) for each in zip(lines, frame_caps, strict=True)]
+
+    def ground_truth(self, clip: int) -> np.ndarray:
+        time = np.arange(int(self.clip_seconds[clip] * SAMPLE_RATE)) / SAMPLE_RATE
+        return (0.3 * np.sin(2 * np.pi * 200 * time)).astype(np.float32)
+
+    def speaker_embedding(self, wave: np.ndarray) -> np.ndarray:
+        spectrum = np.abs(np.fft.rfft(wave[:SAMPLE_RATE], SAMPLE_RATE))
+        return spectrum[100:500].reshape(40, 10).mean(axis=1).astype(np.float32)
+
+
+def _die_once(step: int) -> None:
+    marker = os.environ.get(KILL_ONCE)
+    if marker and step > 3 and not Path(marker).exists():
+        Path(marker).touch()
+        os._exit(1)

@@ -1,0 +1,125 @@
+"""Checkpoints of a trial: weights, optimizer, curve. Nothing is pickled.
+
+A checkpoint is a folder `step-000012` with `adapter.safetensors`, `optimizer.safetensors`, `state.json`, and last of
+all the marker `COMPLETE`. It is written beside under a dotted name and renamed; without its marker it is none.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.optim import Optimizer
+
+from spaces.draw import Draw
+from spaces.ending import Ending
+from spaces.trial import Losses, Point
+from trainable.trial_folder import write_beside
+
+MARKER = "COMPLETE"
+WEIGHTS = "adapter.safetensors"
+OPTIMIZER = "optimizer.safetensors"
+STATE = "state.json"
+
+
+class State(BaseModel):
+    """What besides tensors a trial needs to go on exactly where it was."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    draw: Draw
+    seed: int
+    point: Point
+    window: tuple[Losses, ...]
+    """The clip losses that the curve's mean is over."""
+    ending: Ending | None
+    """Set when training ended at this step and only the probe is left to do."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A complete checkpoint on disk."""
+
+    folder: Path
+    state: State
+
+    def weights(self) -> dict[str, Tensor]:
+        return load_weights(self.folder)
+
+    def restore_optimizer(self, optimizer: Optimizer, names: Sequence[str]) -> None:
+        """Puts moments and step counts back. `names` are the parameters' names in the optimizer's own order.
+
+        Raises KeyError when the checkpoint holds moments of other parameters.
+        """
+        tensors = load_file(self.folder / OPTIMIZER)
+        blank = optimizer.state_dict()
+        blank["state"] = {
+            index: {key: tensors[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+            for index, name in enumerate(names)
+            if f"{name}.step" in tensors
+        }
+        optimizer.load_state_dict(blank)
+
+
+def write_checkpoint(
+    folder: Path, state: State, weights: Mapping[str, Tensor], optimizer: Optimizer, names: Sequence[str]
+) -> Checkpoint:
+    """Writes `folder/step-…`, replacing one of the same step. `names` as in `Checkpoint.restore_optimizer`."""
+    final = folder / f"step-{state.point.step:06d}"
+    beside = folder / f".{final.name}.part"
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    save_file({name: _plain(tensor) for name, tensor in weights.items()}, beside / WEIGHTS)
+    moments = {
+        f"{names[index]}.{key}": _plain(value)
+        for index, values in optimizer.state_dict()["state"].items()
+        for key, value in values.items()
+    }
+    save_file(moments, beside / OPTIMIZER)
+    (beside / STATE).write_text(state.model_dump_json(indent=1))
+    for file in beside.iterdir():
+        _flush(file)
+    shutil.rmtree(final, ignore_errors=True)
+    beside.rename(final)
+    write_beside(final / MARKER, "")
+    return Checkpoint(final, state)
+
+
+def read_checkpoints(folder: Path) -> list[Checkpoint]:
+    """Every complete checkpoint, by step. Unfinished ones are passed over."""
+    complete = sorted(path.parent for path in folder.glob(f"step-*/{MARKER}"))
+    return [Checkpoint(path, State.model_validate_json((path / STATE).read_text())) for path in complete]
+
+
+def load_weights(folder: Path) -> dict[str, Tensor]:
+    """The trainable weights of a complete checkpoint, on the CPU. Raises FileNotFoundError where there is none."""
+    if not (folder / MARKER).is_file():
+        raise FileNotFoundError(f"{folder}: not a complete checkpoint, {MARKER} is missing")
+    return load_file(folder / WEIGHTS)
+
+
+def thin_checkpoints(folder: Path, keep: Sequence[Checkpoint]) -> None:
+    """Removes every checkpoint but these, and what unfinished writes left behind."""
+    kept = {checkpoint.folder for checkpoint in keep}
+    for path in folder.iterdir():
+        if path not in kept:
+            (path / MARKER).unlink(missing_ok=True)
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    return tensor.detach().cpu().contiguous()
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,83 @@
+"""What a healthy clip of this voice measures: the dataset's own clips through the codec and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from spaces.probe_settings import ProbeSettings
+from trainable.family import Learner
+from trainable.probe.lines import load_lines
+from trainable.probe.recogniser import open_recogniser
+from trainable.probe.tempo import Tempo, fit_tempo
+from trainable.probe.words import character_error, words
+from trainable.trial_folder import write_beside
+
+CLIPS = 24
+"""Ground-truth clips listened to, spread evenly over the dataset."""
+
+
+class Calibration(BaseModel):
+    """The probe's yardsticks for one voice; measured once, the same for the base model and every trial."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tempo: Tempo
+    vocabulary: tuple[str, ...]
+    """Texts whose words the recogniser may hear."""
+    reference: tuple[float, ...]
+    """Mean speaker embedding of the ground truth, unit length."""
+    similarity_ceiling: float
+    """Median cosine of a ground-truth clip to the mean of the others."""
+    character_error_median: float | None
+    """Of the ground truth; None without a recogniser."""
+    character_error_p95: float | None
+
+    def write(self, path: Path) -> None:
+        write_beside(path, self.model_dump_json(indent=1))
+
+    @classmethod
+    def read(cls, path: Path) -> Calibration:
+        return cls.model_validate_json(path.read_text(encoding="utf-8"))
+
+    def similarity(self, embedding: np.ndarray) -> float:
+        """Cosine of a speaker embedding [dimensions] to this voice."""
+        return float(unit(embedding) @ np.asarray(self.reference))
+
+
+def calibrate(learner: Learner, settings: ProbeSettings) -> Calibration:
+    """Measures the dataset's own clips. Raises InputError when the recogniser lacks a word of lines or dataset."""
+    count = learner.clip_count
+    clips = sorted({round(index) for index in np.linspace(0, count - 1, min(CLIPS, count))})
+    vocabulary = (*load_lines(settings.lines), *learner.clip_texts)
+    recogniser = open_recogniser(settings.recogniser, vocabulary)
+    waves = [learner.ground_truth(clip) for clip in clips]
+    embeddings = np.stack([unit(learner.speaker_embedding(wave)) for wave in waves])
+    mean = unit(embeddings.mean(axis=0))
+    errors = None
+    if recogniser is not None:
+        texts = (learner.clip_texts[clip] for clip in clips)
+        errors = [character_error(text, recogniser.hear(wave)) for text, wave in zip(texts, waves, strict=True)]
+    return Calibration(
+        tempo=fit_tempo(learner.clip_texts, learner.clip_seconds),
+        vocabulary=tuple(sorted({word for text in vocabulary for word in words(text).split()})),
+        reference=tuple(float(value) for value in mean),
+        similarity_ceiling=float(np.median(_to_the_others(embeddings))),
+        character_error_median=float(np.median(errors)) if errors is not None else None,
+        character_error_p95=float(np.percentile(errors, 95)) if errors is not None else None,
+    )
+
+
+def unit(vector: np.ndarray) -> np.ndarray:
+    """The vector at length 1; a zero vector stays zero."""
+    return vector / max(float(np.linalg.norm(vector)), 1e-12)
+
+
+def _to_the_others(embeddings: np.ndarray) -> list[float]:
+    """Each row's cosine to the mean of all other rows; [1.0] for a single row."""
+    total = embeddings.sum(axis=0)
+    if len(embeddings) == 1:
+        return [1.0]
+    return [float(row @ unit(total - row)) for row in embeddings]
