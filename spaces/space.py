@@ -17,7 +17,7 @@ from spaces.errors import InputError
 from spaces.probe_settings import ProbeSettings, Sampling
 
 FOLDER = Path(__file__).parent
-FAMILIES = {"qwen3_tts": "trainable.qwen3_tts"}
+FAMILIES = {"qwen3_tts": "trainable.qwen3_tts.family"}
 """Model families by the name a space gives them, and the module that holds each."""
 
 

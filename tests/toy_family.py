@@ -55,7 +55,7 @@ def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: in
     return ToyLearner(json.loads((prepared / "clips.json").read_text()), start, draw, seed)
 
 
-def export(learner: ToyLearner, draw: Draw, base_model: str, folder: Path) -> None:
+def export(learner: ToyLearner, base_model: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.detach().clone() for name, tensor in learner.tensors().items()}, folder / "toy.safetensors")
 

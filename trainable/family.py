@@ -112,7 +112,7 @@ class Family(Protocol):
         """One trial's model, or the base alone when `draw` is None. New weights come from `seed`."""
         ...
 
-    def export(self, learner: Learner, draw: Draw, base_model: str, folder: Path) -> None:
+    def export(self, learner: Learner, base_model: str, folder: Path) -> None:
         """Writes the adapter as inference loads it."""
         ...
 

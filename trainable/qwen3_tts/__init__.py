@@ -1,0 +1,1 @@
+"""Qwen3-TTS, 0.6B and 1.7B Base. `family.py` has the verbs of `trainable.family.Family`."""

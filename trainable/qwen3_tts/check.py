@@ -1,0 +1,68 @@
+"""Whether a model can be trained here, said before anything heavy is loaded. No torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from spaces.errors import InputError
+
+NEEDED = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    "preprocessor_config.json",
+    "speech_tokenizer/config.json",
+    "speech_tokenizer/preprocessor_config.json",
+)
+"""Files of the published layout that loading reads, besides the weights."""
+
+
+def check_model(model: str) -> str:
+    """The folder of a Qwen3-TTS Base checkpoint; a hub id is downloaded, or taken from the local cache.
+
+    Raises InputError for a folder that is no such checkpoint, and for a hub id that cannot be had.
+    """
+    folder = Path(model) if Path(model).is_dir() else _download(model)
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise InputError(
+            f"{model}: no readable config.json; expected a folder of a Qwen3-TTS Base checkpoint"
+        ) from None
+    kind = (config.get("model_type"), config.get("tts_model_type")) if isinstance(config, dict) else (None, None)
+    if kind != ("qwen3_tts", "base"):
+        raise InputError(
+            f"{model}: expected model_type qwen3_tts and tts_model_type base, got {kind[0]} and {kind[1]}; "
+            "use Qwen/Qwen3-TTS-12Hz-1.7B-Base, Qwen/Qwen3-TTS-12Hz-0.6B-Base or a folder of one"
+        )
+    missing = [name for name in NEEDED if not (folder / name).is_file()]
+    missing += [f"{part or '.'}/*.safetensors" for part in ("", "speech_tokenizer") if not _has_weights(folder / part)]
+    if missing:
+        raise InputError(f"{model}: incomplete checkpoint, {', '.join(missing)} missing; download it again")
+    return str(folder)
+
+
+def _has_weights(folder: Path) -> bool:
+    return any(folder.glob("*.safetensors"))
+
+
+def _download(model: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
+
+    try:
+        return Path(snapshot_download(model))
+    except HFValidationError:
+        raise InputError(f"{model}: no such folder, and not a hub id (NAME/MODEL); give one of the two") from None
+    except RepositoryNotFoundError:
+        raise InputError(
+            f"{model}: not on the hub, or private; check the name, or log in with `hf auth login`"
+        ) from None
+    except Exception as error:
+        raise InputError(
+            f"{model}: not a folder here, not in the local cache, and the hub cannot be reached "
+            f"({type(error).__name__}); connect, or give --model a folder that holds the checkpoint"
+        ) from None

@@ -1,0 +1,89 @@
+"""One trial's Qwen3-TTS: the frozen base, LoRA and text_projection on its talker, and the prepared data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from peft import PeftModel
+from qwen_tts import Qwen3TTSModel
+from torch import Tensor
+
+from spaces.draw import Draw
+from spaces.probe_settings import Sampling
+from trainable.audio import SAMPLE_RATE
+from trainable.family import ClipLosses, Utterance
+from trainable.qwen3_tts.export import export_adapter
+from trainable.qwen3_tts.layout import lay_out, think_prefix
+from trainable.qwen3_tts.lora import adapter_tensors, is_text_projection
+from trainable.qwen3_tts.losses import clip_losses
+from trainable.qwen3_tts.prepared import PreparedData
+from trainable.qwen3_tts.speak import mixed_precision, speak
+
+
+class QwenLearner:
+    """See `trainable.family.Learner`. `peft` is None for the base model itself."""
+
+    def __init__(self, tts: Qwen3TTSModel, data: PreparedData, language: str, peft: PeftModel | None) -> None:
+        think_prefix(tts.model.config, language)
+        self.peft = peft
+        self.clip_count = len(data.clips)
+        self.clip_seconds = [clip.seconds for clip in data.clips]
+        self.clip_texts = [clip.text for clip in data.clips]
+        self.device = tts.model.device
+        self._tts, self._data, self._language = tts, data, language
+        self._speaker = data.speaker.to(self.device)
+
+    def parameter_groups(self, draw: Draw) -> list[dict]:
+        trained = {name: value for name, value in self.tensors().items() if value.requires_grad}
+        lora = [value for name, value in trained.items() if not is_text_projection(name)]
+        projection = [value for name, value in trained.items() if is_text_projection(name)]
+        groups = [{"name": "lora", "params": lora, "lr": draw.lora_lr}]
+        if projection:
+            groups.append({"name": "text_projection", "params": projection, "lr": draw.text_projection_lr})
+        return groups
+
+    def losses(self, clips: Sequence[int]) -> ClipLosses:
+        chosen = [self._data.clips[clip] for clip in clips]
+        layout = lay_out(self._tts.model.config, chosen, self._data.role_ids, self._language).to(self.device)
+        with mixed_precision(self._tts.model):
+            return clip_losses(self._tts.model.talker, layout, self._speaker)
+
+    def train(self) -> None:
+        self._tts.model.talker.train()
+
+    def eval(self) -> None:
+        self._tts.model.talker.eval()
+
+    def tensors(self) -> dict[str, Tensor]:
+        return adapter_tensors(self.peft) if self.peft is not None else {}
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        own = self.tensors()
+        if own.keys() != tensors.keys():
+            odd = sorted(own.keys() ^ tensors.keys())
+            raise KeyError(f"expected the weights of this draw's adapter, got another set: {odd[0]} differs")
+        with torch.no_grad():
+            for name, tensor in own.items():
+                tensor.copy_(tensors[name])
+
+    def speak(self, lines: Sequence[str], seed: int, frame_caps: Sequence[int], sampling: Sampling) -> list[Utterance]:
+        return speak(self._tts, self._speaker, self._language, lines, seed, frame_caps, sampling)
+
+    def export(self, base_model: str, folder: Path) -> None:
+        """Writes the adapter for inference. Raises ValueError for the base alone, which has none."""
+        if self.peft is None:
+            raise ValueError("expected a trained adapter to export, got the base model alone")
+        export_adapter(self.peft, self._data.speaker, self._language, base_model, folder)
+
+    def ground_truth(self, clip: int) -> np.ndarray:
+        codes = self._data.clips[clip].codes.to(self.device)
+        waves, _ = self._tts.model.speech_tokenizer.decode([{"audio_codes": codes}])
+        return np.asarray(waves[0], dtype=np.float32)
+
+    def speaker_embedding(self, wave: np.ndarray) -> np.ndarray:
+        """At least a quarter second is heard: shorter waves are repeated, which the encoder's own padding needs."""
+        repeats = -(-SAMPLE_RATE // 4 // max(1, wave.size))
+        return self._tts.model.extract_speaker_embedding(np.tile(wave, repeats), SAMPLE_RATE).float().cpu().numpy()

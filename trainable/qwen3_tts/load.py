@@ -1,0 +1,25 @@
+"""Loading a Qwen3-TTS checkpoint by name or path."""
+
+from __future__ import annotations
+
+import torch
+from qwen_tts import Qwen3TTSModel
+
+from trainable.qwen3_tts import mel_codec
+from trainable.qwen3_tts.check import check_model
+
+
+def load_base(model: str) -> Qwen3TTSModel:
+    """The checkpoint, frozen and in evaluation mode: bfloat16 on a GPU, float32 without one.
+
+    Nothing that a checkpoint brings is executed: codecs are the library's own and the project's registered one.
+    Raises InputError where there is no such checkpoint.
+    """
+    folder = check_model(model)
+    mel_codec.register()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    tts = Qwen3TTSModel.from_pretrained(folder, device_map=device, dtype=dtype, attn_implementation="sdpa")
+    tts.model.requires_grad_(False)
+    tts.model.eval()
+    return tts

@@ -1,0 +1,60 @@
+"""The two objectives and their parts, per clip."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from trainable.family import ClipLosses
+from trainable.qwen3_tts.layout import Layout, embed
+
+SUB_WEIGHT = 0.3
+"""Weight of the sub-talker's loss, from the official trainer."""
+
+
+def clip_losses(talker, layout: Layout, speaker: Tensor) -> ClipLosses:
+    """Both objectives of every clip in the batch, each clip a mean over its own labels.
+
+    `talker` is a `Qwen3TTSTalkerForConditionalGeneration`, with LoRA in place or without.
+
+    aligned: cross-entropy of codebook 0 and EOS + 0.3 × cross-entropy of codebooks 1–15, head k on codebook k + 1.
+    guide: cross-entropy of codebook 0, EOS not labelled, + 0.3 × the sub-talker loss that qwen-tts 0.1.1 returns:
+    `forward_finetune` hands labels that are already aligned to a loss that shifts them once more, so head k is scored
+    on codebook k + 2 and the last head on nothing. (Proved on the real classes: the returned loss equals
+    CE(logits[:, :-1], codes[:, 2:]) exactly, and the last head's gradient is 0.)
+    """
+    clips = len(layout.end_at)
+    hidden = talker.model(inputs_embeds=embed(talker, layout, speaker), use_cache=False).last_hidden_state
+    predicting = hidden[layout.frame_clip, layout.frame_at - 1]
+    ending = hidden[torch.arange(clips, device=hidden.device), layout.end_at]
+    labels = layout.codes[:, 0]
+    talker_ce = F.cross_entropy(talker.codec_head(predicting).float(), labels, reduction="none")
+    eos = torch.full((clips,), talker.config.codec_eos_token_id, device=hidden.device)
+    eos_ce = F.cross_entropy(talker.codec_head(ending).float(), eos, reduction="none")
+    logits, _ = talker.forward_sub_talker_finetune(layout.codes, predicting)
+    sub_ce = _cross_entropy(logits, layout.codes[:, 1:])
+    shifted_ce = _cross_entropy(logits[:, :-1], layout.codes[:, 2:])
+
+    frames = torch.bincount(layout.frame_clip, minlength=clips)
+    talker_mean = _per_clip(talker_ce, layout.frame_clip, frames)
+    sub = _per_clip(sub_ce, layout.frame_clip, frames)
+    sub_shifted = _per_clip(shifted_ce, layout.frame_clip, frames)
+    return ClipLosses(
+        guide=talker_mean + SUB_WEIGHT * sub_shifted,
+        aligned=(talker_mean * frames + eos_ce) / (frames + 1) + SUB_WEIGHT * sub,
+        talker=talker_mean,
+        eos=eos_ce,
+        sub=sub,
+        sub_shifted=sub_shifted,
+    )
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """logits: [frames, books, codes], labels: [frames, books] → mean over books, [frames]."""
+    return F.cross_entropy(logits.float().transpose(1, 2), labels, reduction="none").mean(dim=1)
+
+
+def _per_clip(values: Tensor, clip: Tensor, frames: Tensor) -> Tensor:
+    """The mean of [frames] values over each clip's frames, [clips]."""
+    return torch.zeros(len(frames), device=values.device).index_add(0, clip, values) / frames
