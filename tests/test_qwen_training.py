@@ -1,0 +1,162 @@
+"""The loop on the real classes: against a plain loop, and against itself after being cut off."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+
+from spaces.band import Band
+from spaces.draw import Draw
+from spaces.job import Job
+from spaces.probe_settings import ProbeSettings
+from tests.qwen_fixtures import Tiny, tiny  # noqa: F401
+from tests.test_qwen_losses import prefill
+from trainable.loop import Training
+from trainable.qwen3_tts.learner import QwenLearner
+from trainable.qwen3_tts.lora import attach
+from trainable.schedule import clip_order
+from trainable.trial_folder import TrialFolder
+
+UNREACHABLE = Band(low=1e-3, high=2e-3)
+
+
+def draw(**changes) -> Draw:
+    recipe = {
+        "objective": "guide",
+        "rank": 4,
+        "alpha_ratio": 2,
+        "lora_lr": 1e-3,
+        "text_projection_lr": 0.0,
+        "epochs": 2,
+        "targets": "guide",
+        "batch": 1,
+        "accumulation": 2,
+    }
+    return Draw(**{**recipe, **changes})
+
+
+def training(tiny: Tiny, folder: Path, chosen: Draw) -> tuple[Training, QwenLearner]:
+    tts = tiny.fresh()
+    learner = QwenLearner(tts, tiny.data(), "auto", attach(tts.model.talker, chosen, seed=5))
+    job = Job(
+        trial="t000",
+        folder=str(folder),
+        family="unused",
+        model=str(tiny.folder),
+        prepared="unused",
+        calibration="unused",
+        language="auto",
+        seed=5,
+        draw=chosen,
+        band=UNREACHABLE,
+        probe=ProbeSettings(lines="unused"),
+    )
+    return Training(job, learner, TrialFolder(folder)), learner
+
+
+def test_the_guide_recipe_equals_a_plain_loop(tiny: Tiny, tmp_path: Path) -> None:
+    """text_projection frozen, no dropout: a loop written the obvious way ends each step with the same weights."""
+    chosen = draw()
+    ours: list[dict[str, torch.Tensor]] = []
+    loop, learner = training(tiny, tmp_path, chosen)
+    start = {name: value.detach().clone() for name, value in learner.tensors().items()}
+    loop.run(
+        lambda point, phase: ours.append({k: v.detach().clone() for k, v in learner.tensors().items()}), lambda: False
+    )
+
+    data, tts = tiny.data(), tiny.fresh()
+    prompts = [prefill(Tiny(tiny.folder, tts), clip.text, "auto", data.speaker) for clip in data.clips]
+    talker = tts.model.talker
+    peft = get_peft_model(
+        talker,
+        LoraConfig(r=4, lora_alpha=8, lora_dropout=0.0, target_modules=["q_proj", "k_proj", "v_proj", "o_proj"]),
+    )
+    lora = {name.replace(".default", ""): value for name, value in peft.named_parameters() if value.requires_grad}
+    with torch.no_grad():
+        for name, value in lora.items():
+            value.copy_(start[name])
+    optimizer = torch.optim.AdamW(lora.values(), lr=1e-3, weight_decay=0.01)
+    filler = talker.text_projection(talker.get_text_embeddings()(torch.tensor([tts.model.config.tts_pad_token_id])))
+    books = [talker.get_input_embeddings(), *talker.code_predictor.get_input_embeddings()]
+    talker.train()
+    plain = [{name: value.detach().clone() for name, value in lora.items()}]
+    for epoch in range(2):
+        for number, row in enumerate(clip_order(5, epoch, 4), start=1):
+            codes = data.clips[row].codes
+            frames = sum(books[k](codes[:, k]) for k in range(16)) + filler
+            inputs = torch.cat([prompts[row], frames])[None]
+            hidden = talker.model(inputs_embeds=inputs).last_hidden_state[0]
+            states = hidden[len(prompts[row]) - 1 : -1]
+            loss = torch.nn.functional.cross_entropy(talker.codec_head(states), codes[:, 0])
+            loss = loss + 0.3 * talker.forward_sub_talker_finetune(codes, states)[1]
+            (loss / 2).backward()
+            if number % 2 == 0:
+                torch.nn.utils.clip_grad_norm_(list(lora.values()), 1.0)
+                optimizer.step()
+                optimizer.zero_grad()
+                plain.append({name: value.detach().clone() for name, value in lora.items()})
+
+    assert len(ours) == len(plain) == 5
+    for mine, theirs in zip(ours, plain, strict=True):
+        for name, value in theirs.items():
+            torch.testing.assert_close(mine[name], value, atol=2e-6, rtol=1e-4)
+    moved = max((plain[-1][name] - start[name]).abs().max() for name in plain[-1])
+    assert moved > 1e-3
+    assert any("code_predictor" in name for name in plain[-1])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"dropout": 0.2}, {"objective": "aligned", "targets": "linear", "text_projection_lr": 5e-4, "warmup": 3}],
+)
+def test_a_run_that_is_cut_off_ends_bit_equal(tiny: Tiny, tmp_path: Path, changes: dict) -> None:
+    chosen = draw(epochs=3, **changes)
+    loop, whole = training(tiny, tmp_path / "whole", chosen)
+    expected = loop.run(lambda point, phase: None, lambda: False)
+
+    class Cut(Exception):
+        pass
+
+    def cut(point, phase) -> None:
+        if point.step == 3:
+            raise Cut
+
+    loop, _ = training(tiny, tmp_path / "cut", chosen)
+    with pytest.raises(Cut):
+        loop.run(cut, lambda: False)
+    loop, resumed = training(tiny, tmp_path / "cut", chosen)
+    result = loop.run(lambda point, phase: None, lambda: False)
+
+    assert result.ending == expected.ending
+    for name, value in whole.tensors().items():
+        assert torch.equal(value, resumed.tensors()[name]), name
+    curves = [TrialFolder(tmp_path / name).read_points() for name in ("whole", "cut")]
+    timeless = [[point.model_copy(update={"seconds": 0.0}) for point in points] for points in curves]
+    assert timeless[0] == timeless[1]
+    assert [point.step for point in timeless[0]] == list(range(5))
+
+
+def test_a_zero_rate_freezes_text_projection_and_another_trains_it(tiny: Tiny, tmp_path: Path) -> None:
+    for rate in (0.0, 1e-3):
+        loop, learner = training(tiny, tmp_path / str(rate), draw(text_projection_lr=rate))
+        before = {name: value.detach().clone() for name, value in learner.tensors().items()}
+        loop.run(lambda point, phase: None, lambda: False)
+        projection = [name for name in before if "text_projection" in name]
+        assert len(projection) == 4
+        for name in projection:
+            assert torch.equal(before[name], learner.tensors()[name]) == (rate == 0.0)
+
+
+def test_accumulation_equals_one_larger_batch(tiny: Tiny, tmp_path: Path) -> None:
+    results = []
+    for batch, accumulation in ((4, 1), (2, 2), (1, 4)):
+        chosen = draw(batch=batch, accumulation=accumulation, epochs=3)
+        loop, learner = training(tiny, tmp_path / f"{batch}", chosen)
+        loop.run(lambda point, phase: None, lambda: False)
+        results.append({name: value.detach().clone() for name, value in learner.tensors().items()})
+    for other in results[1:]:
+        for name, value in results[0].items():
+            torch.testing.assert_close(other[name], value, atol=2e-5, rtol=1e-3)
