@@ -36,8 +36,9 @@ def check_model(model: str) -> str:
     return model
 
 
-def make_toy_model(folder: Path) -> Path:
-    write_beside(folder / "toy.json", json.dumps({"start": 2.0}))
+def make_toy_model(folder: Path, start: float = 2.0) -> Path:
+    """`start` is how far from every voice the untrained vector lies; 1e30 makes a loss that is not finite."""
+    write_beside(folder / "toy.json", json.dumps({"start": start}))
     return folder
 
 
