@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_serializer, model_validator
 
 Value = bool | int | float | str
 
@@ -47,6 +47,10 @@ class Choice(BaseModel):
     def _from_list(cls, data: Any) -> Any:
         return {"values": tuple(data)} if isinstance(data, (list, tuple)) else data
 
+    @model_serializer
+    def _to_list(self) -> list[Value]:
+        return list(self.values)
+
     @model_validator(mode="after")
     def _not_empty(self) -> Choice:
         if not self.values:
@@ -70,6 +74,10 @@ class Fixed(BaseModel):
     @classmethod
     def _from_scalar(cls, data: Any) -> Any:
         return data if isinstance(data, dict) else {"value": data}
+
+    @model_serializer
+    def _to_scalar(self) -> Value:
+        return self.value
 
     def ends(self) -> tuple[Value, ...]:
         return (self.value,)

@@ -95,6 +95,9 @@ class Space(BaseModel):
         domain = self.draw.get("objective")
         if domain is None:
             raise ValueError("[draw] needs objective: guide, aligned, or a list of both")
+        unknown = [end for end in domain.ends() if end not in list(Objective)]
+        if unknown:
+            raise ValueError(f"[draw] objective: expected {' or '.join(Objective)}, got {unknown[0]!r}")
         return tuple(Objective(end) for end in domain.ends())
 
     def band(self, objective: Objective) -> Band:

@@ -41,9 +41,11 @@ class SpokenLine(BaseModel):
     """Share of samples at or above 0.985 of full scale."""
     character_error: float | None
     similarity: float | None
-    """Cosine of the speaker embeddings of this line and the dataset's reference."""
+    """Cosine of this line's speaker embedding and the mean of the dataset's own."""
+    spectral_distance: float | None
+    """Difference of long-term average spectra of this line and the dataset's own, root mean square in dB."""
     score: float
-    """In [0, 1]: words understood, voice and tempo, each counted the same where it is known."""
+    """In [0, 1]: words understood, voice, spectrum and tempo, each counted the same where it is known."""
 
 
 class Verdict(BaseModel):

@@ -15,6 +15,7 @@ from trainable.probe.judge import allowed_failures, conclude, flags_of, line_sco
 from trainable.probe.lines import load_lines
 from trainable.probe.recogniser import open_recogniser
 from trainable.probe.signal import clipped_share, rms_dbfs, speech_share
+from trainable.probe.spectrum import average_spectrum, spectral_distance
 from trainable.probe.tempo import Tempo, fit_tempo, letters
 from trainable.probe.words import character_error, words
 
@@ -51,6 +52,7 @@ HEALTHY = {
         ({"character_error": 0.45, "ground_truth_p95": 0.3}, ()),
         ({"character_error": 0.55, "ground_truth_p95": 0.3}, (Flag.GARBLED,)),
         ({"character_error": None}, ()),
+        ({"character_error": 1.0, "text": "one two"}, ()),
         ({"eos": False, "clipped_share": 1.0}, (Flag.NO_EOS, Flag.CLIPPED)),
     ],
 )
@@ -74,6 +76,7 @@ def line(*flags: Flag, ratio: float = 1.0, error: float | None = 0.0, text: str 
         clipped_share=0.0,
         character_error=error,
         similarity=0.9,
+        spectral_distance=2.0,
         score=0.5,
     )
 
@@ -126,35 +129,48 @@ def test_allowed_failures(planned: int, allowed: int) -> None:
     assert allowed_failures(planned) == allowed
 
 
-KNOWN = {"eos": True, "silent": False, "seconds": 3.0, "expected_seconds": 3.0, "similarity_ceiling": 0.9}
+KNOWN = {
+    "eos": True,
+    "silent": False,
+    "seconds": 3.0,
+    "expected_seconds": 3.0,
+    "similarity_ceiling": 0.9,
+    "spectral_floor": 2.0,
+}
 shares = st.floats(0, 1)
 
 
-@given(shares, shares, shares)
-def test_the_score_is_monotone_in_each_part(error: float, worse: float, similarity: float) -> None:
-    low, high = sorted((error, worse))
-    better = line_score(character_error=low, similarity=similarity, **KNOWN)
-    assert better >= line_score(character_error=high, similarity=similarity, **KNOWN)
-    more_alike = line_score(character_error=low, similarity=min(1.0, similarity + 0.1), **KNOWN)
-    assert 0 <= better <= more_alike <= 1
+@given(shares, shares, shares, st.floats(0, 20))
+def test_the_score_is_monotone_in_each_part(error: float, worse: float, similarity: float, distance: float) -> None:
+    def score(**changes: float) -> float:
+        heard = {"character_error": min(error, worse), "similarity": similarity, "spectral_distance": distance}
+        return line_score(**KNOWN, **{**heard, **changes})
+
+    assert 0 <= score(character_error=max(error, worse)) <= score() <= 1
+    assert score() <= score(similarity=min(1.0, similarity + 0.1)) <= 1
+    assert score(spectral_distance=distance + 1) <= score()
 
 
 @pytest.mark.parametrize(
     ("changes", "score"),
     [
         ({}, 1.0),
-        ({"seconds": 6.0}, 2 / 3),
-        ({"seconds": 1.5}, 2 / 3),
+        ({"seconds": 6.0}, 3 / 4),
+        ({"seconds": 1.5}, 3 / 4),
         ({"eos": False}, 0.0),
         ({"silent": True}, 0.0),
         ({"seconds": 0.0}, 0.0),
-        ({"character_error": 1.7}, 2 / 3),
-        ({"character_error": None, "similarity": None}, 1.0),
-        ({"similarity": -0.5}, 2 / 3),
+        ({"character_error": 1.7}, 3 / 4),
+        ({"character_error": None, "similarity": None, "spectral_distance": None}, 1.0),
+        ({"similarity": -0.5}, 3 / 4),
+        ({"spectral_distance": 7.0}, 7 / 8),
+        ({"spectral_distance": 12.5}, 3 / 4),
     ],
 )
 def test_scores(changes: dict, score: float) -> None:
-    assert line_score(**{**KNOWN, "character_error": 0.0, "similarity": 0.95, **changes}) == pytest.approx(score)
+    assert line_score(
+        **{**KNOWN, "character_error": 0.0, "similarity": 0.95, "spectral_distance": 1.0, **changes}
+    ) == pytest.approx(score)
 
 
 def test_levels() -> None:
@@ -166,6 +182,14 @@ def test_levels() -> None:
     assert speech_share(np.zeros(10, dtype=np.float32)) == 0
     assert clipped_share(np.array([0.2, -1.0, 0.99, 0.98], dtype=np.float32)) == 0.5
     assert clipped_share(np.zeros(0, dtype=np.float32)) == 0
+
+
+def test_a_spectrum_knows_its_voice_at_any_loudness() -> None:
+    low, high = average_spectrum(tone(1.0, 200)), average_spectrum(tone(1.0, 2000))
+    assert spectral_distance(low, average_spectrum(0.01 * tone(2.0, 200))) < 0.5
+    assert spectral_distance(low, high) > 5
+    for nothing in (0, 100, SAMPLE_RATE):
+        assert not average_spectrum(np.zeros(nothing, dtype=np.float32)).any()
 
 
 @given(st.floats(0, 2), st.floats(0.01, 0.2), st.lists(st.integers(1, 200), min_size=3, max_size=30, unique=True))

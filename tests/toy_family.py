@@ -78,8 +78,8 @@ class ToySpeaker:
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         self._lora, self._projection = tensors["lora.weight"], tensors["text_projection.weight"]
 
-    def speak(self, text: str, seed: int, sampling: Sampling) -> Utterance:
-        return _say(self._lora, self._projection, text, cap=1000)
+    def speak(self, text: str, seed: int, frame_cap: int, sampling: Sampling) -> Utterance:
+        return _say(self._lora, self._projection, text, frame_cap)
 
 
 class ToyLearner:

@@ -6,7 +6,9 @@ A family is a module under `trainable/` that has the verbs of `Family`. `prepare
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,9 +126,10 @@ class Family(Protocol):
 class Speaker(Protocol):
     """An exported adapter on its base, away from any prepared data."""
 
-    def speak(self, text: str, seed: int, sampling: Sampling) -> Utterance: ...
+    def speak(self, text: str, seed: int, frame_cap: int, sampling: Sampling) -> Utterance: ...
 
 
 def load_family(module: str) -> Family:
-    """The family in that importable module."""
-    return importlib.import_module(module)  # type: ignore[return-value]
+    """The family in that importable module. What libraries print while they are imported is not shown."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        return importlib.import_module(module)  # type: ignore[return-value]

@@ -11,11 +11,12 @@ from spaces.probe_settings import ProbeSettings
 from trainable.family import Learner
 from trainable.probe.lines import load_lines
 from trainable.probe.recogniser import open_recogniser
-from trainable.probe.tempo import Tempo, fit_tempo
-from trainable.probe.words import character_error, words
+from trainable.probe.spectrum import average_spectrum, spectral_distance
+from trainable.probe.tempo import Tempo, fit_tempo, letters
+from trainable.probe.words import JUDGED_LETTERS, character_error, words
 from trainable.trial_folder import write_beside
 
-CLIPS = 24
+CLIPS = 40
 """Ground-truth clips listened to, spread evenly over the dataset."""
 
 
@@ -31,8 +32,12 @@ class Calibration(BaseModel):
     """Mean speaker embedding of the ground truth, unit length."""
     similarity_ceiling: float
     """Median cosine of a ground-truth clip to the mean of the others."""
+    spectrum: tuple[float, ...]
+    """Mean average spectrum of the ground truth, dB."""
+    spectral_floor: float
+    """Median distance of one ground-truth clip to that mean, dB."""
     character_error_median: float | None
-    """Of the ground truth; None without a recogniser."""
+    """Of the ground truth's clips that are long enough to judge; None without a recogniser or such clips."""
     character_error_p95: float | None
 
     def write(self, path: Path) -> None:
@@ -46,6 +51,10 @@ class Calibration(BaseModel):
         """Cosine of a speaker embedding [dimensions] to this voice."""
         return float(unit(embedding) @ np.asarray(self.reference))
 
+    def spectral_distance(self, wave: np.ndarray) -> float:
+        """Of [samples] float32 at 24 kHz to this voice, dB."""
+        return spectral_distance(average_spectrum(wave), np.asarray(self.spectrum))
+
 
 def calibrate(learner: Learner, settings: ProbeSettings) -> Calibration:
     """Measures the dataset's own clips. Raises InputError when the recogniser lacks a word of lines or dataset."""
@@ -56,17 +65,21 @@ def calibrate(learner: Learner, settings: ProbeSettings) -> Calibration:
     waves = [learner.ground_truth(clip) for clip in clips]
     embeddings = np.stack([unit(learner.speaker_embedding(wave)) for wave in waves])
     mean = unit(embeddings.mean(axis=0))
-    errors = None
-    if recogniser is not None:
-        texts = (learner.clip_texts[clip] for clip in clips)
-        errors = [character_error(text, recogniser.hear(wave)) for text, wave in zip(texts, waves, strict=True)]
+    spectra = np.stack([average_spectrum(wave) for wave in waves])
+    errors = [
+        character_error(learner.clip_texts[clip], recogniser.hear(wave))
+        for clip, wave in zip(clips, waves, strict=True)
+        if recogniser is not None and letters(learner.clip_texts[clip]) >= JUDGED_LETTERS
+    ]
     return Calibration(
         tempo=fit_tempo(learner.clip_texts, learner.clip_seconds),
         vocabulary=tuple(sorted({word for text in vocabulary for word in words(text).split()})),
         reference=tuple(float(value) for value in mean),
         similarity_ceiling=float(np.median(_to_the_others(embeddings))),
-        character_error_median=float(np.median(errors)) if errors is not None else None,
-        character_error_p95=float(np.percentile(errors, 95)) if errors is not None else None,
+        spectrum=tuple(float(value) for value in spectra.mean(axis=0)),
+        spectral_floor=float(np.median([spectral_distance(each, spectra.mean(axis=0)) for each in spectra])),
+        character_error_median=float(np.median(errors)) if errors else None,
+        character_error_p95=float(np.percentile(errors, 95)) if errors else None,
     )
 
 

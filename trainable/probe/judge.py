@@ -9,6 +9,7 @@ from statistics import median
 from spaces.verdict import Flag, SpokenLine, Verdict
 from trainable.probe.signal import SILENCE_DBFS
 from trainable.probe.tempo import letters
+from trainable.probe.words import JUDGED_LETTERS
 
 CLIPPED_SHARE = 0.001
 """A clip with more samples than this at full scale is clipped."""
@@ -38,6 +39,9 @@ rejected in 2.4 % of probes, one that fails 30 % in 97 %."""
 
 FAILED_SHARE = 0.15
 
+SPECTRAL_SPAN = 10.0
+"""dB over which the spectrum's part of a score goes from 1 to 0. Two speakers commonly lie 4–8 dB apart."""
+
 
 def flags_of(
     *,
@@ -57,7 +61,9 @@ def flags_of(
         Flag.SILENT: not rms_dbfs >= SILENCE_DBFS or speech_share < SPEECH_SHARE,
         Flag.CLIPPED: clipped_share > CLIPPED_SHARE,
         Flag.TEMPO: _is_off_tempo(text, seconds, expected_seconds),
-        Flag.GARBLED: character_error is not None and character_error > garbled_above(ground_truth_p95),
+        Flag.GARBLED: character_error is not None
+        and letters(text) >= JUDGED_LETTERS
+        and character_error > garbled_above(ground_truth_p95),
     }
     return tuple(flag for flag, is_raised in raised.items() if is_raised)
 
@@ -76,11 +82,13 @@ def line_score(
     character_error: float | None,
     similarity: float | None,
     similarity_ceiling: float,
+    spectral_distance: float | None,
+    spectral_floor: float,
 ) -> float:
-    """The mean of what is known of words, voice and tempo, each in [0, 1]; 0 without an end or without sound.
+    """The mean of what is known of words, voice, spectrum and tempo, each in [0, 1]; 0 without an end or without sound.
 
-    Words: 1 - character error. Voice: cosine over the ground truth's own. Tempo: 1 at the expected length, 0 at half
-    or double.
+    Words: 1 - character error. Voice: cosine over the ground truth's own. Spectrum: 1 at the ground truth's own
+    distance, 0 at 10 dB more. Tempo: 1 at the expected length, 0 at half or double.
     """
     if not eos or silent or seconds <= 0:
         return 0.0
@@ -89,6 +97,8 @@ def line_score(
         parts.append(max(0.0, 1 - character_error))
     if similarity is not None:
         parts.append(min(1.0, max(0.0, similarity / max(similarity_ceiling, 1e-6))))
+    if spectral_distance is not None:
+        parts.append(min(1.0, max(0.0, 1 - (spectral_distance - spectral_floor) / SPECTRAL_SPAN)))
     return sum(parts) / len(parts)
 
 
@@ -116,12 +126,12 @@ def conclude(lines: Sequence[SpokenLine], planned_lines: int) -> Verdict:
     if ratio is not None and not MEDIAN_TEMPO[0] <= ratio <= MEDIAN_TEMPO[1]:
         how = "rushed" if ratio < 1 else "slow"
         reasons.append(f"{how}: the median line takes {ratio:.2f} of the time it should")
-    unknown = [Flag.GARBLED] if any(line.character_error is None for line in lines) else []
+    nobody_listened = any(line.character_error is None for line in lines)
     return Verdict(
         accepted=not reasons,
         reasons=tuple(reasons),
         flags={flag: count for flag, count in counts.items() if count},
-        unknown=tuple(unknown),
+        unknown=(Flag.GARBLED,) if nobody_listened else (),
         failed_lines=failed,
         lines=tuple(lines),
         planned_lines=planned_lines,

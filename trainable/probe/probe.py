@@ -59,6 +59,7 @@ def listen(
     heard = recogniser.hear(wave) if recogniser else None
     error = character_error(text, heard) if heard is not None else None
     similarity = calibration.similarity(learner.speaker_embedding(wave)) if speech > 0 else None
+    distance = calibration.spectral_distance(wave) if speech > 0 else None
     flags = flags_of(
         eos=utterance.eos,
         seconds=seconds,
@@ -85,6 +86,7 @@ def listen(
         clipped_share=clipped,
         character_error=error,
         similarity=similarity,
+        spectral_distance=distance,
         score=line_score(
             eos=utterance.eos,
             silent=Flag.SILENT in flags,
@@ -93,5 +95,7 @@ def listen(
             character_error=error,
             similarity=similarity,
             similarity_ceiling=calibration.similarity_ceiling,
+            spectral_distance=distance,
+            spectral_floor=calibration.spectral_floor,
         ),
     )

@@ -6,6 +6,9 @@ import re
 
 import jiwer
 
+JUDGED_LETTERS = 12
+"""Shorter texts are not judged by their words: one misheard word of one word says little about the speaker."""
+
 
 def words(text: str) -> str:
     """Lower-case words without punctuation, apostrophes kept, single spaces between."""

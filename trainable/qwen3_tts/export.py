@@ -19,8 +19,6 @@ from trainable.qwen3_tts.speak import speak
 
 VOICE = "voice.safetensors"
 CONFIG = "adapter_config.json"
-MAX_FRAMES = 2048
-"""164 s of speech; the published generation limit."""
 
 
 def export_adapter(peft: PeftModel, speaker: Tensor, language: str, base_model: str, folder: Path) -> None:
@@ -51,8 +49,8 @@ class QwenSpeaker:
         self._speaker = load_file(folder / VOICE)["speaker"].to(tts.model.device)
         self._language = _language(folder / VOICE)
 
-    def speak(self, text: str, seed: int, sampling: Sampling) -> Utterance:
-        [utterance] = speak(self._tts, self._speaker, self._language, [text], seed, [MAX_FRAMES], sampling)
+    def speak(self, text: str, seed: int, frame_cap: int, sampling: Sampling) -> Utterance:
+        [utterance] = speak(self._tts, self._speaker, self._language, [text], seed, [frame_cap], sampling)
         return utterance
 
 

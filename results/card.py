@@ -1,0 +1,83 @@
+"""The card of an exported adapter: what it is, what was heard, how to load it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from huggingface_hub import ModelCardData
+
+from results.exported import Exported
+from results.ranking import Comparison
+
+
+def write_card(folder: Path, exported: Exported, voice: str, versus: Comparison | None) -> None:
+    """Writes README.md, with the front matter that the hub asks for. `voice` is the dataset's name."""
+    base = base_name(exported.base_model)
+    front = ModelCardData(
+        base_model=base,
+        library_name="peft",
+        pipeline_tag="text-to-speech",
+        tags=["lora", "text-to-speech", "sweetspot"],
+    )
+    sections = [
+        f"---\n{front.to_yaml()}\n---",
+        f"# {voice}: a LoRA adapter for {base}",
+        f"Trial {exported.trial} of a Sweetspot search. Only use this voice in ways its speaker has agreed to.",
+        "## What the probe heard",
+        _verdict(exported, versus),
+        "`sample.wav` says, from the adapter in this folder:",
+        f"    {' '.join(exported.sample_text.split())}",
+        "## How to load it",
+        _loading(base if base == exported.base_model else f"path/to/{base}"),
+        "## What was trained",
+        _losses(exported),
+        "\n".join(f"- {name}: {value}" for name, value in exported.draw.model_dump(mode="json").items()),
+        f"Seed {exported.seed}, language {exported.language}, dataset fingerprint `{exported.fingerprint[:16]}`. "
+        "`sweetspot.json` holds all of it, with every measure of every line.",
+    ]
+    (folder / "README.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+
+
+def base_name(base_model: str) -> str:
+    """A hub id as it is; of a folder only its name, since nobody else has that path."""
+    path = Path(base_model)
+    return path.name if path.is_absolute() or path.is_dir() else base_model
+
+
+def _verdict(exported: Exported, versus: Comparison | None) -> str:
+    verdict = exported.outcome.verdict
+    if verdict is None:
+        return f"Nothing: the trial ended as {exported.outcome.ending} and was not probed."
+    judged = "Accepted" if verdict.accepted else f"**Rejected: {'; '.join(verdict.reasons)}**"
+    sentences = [f"{judged}; {verdict.failed_lines} of {len(verdict.lines)} lines failed, score {verdict.score:.3f}."]
+    if versus:
+        sentences.append(
+            f"Against the base model's own clone, line by line: {versus.difference:+.3f} "
+            f"(standard error {versus.standard_error:.3f}), {versus.judgement}."
+        )
+    if verdict.unknown:
+        sentences.append(f"Nothing could judge whether lines are {', '.join(verdict.unknown)}.")
+    return " ".join(sentences)
+
+
+def _losses(exported: Exported) -> str:
+    point = exported.outcome.kept or exported.outcome.point
+    if point is None:
+        return ""
+    descended = exported.draw.objective
+    return (
+        f"{descended} loss {point.loss:.3f} (descended) after {point.epoch:.2f} epochs; "
+        f"guide loss {point.losses.guide:.3f}, aligned loss {point.losses.aligned:.3f}, in nats per label."
+    )
+
+
+def _loading(base: str) -> str:
+    return f"""```python
+from peft import PeftModel
+from qwen_tts import Qwen3TTSModel
+
+model = Qwen3TTSModel.from_pretrained("{base}")
+PeftModel.from_pretrained(model.model.talker, "DIR")  # text_projection is inside
+```
+
+or, with Sweetspot: `python -m results.speak DIR "text" out.wav`"""

@@ -1,0 +1,134 @@
+"""The table of trials: `python -m results.compare RUN [RUN …] [--json]`. Possible while the search runs.
+
+Row zero is the base model's own clone; below it the accepted adapters, best first, then the rest. Exit code 2 when a
+RUN holds no ledger.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from pydantic_core import to_json
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from results.command import told_plainly
+from results.ledger import History, read_ledger
+from results.ranking import Judgement
+from results.rows import Row, rows
+from results.run_folder import RunFolder
+
+LEAST_WIDTH = 104
+"""Columns below which the table cannot be read; a narrower terminal wraps its lines."""
+WIDTH_IN_A_FILE = 150
+"""Columns where the output goes to a file or a pipe, which has no width of its own."""
+VERDICT_STYLE = {True: "green", False: "red", None: "dim"}
+JUDGEMENT_STYLE = {Judgement.BETTER: "green", Judgement.WORSE: "red", Judgement.NO_DIFFERENCE: ""}
+
+
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="folders of searches")],
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON list, an object per RUN")] = False,
+) -> None:
+    """Compare the trials of one or more searches with each other and with the base model."""
+    with told_plainly():
+        folders = [RunFolder(path) for path in runs]
+        histories = [read_ledger(folder.ledger) for folder in folders]
+        pairs = list(zip(folders, histories, strict=True))
+        if as_json:
+            content = [as_object(folder, history) for folder, history in pairs]
+            typer.echo(to_json(content, indent=1, inf_nan_mode="null"))
+            return
+        console = Console()
+        console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else WIDTH_IN_A_FILE
+        for folder, history in pairs:
+            show(folder, history, console)
+
+
+def as_object(run: RunFolder, history: History) -> dict:
+    """One run as JSON says it; a number that is not finite becomes null."""
+    return {
+        "run": str(run.path),
+        "space": history.search.space.get("name") if history.search else None,
+        "model": history.search.model if history.search else None,
+        "ended": history.ended,
+        "problems": list(history.problems),
+        "rows": [row.model_dump() for row in rows(run, history)],
+    }
+
+
+def show(run: RunFolder, history: History, console: Console) -> None:
+    """Prints one run: its table, then in words why each trial was rejected or ended and what the others are doing."""
+    content = rows(run, history)
+    console.print(_table(run, history, content))
+    for row in content:
+        for sentence in row.reasons or (() if row.accepted or row.state == "base" else (row.reason,)):
+            console.print(Text.assemble((f"  {row.trial} ", "bold"), f"{_word(row)}: {sentence}"))
+    unheard = sorted({flag.value for row in content for flag in row.unknown})
+    if unheard:
+        console.print(f"  nothing here could judge {', '.join(unheard)}: listen for it yourself", style="yellow")
+    for problem in history.problems:
+        console.print(f"  {problem}", style="yellow", markup=False)
+    if not any(row.place for row in content):
+        console.print("  no adapter accepted" + ("" if history.ended else " so far"), style="bold")
+
+
+def _table(run: RunFolder, history: History, content: list[Row]) -> Table:
+    search = history.search
+    title = f"{run.path} · {search.space.get('name')} space · {search.model}" if search else str(run.path)
+    state = f"ended: {history.ended}" if history.ended else "not ended"
+    table = Table(title=Text(title, style="bold"), caption=Text(state), title_justify="left", caption_justify="left")
+    table.box, table.padding, table.collapse_padding, table.pad_edge = SIMPLE_HEAD, (0, 1), True, False
+    # Numbers keep their line; where the terminal is narrow, the words wrap.
+    table.add_column("#", no_wrap=True)
+    table.add_column("trial", no_wrap=True)
+    for heading in ("rank", "α/r", "LoRA lr", "text lr", "epochs"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("ending", no_wrap=True)
+    table.add_column("loss of objective", justify="right", overflow="fold", min_width=7)
+    table.add_column("verdict", overflow="fold", min_width=10)
+    table.add_column("score", justify="right", no_wrap=True)
+    table.add_column("vs base", justify="right", overflow="fold", min_width=9)
+    table.add_column("seconds", justify="right", no_wrap=True)
+    for row in content:
+        table.add_row(*_cells(row))
+    return table
+
+
+def _cells(row: Row) -> tuple[str | Text, ...]:
+    draw = row.draw
+    drawn = ("", "", "", "", "")
+    if draw:
+        epochs = f"{row.epochs or 0:.1f}/{draw.epochs}"
+        rates = (f"{draw.lora_lr:.2g}", f"{draw.text_projection_lr:.2g}")
+        drawn = (str(draw.rank), f"{draw.alpha_ratio:g}", *rates, epochs)
+    flags = ", ".join(f"{flag.value} ×{count}" for flag, count in row.flags.items() if count)
+    versus = Text("")
+    if row.vs_base:
+        judgement = row.vs_base.judgement
+        versus = Text(f"{row.vs_base.difference:+.3f} {judgement}", style=JUDGEMENT_STYLE[judgement])
+    return (
+        "" if row.place is None else str(row.place),
+        Text(row.trial),
+        *drawn,
+        row.state,
+        " ".join([*([] if row.loss is None else [f"{row.loss:.3f}"]), row.objective or ""]),
+        Text(_word(row) + (f": {flags}" if flags else ""), style=VERDICT_STYLE[row.accepted]),
+        "" if row.score is None else f"{row.score:.3f}",
+        versus,
+        f"{row.seconds:.0f}",
+    )
+
+
+def _word(row: Row) -> str:
+    if row.accepted is not None:
+        return "accepted" if row.accepted else "rejected"
+    return "" if row.state == "base" else row.state if row.state in ("running", "unfinished") else "not probed"
+
+
+if __name__ == "__main__":
+    typer.run(compare)

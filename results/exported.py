@@ -1,0 +1,76 @@
+"""What an exported adapter says about itself: `sweetspot.json`, written last; where it stands the export is whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from spaces.draw import Draw
+from spaces.errors import InputError
+from spaces.probe_settings import Sampling
+from spaces.space import FAMILIES
+from spaces.trial import Outcome
+from trainable.probe.tempo import Tempo
+
+RECORD = "sweetspot.json"
+FORMAT = 1
+
+
+class Exported(BaseModel):
+    """Where an adapter comes from and how it speaks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = FORMAT
+    trial: str
+    draw: Draw
+    outcome: Outcome
+    family: str
+    """Module of the model family."""
+    base_model: str
+    """Hub id or folder."""
+    language: str
+    seed: int
+    sampling: Sampling
+    tempo: Tempo
+    """Of the dataset's voice; it says after how many frames a line that does not end is cut off."""
+    fingerprint: str
+    """The dataset's."""
+    sample_text: str
+    """What `sample.wav` says, with `seed`."""
+    files: tuple[str, ...]
+    """Every other file of the export, relative to its folder."""
+
+
+def read_exported(folder: Path) -> Exported:
+    """Raises InputError when the folder is missing, is no export, or was written by a newer Sweetspot."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected an adapter that `python -m results.export RUN DIR` wrote")
+    record = folder / RECORD
+    if not record.is_file():
+        raise InputError(
+            f"{folder}: not an exported adapter, {RECORD} is missing; write one with `python -m results.export RUN DIR`"
+        )
+    try:
+        exported = Exported.model_validate_json(record.read_bytes())
+    except ValidationError as error:
+        raise InputError(
+            f"{record}: not readable as format {FORMAT} ({error.errors()[0]['msg']}); export the trial again"
+        ) from None
+    if exported.format != FORMAT:
+        raise InputError(f"{record}: format {exported.format}, but this Sweetspot reads {FORMAT}; update Sweetspot")
+    return exported
+
+
+def check_family(exported: Exported) -> str:
+    """The family's module. An adapter may come from anyone, so it names no code but the families known here.
+
+    Raises InputError for any other module.
+    """
+    if exported.family not in FAMILIES.values():
+        raise InputError(
+            f"the adapter names {exported.family!r} as its model family; expected one of "
+            f"{', '.join(FAMILIES.values())}. Nothing was loaded from it"
+        )
+    return exported.family

@@ -1,0 +1,119 @@
+"""What a table says of a search: row zero for the base model, then every trial."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, computed_field
+
+from results.ledger import History
+from results.ranking import Comparison, beats_base, ranked
+from results.run_folder import RunFolder
+from spaces.draw import Draw, Objective
+from spaces.trial import Losses, Outcome, Point
+from spaces.verdict import Flag
+from trainable.trial_folder import TrialFolder
+
+
+class Row(BaseModel):
+    """One trial, or the base model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trial: str
+    place: int | None
+    """0 for the base, then 1 for the best accepted trial and so on; None without a place in the ranking."""
+    draw: Draw | None
+    state: str
+    """The ending in a word; `running`, or `unfinished` in a search that has ended; `base` for the base model."""
+    reason: str
+    """Why it ended, or what it is doing, in a sentence."""
+    epochs: float | None
+    """Run until training stopped."""
+    losses: Losses | None
+    """At the kept checkpoint, otherwise where training stopped; a running trial's latest."""
+    accepted: bool | None
+    """None when it was not probed."""
+    reasons: tuple[str, ...]
+    """Why it was rejected."""
+    flags: dict[Flag, int]
+    unknown: tuple[Flag, ...]
+    score: float | None
+    vs_base: Comparison | None
+    seconds: float
+    """Training and probing, wall-clock."""
+
+    @computed_field
+    @property
+    def objective(self) -> Objective | None:
+        return self.draw.objective if self.draw else None
+
+    @computed_field
+    @property
+    def loss(self) -> float | None:
+        """The one that was descended."""
+        return self.losses.of(self.draw.objective) if self.losses and self.draw else None
+
+
+def rows(run: RunFolder, history: History) -> list[Row]:
+    """The base, the accepted trials by rank, the other ended ones and then the running ones as they were drawn."""
+    order = ranked(history.outcomes.values())
+    rest = [outcome for outcome in history.outcomes.values() if not outcome.accepted]
+    table = [_ended_row(history.base, 0, history)] if history.base else []
+    table += [_ended_row(outcome, place, history) for place, outcome in enumerate(order, start=1)]
+    table += [_ended_row(outcome, None, history) for outcome in rest]
+    return table + [_running_row(run, trial, history) for trial in history.running]
+
+
+def _ended_row(outcome: Outcome, place: int | None, history: History) -> Row:
+    verdict = outcome.verdict
+    counts = outcome.kept or outcome.point
+    compared = verdict and outcome.draw and history.base and history.base.verdict
+    return Row(
+        trial=outcome.trial,
+        place=place,
+        draw=outcome.draw,
+        state=outcome.ending.value if outcome.ending else "base",
+        reason=outcome.reason,
+        epochs=outcome.point.epoch if outcome.point else None,
+        losses=counts.losses if counts else None,
+        accepted=verdict.accepted if verdict else None,
+        reasons=verdict.reasons if verdict else (),
+        flags=verdict.flags if verdict else {},
+        unknown=verdict.unknown if verdict else (),
+        score=verdict.score if verdict else None,
+        vs_base=beats_base(verdict, history.base.verdict) if compared else None,
+        seconds=outcome.train_seconds + outcome.probe_seconds,
+    )
+
+
+def _running_row(run: RunFolder, trial: str, history: History) -> Row:
+    draw = history.drawn[trial]
+    points = TrialFolder(run.trial(trial)).read_points()
+    latest = points[-1] if points else None
+    return Row(
+        trial=trial,
+        place=None,
+        draw=draw,
+        state="running" if history.ended is None else "unfinished",
+        reason=_doing(latest, draw, history),
+        epochs=latest.epoch if latest else None,
+        losses=latest.losses if latest else None,
+        accepted=None,
+        reasons=(),
+        flags={},
+        unknown=(),
+        score=None,
+        vs_base=None,
+        seconds=latest.seconds if latest else 0.0,
+    )
+
+
+def _doing(latest: Point | None, draw: Draw, history: History) -> str:
+    if latest is None:
+        return "drawn, no training step yet"
+    where = ""
+    band = history.band(draw.objective)
+    if band is not None:
+        where = ", in the band" if latest.loss in band else f", {band.distance(latest.loss):.2f} from the band"
+    return (
+        f"step {latest.step}, epoch {latest.epoch:.1f} of {draw.epochs}, {draw.objective} loss {latest.loss:.3f}{where}"
+    )

@@ -1,0 +1,52 @@
+import itertools
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from results.ledger import Ledger, TrialEnded
+from results.picture import _spread, draw_search
+from results.run_folder import RunFolder
+from spaces.ending import Ending
+from spaces.errors import InputError
+from tests import crafted
+
+
+def size(path) -> tuple[int, int]:
+    return struct.unpack(">II", path.read_bytes()[16:24])
+
+
+def only_drawn(folder):
+    run = RunFolder(folder)
+    Ledger(run.ledger).append(crafted.started())
+    return run
+
+
+def only_diverged(folder):
+    run = only_drawn(folder)
+    crafted.write_curve(run, "t1", [crafted.point(0, float("nan"))])
+    Ledger(run.ledger).append(TrialEnded(outcome=crafted.outcome("t1", Ending.DIVERGED)))
+    return run
+
+
+@pytest.mark.parametrize("make", [crafted.write_run, only_drawn, only_diverged])
+def test_a_run_is_drawn_however_far_it_has_come(tmp_path, make):
+    run = make(tmp_path)
+    assert draw_search(run) == run.picture
+    assert size(run.picture) == (1600, 900)
+    assert [path.name for path in tmp_path.glob("*.part")] == []
+
+
+def test_no_ledger_no_picture(tmp_path):
+    with pytest.raises(InputError, match="no ledger"):
+        draw_search(RunFolder(tmp_path))
+
+
+@given(st.lists(st.floats(0, 10), max_size=12).map(sorted), st.floats(0.01, 2))
+def test_labels_keep_their_distance_and_move_no_more_than_they_must(wanted, gap):
+    heights = _spread(wanted, gap)
+    assert all(after - before >= gap - 1e-9 for before, after in itertools.pairwise(heights))
+    if all(after - before >= gap for before, after in itertools.pairwise(wanted)):
+        assert heights == pytest.approx(wanted)
+    assert sum(heights) == pytest.approx(sum(wanted))

@@ -1,0 +1,91 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from results import export, speak
+from results.exported import RECORD
+from spaces.probe_settings import Sampling
+from spaces.space import FAMILIES
+from tests import crafted, toy_family
+from tests.toy_run import TOY, command, empty, end, keep_checkpoint, run  # noqa: F401
+
+
+@pytest.fixture
+def adapter(run, tmp_path, monkeypatch) -> Path:
+    monkeypatch.setitem(FAMILIES, "toy", TOY)
+    return export.export_trial(run, "t2", tmp_path / "adapter")
+
+
+def test_an_exported_adapter_speaks(adapter, tmp_path):
+    code, said = command(speak.speak, adapter, " rivers run down ", tmp_path / "out.wav")
+    assert code == 0
+    assert "ended its sentence by itself" in said
+    wave, rate = soundfile.read(tmp_path / "out.wav", dtype="float32")
+    expected = toy_family.load_exported(adapter, None).speak("rivers run down", 0, 100, Sampling()).wave
+    assert (rate, len(wave)) == (24_000, len(expected))
+
+
+def test_a_voice_that_does_not_stop_is_told(run, tmp_path, monkeypatch):
+    monkeypatch.setitem(FAMILIES, "toy", TOY)
+    checkpoint = keep_checkpoint(run, tmp_path / "toy model", "t6", 20.0)
+    end(run, crafted.outcome("t6", heard=crafted.verdict([0.9, 0.9]), checkpoint=checkpoint))
+    adapter = export.export_trial(run, "t6", tmp_path / "endless")
+    code, said = command(speak.speak, adapter, "rivers", tmp_path / "out.wav")
+    assert (code, "did not end its sentence" in said) == (1, True)
+    assert (tmp_path / "out.wav").is_file()
+
+
+@pytest.mark.parametrize(
+    ("folder", "text", "out", "said"),
+    [
+        ("nowhere", "hello", "out.wav", "no such folder"),
+        ("voice", "hello", "out.wav", "not an exported adapter, sweetspot.json is missing"),
+        ("adapter", " \n", "out.wav", "the text is empty"),
+        ("adapter", "hello", "nowhere/out.wav", "no such folder"),
+        ("adapter", "hello", "adapter", "expected a name that ends in .wav"),
+        ("adapter", "hello", "folder.wav", "is a folder"),
+    ],
+)
+def test_what_cannot_be_said(adapter, tmp_path, folder, text, out, said):
+    (tmp_path / "folder.wav").mkdir()
+    code, printed = command(speak.speak, tmp_path / folder, text, tmp_path / out)
+    assert code == 2
+    assert said in printed
+    assert len(printed.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"family": "tests.crafted"}, "Nothing was loaded from it"),
+        ({"family": "os"}, "Nothing was loaded from it"),
+        ({"format": 2}, "update Sweetspot"),
+        ({"seed": "many"}, "export the trial again"),
+    ],
+)
+def test_a_record_that_is_not_ours(adapter, tmp_path, change, said):
+    record = adapter / RECORD
+    record.write_text(json.dumps({**json.loads(record.read_text()), **change}))
+    code, printed = command(speak.speak, adapter, "hello", tmp_path / "out.wav")
+    assert (code, said in printed) == (2, True)
+
+
+def test_an_adapter_names_no_code_to_run(adapter, tmp_path):
+    (tmp_path / "planted.py").write_text("open('planted', 'w')")
+    record = adapter / RECORD
+    record.write_text(json.dumps({**json.loads(record.read_text()), "family": "planted"}))
+    done = subprocess.run(
+        [sys.executable, "-m", "results.speak", str(adapter), "hello", "out.wav"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "'planted'" in done.stderr
+    assert not (tmp_path / "planted").exists()

@@ -1,0 +1,79 @@
+"""Runs of the toy family with real checkpoints, for whatever takes an adapter out of a run."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from results.ledger import BaseProbed, Ledger, SearchStarted, TrialDrawn, TrialEnded
+from results.run_folder import RunFolder
+from spaces.ending import Ending
+from spaces.probe_settings import ProbeSettings
+from spaces.trial import Outcome
+from spaces.verdict import Flag
+from tests import crafted, toy_family
+from tests.voices import make_voice
+from trainable.checkpoint import State, write_checkpoint
+from trainable.dataset import load_dataset
+from trainable.probe.calibration import calibrate
+
+TOY = "tests.toy_family"
+
+
+def keep_checkpoint(run: RunFolder, model: Path, trial: str, weight: float) -> str:
+    """A checkpoint whose voice is `weight`; the toy voice says nothing to the end when it is 10 or more."""
+    learner = toy_family.build(str(model), run.prepared, "auto", crafted.draw(), 1)
+    learner.load_tensors({name: torch.full_like(tensor, weight) for name, tensor in learner.tensors().items()})
+    optimizer = torch.optim.AdamW(learner.parameter_groups(crafted.draw()))
+    state = State(draw=crafted.draw(), seed=1, point=crafted.point(24), window=(), ending=Ending.IN_BAND)
+    kept = write_checkpoint(
+        run.trial(trial) / "checkpoints", state, learner.tensors(), optimizer, list(learner.tensors())
+    )
+    return str(kept.folder.relative_to(run.trial(trial)))
+
+
+def end(run: RunFolder, outcome: Outcome) -> None:
+    Ledger(run.ledger).append(TrialDrawn(trial=outcome.trial, draw=outcome.draw))
+    Ledger(run.ledger).append(TrialEnded(outcome=outcome))
+
+
+@pytest.fixture
+def empty(tmp_path) -> RunFolder:
+    """A run of the toy family with its base probed and no trial."""
+    run = RunFolder(tmp_path / "run")
+    model = toy_family.make_toy_model(tmp_path / "toy model")
+    toy_family.prepare(load_dataset(make_voice(tmp_path / "voice")), str(model), run.prepared, lambda done, of: None)
+    calibrate(toy_family.build(str(model), run.prepared, "auto", None, 1), ProbeSettings(lines="english")).write(
+        run.calibration
+    )
+    started = crafted.started(TOY, str(model))
+    Ledger(run.ledger).append(SearchStarted(**{**started.model_dump(), "data": str(tmp_path / "voice")}))
+    Ledger(run.ledger).append(BaseProbed(outcome=crafted.base([0.5, 0.5])))
+    return run
+
+
+@pytest.fixture
+def run(empty, tmp_path) -> RunFolder:
+    """t1 accepted, t2 accepted and better, t3 rejected, t4 without a checkpoint, t5 running."""
+    verdicts = {
+        "t1": crafted.verdict([0.7, 0.7]),
+        "t2": crafted.verdict([0.8, 0.9]),
+        "t3": crafted.verdict([0.1, 0.1], ("2 of 2 lines failed",), Flag.NO_EOS),
+    }
+    for number, (trial, heard) in enumerate(verdicts.items(), start=1):
+        checkpoint = keep_checkpoint(empty, tmp_path / "toy model", trial, 0.1 * number)
+        end(empty, crafted.outcome(trial, heard=heard, checkpoint=checkpoint))
+    end(empty, crafted.outcome("t4", Ending.HOPELESS, reason="too slow"))
+    Ledger(empty.ledger).append(TrialDrawn(trial="t5", draw=crafted.draw()))
+    return empty
+
+
+def command(module, *arguments) -> tuple[int, str]:
+    """Exit code and everything printed."""
+    app = typer.Typer()
+    app.command()(module)
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output
