@@ -28,7 +28,7 @@ def stepped(rows: int = 3) -> tuple[dict[str, torch.nn.Parameter], torch.optim.A
 def write(folder: Path, step: int = 1):
     weights, optimizer = stepped()
     point = curve(*[2.0] * (step + 1))[-1]
-    state = State(draw=DRAW, seed=0, point=point, window=(point.losses,), ending=None)
+    state = State(draw=DRAW, seed=0, point=point, window=((1.0, 2.0, 3.0, 4.0, 5.0, 0.1),), ending=None)
     return write_checkpoint(folder, state, weights, optimizer, list(weights)), weights, optimizer
 
 

@@ -6,13 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spaces.trial import Losses
-from trainable.curve import Curve, mean_losses
+from trainable.curve import ClipRow, Curve
 from trainable.schedule import clip_order, learning_rate_factor, steps_per_epoch
 
 
-def clip(loss: float) -> Losses:
-    return Losses(guide=loss, aligned=2 * loss, talker=loss, eos=loss, sub=loss, sub_shifted=loss)
+def clip(loss: float) -> ClipRow:
+    return (loss, 2 * loss, loss, loss, loss, loss)
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=50), st.integers(1, 12))
@@ -38,7 +37,7 @@ def test_a_curve_goes_on_from_its_window(losses: list[float], clips: int, data: 
 
 def test_no_clip_has_no_mean() -> None:
     with pytest.raises(ValueError, match="at least one clip"):
-        mean_losses([])
+        Curve(3).mean()
 
 
 @given(st.integers(0, 1000), st.integers(0, 50), st.integers(1, 200))

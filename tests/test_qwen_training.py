@@ -14,7 +14,7 @@ from spaces.job import Job
 from spaces.probe_settings import ProbeSettings
 from tests.qwen_fixtures import Tiny, tiny  # noqa: F401
 from tests.test_qwen_losses import prefill
-from trainable.loop import Training
+from trainable.training import Training
 from trainable.qwen3_tts.learner import QwenLearner
 from trainable.qwen3_tts.lora import attach
 from trainable.schedule import clip_order

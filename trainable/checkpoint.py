@@ -19,7 +19,8 @@ from torch.optim import Optimizer
 
 from spaces.draw import Draw
 from spaces.ending import Ending
-from spaces.trial import Losses, Point
+from spaces.trial import Point
+from trainable.curve import ClipRow
 from trainable.trial_folder import write_beside
 
 MARKER = "COMPLETE"
@@ -31,12 +32,12 @@ STATE = "state.json"
 class State(BaseModel):
     """What besides tensors a trial needs to go on exactly where it was."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     draw: Draw
     seed: int
     point: Point
-    window: tuple[Losses, ...]
+    window: tuple[ClipRow, ...]
     """The clip losses that the curve's mean is over."""
     ending: Ending | None
     """Set when training ended at this step and only the probe is left to do."""

@@ -10,6 +10,9 @@ from spaces.trial import Losses
 FIRST_PASS_CLIPS = 32
 """The curve's point at step 0 is a pass without gradient over at most so many clips."""
 
+ClipRow = tuple[float, ...]
+"""One clip's losses in the order of the fields of `Losses`."""
+
 
 class Curve:
     """The mean of the last N clip losses, N = clips in the dataset: at epoch ends the epoch's mean.
@@ -18,26 +21,20 @@ class Curve:
     counted as it was when it was trained on, in training mode, while the weights move.
     """
 
-    def __init__(self, clips: int, window: Iterable[Losses] = ()) -> None:
-        self._window: deque[Losses] = deque(window, maxlen=clips)
+    def __init__(self, clips: int, window: Iterable[ClipRow] = ()) -> None:
+        self._window: deque[ClipRow] = deque(window, maxlen=clips)
 
-    def add(self, losses: Iterable[Losses]) -> None:
-        self._window.extend(losses)
+    def add(self, rows: Iterable[ClipRow]) -> None:
+        self._window.extend(rows)
 
     @property
-    def window(self) -> tuple[Losses, ...]:
+    def window(self) -> tuple[ClipRow, ...]:
         """What a checkpoint keeps, so that a resumed curve goes on exactly."""
         return tuple(self._window)
 
     def mean(self) -> Losses:
         """Raises ValueError when no clip has been seen."""
-        return mean_losses(self._window)
-
-
-def mean_losses(losses: Iterable[Losses]) -> Losses:
-    """The mean of each part over clips. Raises ValueError when there are none."""
-    rows = [tuple(clip.model_dump().values()) for clip in losses]
-    if not rows:
-        raise ValueError("a mean loss needs at least one clip, got none")
-    means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
-    return Losses(**dict(zip(Losses.model_fields, means, strict=True)))
+        if not self._window:
+            raise ValueError("a mean loss needs at least one clip, got none")
+        means = [sum(column) / len(self._window) for column in zip(*self._window, strict=True)]
+        return Losses(**dict(zip(Losses.model_fields, means, strict=True)))

@@ -1,0 +1,25 @@
+PYTHON ?= python3.11
+BIN := .venv/bin
+
+.PHONY: demo test lint demo-voice
+
+demo: .venv/installed  ## a search on the demo voice, to an exported adapter
+	$(BIN)/python search/run.py
+
+test: .venv/installed  ## the test suite
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+demo-voice: .venv/installed  ## makes the demo voice anew from espeak-ng speech, up to 90 minutes on one core
+	$(BIN)/python -m demo.make_voice
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || \
+		{ echo "Sweetspot needs Python 3.11, and '$(PYTHON)' is not one. Install it, or say: make PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv .venv
+	@echo "Installing into .venv; torch alone is several GB the first time."
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
