@@ -1,0 +1,70 @@
+"""Everything that can be refused before Ray starts: seconds, and nothing is written for a plan that is."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+
+from results.ledger import read_ledger
+from search.plan import Plan
+from spaces.errors import InputError
+from trainable.dataset import VoiceDataset, load_dataset
+from trainable.probe.lines import load_lines
+
+LEAST_FREE_BYTES = 512 * 2**20
+"""Recordings, curves and two checkpoints per running trial; far below any real need, well above a full disk."""
+
+
+def check_plan(plan: Plan) -> VoiceDataset:
+    """The dataset of a plan that can be carried out; makes its folder. Raises InputError, with the remedy."""
+    if not plan.resume:
+        _check_new(plan)
+    load_lines(plan.space.probe.lines)
+    dataset = load_dataset(plan.data, plan.auto_reference)
+    if plan.resume:
+        _check_unchanged(plan, dataset)
+    # Last, because it may be a download of gigabytes.
+    check_model(plan.family, plan.model)
+    _check_room(plan)
+    return dataset
+
+
+def check_model(family: str, model: str) -> None:
+    """Asks the `check` module beside a family's own, which knows without torch what a checkpoint must hold.
+
+    A family without one has nothing to say before its workers do.
+    """
+    package = family.rpartition(".")[0]
+    if package and importlib.util.find_spec(f"{package}.check") is not None:
+        importlib.import_module(f"{package}.check").check_model(model)
+
+
+def _check_new(plan: Plan) -> None:
+    out = plan.run.path
+    if plan.run.ledger.exists():
+        raise InputError(f"{out}: holds another search; add --resume to go on with it, or give another --out")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise InputError(f"{out}: expected a new or empty folder for --out, and this is not; give another")
+
+
+def _check_unchanged(plan: Plan, dataset: VoiceDataset) -> None:
+    begun = read_ledger(plan.run.ledger).search
+    if begun is not None and begun.fingerprint != dataset.fingerprint():
+        raise InputError(
+            f"{plan.data}: its clips or transcripts have changed since this search began; "
+            "put them back, or start anew with another --out"
+        )
+
+
+def _check_room(plan: Plan) -> None:
+    out = plan.run.path
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        written = out / ".writable"
+        written.touch()
+        written.unlink()
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror}); give another --out") from None
+    free = shutil.disk_usage(out).free
+    if free < LEAST_FREE_BYTES:
+        raise InputError(f"{out}: only {free / 2**20:.0f} MiB free, expected 512; make room or give another --out")

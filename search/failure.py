@@ -1,0 +1,54 @@
+"""What is said of a trial whose process could not say it itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
+from ray.train import WorkerGroupError
+
+from spaces.ending import Ending
+from spaces.job import Job
+from spaces.trial import Outcome
+from trainable.trial_folder import TrialFolder
+
+DIED = "its process died; out of memory, killed from outside, or its machine is gone"
+
+
+def settle(job: Job, ending: Ending, reason: str) -> Outcome:
+    """The trial's own outcome, or one of this ending where it left none; then it is written to the trial's folder."""
+    folder = TrialFolder(Path(job.folder))
+    outcome = folder.read_outcome()
+    if outcome is None:
+        points = folder.read_points()
+        outcome = Outcome(
+            trial=job.trial,
+            ending=ending,
+            reason=reason,
+            draw=job.draw,
+            point=points[-1] if points else None,
+            kept=None,
+            checkpoint=None,
+            verdict=None,
+            train_seconds=points[-1].seconds if points else 0.0,
+            probe_seconds=0.0,
+        )
+        folder.write_outcome(outcome)
+    return outcome
+
+
+def root_reason(error: BaseException) -> str:
+    """One line on what went wrong at the bottom of Ray's wrappings."""
+    if isinstance(error, WorkerGroupError) and error.worker_failures:
+        error = next(iter(error.worker_failures.values()))
+    if isinstance(error, RayTaskError) and isinstance(error.cause, BaseException):
+        error = error.cause
+    if isinstance(error, (RayActorError, WorkerCrashedError, OutOfMemoryError)):
+        return DIED
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    frames = [number for number, line in enumerate(lines) if line.startswith('  File "')]
+    if frames:
+        # Ray hands some errors on as the text of their traceback; what was raised stands below its last frame.
+        below = lines[frames[-1] + 1 :]
+        return next((line for line in below if not line[0].isspace()), lines[-1].strip())
+    return f"{type(error).__name__}: {lines[0].strip()}" if lines else f"{type(error).__name__}, without a message"

@@ -1,0 +1,45 @@
+"""How many trials run at once, and what each may use."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+TRIAL_FUNCTION_CPU = 0.01
+"""Of a CPU, for the light function that Tune runs per trial; the training worker reserves its own share."""
+FIRST_BYTES = 1.5e9
+"""Ray itself, its dashboard and the driver: 1.4 GB seen, as the sum of proportional set sizes."""
+TRIAL_BYTES = 2.0e9
+"""One isolated trial of the demo voice: 1.9 GB seen, of which 0.7 GB are its worker's and the rest Ray Train's."""
+TRIALS_TO_LEARN_FROM = 3
+"""On a CPU no more than a third of the trials run at once: the others are drawn knowing how some went."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What one trial gets, and how many get it at once."""
+
+    at_once: int
+    has_gpu: bool
+    worker: dict[str, float]
+    """Ray's resources of one training worker."""
+    threads: int
+    """Of torch, in one training worker."""
+    trial_function: float = TRIAL_FUNCTION_CPU
+    """CPUs of the function that Tune runs per trial."""
+
+
+def share_machine(cpus: float, gpus: float, memory: float, trials: int) -> Machine:
+    """Shares CPUs, GPUs and bytes of memory among the trials of a search.
+
+    One GPU each where there are some. Otherwise as many as the CPUs and the memory hold. The shares leave a little of
+    each CPU free: a trial's function and its worker are placed apart, and two functions that had taken all of it would
+    wait for ever for their workers.
+    """
+    if gpus >= 1:
+        at_once = int(gpus)
+        share = min(1.0, 0.5 * cpus / at_once)
+        return Machine(at_once, True, {"GPU": 1, "CPU": share}, max(1, int(cpus / at_once)))
+    fitting = max(1, int((memory - FIRST_BYTES) // TRIAL_BYTES))
+    at_once = max(1, min(int(cpus), fitting, math.ceil(trials / TRIALS_TO_LEARN_FROM)))
+    return Machine(at_once, False, {"CPU": round(0.9 * cpus / at_once, 2)}, max(1, int(cpus / at_once)))

@@ -1,0 +1,42 @@
+"""The view where standard output is no terminal: a line per event."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from search.view import result_in_words
+from spaces.draw import Draw
+from spaces.trial import Outcome, Phase, Point
+
+
+class PlainView:
+    """Says each thing once; points of a curve are left to the ledger and TensorBoard."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._said: set[str] = set()
+        self._probing: set[str] = set()
+        self._started: set[str] = set()
+
+    def progress(self, what: str, done: int, of: int) -> None:
+        if what not in self._said:
+            self._said.add(what)
+            self.say(what)
+
+    def base(self, outcome: Outcome) -> None:
+        self.say(f"base model: {result_in_words(outcome).removeprefix('base, ')}")
+
+    def started(self, trial: str, draw: Draw) -> None:
+        self.say(f"{trial} starts again" if trial in self._started else f"{trial} starts: {draw.describe()}")
+        self._started.add(trial)
+
+    def point(self, trial: str, point: Point, phase: Phase) -> None:
+        if phase is Phase.PROBING and trial not in self._probing:
+            self._probing.add(trial)
+            self.say(f"{trial} is being probed at loss {point.loss:.3f}")
+
+    def ended(self, outcome: Outcome) -> None:
+        self.say(f"{outcome.trial} ended: {result_in_words(outcome)}; {outcome.reason}")
+
+    def say(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,166 @@
+"""What a search is to do, resolved from the command line before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from results.ledger import SearchStarted, read_ledger
+from results.run_folder import RunFolder
+from spaces.errors import InputError
+from spaces.space import FAMILIES, Budget, Space, load_space
+
+DEMO_SPACE = "demo"
+DEMO_VOICE = Path(__file__).parent.parent / "demo" / "voice"
+VOICE_SPACE = "voice"
+"""The space of a voice of one's own, when none is named."""
+SEED = 1
+LOCAL = "local"
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The command line as it was typed; None where nothing was."""
+
+    data: Path | None = None
+    model: str | None = None
+    space: str | None = None
+    out: Path | None = None
+    resume: bool = False
+    seed: int | None = None
+    trials: int | None = None
+    accept: int | None = None
+    hours: float | None = None
+    auto_ref: bool = False
+    address: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides what a search does. Equal plans on one machine search alike."""
+
+    space: Space
+    family: str
+    """Module of the model family."""
+    data: Path
+    auto_reference: bool
+    model: str
+    """Hub id, or folder (absolute)."""
+    run: RunFolder
+    """Absolute: workers have other working directories."""
+    resume: bool
+    seed: int
+    budget: Budget
+    address: str
+    """`local`, or where a Ray cluster answers: `auto`, or host:port."""
+
+    @property
+    def is_demo(self) -> bool:
+        return self.data == DEMO_VOICE
+
+
+def make_plan(typed: Arguments, now: datetime, environment: Mapping[str, str]) -> Plan:
+    """The plan that was asked for. Reads the space and, on --resume, the ledger; checks nothing else.
+
+    Raises InputError, which says what to type instead.
+    """
+    address = _address(typed, environment)
+    if typed.resume:
+        return _resumed(typed, address)
+    space_name, data = _space_and_data(typed, address)
+    space = _load(space_name)
+    out = typed.out or Path("runs") / f"{_name(data)}-{now:%Y%m%d-%H%M%S}"
+    return Plan(
+        space=space,
+        family=FAMILIES[space.family],
+        data=data,
+        auto_reference=typed.auto_ref,
+        model=_absolute(typed.model or space.model),
+        run=RunFolder(out.resolve()),
+        resume=False,
+        seed=SEED if typed.seed is None else typed.seed,
+        budget=_budget(space.budget, typed),
+        address=address,
+    )
+
+
+def _resumed(typed: Arguments, address: str) -> Plan:
+    """The search that the ledger began; the command line may move its data and change its budget, nothing else."""
+    if typed.out is None:
+        raise InputError("--resume needs --out RUN, the folder of the search that is to go on")
+    run = RunFolder(typed.out.resolve())
+    begun = read_ledger(run.ledger).search
+    if begun is None:
+        raise InputError(f"{run.ledger}: its first line cannot be read; start anew with another --out")
+    space = Space.model_validate(begun.space)
+    _refuse_changes(typed, begun)
+    return Plan(
+        space=space,
+        family=begun.family,
+        data=typed.data.resolve() if typed.data else Path(begun.data),
+        auto_reference=typed.auto_ref,
+        model=begun.model,
+        run=run,
+        resume=True,
+        seed=begun.seed,
+        budget=_budget(space.budget, typed),
+        address=address,
+    )
+
+
+def _refuse_changes(typed: Arguments, begun: SearchStarted) -> None:
+    space = typed.space and _load(typed.space).model_dump(mode="json")
+    for option, now, then in (
+        ("--space", space, begun.space),
+        ("--model", typed.model and _absolute(typed.model), begun.model),
+        ("--seed", typed.seed, begun.seed),
+    ):
+        if now is not None and now != then:
+            said = "" if option == "--space" else f", {then}"
+            raise InputError(
+                f"{option} is not what this search began with{said}; leave it out, or start anew with another --out"
+            )
+
+
+def _address(typed: Arguments, environment: Mapping[str, str]) -> str:
+    address = typed.address or environment.get("RAY_ADDRESS") or LOCAL
+    if address.startswith("ray://"):
+        raise InputError(f"--address {address}: run this command on the cluster's head instead, with --address auto")
+    return address
+
+
+def _space_and_data(typed: Arguments, address: str) -> tuple[str, Path]:
+    if typed.data is not None:
+        return typed.space or VOICE_SPACE, typed.data.resolve()
+    if typed.space == DEMO_SPACE or (typed.space is None and address == LOCAL):
+        return DEMO_SPACE, DEMO_VOICE
+    if typed.space is not None:
+        raise InputError(f"--space {typed.space} needs a voice: add --data FOLDER")
+    raise InputError(
+        f"a cluster is configured ({address}), so say what to search there: --data FOLDER for a voice of your own, "
+        "--space demo for the demo voice, or --address local for this machine alone"
+    )
+
+
+def _load(name: str) -> Space:
+    """The space, with the path of its probe lines absolute: workers have other working directories."""
+    space = load_space(name)
+    lines = Path(space.probe.lines)
+    if not lines.is_file():
+        return space
+    return space.model_copy(update={"probe": space.probe.model_copy(update={"lines": str(lines.resolve())})})
+
+
+def _budget(budget: Budget, typed: Arguments) -> Budget:
+    changed = {"trials": typed.trials, "accept": typed.accept, "hours": typed.hours}
+    return budget.model_copy(update={name: value for name, value in changed.items() if value is not None})
+
+
+def _absolute(model: str) -> str:
+    return str(Path(model).resolve()) if Path(model).exists() else model
+
+
+def _name(data: Path) -> str:
+    return DEMO_SPACE if data == DEMO_VOICE else data.name

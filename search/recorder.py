@@ -1,0 +1,90 @@
+"""Keeps the ledger, TensorBoard and the view in step with what Ray Tune does."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ray.tune import Callback
+from ray.tune.experiment import Trial as TuneTrial
+
+from results.ledger import Ledger, TrialDrawn, TrialEnded
+from results.tensorboard import TensorBoard
+from search.budget import Spending
+from search.failure import root_reason, settle
+from search.report import JOB, Report
+from search.view import View
+from spaces.draw import Draw
+from spaces.ending import Ending
+from spaces.job import Job
+from spaces.trial import Outcome
+
+BOARD_SECONDS = 5.0
+"""How often a running trial's curve is copied to TensorBoard."""
+
+
+class Recorder(Callback):
+    """Every draw is in the ledger before its trial starts, and every ending once, when the trial's folder has it."""
+
+    def __init__(self, ledger: Ledger, board: TensorBoard, view: View, spending: Spending) -> None:
+        self._ledger, self._board, self._view, self._spending = ledger, board, view, spending
+        self._ended: set[str] = set()
+        self._copied: dict[str, float] = {}
+        self.running: set[str] = set()
+        """Trials by name whose function has started and that have not ended."""
+
+    def drawn(self, trial: str, draw: Draw) -> None:
+        self._ledger.append(TrialDrawn(trial=trial, draw=draw))
+
+    def known(self, outcome: Outcome) -> None:
+        """An ending that the ledger already has."""
+        self._ended.add(outcome.trial)
+        self._spending.ended(outcome)
+        self._view.ended(outcome)
+
+    def ended(self, outcome: Outcome) -> None:
+        """Records an ending; a second one of the same trial is left out."""
+        if outcome.trial in self._ended:
+            return
+        self._ended.add(outcome.trial)
+        self._ledger.append(TrialEnded(outcome=outcome))
+        self._board.end(outcome.trial, outcome.draw, outcome)
+        self._spending.ended(outcome)
+        self._view.ended(outcome)
+
+    def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        job = _job(trial)
+        self.running.add(job.trial)
+        self._view.started(job.trial, job.draw)
+
+    def on_trial_result(
+        self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any
+    ) -> None:
+        report = Report.of(result)
+        if report is None:
+            return
+        name = report.job.trial
+        self._view.point(name, report.point, report.phase)
+        if time.monotonic() - self._copied.get(name, float("-inf")) >= BOARD_SECONDS:
+            self._copied[name] = time.monotonic()
+            self._board.update(name)
+
+    def on_trial_complete(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        self._settle(trial, Ending.CANCELLED, "stopped by the search while its curve had long ended")
+
+    def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
+        error = trial.get_pickled_error() or trial.get_error()
+        self._settle(trial, Ending.FAILED, root_reason(error) if error else "its process ended without a word")
+
+    def _settle(self, trial: TuneTrial, ending: Ending, reason: str) -> None:
+        job = _job(trial)
+        self.running.discard(job.trial)
+        self.ended(settle(job, ending, reason))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing. Tune pickles its callbacks for a restore that never happens here: the ledger is the record."""
+        return {}
+
+
+def _job(trial: TuneTrial) -> Job:
+    return Job.model_validate_json(trial.config[JOB])

@@ -1,0 +1,82 @@
+"""Searches for the adapter that keeps a voice, says the words and stops when the sentence ends.
+
+    python search/run.py                       the demo voice, start to finish, on a CPU, offline
+    python search/run.py --data my_voice/      a voice of your own
+    python search/run.py --out RUN --resume    goes on with a search that was cut off
+
+Exit codes: 0 done, 1 the best adapter could not be exported, 2 wrong input, 3 nothing accepted, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from results.command import told_plainly
+from search.checks import check_plan
+from search.plan import Arguments, Plan, make_plan
+from search.summary import INTERRUPTED, tell
+from search.view import shown
+
+
+def run(
+    data: Annotated[Path | None, typer.Option(help="folder of clips, transcripts and one reference")] = None,
+    model: Annotated[str | None, typer.Option(help="base model: hub id or folder; without it the space's")] = None,
+    space: Annotated[str | None, typer.Option(help="name of a space, or a TOML file")] = None,
+    out: Annotated[Path | None, typer.Option(help="new folder for the run; without it runs/NAME-DATE")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the search in --out")] = False,
+    seed: Annotated[int | None, typer.Option(min=0, help="of draws, weights, order and speech")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="stop after so many; without it the space's")] = None,
+    accept: Annotated[int | None, typer.Option(min=1, help="stop after so many accepted adapters")] = None,
+    hours: Annotated[float | None, typer.Option(min=0.001, help="start no trial after so many hours")] = None,
+    auto_ref: Annotated[bool, typer.Option("--auto-ref", help="use the best clip where no reference is given")] = False,
+    isolate: Annotated[bool, typer.Option("--isolate", help="a process per trial; so far the only way")] = True,
+    address: Annotated[str | None, typer.Option(help="Ray cluster: auto, host:port, or local")] = None,
+) -> None:
+    """Search for the sweet spot of a LoRA fine-tune of a voice. Without options: the demo voice."""
+    console = Console()
+    with told_plainly():
+        typed = Arguments(data, model, space, out, resume, seed, trials, accept, hours, auto_ref, address)
+        plan = make_plan(typed, datetime.now(), os.environ)
+        dataset = check_plan(plan)
+        # What follows needs Ray, which takes seconds to import; a wrong plan is refused before.
+        from search.conductor import conduct
+
+        _introduce(plan, len(dataset.clips), dataset.seconds, console)
+        try:
+            finish = conduct(plan, dataset, console)
+        except KeyboardInterrupt:
+            console.print(
+                f"\nstopped; go on with: python search/run.py --out {shown(plan.run.path)} --resume", highlight=False
+            )
+            raise typer.Exit(INTERRUPTED) from None
+        from results.picture import draw_search
+
+        tell(finish, draw_search(plan.run), console)
+        raise typer.Exit(finish.exit_code)
+
+
+def _introduce(plan: Plan, clips: int, seconds: float, console: Console) -> None:
+    budget = plan.budget
+    until = [f"{budget.trials} trials"]
+    until += [f"{budget.accept} accepted"] if budget.accept else []
+    until += [f"{budget.hours:g} hours"] if budget.hours else []
+    lines = [
+        f"Voice:  {shown(plan.data)}, {clips} clips, {seconds / 60:.1f} min",
+        f"Model:  {shown(Path(plan.model))}",
+        f"Space:  {plan.space.name}: {plan.space.about}",
+        f"Run:    {shown(plan.run.path)}, until {' or '.join(until)}",
+    ]
+    if plan.is_demo:
+        lines.append("The demo voice is a miniature: it shows how a search works, not how a voice will sound.")
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    typer.run(run)

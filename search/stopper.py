@@ -1,0 +1,71 @@
+"""The search's last word on running trials."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ray.tune import Stopper
+
+from search.report import Report
+from spaces.ending import Ending
+from spaces.job import Job
+from spaces.trial import Phase, Point
+from trainable.band import decide
+from trainable.schedule import steps_per_epoch
+from trainable.trial_folder import TrialFolder
+
+GRACE_EPOCHS = 1.0
+"""How far a trial may train past the point at which its own loop should have ended it."""
+
+
+@dataclass
+class _Judged:
+    """How far a trial's curve has been judged, and where it should have ended."""
+
+    points: int = 0
+    end: Point | None = None
+
+
+class BandStopper(Stopper):
+    """Stops a trial that trains on although `band.decide`, the rule its loop obeys, has ended it; never one that is
+    being probed. Ends everything only when draws are over and nothing that runs would be lost.
+
+    Ray kills what a stopper stops: nothing after it runs, no probe and no checkpoint. So the loop ends trials, and
+    this only catches one whose loop does not. It judges the curve in the trial's folder, which is the loop's own: what
+    is reported is a part of it, and a rate of descent over a part may look worse than it is.
+    """
+
+    def __init__(self, clips: int, is_drained: Callable[[], bool]) -> None:
+        """`clips` in the dataset; `is_drained()` once nothing more will be drawn and nothing runs."""
+        self._clips = clips
+        self._is_drained = is_drained
+        self._judged: dict[str, _Judged] = {}
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        report = Report.of(result)
+        if report is None or report.phase is not Phase.TRAINING:
+            return False
+        curve = TrialFolder(Path(report.job.folder)).read_points()
+        judged = self._judged.setdefault(report.job.trial, _Judged())
+        if len(curve) < judged.points:
+            # The trial was cut off and goes on from an earlier checkpoint.
+            judged.points, judged.end = 0, None
+        while judged.end is None and judged.points < len(curve):
+            judged.points += 1
+            if self._decide(curve[: judged.points], report.job) is not None:
+                judged.end = curve[judged.points - 1]
+        return judged.end is not None and report.point.epoch - judged.end.epoch > GRACE_EPOCHS
+
+    def stop_all(self) -> bool:
+        return self._is_drained()
+
+    def _decide(self, curve: list[Point], job: Job) -> Ending | None:
+        last_step = steps_per_epoch(self._clips, job.draw.clips_per_step) * job.draw.epochs
+        return decide(curve, job.band, self._clips, last_step)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing. Tune pickles its stopper for a restore that never happens here."""
+        return {}

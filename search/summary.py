@@ -1,0 +1,164 @@
+"""The last lines of a search: what was found, where to listen, and what to type next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from results.ledger import History
+from results.ranking import Judgement, beats_base, nearest, ranked
+from results.run_folder import RunFolder
+from search.plan import Plan
+from search.view import flags_in_words, result_in_words, shown
+from spaces.ending import Ending
+from spaces.trial import Outcome
+from spaces.verdict import Flag
+from trainable.trial_folder import TrialFolder
+
+DONE, EXPORT_FAILED, NOTHING_ACCEPTED, INTERRUPTED = 0, 1, 3, 130
+"""Exit codes."""
+
+AGAINST_BASE = {
+    Judgement.BETTER: "better than the base model's own cloning",
+    Judgement.WORSE: "worse than the base model's own cloning, which needs no adapter",
+    Judgement.NO_DIFFERENCE: "no different from the base model's own cloning, as far as so few lines can tell",
+}
+ROSE = "rose"
+ADVICE: dict[Ending | Flag | str, str] = {
+    ROSE: "the loss rose: lower the upper end of lora_lr in the space",
+    Ending.EXHAUSTED: "the loss stayed above the band: raise the upper end of epochs or lora_lr in the space",
+    Ending.HOPELESS: "the loss fell too slowly: raise the lower end of lora_lr in the space",
+    Ending.OVERSHOT: "the loss fell through the band: lower the upper end of lora_lr, or use fewer clips per step",
+    Ending.DIVERGED: "training broke down: lower the upper end of lora_lr in the space",
+    Ending.COLLAPSED: "there was nothing to learn: look for clips that are silent or all alike",
+    Ending.FAILED: "trials failed: the reason above says why; when it is memory, lower batch or rank",
+    Flag.NO_EOS: "the voice does not stop: search the aligned objective, or lower lora_lr",
+    Flag.SILENT: "the voice falls silent: check the clips for long silences, or lower lora_lr",
+    Flag.CLIPPED: "the voice is clipped: check the clips for clipping",
+    Flag.TEMPO: "the voice is too fast or too slow: check that the transcripts match the clips, or lower lora_lr",
+    Flag.GARBLED: "the words are not understood: lower lora_lr or raise the lower end of the band",
+}
+MOST_ADVICE = 3
+
+
+@dataclass(frozen=True)
+class Finish:
+    """How a search ended."""
+
+    plan: Plan
+    history: History
+    reason: str
+    """Why no more trials were started."""
+    interrupted: bool
+    problem: str | None
+    """What kept the best adapter from being exported."""
+
+    @property
+    def best(self) -> Outcome | None:
+        return next(iter(ranked(self.history.outcomes.values())), None)
+
+    @property
+    def exit_code(self) -> int:
+        if self.interrupted:
+            return INTERRUPTED
+        if self.best is None:
+            return NOTHING_ACCEPTED
+        return EXPORT_FAILED if self.problem else DONE
+
+
+def tell(finish: Finish, picture: Path, console: Console) -> None:
+    """Prints the summary."""
+    lines = [*_trials(finish), "", *_found(finish), *_where(finish, picture), "", *_next(finish)]
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _trials(finish: Finish) -> list[str]:
+    """Every trial but the best: its ending and its reason."""
+    lines = []
+    for trial, draw in finish.history.drawn.items():
+        outcome = finish.history.outcomes.get(trial)
+        if outcome is None:
+            lines.append(f"{trial}  not finished; goes on with --resume ({draw.describe()})")
+        elif outcome is not finish.best:
+            why = outcome.verdict.reasons if outcome.verdict else ()
+            lines.append(f"{trial}  {result_in_words(outcome)}: {'; '.join((*why, outcome.reason))}")
+    return lines
+
+
+def _found(finish: Finish) -> list[str]:
+    best, base = finish.best, finish.history.base
+    outcomes = finish.history.outcomes.values()
+    accepted = sum(outcome.accepted for outcome in outcomes)
+    ended = f"Search ended: {finish.reason}; {len(outcomes)} trials ended, {accepted} accepted."
+    if best is None:
+        return [ended, "No adapter was accepted.", *_advice(finish)]
+    lines = [ended, f"Best: {best.trial}, score {best.verdict.score:.3f}, {best.reason} ({best.draw.describe()})."]
+    compared = base and base.verdict and beats_base(best.verdict, base.verdict)
+    if compared:
+        verdict = f"{compared.difference:+.3f} ± {2 * compared.standard_error:.3f} per line"
+        lines.append(f"It is {AGAINST_BASE[compared.judgement]} ({verdict}; base {base.verdict.score:.3f}).")
+    if best.verdict.unknown:
+        unheard = ", ".join(flag.value for flag in best.verdict.unknown)
+        lines.append(f"Nothing here could judge {unheard}: listen for it yourself.")
+    return lines
+
+
+def _advice(finish: Finish) -> list[str]:
+    seen: Counter[str] = Counter()
+    for outcome in finish.history.outcomes.values():
+        seen.update({ADVICE[cause] for cause in _causes(outcome, finish.plan.run) if cause in ADVICE})
+    lines = [f"  {advice} ({count}×)" for advice, count in seen.most_common(MOST_ADVICE)]
+    return ["What to change:", *lines] if lines else []
+
+
+def _causes(outcome: Outcome, run: RunFolder) -> list[Ending | Flag | str]:
+    """Why it was not accepted: its flags, or its ending."""
+    if outcome.verdict is not None:
+        return [flag for flag, count in outcome.verdict.flags.items() if count]
+    if outcome.ending in (Ending.HOPELESS, Ending.EXHAUSTED):
+        points = TrialFolder(run.trial(outcome.trial)).read_points()
+        if points and points[-1].loss > points[0].loss:
+            return [ROSE]
+    return [outcome.ending] if outcome.ending else []
+
+
+def _where(finish: Finish, picture: Path) -> list[str]:
+    run, best, base = finish.plan.run, finish.best, finish.history.base
+    lines = []
+    if finish.problem:
+        lines.append(f"The adapter of {best.trial} was not exported: {finish.problem}")
+        lines.append(f"  nothing is lost; try again: python -m results.export {shown(run.path)} {shown(run.best)}")
+    elif best is not None:
+        lines += [f"Adapter: {shown(run.best)}", f"Listen:  {shown(run.best / 'sample.wav')}"]
+        lines += [f"         {shown(run.trial(best.trial) / best.verdict.lines[0].audio)}"]
+    else:
+        lines += _nearest(finish)
+    if base is not None and base.verdict is not None:
+        lines.append(f"Base:    {shown(run.base / base.verdict.lines[0].audio)}")
+    return [*lines, f"Picture: {shown(picture)}", f"Curves:  tensorboard --logdir {shown(run.tensorboard)}"]
+
+
+def _nearest(finish: Finish) -> list[str]:
+    near = nearest(finish.history)
+    if near is None:
+        return []
+    lines = [f"Nearest: {near.trial}, {flags_in_words(near) or near.reason}"]
+    if near.verdict is not None:
+        lines.append(f"Listen:  {shown(finish.plan.run.trial(near.trial) / near.verdict.lines[0].audio)}")
+    return lines
+
+
+def _next(finish: Finish) -> list[str]:
+    run = finish.plan.run
+    if finish.interrupted:
+        return [f"Go on:   python search/run.py --out {shown(run.path)} --resume"]
+    if finish.best is None:
+        return [f"Table:   python -m results.compare {shown(run.path)}"]
+    lines = [] if finish.problem else [f'Speak:   python -m results.speak {shown(run.best)} "one two three" out.wav']
+    if finish.plan.is_demo:
+        lines.append("Next, a voice of your own: python search/run.py --data my_voice/")
+    return lines

@@ -1,0 +1,116 @@
+"""The trials of a search, under Ray Tune."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from results.ledger import History, Ledger
+from results.tensorboard import TensorBoard
+from search import isolate
+from search.budget import Spending
+from search.interrupt import in_good_order
+from search.machine import Machine
+from search.past import Past, read_past
+from search.plan import Plan
+from search.recorder import Recorder
+from search.searcher import DrawSearcher
+from search.stopper import BandStopper
+from search.view import View
+from spaces.draw import Draw
+from spaces.job import Job
+from trainable.trial_folder import TrialFolder
+
+STARTS = 3
+"""How often Ray Tune starts a trial's function again when its process, or Ray Train's controller, is lost."""
+
+
+def run_trials(
+    plan: Plan, clips: int, machine: Machine, ledger: Ledger, view: View, history: History, stop_file: Path
+) -> Spending:
+    """Runs trials until the budget is used up; returns what was spent. `clips` in the dataset.
+
+    The first Ctrl-C makes `stop_file`, at whose sight running trials end after the step they are in.
+    """
+    from ray import tune
+
+    run, spending = plan.run, Spending(plan.budget)
+    board = TensorBoard(run)
+    board.base(history.base)
+    recorder = Recorder(ledger, board, view, spending)
+    past = read_past(run, history)
+    _count_past(past, spending, recorder)
+    searcher = DrawSearcher(
+        plan.space,
+        plan.seed,
+        spending,
+        config_of=lambda trial, draw: isolate.config_of(_job(plan, trial, draw), stop_file),
+        on_draw=recorder.drawn,
+        outcome_of=lambda trial: TrialFolder(run.trial(trial)).read_outcome(),
+        past=past,
+    )
+    stopper = BandStopper(clips, is_drained=lambda: spending.interrupted and not recorder.running)
+
+    def interrupt() -> None:
+        spending.interrupted = True
+        stop_file.touch()
+        view.say("Ctrl-C: running trials end now and are kept; once more to stop at once")
+
+    tuner = tune.Tuner(
+        tune.with_resources(_trial_function(machine, run.ray), {"CPU": machine.trial_function}),
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            num_samples=-1,
+            max_concurrent_trials=machine.at_once,
+            trial_name_creator=_name,
+            trial_dirname_creator=_name,
+        ),
+        run_config=tune.RunConfig(
+            name="tune",
+            storage_path=str(run.ray),
+            callbacks=[recorder],
+            stop=stopper,
+            failure_config=tune.FailureConfig(max_failures=STARTS),
+            verbose=0,
+        ),
+    )
+    with in_good_order(interrupt):
+        tuner.fit()
+    board.close()
+    return spending
+
+
+def _trial_function(machine: Machine, bookkeeping: Path) -> Callable[[dict[str, Any]], None]:
+    """How a trial is run. The one place where that is chosen."""
+    return isolate.trial_function(machine, bookkeeping)
+
+
+def _count_past(past: Past, spending: Spending, recorder: Recorder) -> None:
+    for _ in (*past.ended, *past.unfinished):
+        spending.drawn()
+    for outcome in past.recorded:
+        recorder.known(outcome)
+    for outcome in past.unrecorded:
+        recorder.ended(outcome)
+
+
+def _job(plan: Plan, trial: str, draw: Draw) -> Job:
+    return Job(
+        trial=trial,
+        folder=str(plan.run.trial(trial)),
+        family=plan.family,
+        model=plan.model,
+        prepared=str(plan.run.prepared),
+        calibration=str(plan.run.calibration),
+        language=plan.space.language,
+        seed=plan.seed,
+        draw=draw,
+        band=plan.space.band(draw.objective),
+        probe=plan.space.probe,
+    )
+
+
+def _name(trial: Any) -> str:
+    """Ray Tune's name for a trial is ours."""
+    return trial.config[isolate.TRIAL]

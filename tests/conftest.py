@@ -1,0 +1,23 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def local_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One Ray for all searches of a test session: starting it takes longer than a toy trial."""
+    from search.ray_session import ray_session
+    from tests.toy_search import toy_plan
+
+    # Workers find the toy families as this process does.
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    with ray_session(toy_plan(tmp_path_factory.mktemp("ray"))):
+        yield

@@ -1,0 +1,63 @@
+"""The toy family, with what goes wrong in long searches: a draw that always fails, a process that is killed once, and
+training slow enough to be interrupted. What is to go wrong is said by files in the run's folder.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from spaces.draw import Draw
+from tests import toy_family
+from tests.toy_family import ToyLearner, check_model, export, load_exported, prepare
+from trainable.family import ClipLosses
+
+__all__ = ["build", "check_model", "export", "load_exported", "prepare"]
+
+DOOM, KILL, SLOW = "doom", "kill", "slow"
+DOOMED, KILLED, RESUMED = "doomed", "killed", "resumed"
+"""What went wrong, each a file: the draw that fails for ever, a process was killed, weights came from a checkpoint."""
+PACE = 0.1
+"""Seconds per forward pass where it is slow."""
+
+
+def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: int) -> FrailLearner:
+    run = prepared.parent
+    if draw is not None and (run / DOOM).exists():
+        try:
+            with (run / DOOMED).open("x") as file:
+                file.write(draw.model_dump_json())
+        except FileExistsError:
+            pass
+        if (run / DOOMED).read_text() == draw.model_dump_json():
+            raise ValueError("this draw is doomed\nand says so in two lines")
+    return FrailLearner(toy_family.build(model, prepared, language, draw, seed), run)
+
+
+class FrailLearner(ToyLearner):
+    def __init__(self, sound: ToyLearner, run: Path) -> None:
+        self.__dict__.update(sound.__dict__)
+        self._run = run
+        self._has_trained = False
+
+    def losses(self, clips: Sequence[int]) -> ClipLosses:
+        self._has_trained = True
+        if (self._run / SLOW).exists():
+            time.sleep(PACE)
+        if (self._run / KILL).exists() and any(self._run.glob("trials/*/checkpoints/step-*")):
+            try:
+                (self._run / KILLED).touch(exist_ok=False)
+            except FileExistsError:
+                pass
+            else:
+                os._exit(1)
+        return super().losses(clips)
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        if not self._has_trained:
+            (self._run / RESUMED).touch()
+        super().load_tensors(tensors)
