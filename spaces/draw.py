@@ -23,10 +23,11 @@ class Objective(StrEnum):
 TARGETS = {
     "attention": r"model\.layers\.\d+\.self_attn\.(q|k|v|o)_proj",
     "linear": r"model\.layers\.\d+\.(self_attn\.(q|k|v|o)_proj|mlp\.(gate|up|down)_proj)",
+    "all-linear": r"(code_predictor\.)?model\.layers\.\d+\.(self_attn\.(q|k|v|o)_proj|mlp\.(gate|up|down)_proj)",
     "guide": r".*\.(q|k|v|o)_proj",
 }
 """LoRA targets by name, as full-match patterns over the talker's module names. `attention` and `linear` leave the code
-predictor alone; `guide` reaches into it, as suffix-named targets do."""
+predictor alone, `all-linear` adapts it too; `guide` is attention in both, as suffix-named targets have it."""
 
 
 class Draw(BaseModel):

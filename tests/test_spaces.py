@@ -11,7 +11,29 @@ from spaces.draw import TARGETS, Draw, Objective
 from spaces.errors import InputError
 from spaces.space import FOLDER, Space, load_space
 
-DEMO = (FOLDER / "demo.toml").read_text()
+MINE = """
+name = "mine"
+about = "a space for these tests"
+model = "../demo/checkpoint"
+
+[draw]
+objective = "aligned"
+rank = [4, 8, 16, 32]
+alpha_ratio = [1, 2]
+lora_lr = { low = 3e-4, high = 5e-2, log = true }
+text_projection_lr = 0
+epochs = { low = 4, high = 12 }
+
+[objective.aligned]
+band = [1.5, 3.0]
+targets = "linear"
+
+[budget]
+trials = 6
+
+[probe]
+lines = "digits"
+"""
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.toml")))
@@ -37,7 +59,7 @@ def test_the_guide_space_is_the_guides_own() -> None:
         ("lora_lr = { low", "lora_lr = { lo = 1, low", r"unknown key draw\.lora_lr\.lo; did you mean low\?"),
         ("band = [", "bnad = [1, 2]\nband = [", r"unknown key objective\.aligned\.bnad; did you mean band\?"),
         ("trials =", "trails = 3\ntrials =", r"unknown key budget\.trails; did you mean trials\?"),
-        ('name = "demo"', "", "name is missing"),
+        ('name = "mine"', "", "name is missing"),
         ("[budget]\ntrials", "[budget]\naccept", r"budget\.trials is missing"),
         ("rank = [4", "rank = [0", "rank.*greater than or equal to 1, got 0"),
         ("rank = [4, 8, 16, 32]", "rank = []", "at least one value"),
@@ -50,13 +72,13 @@ def test_the_guide_space_is_the_guides_own() -> None:
         ('targets = "linear"', 'targets = "(["', "regular expression"),
         ("epochs = { low = ", "epochs_max = 3\nepochs = { low = ", r"unknown key draw\.epochs_max"),
         ("[draw]", "[draw", "not valid TOML"),
-        ('name = "demo"', 'name = "demo"\nfamily = "kokro"', "expected one of qwen3_tts, got 'kokro'"),
+        ('name = "mine"', 'name = "mine"\nfamily = "kokro"', "expected one of qwen3_tts, got 'kokro'"),
     ],
 )
 def test_a_spoiled_space_is_explained(tmp_path: Path, old: str, new: str, message: str) -> None:
-    assert old in DEMO
+    assert old in MINE
     path = tmp_path / "mine.toml"
-    path.write_text(DEMO.replace(old, new, 1))
+    path.write_text(MINE.replace(old, new, 1))
     with pytest.raises(InputError, match=message) as caught:
         load_space(str(path))
     assert str(path) in str(caught.value)
@@ -64,7 +86,7 @@ def test_a_spoiled_space_is_explained(tmp_path: Path, old: str, new: str, messag
 
 def test_a_band_the_wrong_way_round_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    lines = ["band = [5, 4]" if line.startswith("band = ") else line for line in DEMO.splitlines()]
+    lines = ["band = [5, 4]" if line.startswith("band = ") else line for line in MINE.splitlines()]
     path.write_text("\n".join(lines))
     with pytest.raises(InputError, match="0 < low < high, got low 5.0 and high 4.0"):
         load_space(str(path))
@@ -77,7 +99,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 def test_a_model_beside_the_space_is_found_from_anywhere(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
-    path.write_text(DEMO.replace("../demo/checkpoint", "./checkpoint"))
+    path.write_text(MINE.replace("../demo/checkpoint", "./checkpoint"))
     assert load_space(str(path)).model == str(tmp_path / "checkpoint")
 
 
