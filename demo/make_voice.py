@@ -69,7 +69,7 @@ def corpus_of(work: Path, codec: MelCodecModel, per_voice: int, seed: int) -> Co
 
 
 def main(
-    steps: Annotated[int, typer.Option(help="optimiser steps of pre-training")] = 11_000,
+    steps: Annotated[int, typer.Option(help="optimiser steps of pre-training")] = 7_000,
     per_voice: Annotated[int, typer.Option(help="utterances that each voice reads")] = 400,
     rate: Annotated[float, typer.Option(help="peak learning rate")] = 2.5e-3,
     seed: Annotated[int, typer.Option(help="seed of texts, weights and noise")] = 0,

@@ -137,6 +137,7 @@ def _space_and_data(typed: Arguments, address: str) -> tuple[str, Path]:
     if typed.space == DEMO_SPACE or (typed.space is None and address == LOCAL):
         return DEMO_SPACE, DEMO_VOICE
     if typed.space is not None:
+        load_space(typed.space)
         raise InputError(f"--space {typed.space} needs a voice: add --data FOLDER")
     raise InputError(
         f"a cluster is configured ({address}), so say what to search there: --data FOLDER for a voice of your own, "

@@ -72,6 +72,10 @@ def test_endings(losses: tuple[float, ...], ending: Ending | None) -> None:
     assert decide(curve(*losses), BAND, CLIPS, LAST_STEP) is ending
 
 
+def test_a_curve_without_its_beginning_is_not_given_up() -> None:
+    assert decide(curve(*[9.0] * 12)[-2:], BAND, CLIPS, LAST_STEP) is None
+
+
 def test_a_gradient_that_is_not_finite_diverges() -> None:
     assert decide(curve(9.0, 8.0, 4.15, grad_norm=math.nan), BAND, CLIPS, LAST_STEP) is Ending.DIVERGED
 

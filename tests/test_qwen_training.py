@@ -14,10 +14,10 @@ from spaces.job import Job
 from spaces.probe_settings import ProbeSettings
 from tests.qwen_fixtures import Tiny, tiny  # noqa: F401
 from tests.test_qwen_losses import prefill
-from trainable.training import Training
 from trainable.qwen3_tts.learner import QwenLearner
 from trainable.qwen3_tts.lora import attach
 from trainable.schedule import clip_order
+from trainable.training import Training
 from trainable.trial_folder import TrialFolder
 
 UNREACHABLE = Band(low=1e-3, high=2e-3)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import torch
 
 from spaces.errors import InputError
 
@@ -42,9 +41,10 @@ def write_audio(path: Path, wave: np.ndarray) -> None:
 
 
 def resample(wave: np.ndarray, rate: int, to: int) -> np.ndarray:
-    """[samples] float32 at `rate` Hz → [samples'] float32 at `to` Hz."""
+    """[samples] float32 at `rate` Hz → [samples'] float32 at `to` Hz. Torch is loaded only where rates differ."""
     if rate == to:
         return np.ascontiguousarray(wave, dtype=np.float32)
+    import torch
     import torchaudio
 
     return torchaudio.functional.resample(torch.from_numpy(wave), rate, to).numpy()

@@ -57,8 +57,13 @@ def nears_floor(curve: Sequence[Point], band: Band, clips_ahead: int) -> bool:
 
 
 def _best_case(curve: Sequence[Point], latest: Point, last_step: int) -> float:
-    """The loss at the last step if the fall over the latest epoch went on undiminished, in nats."""
-    epoch_ago = next(point for point in reversed(curve) if point.epoch <= latest.epoch - 1)
+    """The loss at the last step if the fall over the latest epoch went on undiminished, in nats.
+
+    Without a point an epoch ago, in a curve whose beginning is missing, anything may still be reached.
+    """
+    epoch_ago = next((point for point in reversed(curve) if point.epoch <= latest.epoch - 1), None)
+    if epoch_ago is None:
+        return -math.inf
     steps = latest.step - epoch_ago.step
     fall_per_step = max(0.0, epoch_ago.loss - latest.loss) / steps
     return latest.loss - fall_per_step * (last_step - latest.step)
