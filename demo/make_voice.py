@@ -60,7 +60,7 @@ def load_codec(folder: Path) -> MelCodecModel:
 
 def corpus_of(work: Path, codec: MelCodecModel, per_voice: int, seed: int) -> Corpus:
     """The pre-training corpus, read from `work` where an earlier run left it."""
-    path = work / f"corpus-{per_voice}-{seed}.safetensors"
+    path = work / f"corpus-{per_voice}.safetensors"
     if not path.exists():
         with progress_bar() as bar:
             task = bar.add_task("reading aloud", total=per_voice * len(PRETRAINING_VOICES))
@@ -78,6 +78,7 @@ def main(
 ) -> None:
     """Fits the codec, pre-trains the talker on one thread, and writes the checkpoint and the voice dataset."""
     torch.set_num_threads(1)
+    work = work / f"seed-{seed}"
     work.mkdir(parents=True, exist_ok=True)
     staged = work / "checkpoint"
     codec_folder = staged / "speech_tokenizer"
@@ -99,7 +100,7 @@ def main(
             model, BatchMaker(config, tokenizer, corpus, BATCH_SIZE), steps, rate, seed, work / "pretraining.pt", report
         )
     save_model(model, staged)
-    write_voice(work / "voice", seed)
+    write_voice(work / "voice")
     for name in ("checkpoint", "voice"):
         replace_folder(work / name, out / name)
 

@@ -1,4 +1,4 @@
-"""The pre-training loop: a fixed number of steps, resumable, the same weights for the same seed."""
+"""The pre-training loop: a fixed number of steps, resumable; uninterrupted, a seed gives the same weights again."""
 
 from __future__ import annotations
 

@@ -14,12 +14,14 @@ from demo.voices import NEW_VOICE
 
 SINGLE_WORD_CLIPS = 4
 CLIPS = 48
+# The texts stay whatever the voice is made with: the probe's lines were chosen to be none of them.
+TEXT_SEED = 0
 REFERENCE_TEXT = "four one nine three seven zero two eight five six"
 
 
-def clip_texts(seed: int) -> list[str]:
+def clip_texts() -> list[str]:
     """48 different strings: four of one word, the rest of two to eight, none of them the reference's."""
-    rng = random.Random(seed)
+    rng = random.Random(TEXT_SEED)
     chosen = list(rng.sample(DIGITS, SINGLE_WORD_CLIPS))
     for text in texts(rng, range(2, 9), held_out=False):
         if len(chosen) == CLIPS:
@@ -30,11 +32,11 @@ def clip_texts(seed: int) -> list[str]:
     return chosen
 
 
-def write_voice(folder: Path, seed: int) -> None:
+def write_voice(folder: Path) -> None:
     """Writes metadata.jsonl, clip_000.wav ..., ref.wav and ref_text.txt: 24 kHz mono, 16 bit."""
     folder.mkdir(parents=True, exist_ok=True)
     lines = []
-    for number, text in enumerate(clip_texts(seed)):
+    for number, text in enumerate(clip_texts()):
         name = f"clip_{number:03d}.wav"
         write_wave(folder / name, synthesise(text, NEW_VOICE))
         lines.append(json.dumps({"audio_filepath": name, "text": text}))
