@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from huggingface_hub import ModelCardData
@@ -28,7 +29,7 @@ def write_card(folder: Path, exported: Exported, voice: str, versus: Comparison 
         "`sample.wav` says, from the adapter in this folder:",
         f"    {' '.join(exported.sample_text.split())}",
         "## How to load it",
-        _loading(base if base == exported.base_model else f"path/to/{base}"),
+        _loading(base if base == exported.base_model else f"path/to/{base}", _has_own_codec(exported.base_model)),
         "## What was trained",
         _losses(exported),
         "\n".join(f"- {name}: {value}" for name, value in exported.draw.model_dump(mode="json").items()),
@@ -71,13 +72,25 @@ def _losses(exported: Exported) -> str:
     )
 
 
-def _loading(base: str) -> str:
+def _has_own_codec(base_model: str) -> bool:
+    """Whether the base speaks through the project's codec, as the demo's does; the library must be told of it first."""
+    try:
+        config = json.loads((Path(base_model) / "speech_tokenizer" / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return config.get("model_type") == "mel_codec"
+
+
+def _loading(base: str, own_codec: bool) -> str:
+    imports = "from trainable.qwen3_tts import mel_codec\n\nmel_codec.register()\n" if own_codec else "\n"
     return f"""```python
 from peft import PeftModel
 from qwen_tts import Qwen3TTSModel
-
-model = Qwen3TTSModel.from_pretrained("{base}")
+{imports}model = Qwen3TTSModel.from_pretrained("{base}")
 PeftModel.from_pretrained(model.model.talker, "DIR")  # text_projection is inside
+waves, rate = model.generate_voice_clone(
+    "Something to say.", ref_audio="ref.wav", x_vector_only_mode=True, non_streaming_mode=True
+)
 ```
 
 or, with Sweetspot: `python -m results.speak DIR "text" out.wav`"""

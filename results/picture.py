@@ -191,7 +191,7 @@ def _draw_scores(axes: Axes, table: Sequence[Row]) -> None:
     axes.spines["left"].set_visible(False)
     axes.set_yticks([])
     axes.set_title("What the probe heard: score of the spoken lines", loc="left", fontsize=13, color=INK)
-    axes.set_xlabel("words, voice and tempo: 0 none, 1 all", fontsize=12, color=QUIET)
+    axes.set_xlabel("words, voice, spectrum and tempo: 0 none, 1 all", fontsize=12, color=QUIET)
 
 
 def _plain(axes: Axes) -> None:

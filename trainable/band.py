@@ -19,13 +19,17 @@ HOPELESS_EPOCHS = 2.0
 """A rate of descent is measured over the last epoch, so it takes two before the first fair one is known."""
 
 
+HOPE = 2.0
+"""The rate is doubled before a trial is given up: at low learning rates a curve starts slowly and falls faster then."""
+
+
 def decide(curve: Sequence[Point], band: Band, clips: int, last_step: int) -> Ending | None:
     """How the trial ends at its latest point, or None while it should go on.
 
     `clips` is the number of clips in the dataset, `last_step` the optimizer step at which the epochs are used up.
     A loss that is not finite or is 0 ends at once. Otherwise, once half an epoch has been seen: inside the band it
-    is in_band, below it overshot, out of steps exhausted, and hopeless when the latest epoch's rate of descent, kept
-    up to the last step, would stay above the band. Losses flatten out, so that extrapolation errs towards going on.
+    is in_band, below it overshot, out of steps exhausted, and hopeless when twice the latest epoch's rate of descent,
+    kept up to the last step, would stay above the band.
     """
     latest = curve[-1]
     if not math.isfinite(latest.loss) or not math.isfinite(latest.grad_norm):
@@ -57,7 +61,7 @@ def nears_floor(curve: Sequence[Point], band: Band, clips_ahead: int) -> bool:
 
 
 def _best_case(curve: Sequence[Point], latest: Point, last_step: int) -> float:
-    """The loss at the last step if the fall over the latest epoch went on undiminished, in nats.
+    """The loss at the last step if it fell twice as fast as over the latest epoch, in nats.
 
     Without a point an epoch ago, in a curve whose beginning is missing, anything may still be reached.
     """
@@ -66,7 +70,7 @@ def _best_case(curve: Sequence[Point], latest: Point, last_step: int) -> float:
         return -math.inf
     steps = latest.step - epoch_ago.step
     fall_per_step = max(0.0, epoch_ago.loss - latest.loss) / steps
-    return latest.loss - fall_per_step * (last_step - latest.step)
+    return latest.loss - HOPE * fall_per_step * (last_step - latest.step)
 
 
 def _before(curve: Sequence[Point], clips: int) -> Point:

@@ -75,7 +75,7 @@ def _reason(job: Job, trained: Trained) -> str:
         case Ending.EXHAUSTED:
             return f"{loss} is still above the band {job.band} {at}, all that it had"
         case Ending.HOPELESS:
-            return f"{loss} {at} will not reach the band {job.band} within {job.draw.epochs} at its latest rate"
+            return f"{loss} {at} will not reach the band {job.band} within {job.draw.epochs} at twice its rate"
         case Ending.DIVERGED:
             return f"the {objective} loss or its gradient is not a finite number {at}"
         case Ending.COLLAPSED:
