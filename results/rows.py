@@ -29,7 +29,7 @@ class Row(BaseModel):
     epochs: float | None
     """Run until training stopped."""
     losses: Losses | None
-    """At the kept checkpoint, otherwise where training stopped; a running trial's latest."""
+    """At the probed checkpoint, otherwise where training stopped; a running trial's latest."""
     accepted: bool | None
     """None when it was not probed."""
     reasons: tuple[str, ...]
@@ -65,7 +65,7 @@ def rows(run: RunFolder, history: History) -> list[Row]:
 
 def _ended_row(outcome: Outcome, place: int | None, history: History) -> Row:
     verdict = outcome.verdict
-    counts = outcome.kept or outcome.point
+    counts = outcome.judged
     compared = verdict and outcome.draw and history.base and history.base.verdict
     return Row(
         trial=outcome.trial,

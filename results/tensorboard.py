@@ -133,7 +133,7 @@ def _add_result(writer: SummaryWriter, outcome: Outcome) -> None:
 
 
 def _metrics(outcome: Outcome) -> dict[str, float]:
-    counts = outcome.kept or outcome.point
+    counts = outcome.judged
     metrics: dict[str, float] = {
         "accepted": float(outcome.accepted),
         "seconds": outcome.train_seconds + outcome.probe_seconds,

@@ -51,7 +51,7 @@ def telling(outcome: Outcome, band: Band) -> Telling:
 
 
 def _distance(outcome: Outcome, band: Band) -> float:
-    point = outcome.kept or outcome.point
+    point = outcome.judged
     if point is None or not math.isfinite(point.loss) or outcome.ending in (Ending.DIVERGED, Ending.COLLAPSED):
         return NEVER_IN_BAND
     return min(band.distance(point.loss), NEVER_IN_BAND)

@@ -86,5 +86,10 @@ class Outcome(BaseModel):
     probe_seconds: float
 
     @property
+    def judged(self) -> Point | None:
+        """The curve at what was probed; of a trial that was not probed, where training stopped."""
+        return self.kept if self.verdict is not None else self.point
+
+    @property
     def accepted(self) -> bool:
         return self.verdict is not None and self.verdict.accepted

@@ -31,15 +31,6 @@ PUBLISHED = {
 MAX_NEW_TOKENS = 96
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Models this small lose more to waiting for each other's threads than they gain."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def voice() -> Qwen3TTSModel:
     mel_codec.register()

@@ -21,15 +21,6 @@ WEIGHTS = DEMO / "checkpoint" / "speech_tokenizer"
 RATE = 24_000
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Models this small lose more to waiting for each other's threads than they gain."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def codec() -> MelCodecModel:
     return MelCodecModel.from_pretrained(WEIGHTS)
