@@ -11,6 +11,9 @@ FIRST_BYTES = 1.5e9
 """Ray itself, its dashboard and the driver: 1.4 GB seen, as the sum of proportional set sizes."""
 TRIAL_BYTES = 2.0e9
 """One isolated trial of the demo voice: 1.9 GB seen, of which 0.7 GB are its worker's and the rest Ray Train's."""
+CPU_THREADS = 1
+"""Only small models are trained on a CPU. Their threads wait for one another at every small product: with another
+program on one of two cores, a trial with two threads was seen to take twenty times as long as with one."""
 TRIALS_TO_LEARN_FROM = 3
 """On a CPU no more than a third of the trials run at once: the others are drawn knowing how some went."""
 
@@ -42,4 +45,4 @@ def share_machine(cpus: float, gpus: float, memory: float, trials: int) -> Machi
         return Machine(at_once, True, {"GPU": 1, "CPU": share}, max(1, int(cpus / at_once)))
     fitting = max(1, int((memory - FIRST_BYTES) // TRIAL_BYTES))
     at_once = max(1, min(int(cpus), fitting, math.ceil(trials / TRIALS_TO_LEARN_FROM)))
-    return Machine(at_once, False, {"CPU": round(0.9 * cpus / at_once, 2)}, max(1, int(cpus / at_once)))
+    return Machine(at_once, False, {"CPU": round(0.9 * cpus / at_once, 2)}, CPU_THREADS)

@@ -36,7 +36,7 @@ def test_as_many_at_once_as_the_machine_holds_and_the_search_can_learn_from(cpus
     machine = share_machine(cpus, gpus, memory, trials)
     assert machine.at_once == at_once
     assert machine.has_gpu is (gpus > 0)
-    assert machine.threads >= 1
+    assert machine.threads == (cpus // at_once if gpus else 1)
 
 
 @pytest.mark.parametrize("cpus", [1, 2, 3, 4, 16])
