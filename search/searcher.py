@@ -24,8 +24,9 @@ from spaces.trial import Outcome
 
 STUDY = "sweetspot"
 SCORE = "score"
-STARTUP_SHARE = 3
-"""One trial in three is drawn at random before TPE takes over; Optuna's own 10 would be all of a small budget."""
+STARTUP_SHARE = 2
+"""One trial in two is drawn at random, ten at most, before TPE takes over: Optuna's own ten would be all of a small
+budget, and two points say little about five dimensions."""
 
 
 class DrawSearcher(OptunaSearch):
