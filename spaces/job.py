@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict
 
 from spaces.band import Band
@@ -31,3 +33,8 @@ class Job(BaseModel):
     draw: Draw
     band: Band
     probe: ProbeSettings
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return Path(self.folder)

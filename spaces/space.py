@@ -100,6 +100,11 @@ class Space(BaseModel):
             raise ValueError(f"[draw] objective: expected {' or '.join(Objective)}, got {unknown[0]!r}")
         return tuple(Objective(end) for end in domain.ends())
 
+    @property
+    def recipes(self) -> dict[Objective, ObjectiveRecipe]:
+        """Of the objectives that are searched."""
+        return {name: self.objective[name] for name in self.objectives}
+
     def band(self, objective: Objective) -> Band:
         return self.objective[objective].band
 

@@ -12,11 +12,13 @@ from pathlib import Path
 from torch import Tensor
 
 from spaces.draw import Draw
+from spaces.pack_shape import PackShape
 from tests import toy_family
-from tests.toy_family import ToyLearner, check_model, export, load_exported, prepare
-from trainable.family import ClipLosses
+from tests.toy_family import ToyLearner, ToyPack, check_model, export, load_exported, prepare, why_not_packed
+from trainable.crew import Crew
+from trainable.family import ClipLosses, SeatCount
 
-__all__ = ["build", "check_model", "export", "load_exported", "prepare"]
+__all__ = ["build", "build_pack", "check_model", "export", "load_exported", "prepare", "why_not_packed"]
 
 DOOM, KILL, SLOW = "doom", "kill", "slow"
 DOOMED, KILLED, RESUMED = "doomed", "killed", "resumed"
@@ -36,6 +38,10 @@ def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: in
         if (run / DOOMED).read_text() == draw.model_dump_json():
             raise ValueError("this draw is doomed\nand says so in two lines")
     return FrailLearner(toy_family.build(model, prepared, language, draw, seed), run)
+
+
+def build_pack(model: str, prepared: Path, language: str, shape: PackShape, seats: SeatCount, crew: Crew) -> ToyPack:
+    return ToyPack(lambda draw, seed: build(model, prepared, language, draw, seed), shape.batch, seats.most, crew)
 
 
 class FrailLearner(ToyLearner):

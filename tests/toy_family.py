@@ -18,10 +18,14 @@ from torch import Tensor
 
 from spaces.draw import Draw
 from spaces.errors import InputError
+from spaces.pack_shape import PackShape
 from spaces.probe_settings import Sampling
+from trainable.alone import Alone
 from trainable.audio import SAMPLE_RATE, read_audio
+from trainable.crew import Crew
+from trainable.curve import ClipRow
 from trainable.dataset import VoiceDataset
-from trainable.family import ClipLosses, Utterance
+from trainable.family import Batch, ClipLosses, SeatCount, SeatState, Utterance
 from trainable.trial_folder import write_beside
 
 WIDTH = 8
@@ -56,6 +60,14 @@ def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: in
     return ToyLearner(json.loads((prepared / "clips.json").read_text()), start, draw, seed)
 
 
+def why_not_packed(model: str, shape: PackShape) -> str | None:
+    return None
+
+
+def build_pack(model: str, prepared: Path, language: str, shape: PackShape, seats: SeatCount, crew: Crew) -> ToyPack:
+    return ToyPack(lambda draw, seed: build(model, prepared, language, draw, seed), shape.batch, seats.most, crew)
+
+
 def export(learner: ToyLearner, base_model: str, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.detach().clone() for name, tensor in learner.tensors().items()}, folder / "toy.safetensors")
@@ -80,6 +92,46 @@ class ToySpeaker:
 
     def speak(self, text: str, seed: int, frame_cap: int, sampling: Sampling) -> Utterance:
         return _say(self._lora, self._projection, text, frame_cap)
+
+
+class ToyPack:
+    """Seats that share nothing but the process: each has a learner of its own, and they take turns."""
+
+    def __init__(self, make: Callable[[Draw | None, int], ToyLearner], batch: int, seats: int, crew: Crew) -> None:
+        base = make(None, 0)
+        self.seats, self.batch, self.device = seats, batch, base.device
+        self.clip_count, self.clip_seconds, self.clip_texts = base.clip_count, base.clip_seconds, base.clip_texts
+        self.ground_truth, self.speaker_embedding = base.ground_truth, base.speaker_embedding
+        self._make, self._crew = make, crew
+        self._taken: dict[int, Alone] = {}
+
+    def join(self, seat: int, draw: Draw, seed: int) -> None:
+        assert seat not in self._taken
+        self._taken[seat] = Alone(self._make(draw, seed), draw, self._crew)
+        self._taken[seat].join(0, draw, seed)
+
+    def leave(self, seat: int) -> None:
+        self._taken.pop(seat, None)
+
+    def losses(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
+        return {seat: self._taken[seat].losses({0: batch})[0] for seat, batch in batches.items()}
+
+    def accumulate(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
+        return {seat: self._taken[seat].accumulate({0: batch})[0] for seat, batch in batches.items()}
+
+    def step(self, factors: Mapping[int, float]) -> dict[int, float]:
+        return {seat: self._taken[seat].step({0: factor})[0] for seat, factor in factors.items()}
+
+    def state(self, seat: int) -> SeatState:
+        return self._taken[seat].state(0)
+
+    def load(self, seat: int, state: SeatState) -> None:
+        self._taken[seat].load(0, state)
+
+    def speak(
+        self, seats: Sequence[int], lines: Sequence[str], seed: int, frame_caps: Sequence[int], sampling: Sampling
+    ) -> dict[int, list[Utterance]]:
+        return {seat: self._taken[seat].speak([0], lines, seed, frame_caps, sampling)[0] for seat in seats}
 
 
 class ToyLearner:

@@ -17,6 +17,7 @@ from tests import crafted, toy_family
 from tests.voices import make_voice
 from trainable.checkpoint import State, write_checkpoint
 from trainable.dataset import load_dataset
+from trainable.family import SeatState
 from trainable.probe.calibration import calibrate
 
 TOY = "tests.toy_family"
@@ -25,12 +26,9 @@ TOY = "tests.toy_family"
 def keep_checkpoint(run: RunFolder, model: Path, trial: str, weight: float) -> str:
     """A checkpoint whose voice is `weight`; the toy voice says nothing to the end when it is 10 or more."""
     learner = toy_family.build(str(model), run.prepared, "auto", crafted.draw(), 1)
-    learner.load_tensors({name: torch.full_like(tensor, weight) for name, tensor in learner.tensors().items()})
-    optimizer = torch.optim.AdamW(learner.parameter_groups(crafted.draw()))
+    weights = {name: torch.full_like(tensor, weight).detach() for name, tensor in learner.tensors().items()}
     state = State(draw=crafted.draw(), seed=1, point=crafted.point(24), window=(), ending=Ending.IN_BAND)
-    kept = write_checkpoint(
-        run.trial(trial) / "checkpoints", state, learner.tensors(), optimizer, list(learner.tensors())
-    )
+    kept = write_checkpoint(run.trial(trial) / "checkpoints", state, SeatState(weights, {}, state.point.step))
     return str(kept.folder.relative_to(run.trial(trial)))
 
 

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.optim import Optimizer
 
 from spaces.draw import Draw
 from spaces.ending import Ending
 from spaces.trial import Point
 from trainable.curve import ClipRow
+from trainable.family import SeatState
 from trainable.trial_folder import write_beside
 
 MARKER = "COMPLETE"
@@ -50,39 +50,19 @@ class Checkpoint:
     folder: Path
     state: State
 
-    def weights(self) -> dict[str, Tensor]:
-        return load_weights(self.folder)
-
-    def restore_optimizer(self, optimizer: Optimizer, names: Sequence[str]) -> None:
-        """Puts moments and step counts back. `names` are the parameters' names in the optimizer's own order.
-
-        Raises KeyError when the checkpoint holds moments of other parameters.
-        """
-        tensors = load_file(self.folder / OPTIMIZER)
-        blank = optimizer.state_dict()
-        blank["state"] = {
-            index: {key: tensors[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq")}
-            for index, name in enumerate(names)
-            if f"{name}.step" in tensors
-        }
-        optimizer.load_state_dict(blank)
+    def read(self) -> SeatState:
+        """Weights and moments, on the CPU."""
+        return SeatState(load_weights(self.folder), load_file(self.folder / OPTIMIZER), self.state.point.step)
 
 
-def write_checkpoint(
-    folder: Path, state: State, weights: Mapping[str, Tensor], optimizer: Optimizer, names: Sequence[str]
-) -> Checkpoint:
-    """Writes `folder/step-…`, replacing one of the same step. `names` as in `Checkpoint.restore_optimizer`."""
+def write_checkpoint(folder: Path, state: State, trained: SeatState) -> Checkpoint:
+    """Writes `folder/step-…`, replacing one of the same step."""
     final = folder / f"step-{state.point.step:06d}"
     beside = folder / f".{final.name}.part"
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
-    save_file({name: _plain(tensor) for name, tensor in weights.items()}, beside / WEIGHTS)
-    moments = {
-        f"{names[index]}.{key}": _plain(value)
-        for index, values in optimizer.state_dict()["state"].items()
-        for key, value in values.items()
-    }
-    save_file(moments, beside / OPTIMIZER)
+    save_file(dict(trained.weights), beside / WEIGHTS)
+    save_file(dict(trained.moments), beside / OPTIMIZER)
     (beside / STATE).write_text(state.model_dump_json(indent=1))
     for file in beside.iterdir():
         _flush(file)
@@ -94,8 +74,12 @@ def write_checkpoint(
 
 def read_checkpoints(folder: Path) -> list[Checkpoint]:
     """Every complete checkpoint, by step. Unfinished ones are passed over."""
-    complete = sorted(path.parent for path in folder.glob(f"step-*/{MARKER}"))
-    return [Checkpoint(path, State.model_validate_json((path / STATE).read_text())) for path in complete]
+    return [read_checkpoint(path) for path in sorted(marker.parent for marker in folder.glob(f"step-*/{MARKER}"))]
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """One that is known to be complete."""
+    return Checkpoint(folder, State.model_validate_json((folder / STATE).read_text()))
 
 
 def load_weights(folder: Path) -> dict[str, Tensor]:
@@ -112,10 +96,6 @@ def thin_checkpoints(folder: Path, keep: Sequence[Checkpoint]) -> None:
         if path not in kept:
             (path / MARKER).unlink(missing_ok=True)
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _plain(tensor: Tensor) -> Tensor:
-    return tensor.detach().cpu().contiguous()
 
 
 def _flush(path: Path) -> None:

@@ -1,7 +1,7 @@
 """The seam between the loop and a model family.
 
 A family is a module under `trainable/` that has the verbs of `Family`. `prepare` turns clips into prepared data once;
-`build` gives one trial's `Learner`; the loop, the probe and the export need nothing else.
+`build_pack` gives a base with seats for trials, `build` a model for one; loop, probe and export need nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ import torch
 from torch import Tensor
 
 from spaces.draw import Draw
+from spaces.pack_shape import PackShape
 from spaces.probe_settings import Sampling
+from trainable.crew import Crew
+from trainable.curve import ClipRow
 from trainable.dataset import VoiceDataset
 
 
@@ -50,14 +53,37 @@ class Utterance:
     """Whether the end-of-speech code was sampled; read from the sampled sequence, not from the length."""
 
 
-class Learner(Protocol):
-    """One trial's model: the frozen base with trainable weights on it (or none, for the base itself)."""
+@dataclass(frozen=True)
+class SeatCount:
+    """How many trials may share one base."""
+
+    most: int
+    """Never more than so many."""
+    memory: float | None = None
+    """Bytes that seats may take in all; None for what the GPU has free. Not asked when `exactly`."""
+    exactly: bool = False
+    """Whether somebody asked for `most`, whatever the memory seems to hold."""
+
+
+class Voice(Protocol):
+    """A model that can be listened to, and the recordings it is measured by."""
 
     clip_count: int
     clip_seconds: Sequence[float]
     """Seconds of each clip's audio."""
     clip_texts: Sequence[str]
-    device: torch.device
+
+    def ground_truth(self, clip: int) -> np.ndarray:
+        """A clip of the dataset through the codec and back: [samples] float32 at 24 kHz."""
+        ...
+
+    def speaker_embedding(self, wave: np.ndarray) -> np.ndarray:
+        """wave: [samples] float32 at 24 kHz → [dimensions] float32, by the model's own speaker encoder."""
+        ...
+
+
+class Learner(Voice, Protocol):
+    """A model of its own for one trial, trainable weights on it; or none, for the base itself."""
 
     def parameter_groups(self, draw: Draw) -> list[dict]:
         """Groups for `torch.optim.AdamW`: `params`, `lr`, `name` (`lora` or `text_projection`)."""
@@ -82,17 +108,77 @@ class Learner(Protocol):
     def speak(self, lines: Sequence[str], seed: int, frame_caps: Sequence[int], sampling: Sampling) -> list[Utterance]:
         """Says the lines as one batch in the dataset's voice, each up to its cap of codec frames.
 
-        A pure function of the weights and these arguments: the seed is the batch's, so the same line in another batch
-        sounds different.
+        Line i is sampled from `seed + i` alone, whatever else is in the batch.
         """
         ...
 
-    def ground_truth(self, clip: int) -> np.ndarray:
-        """A clip of the dataset through the codec and back: [samples] float32 at 24 kHz."""
+
+@dataclass(frozen=True)
+class Batch:
+    """One seat's part of a forward pass."""
+
+    clips: Sequence[int]
+    step: int
+    """The optimizer step that they belong to, from 1; 0 for the pass before the first. Dropout depends on it."""
+    share: float = 0.0
+    """What each clip's loss counts in the gradient."""
+
+
+@dataclass(frozen=True)
+class SeatState:
+    """A seat's trainable weights and their AdamW moments, by the names that an exported adapter uses."""
+
+    weights: Mapping[str, Tensor]
+    moments: Mapping[str, Tensor]
+    """`NAME.exp_avg` and `NAME.exp_avg_sq`; empty before the first step."""
+    step: int
+    """Optimizer steps taken."""
+
+
+class Pack(Voice, Protocol):
+    """Seats for trials on one frozen base, which one forward pass serves together.
+
+    Nothing that a seat computes depends on who else is seated, up to the rounding of sums in another order.
+    """
+
+    seats: int
+    batch: int
+    """Clips per seat in one forward pass, at most."""
+    device: torch.device
+
+    def join(self, seat: int, draw: Draw, seed: int) -> None:
+        """Gives a free seat this draw's adapter with fresh weights, a pure function of seed and rank."""
         ...
 
-    def speaker_embedding(self, wave: np.ndarray) -> np.ndarray:
-        """wave: [samples] float32 at 24 kHz → [dimensions] float32, by the model's own speaker encoder."""
+    def leave(self, seat: int) -> None: ...
+
+    def losses(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
+        """Each seat's losses of its clips, in training mode, without gradient."""
+        ...
+
+    def accumulate(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
+        """The same, and adds `share` × the gradient of each clip's objective to the seat's."""
+        ...
+
+    def step(self, factors: Mapping[int, float]) -> dict[int, float]:
+        """One AdamW step of these seats by what they have accumulated, their learning rates × the factor.
+
+        Returns each seat's joint gradient norm before clipping. Summed over the crew first, if there is one.
+        """
+        ...
+
+    def state(self, seat: int) -> SeatState:
+        """On the CPU, and untouched by what follows."""
+        ...
+
+    def load(self, seat: int, state: SeatState) -> None:
+        """Puts back what `state` gave. Raises KeyError on another set of names."""
+        ...
+
+    def speak(
+        self, seats: Sequence[int], lines: Sequence[str], seed: int, frame_caps: Sequence[int], sampling: Sampling
+    ) -> dict[int, list[Utterance]]:
+        """Every one of these seats says all the lines, as one batch. Line i of any seat is sampled from `seed + i`."""
         ...
 
 
@@ -106,12 +192,22 @@ class Family(Protocol):
         """
         ...
 
+    def why_not_packed(self, model: str, shape: PackShape) -> str | None:
+        """What keeps draws of this shape out of a pack, in a few words; None when nothing does."""
+        ...
+
     def prepare(self, dataset: VoiceDataset, model: str, folder: Path, on_clip: Callable[[int, int], None]) -> None:
         """Encodes the dataset once into `folder`, its completion marker last. `on_clip(done, of)` after each clip."""
         ...
 
     def build(self, model: str, prepared: Path, language: str, draw: Draw | None, seed: int) -> Learner:
-        """One trial's model, or the base alone when `draw` is None. New weights come from `seed`."""
+        """A model for one draw, or the base alone when `draw` is None. New weights come from `seed`."""
+        ...
+
+    def build_pack(
+        self, model: str, prepared: Path, language: str, shape: PackShape, seats: SeatCount, crew: Crew
+    ) -> Pack:
+        """A base with as many free seats of this shape as `seats` and the memory allow, one at least."""
         ...
 
     def export(self, learner: Learner, base_model: str, folder: Path) -> None:

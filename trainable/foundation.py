@@ -49,7 +49,15 @@ def lay_foundation(
     calibration.write(base / CALIBRATION)
     on_progress("listening to the base model", 0, 1)
     started = time.perf_counter()
-    verdict = probe(learner, settings, calibration, seed, folder.recordings, whole=True)
+    verdicts = probe(
+        lambda speakers, lines, seed, caps: {BASE: learner.speak(lines, seed, caps, settings.sampling)},
+        learner,
+        settings,
+        calibration,
+        seed,
+        {BASE: folder.recordings},
+        whole=True,
+    )
     outcome = Outcome(
         trial=BASE,
         ending=None,
@@ -58,7 +66,7 @@ def lay_foundation(
         point=None,
         kept=None,
         checkpoint=None,
-        verdict=verdict,
+        verdict=verdicts[BASE],
         train_seconds=0.0,
         probe_seconds=time.perf_counter() - started,
     )

@@ -2,83 +2,53 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-from spaces.ending import Ending
 from spaces.job import Job
-from spaces.trial import Outcome, Phase
-from spaces.verdict import Verdict
-from trainable.family import Learner, load_family
-from trainable.probe.calibration import Calibration
-from trainable.probe.probe import probe
-from trainable.training import OnPoint, Trained, Training
+from spaces.pack_shape import PackShape
+from spaces.trial import Outcome, Phase, Point
+from trainable.alone import Alone
+from trainable.bench import Bench, Broken, Event, Finished, Said
+from trainable.crew import Crew
+from trainable.family import Pack, SeatCount, load_family
 from trainable.trial_folder import TrialFolder
+
+OnPoint = Callable[[Point, Phase], None]
 
 
 def run_trial(job: Job, on_point: OnPoint, stop: Callable[[], bool] = lambda: False) -> Outcome:
     """Trains, ends by the band, probes, and leaves `outcome.json`; goes on where an earlier attempt was cut off.
 
-    `on_point` is called about four times an epoch, when training ends, and when probing begins. When `stop()` turns
-    true the trial ends as cancelled after the step it is in. A trial that has its outcome returns it at once.
+    It is a bench with one seat. `on_point` is called about four times an epoch, when training ends, and when probing
+    begins. When `stop()` turns true the trial ends as cancelled after the step it is in. A trial that has its outcome
+    returns it at once. In a process group every member calls this; the first one calls `on_point` and is asked `stop`.
     """
-    folder = TrialFolder(Path(job.folder))
-    earlier = folder.read_outcome()
+    crew = Crew()
+    earlier = crew.share(TrialFolder(job.path).read_outcome() if crew.is_first else None)
     if earlier is not None:
         return earlier
-    family = load_family(job.family)
-    learner = family.build(job.model, Path(job.prepared), job.language, job.draw, job.seed)
-    trained = Training(job, learner, folder).run(on_point, stop)
-    verdict, probe_seconds = None, 0.0
-    if trained.ending.is_probed and trained.kept is not None:
-        on_point(trained.point, Phase.PROBING)
-        started = time.perf_counter()
-        learner.load_tensors(trained.kept.weights())
-        verdict = _listen(job, learner, folder)
-        probe_seconds = time.perf_counter() - started
-    outcome = Outcome(
-        trial=job.trial,
-        ending=trained.ending,
-        reason=_reason(job, trained),
-        draw=job.draw,
-        point=trained.point,
-        kept=trained.kept.state.point if trained.kept else None,
-        checkpoint=str(trained.kept.folder.relative_to(folder.path)) if trained.kept else None,
-        verdict=verdict,
-        train_seconds=trained.point.seconds,
-        probe_seconds=probe_seconds,
-    )
-    folder.write_outcome(outcome)
-    return outcome
+    outcomes: list[Outcome] = []
+
+    def tell(event: Event) -> None:
+        match event:
+            case Broken():
+                raise event.error
+            case Finished():
+                outcomes.append(event.outcome)
+            case Said() if crew.is_first:
+                on_point(event.point, event.phase)
+
+    bench = Bench(_pack_of_one(job, crew), crew, tell)
+    bench.seat(job)
+    while not outcomes:
+        bench.advance(crew.share(crew.is_first and stop()))
+    return outcomes[0]
 
 
-def _listen(job: Job, learner: Learner, folder: TrialFolder) -> Verdict:
-    calibration = Calibration.read(Path(job.calibration))
-    learner.eval()
-    return probe(learner, job.probe, calibration, job.seed, folder.recordings)
-
-
-def _reason(job: Job, trained: Trained) -> str:
-    point, objective, at = trained.point, job.draw.objective, f"after {trained.point.epoch:.2f} epochs"
-    loss = f"{objective} loss {point.loss:.3f}"
-    match trained.ending:
-        case Ending.IN_BAND:
-            return f"{loss} entered the band {job.band} {at}"
-        case Ending.OVERSHOT if trained.kept is not None:
-            kept = trained.kept.state.point
-            return (
-                f"{loss} fell below the band {job.band} {at}; went back to {kept.loss:.3f} at {kept.epoch:.2f} epochs"
-            )
-        case Ending.OVERSHOT:
-            return f"{loss} fell below the band {job.band} {at}, before a checkpoint above it was kept"
-        case Ending.EXHAUSTED:
-            return f"{loss} is still above the band {job.band} {at}, all that it had"
-        case Ending.HOPELESS:
-            return f"{loss} {at} will not reach the band {job.band} within {job.draw.epochs} at twice its rate"
-        case Ending.DIVERGED:
-            return f"the {objective} loss or its gradient is not a finite number {at}"
-        case Ending.COLLAPSED:
-            return f"{loss} {at}: nothing is left to predict; look for clips with equal codes"
-        case _:
-            return f"stopped {at} at {loss}"
+def _pack_of_one(job: Job, crew: Crew) -> Pack:
+    """A seat made to measure; where the family cannot pack this draw, a model of its own."""
+    family, shape, prepared = load_family(job.family), PackShape.of_draw(job.draw), Path(job.prepared)
+    if family.why_not_packed(job.model, shape) is None:
+        return family.build_pack(job.model, prepared, job.language, shape, SeatCount(1, exactly=True), crew)
+    return Alone(family.build(job.model, prepared, job.language, job.draw, job.seed), job.draw, crew)

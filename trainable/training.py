@@ -1,28 +1,31 @@
-"""The optimizer loop of one trial: steps, curve, checkpoints, and the ending that the band decides."""
+"""One trial's training in its seat: its clips, curve and checkpoints, and the ending that the band decides."""
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-import torch
 
 from spaces.ending import Ending
 from spaces.job import Job
-from spaces.trial import Losses, Phase, Point
+from spaces.trial import Losses, Point
 from trainable import band
-from trainable.checkpoint import Checkpoint, State, read_checkpoints, thin_checkpoints, write_checkpoint
+from trainable.checkpoint import (
+    Checkpoint,
+    State,
+    read_checkpoint,
+    read_checkpoints,
+    thin_checkpoints,
+    write_checkpoint,
+)
+from trainable.crew import Crew
 from trainable.curve import FIRST_PASS_CLIPS, ClipRow, Curve
-from trainable.family import ClipLosses, Learner
+from trainable.family import Batch, Pack
 from trainable.schedule import clip_order, learning_rate_factor, steps_per_epoch
-from trainable.trial_folder import TrialFolder
+from trainable.trial_folder import CurveFile, TrialFolder
 
 REPORTS_PER_EPOCH = 4
 """How often a running trial tells its curve, and may keep a checkpoint between epoch ends."""
-
-OnPoint = Callable[[Point, Phase], None]
 
 
 @dataclass(frozen=True)
@@ -35,141 +38,180 @@ class Trained:
 
 
 class Training:
-    """The optimizer loop of one trial, with its curve and checkpoints."""
+    """Deterministic for a job: a run that was cut off and resumed ends with equal weights.
 
-    def __init__(self, job: Job, learner: Learner, folder: TrialFolder) -> None:
-        self._job, self._learner, self._folder = job, learner, folder
-        self._draw = job.draw
-        self._epoch_steps = steps_per_epoch(learner.clip_count, self._draw.clips_per_step)
-        self._last_step = self._epoch_steps * self._draw.epochs
-        groups = learner.parameter_groups(self._draw)
-        self._rates = [group["lr"] for group in groups]
-        self._parameters = [parameter for group in groups for parameter in group["params"]]
-        names = {id(tensor): name for name, tensor in learner.tensors().items()}
-        self._names = [names[id(parameter)] for parameter in self._parameters]
-        self._optimizer = torch.optim.AdamW(groups, weight_decay=self._draw.weight_decay)
+    Every member of the crew holds one and comes to the same decisions; the first alone writes.
+    """
 
-    def run(self, on_point: OnPoint, stop: Callable[[], bool]) -> Trained:
-        """Trains to the ending. Deterministic for a job: a run that was cut off and resumed ends with equal weights."""
-        checkpoints = read_checkpoints(self._folder.checkpoints)
-        resumed = checkpoints[-1] if checkpoints else None
-        points, curve = self._begin(resumed)
-        if resumed is not None and resumed.state.ending is not None:
-            return self._end(resumed.state.ending, points, curve)
-        started = time.perf_counter() - points[-1].seconds
-        self._folder.path.mkdir(parents=True, exist_ok=True)
-        with self._folder.curve.open("w", encoding="utf-8") as file:
-            file.writelines(point.model_dump_json() + "\n" for point in points)
-            file.flush()
-            while True:
-                ending = band.decide(points, self._job.band, self._learner.clip_count, self._last_step)
-                if ending is None and stop():
-                    ending = Ending.CANCELLED
-                if ending is not None:
-                    on_point(points[-1], Phase.TRAINING)
-                    return self._end(ending, points, curve)
-                if self._is_report(points[-1]):
-                    on_point(points[-1], Phase.TRAINING)
-                    if self._is_worth_keeping(points):
-                        self._keep(points[-1], curve, None)
-                points.append(self._step(points[-1], curve, started))
-                file.write(points[-1].model_dump_json() + "\n")
-                file.flush()
+    def __init__(self, job: Job, pack: Pack, seat: int, crew: Crew) -> None:
+        self._job, self._draw, self._pack, self._seat, self._crew = job, job.draw, pack, seat, crew
+        self._folder = TrialFolder(job.path)
+        self._file = CurveFile(self._folder.curve) if crew.is_first else None
+        self._epoch_steps = steps_per_epoch(pack.clip_count, job.draw.clips_per_step)
+        self._last_step = self._epoch_steps * job.draw.epochs
+        self._curve = Curve(pack.clip_count)
+        self._points: list[Point] = []
+        self._started = 0.0
+        self._clips: list[int] = []
+        self._rows: list[ClipRow] = []
+        self._part = 0
+        self._kept_step = -1
+        self.ending: Ending | None = None
+        """None while it should go on."""
 
-    def _begin(self, resumed: Checkpoint | None) -> tuple[list[Point], Curve]:
-        clips = self._learner.clip_count
-        if resumed is None:
-            first = self._first_point()
-            return [first], Curve(clips)
-        self._learner.load_tensors(resumed.weights())
-        resumed.restore_optimizer(self._optimizer, self._names)
-        points = [point for point in self._folder.read_points() if point.step < resumed.state.point.step]
-        return [*points, resumed.state.point], Curve(clips, resumed.state.window)
+    @property
+    def point(self) -> Point:
+        return self._points[-1]
+
+    @property
+    def passes_per_epoch(self) -> int:
+        """Forward passes in one epoch."""
+        return self._epoch_steps * self._parts(self._draw.clips_per_step)
+
+    def begin(self) -> None:
+        """The pass before the first step, or the last checkpoint of an earlier attempt."""
+        checkpoints = read_checkpoints(self._folder.checkpoints) if self._crew.is_first else []
+        latest = self._crew.share(checkpoints[-1].folder if checkpoints else None)
+        if latest is None:
+            self._points = [self._first_point()]
+        else:
+            self._resume(read_checkpoint(latest))
+        # Nobody writes before everybody has read.
+        self._crew.share(None)
+        self._started = time.perf_counter() - self.point.seconds
+        if self._file:
+            self._file.begin(self._points)
+        self.ending = self.ending or self._decide()
+        self._take_up_clips()
+
+    def next_batch(self) -> Batch:
+        """This member's clips in the next forward pass; none where others have some left."""
+        own = self._clips[self._crew.rank :: self._crew.size]
+        size = self._pack.batch
+        clips = own[self._part * size : (self._part + 1) * size]
+        return Batch(clips=clips, step=self.point.step + 1, share=1 / len(self._clips))
+
+    def took(self, rows: Sequence[ClipRow]) -> None:
+        """The losses of the batch that was handed out last."""
+        self._rows.extend(rows)
+        self._part += 1
+
+    @property
+    def is_due(self) -> bool:
+        """Whether all clips of the step have been seen."""
+        return self._part == self._parts(len(self._clips))
+
+    @property
+    def factor(self) -> float:
+        """Of the learning rates, in the step that is due."""
+        return learning_rate_factor(self.point.step, self._draw.warmup)
+
+    @property
+    def gathered(self) -> list[ClipRow]:
+        """A row per clip of the step, with zeros for those that other members have."""
+        rows: list[ClipRow] = [(0.0,) * len(Losses.model_fields)] * len(self._clips)
+        rows[self._crew.rank :: self._crew.size] = self._rows
+        return rows
+
+    def stepped(self, rows: Sequence[ClipRow], norm: float) -> None:
+        """The step was taken. `rows` of all its clips, `norm` of its gradient before clipping."""
+        before = self.point
+        self._curve.add(rows)
+        audio = before.audio_seconds + sum(self._pack.clip_seconds[clip] for clip in self._clips)
+        clips = before.clips + len(self._clips)
+        seconds = time.perf_counter() - self._started
+        self._points.append(self._point(before.step + 1, clips, self._curve.mean(), norm, audio, seconds))
+        if self._file:
+            self._file.add(self.point)
+        self.ending = self._decide()
+        self._take_up_clips()
+
+    def cancel(self) -> None:
+        """Ends it where it is."""
+        self.ending = self.ending or Ending.CANCELLED
+
+    @property
+    def is_report(self) -> bool:
+        """Whether this point is one of the few in an epoch that are told."""
+        every = max(1, self._epoch_steps // REPORTS_PER_EPOCH)
+        within = self.point.step % self._epoch_steps
+        return within == 0 or (within % every == 0 and self._epoch_steps - within >= every)
+
+    def keep_if_worth_it(self) -> None:
+        """A checkpoint at epoch ends, and wherever the curve may fall through the band before the next report."""
+        point = self.point
+        if point.step in (0, self._kept_step) or point.loss < self._job.band.low:
+            return
+        ahead = 2 * max(1, self._pack.clip_count // REPORTS_PER_EPOCH)
+        if point.step % self._epoch_steps == 0 or band.nears_floor(self._points, self._job.band, ahead):
+            self._keep(None)
+
+    def finish(self) -> Trained:
+        """What training came to, its checkpoint written where the ending asks for one."""
+        if self.ending is None:
+            raise ValueError("expected a training that has ended, got one that goes on")
+        kept = read_checkpoints(self._folder.checkpoints)
+        at_the_end = kept and kept[-1].state.point.step == self.point.step
+        if self.ending in (Ending.IN_BAND, Ending.EXHAUSTED, Ending.CANCELLED) and not at_the_end:
+            kept = [self._keep(self.ending)]
+        elif self.ending in (Ending.DIVERGED, Ending.COLLAPSED):
+            kept = []
+        return Trained(self.ending, self.point, kept[-1] if kept else None)
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+
+    def _resume(self, checkpoint: Checkpoint) -> None:
+        self._pack.load(self._seat, checkpoint.read())
+        state = checkpoint.state
+        self._points = [point for point in self._folder.read_points() if point.step < state.point.step]
+        self._points.append(state.point)
+        self._curve = Curve(self._pack.clip_count, state.window)
+        self._kept_step, self.ending = state.point.step, state.ending
 
     def _first_point(self) -> Point:
         """The curve at step 0: a pass without gradient over at most 32 clips, in the order they will be trained on."""
         started = time.perf_counter()
-        curve = Curve(self._learner.clip_count)
-        order = clip_order(self._job.seed, 0, self._learner.clip_count)[:FIRST_PASS_CLIPS]
-        self._learner.train()
-        self._seed(step=0, part=0)
-        with torch.no_grad():
-            for clips in _batches(order, self._draw.batch):
-                curve.add(self._rows(self._learner.losses(clips)))
-        return self._point(0, 0, curve.mean(), 0.0, 0.0, time.perf_counter() - started)
-
-    def _step(self, before: Point, curve: Curve, started: float) -> Point:
-        """One optimizer step: gradients of the mean loss over its clips, one clip in it counting as much as another."""
-        epoch, within = divmod(before.step, self._epoch_steps)
-        order = clip_order(self._job.seed, epoch, self._learner.clip_count)
-        clips = order[within * self._draw.clips_per_step : (within + 1) * self._draw.clips_per_step]
-        for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
-            group["lr"] = rate * learning_rate_factor(before.step, self._draw.warmup)
-        self._learner.train()
-        for part, batch in enumerate(_batches(clips, self._draw.batch)):
-            self._seed(before.step + 1, part)
-            losses = self._learner.losses(batch)
-            (getattr(losses, self._draw.objective).sum() / len(clips)).backward()
-            curve.add(self._rows(losses))
-        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._draw.clip_norm)
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
-        audio = before.audio_seconds + sum(self._learner.clip_seconds[clip] for clip in clips)
-        seconds = time.perf_counter() - started
-        return self._point(before.step + 1, before.clips + len(clips), curve.mean(), float(norm), audio, seconds)
+        order = clip_order(self._job.seed, 0, self._pack.clip_count)[:FIRST_PASS_CLIPS]
+        first = Curve(self._pack.clip_count)
+        for start in range(0, len(order), self._pack.batch):
+            batch = Batch(order[start : start + self._pack.batch], step=0)
+            first.add(self._crew.share(self._pack.losses({self._seat: batch})[self._seat]))
+        return self._point(0, 0, first.mean(), 0.0, 0.0, time.perf_counter() - started)
 
     def _point(self, step: int, clips: int, losses: Losses, norm: float, audio: float, seconds: float) -> Point:
-        rates = {group["name"]: group["lr"] for group in self._optimizer.param_groups}
+        factor = learning_rate_factor(max(0, step - 1), self._draw.warmup)
         return Point(
             step=step,
             clips=clips,
-            epoch=clips / self._learner.clip_count,
+            epoch=clips / self._pack.clip_count,
             loss=losses.of(self._draw.objective),
             losses=losses,
             grad_norm=norm,
-            lora_lr=rates["lora"],
-            text_projection_lr=rates.get("text_projection", 0.0),
+            lora_lr=self._draw.lora_lr * factor,
+            text_projection_lr=self._draw.text_projection_lr * factor,
             seconds=seconds,
             audio_seconds=audio,
         )
 
-    def _seed(self, step: int, part: int) -> None:
-        """Dropout depends on the seed and the step alone, so a resumed trial draws the masks it would have drawn."""
-        torch.manual_seed(random.Random(f"{self._job.seed}/{step}/{part}").getrandbits(63))
+    def _take_up_clips(self) -> None:
+        """The clips of the next step, and a clean slate for their losses."""
+        epoch, within = divmod(self.point.step, self._epoch_steps)
+        order, size = clip_order(self._job.seed, epoch, self._pack.clip_count), self._draw.clips_per_step
+        self._clips, self._rows, self._part = order[within * size : (within + 1) * size], [], 0
 
-    @staticmethod
-    def _rows(losses: ClipLosses) -> list[ClipRow]:
-        """One row per clip; a single transfer from the device."""
-        parts = [getattr(losses, name).detach().float() for name in Losses.model_fields]
-        return [tuple(row) for row in torch.stack(parts, dim=1).tolist()]
+    def _parts(self, clips: int) -> int:
+        """Forward passes for so many clips, shared among the crew."""
+        return -(-clips // (self._crew.size * self._pack.batch))
 
-    def _is_report(self, point: Point) -> bool:
-        every = max(1, self._epoch_steps // REPORTS_PER_EPOCH)
-        within = point.step % self._epoch_steps
-        return within == 0 or (within % every == 0 and self._epoch_steps - within >= every)
+    def _decide(self) -> Ending | None:
+        return band.decide(self._points, self._job.band, self._pack.clip_count, self._last_step)
 
-    def _is_worth_keeping(self, points: list[Point]) -> bool:
-        if points[-1].step == 0 or points[-1].loss < self._job.band.low:
-            return False
-        ahead = 2 * max(1, self._learner.clip_count // REPORTS_PER_EPOCH)
-        return points[-1].step % self._epoch_steps == 0 or band.nears_floor(points, self._job.band, ahead)
-
-    def _keep(self, point: Point, curve: Curve, ending: Ending | None) -> Checkpoint:
-        state = State(draw=self._draw, seed=self._job.seed, point=point, window=curve.window, ending=ending)
-        kept = write_checkpoint(self._folder.checkpoints, state, self._learner.tensors(), self._optimizer, self._names)
+    def _keep(self, ending: Ending | None) -> Checkpoint:
+        window = self._curve.window
+        state = State(draw=self._draw, seed=self._job.seed, point=self.point, window=window, ending=ending)
+        kept = write_checkpoint(self._folder.checkpoints, state, self._pack.state(self._seat))
         thin_checkpoints(self._folder.checkpoints, [kept])
+        self._kept_step = self.point.step
         return kept
-
-    def _end(self, ending: Ending, points: list[Point], curve: Curve) -> Trained:
-        checkpoints = read_checkpoints(self._folder.checkpoints)
-        at_the_end = checkpoints and checkpoints[-1].state.point.step == points[-1].step
-        if ending in (Ending.IN_BAND, Ending.EXHAUSTED, Ending.CANCELLED) and not at_the_end:
-            checkpoints = [self._keep(points[-1], curve, ending)]
-        elif ending in (Ending.DIVERGED, Ending.COLLAPSED):
-            checkpoints = []
-        return Trained(ending, points[-1], checkpoints[-1] if checkpoints else None)
-
-
-def _batches(clips: list[int], size: int) -> Iterator[list[int]]:
-    for start in range(0, len(clips), size):
-        yield clips[start : start + size]

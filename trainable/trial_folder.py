@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from spaces.trial import Outcome, Point
 
@@ -50,6 +52,31 @@ class TrialFolder:
                 except ValueError:
                     break
         return points
+
+
+class CurveFile:
+    """A trial's curve while it is being written: a JSON line per point, on disk as soon as it is known."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: IO[str] | None = None
+
+    def begin(self, points: Iterable[Point]) -> None:
+        """Starts the file anew with these points."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self._path.open("w", encoding="utf-8")
+        for point in points:
+            self.add(point)
+
+    def add(self, point: Point) -> None:
+        if self._file is None:
+            raise ValueError(f"{self._path}: expected begin() before add()")
+        self._file.write(point.model_dump_json() + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
 
 def write_beside(path: Path, text: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from spaces.probe_settings import ProbeSettings
-from trainable.family import Learner
+from trainable.family import Voice
 from trainable.probe.lines import load_lines
 from trainable.probe.recogniser import open_recogniser
 from trainable.probe.spectrum import average_spectrum, spectral_distance
@@ -56,23 +56,23 @@ class Calibration(BaseModel):
         return spectral_distance(average_spectrum(wave), np.asarray(self.spectrum))
 
 
-def calibrate(learner: Learner, settings: ProbeSettings) -> Calibration:
+def calibrate(voice: Voice, settings: ProbeSettings) -> Calibration:
     """Measures the dataset's own clips. Raises InputError when the recogniser lacks a word of lines or dataset."""
-    count = learner.clip_count
+    count = voice.clip_count
     clips = sorted({round(index) for index in np.linspace(0, count - 1, min(CLIPS, count))})
-    vocabulary = (*load_lines(settings.lines), *learner.clip_texts)
+    vocabulary = (*load_lines(settings.lines), *voice.clip_texts)
     recogniser = open_recogniser(settings.recogniser, vocabulary)
-    waves = [learner.ground_truth(clip) for clip in clips]
-    embeddings = np.stack([unit(learner.speaker_embedding(wave)) for wave in waves])
+    waves = [voice.ground_truth(clip) for clip in clips]
+    embeddings = np.stack([unit(voice.speaker_embedding(wave)) for wave in waves])
     mean = unit(embeddings.mean(axis=0))
     spectra = np.stack([average_spectrum(wave) for wave in waves])
     errors = [
-        character_error(learner.clip_texts[clip], recogniser.hear(wave))
+        character_error(voice.clip_texts[clip], recogniser.hear(wave))
         for clip, wave in zip(clips, waves, strict=True)
-        if recogniser is not None and letters(learner.clip_texts[clip]) >= JUDGED_LETTERS
+        if recogniser is not None and letters(voice.clip_texts[clip]) >= JUDGED_LETTERS
     ]
     return Calibration(
-        tempo=fit_tempo(learner.clip_texts, learner.clip_seconds),
+        tempo=fit_tempo(voice.clip_texts, voice.clip_seconds),
         vocabulary=tuple(sorted({word for text in vocabulary for word in words(text).split()})),
         reference=tuple(float(value) for value in mean),
         similarity_ceiling=float(np.median(_to_the_others(embeddings))),

@@ -1,11 +1,16 @@
-"""Whether a model can be trained here, said before anything heavy is loaded. No torch."""
+"""Whether a model can be trained here, and how, said before anything heavy is loaded. No torch."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+from safetensors import safe_open
+
+from spaces.draw import TARGETS
 from spaces.errors import InputError
+from spaces.pack_shape import PackShape
 
 NEEDED = (
     "config.json",
@@ -18,6 +23,10 @@ NEEDED = (
     "speech_tokenizer/preprocessor_config.json",
 )
 """Files of the published layout that loading reads, besides the weights."""
+PACKABLE = re.compile(TARGETS["all-linear"])
+"""The linear layers of both transformers. Each is called once per pass with equally many rows of every seat, which is
+not so for embeddings, heads and text_projection."""
+TALKER = "talker."
 
 
 def check_model(model: str) -> str:
@@ -43,6 +52,29 @@ def check_model(model: str) -> str:
     if missing:
         raise InputError(f"{model}: incomplete checkpoint, {', '.join(missing)} missing; download it again")
     return str(folder)
+
+
+def why_not_packed(model: str, shape: PackShape) -> str | None:
+    """See `trainable.family.Family.why_not_packed`. Raises InputError as `check_model` does."""
+    for pattern in shape.targets:
+        for module in _modules(Path(check_model(model))):
+            if re.fullmatch(pattern, module) and not PACKABLE.fullmatch(module):
+                return f"targets {pattern!r} reach {module}, which is no linear layer of a transformer block"
+    return None
+
+
+def _modules(folder: Path) -> list[str]:
+    """Names of the talker's modules that have a weight."""
+    names: set[str] = set()
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, framework="np") as file:
+            names |= set(file.keys())
+    suffix = ".weight"
+    return sorted(
+        name.removeprefix(TALKER).removesuffix(suffix)
+        for name in names
+        if name.startswith(TALKER) and name.endswith(suffix)
+    )
 
 
 def _has_weights(folder: Path) -> bool:

@@ -6,15 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spaces.draw import Draw
+from spaces.pack_shape import PackShape
+from trainable.crew import Crew
 from trainable.dataset import VoiceDataset
+from trainable.family import SeatCount
 from trainable.qwen3_tts import prepared as data
-from trainable.qwen3_tts.check import check_model
+from trainable.qwen3_tts.check import check_model, why_not_packed
 from trainable.qwen3_tts.export import load_exported
 from trainable.qwen3_tts.learner import QwenLearner
 from trainable.qwen3_tts.load import load_base
 from trainable.qwen3_tts.lora import attach
+from trainable.qwen3_tts.pack import QwenPack
+from trainable.qwen3_tts.room import seats_that_fit
 
-__all__ = ["build", "check_model", "export", "load_exported", "prepare"]
+__all__ = ["build", "build_pack", "check_model", "export", "load_exported", "prepare", "why_not_packed"]
 
 
 def prepare(dataset: VoiceDataset, model: str, folder: Path, on_clip: Callable[[int, int], None]) -> None:
@@ -28,6 +33,13 @@ def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: in
     tts = load_base(model)
     peft = attach(tts.model.talker, draw, seed) if draw is not None else None
     return QwenLearner(tts, data.read_prepared(prepared), language, peft)
+
+
+def build_pack(model: str, prepared: Path, language: str, shape: PackShape, seats: SeatCount, crew: Crew) -> QwenPack:
+    """See `trainable.family.Family.build_pack`."""
+    pack = QwenPack(load_base(model), data.read_prepared(prepared), language, shape, seats=1, crew=crew)
+    pack.allocate(seats_that_fit(pack, shape, seats))
+    return pack
 
 
 def export(learner: QwenLearner, base_model: str, folder: Path) -> None:

@@ -43,6 +43,8 @@ class Layout:
     """[frames] int64: the position of each frame in its row. The position before it predicts it."""
     end_at: Tensor
     """[clips] int64: the position of each clip's last frame, which predicts EOS."""
+    counts: Tensor
+    """[frames] bool: False for padding, which belongs to no clip's loss."""
 
     def to(self, device: torch.device) -> Layout:
         moved = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in vars(self).items()}
@@ -65,8 +67,13 @@ def think_prefix(config, language: str) -> list[int]:
     ]
 
 
-def lay_out(config, clips: Sequence[PreparedClip], role_ids: Tensor, language: str) -> Layout:
-    """The clips as one batch. `config` is the checkpoint's `Qwen3TTSConfig`."""
+def lay_out(
+    config, clips: Sequence[PreparedClip], role_ids: Tensor, language: str, equal_parts: int | None = None
+) -> Layout:
+    """The clips as one batch. `config` is the checkpoint's `Qwen3TTSConfig`.
+
+    With `equal_parts` the clips are that many runs of equal length, and each run's frames are padded to the longest's.
+    """
     talker = config.talker_config
     prefix = think_prefix(config, language)
     pad, bos, eos = config.tts_pad_token_id, config.tts_bos_token_id, config.tts_eos_token_id
@@ -81,14 +88,49 @@ def lay_out(config, clips: Sequence[PreparedClip], role_ids: Tensor, language: s
     longest = max(map(len, text_rows))
     lengths = torch.tensor([len(clip.codes) for clip in clips])
     first = torch.tensor(starts)
+    frames = _Frames(
+        torch.cat([clip.codes for clip in clips]),
+        torch.repeat_interleave(torch.arange(len(clips)), lengths),
+        torch.cat([start + torch.arange(length) for start, length in zip(first, lengths, strict=True)]),
+        torch.ones(int(lengths.sum()), dtype=torch.bool),
+    )
+    if equal_parts is not None:
+        frames = _pad_parts(frames, lengths.view(equal_parts, -1).sum(dim=1), len(clips) // equal_parts)
     return Layout(
         text_ids=torch.tensor([row + [pad] * (longest - len(row)) for row in text_rows]),
         codec_ids=torch.tensor([row + [NO_CODE] * (longest - len(row)) for row in codec_rows]),
         speaker_at=3 + len(prefix),
-        codes=torch.cat([clip.codes for clip in clips]),
-        frame_clip=torch.repeat_interleave(torch.arange(len(clips)), lengths),
-        frame_at=torch.cat([start + torch.arange(length) for start, length in zip(first, lengths, strict=True)]),
+        codes=frames.codes,
+        frame_clip=frames.clip,
+        frame_at=frames.at,
         end_at=first + lengths - 1,
+        counts=frames.counts,
+    )
+
+
+@dataclass(frozen=True)
+class _Frames:
+    codes: Tensor
+    clip: Tensor
+    at: Tensor
+    counts: Tensor
+
+
+def _pad_parts(frames: _Frames, lengths: Tensor, clips: int) -> _Frames:
+    """lengths: [parts], frames in each; `clips` in each. A padding frame points at its part's first clip."""
+    parts, longest = len(lengths), int(lengths.max())
+    if (lengths == longest).all():
+        return frames
+    within = torch.arange(longest).expand(parts, longest)
+    counts = within < lengths[:, None]
+    source = torch.where(counts, within + (lengths.cumsum(0) - lengths)[:, None], 0).flatten()
+    counts = counts.flatten()
+    own_first = (torch.arange(parts) * clips).repeat_interleave(longest)
+    return _Frames(
+        frames.codes[source],
+        torch.where(counts, frames.clip[source], own_first),
+        torch.where(counts, frames.at[source], 1),
+        counts,
     )
 
 
@@ -102,5 +144,6 @@ def embed(talker, layout: Layout, speaker: Tensor) -> Tensor:
         embedding(layout.codes[:, book])
         for book, embedding in enumerate(talker.code_predictor.get_input_embeddings(), start=1)
     )
+    later = later * layout.counts.unsqueeze(-1)
     codec = codec.index_put((layout.frame_clip, layout.frame_at), later, accumulate=True)
     return text + codec

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from spaces.draw import Draw
 from spaces.probe_settings import Sampling
-from trainable.audio import SAMPLE_RATE
 from trainable.family import ClipLosses, Utterance
 from trainable.qwen3_tts.export import export_adapter
 from trainable.qwen3_tts.layout import lay_out, think_prefix
+from trainable.qwen3_tts.listening import ground_truth, speaker_embedding
 from trainable.qwen3_tts.lora import adapter_tensors, is_text_projection
 from trainable.qwen3_tts.losses import clip_losses
 from trainable.qwen3_tts.prepared import PreparedData
@@ -32,9 +32,9 @@ class QwenLearner:
         self.clip_count = len(data.clips)
         self.clip_seconds = [clip.seconds for clip in data.clips]
         self.clip_texts = [clip.text for clip in data.clips]
-        self.device = tts.model.device
         self._tts, self._data, self._language = tts, data, language
-        self._speaker = data.speaker.to(self.device)
+        self._device = tts.model.device
+        self._speaker = data.speaker.to(self._device)
 
     def parameter_groups(self, draw: Draw) -> list[dict]:
         trained = {name: value for name, value in self.tensors().items() if value.requires_grad}
@@ -47,7 +47,7 @@ class QwenLearner:
 
     def losses(self, clips: Sequence[int]) -> ClipLosses:
         chosen = [self._data.clips[clip] for clip in clips]
-        layout = lay_out(self._tts.model.config, chosen, self._data.role_ids, self._language).to(self.device)
+        layout = lay_out(self._tts.model.config, chosen, self._data.role_ids, self._language).to(self._device)
         with mixed_precision(self._tts.model):
             return clip_losses(self._tts.model.talker, layout, self._speaker)
 
@@ -70,7 +70,8 @@ class QwenLearner:
                 tensor.copy_(tensors[name])
 
     def speak(self, lines: Sequence[str], seed: int, frame_caps: Sequence[int], sampling: Sampling) -> list[Utterance]:
-        return speak(self._tts, self._speaker, self._language, lines, seed, frame_caps, sampling)
+        seeds = [seed + line for line in range(len(lines))]
+        return speak(self._tts, self._speaker, self._language, lines, seeds, frame_caps, sampling)
 
     def export(self, base_model: str, folder: Path) -> None:
         """Writes the adapter for inference. Raises ValueError for the base alone, which has none."""
@@ -79,11 +80,7 @@ class QwenLearner:
         export_adapter(self.peft, self._data.speaker, self._language, base_model, folder)
 
     def ground_truth(self, clip: int) -> np.ndarray:
-        codes = self._data.clips[clip].codes.to(self.device)
-        waves, _ = self._tts.model.speech_tokenizer.decode([{"audio_codes": codes}])
-        return np.asarray(waves[0], dtype=np.float32)
+        return ground_truth(self._tts, self._data.clips[clip].codes)
 
     def speaker_embedding(self, wave: np.ndarray) -> np.ndarray:
-        """At least a quarter second is heard: shorter waves are repeated, which the encoder's own padding needs."""
-        repeats = -(-SAMPLE_RATE // 4 // max(1, wave.size))
-        return self._tts.model.extract_speaker_embedding(np.tile(wave, repeats), SAMPLE_RATE).float().cpu().numpy()
+        return speaker_embedding(self._tts, wave)

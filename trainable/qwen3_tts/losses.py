@@ -29,17 +29,18 @@ def clip_losses(talker, layout: Layout, speaker: Tensor) -> ClipLosses:
     predicting = hidden[layout.frame_clip, layout.frame_at - 1]
     ending = hidden[torch.arange(clips, device=hidden.device), layout.end_at]
     labels = layout.codes[:, 0]
-    talker_ce = F.cross_entropy(talker.codec_head(predicting).float(), labels, reduction="none")
+    talker_ce = F.cross_entropy(_precise(talker.codec_head(predicting)), labels, reduction="none")
     eos = torch.full((clips,), talker.config.codec_eos_token_id, device=hidden.device)
-    eos_ce = F.cross_entropy(talker.codec_head(ending).float(), eos, reduction="none")
-    logits, _ = talker.forward_sub_talker_finetune(layout.codes, predicting)
+    eos_ce = F.cross_entropy(_precise(talker.codec_head(ending)), eos, reduction="none")
+    logits = _sub_talker_logits(talker, layout.codes, predicting)
     sub_ce = _cross_entropy(logits, layout.codes[:, 1:])
     shifted_ce = _cross_entropy(logits[:, :-1], layout.codes[:, 2:])
 
-    frames = torch.bincount(layout.frame_clip, minlength=clips)
-    talker_mean = _per_clip(talker_ce, layout.frame_clip, frames)
-    sub = _per_clip(sub_ce, layout.frame_clip, frames)
-    sub_shifted = _per_clip(shifted_ce, layout.frame_clip, frames)
+    frames = torch.zeros(clips, dtype=torch.int64, device=hidden.device)
+    frames = frames.index_add(0, layout.frame_clip, layout.counts.long())
+    talker_mean = _per_clip(talker_ce, layout, frames)
+    sub = _per_clip(sub_ce, layout, frames)
+    sub_shifted = _per_clip(shifted_ce, layout, frames)
     return ClipLosses(
         guide=talker_mean + SUB_WEIGHT * sub_shifted,
         aligned=(talker_mean * frames + eos_ce) / (frames + 1) + SUB_WEIGHT * sub,
@@ -50,11 +51,31 @@ def clip_losses(talker, layout: Layout, speaker: Tensor) -> ClipLosses:
     )
 
 
+def _sub_talker_logits(talker, codes: Tensor, hidden: Tensor) -> Tensor:
+    """codes: [frames, 16], hidden: [frames, hidden] that predicted each → [frames, 15, codes].
+
+    The library's `forward_sub_talker_finetune` without its loss and without a cache that nobody reads.
+    """
+    embeddings = [talker.get_input_embeddings(), *talker.code_predictor.get_input_embeddings()]
+    known = [embedding(codes[:, book]) for book, embedding in enumerate(embeddings[:-1])]
+    inputs = torch.stack([hidden, *known], dim=1)
+    return talker.code_predictor.forward_finetune(inputs_embeds=inputs, use_cache=False).logits
+
+
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """logits: [frames, books, codes], labels: [frames, books] → mean over books, [frames]."""
-    return F.cross_entropy(logits.float().transpose(1, 2), labels, reduction="none").mean(dim=1)
+    return F.cross_entropy(_precise(logits).transpose(1, 2), labels, reduction="none").mean(dim=1)
 
 
-def _per_clip(values: Tensor, clip: Tensor, frames: Tensor) -> Tensor:
+def _per_clip(values: Tensor, layout: Layout, frames: Tensor) -> Tensor:
     """The mean of [frames] values over each clip's frames, [clips]."""
-    return torch.zeros(len(frames), device=values.device).index_add(0, clip, values) / frames
+    counted = values * layout.counts
+    return (
+        torch.zeros(len(frames), device=values.device, dtype=values.dtype).index_add(0, layout.frame_clip, counted)
+        / frames
+    )
+
+
+def _precise(logits: Tensor) -> Tensor:
+    """At least float32."""
+    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits

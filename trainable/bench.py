@@ -1,0 +1,220 @@
+"""Trials side by side in the seats of one pack: they come, train together, are listened to together, and go."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from spaces.job import Job
+from spaces.trial import Outcome, Phase, Point
+from spaces.verdict import Verdict
+from trainable.crew import Crew
+from trainable.curve import ClipRow
+from trainable.family import Pack
+from trainable.memory import is_out_of_memory
+from trainable.outcomes import outcome_of
+from trainable.probe.calibration import Calibration
+from trainable.probe.probe import probe
+from trainable.training import Trained, Training
+from trainable.trial_folder import TrialFolder
+
+PATIENCE_EPOCHS = 0.5
+"""How long a trial that is ready to be heard waits for others: their lines cost hardly more together than alone."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """A point of a trial's curve, and what the trial is doing there."""
+
+    trial: str
+    point: Point
+    phase: Phase
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A trial has its outcome, and its seat is free."""
+
+    trial: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A trial could not go on, and its seat is free. What it left stays."""
+
+    trial: str
+    error: Exception
+
+
+Event = Said | Finished | Broken
+
+
+@dataclass
+class _Seated:
+    job: Job
+    training: Training
+    ready: Trained | None = None
+    """Set when it is to be listened to."""
+    waited: int = 0
+    """Passes since then."""
+
+
+class Bench:
+    """The seats of a pack, and who sits on them. Every member of the crew makes the same calls in the same order."""
+
+    def __init__(self, pack: Pack, crew: Crew, tell: Callable[[Event], None]) -> None:
+        self._pack, self._crew, self._tell = pack, crew, tell
+        self._seated: dict[int, _Seated] = {}
+
+    @property
+    def free(self) -> int:
+        """Seats that nobody sits on."""
+        return self._pack.seats - len(self._seated)
+
+    def seat(self, job: Job) -> None:
+        """Gives a trial a free seat, where it begins or goes on. One that has its outcome already only tells it."""
+        earlier = self._crew.share(TrialFolder(job.path).read_outcome() if self._crew.is_first else None)
+        if earlier is not None:
+            self._tell(Finished(job.trial, earlier))
+            return
+        seat = min(set(range(self._pack.seats)) - self._seated.keys())
+        training = Training(job, self._pack, seat, self._crew)
+        self._seated[seat] = _Seated(job, training)
+        with self._or_break(seat):
+            self._pack.join(seat, job.draw, job.seed)
+            training.begin()
+            if training.is_report and training.ending is None:
+                self._say(seat, Phase.TRAINING)
+
+    def dismiss(self, trial: str) -> None:
+        """Frees the seat of a trial that nobody waits for any more. What it left stays as it is."""
+        for seat in [seat for seat, seated in self._seated.items() if seated.job.trial == trial]:
+            self._leave(seat)
+
+    def advance(self, stop: bool = False) -> None:
+        """Whatever is next: a forward pass for all who train, or listening to those who are ready.
+
+        With `stop` everybody who trains ends where the last step left him.
+        """
+        if stop:
+            self._stop()
+        self._end()
+        training = [seat for seat, seated in self._seated.items() if seated.ready is None]
+        ready = {seat: seated for seat, seated in self._seated.items() if seated.ready is not None}
+        if training:
+            self._pass(training)
+        for seated in ready.values():
+            seated.waited += 1
+        if ready and (not training or any(_is_impatient(seated) for seated in ready.values())):
+            self._listen(ready)
+
+    def _stop(self) -> None:
+        for seated in self._seated.values():
+            if seated.ready is None:
+                seated.training.cancel()
+
+    def _pass(self, seats: list[int]) -> None:
+        """One forward pass, and a step for those whose clips are all seen."""
+        rows = self._pack.accumulate({seat: self._seated[seat].training.next_batch() for seat in seats})
+        for seat in seats:
+            self._seated[seat].training.took(rows[seat])
+        due = [seat for seat in seats if self._seated[seat].training.is_due]
+        if not due:
+            return
+        norms = self._pack.step({seat: self._seated[seat].training.factor for seat in due})
+        gathered = self._gather(due)
+        for seat in due:
+            training = self._seated[seat].training
+            with self._or_break(seat):
+                training.stepped(gathered[seat], norms[seat])
+                if training.ending is None and training.is_report:
+                    self._say(seat, Phase.TRAINING)
+                    if self._crew.is_first:
+                        training.keep_if_worth_it()
+
+    def _gather(self, seats: list[int]) -> dict[int, list[ClipRow]]:
+        """The losses of every clip of these seats' steps, from whichever member had it."""
+        own = {seat: self._seated[seat].training.gathered for seat in seats}
+        if self._crew.size == 1:
+            return own
+        flat = torch.tensor([row for rows in own.values() for row in rows], device=self._pack.device)
+        summed = iter(self._crew.sum_(flat).tolist())
+        return {seat: [tuple(next(summed)) for _ in rows] for seat, rows in own.items()}
+
+    def _end(self) -> None:
+        """Those whose training has ended get their outcome, or get ready to be listened to."""
+        for seat, seated in list(self._seated.items()):
+            ending = seated.training.ending
+            if seated.ready is not None or ending is None:
+                continue
+            with self._or_break(seat):
+                self._say(seat, Phase.TRAINING)
+                trained = self._crew.share(seated.training.finish() if self._crew.is_first else None)
+                if trained.ending.is_probed and trained.kept is not None:
+                    seated.ready = trained
+                else:
+                    self._finish(seat, outcome_of(seated.job, trained, None, 0.0))
+
+    def _listen(self, ready: dict[int, _Seated]) -> None:
+        """The first member listens; the others wait at whatever comes next."""
+        started = time.perf_counter()
+        for seat in ready:
+            self._say(seat, Phase.PROBING)
+        with self._or_break(*ready):
+            verdicts = self._probe(ready) if self._crew.is_first else {}
+            seconds = (time.perf_counter() - started) / len(ready)
+            for seat, seated in ready.items():
+                self._finish(seat, outcome_of(seated.job, seated.ready, verdicts.get(seat), seconds))
+
+    def _probe(self, ready: dict[int, _Seated]) -> dict[int, Verdict]:
+        for seat, seated in ready.items():
+            self._pack.load(seat, seated.ready.kept.read())
+        # Probe, calibration and seed are the search's: the same in every job.
+        job = next(iter(ready.values())).job
+        return probe(
+            lambda seats, lines, seed, caps: self._pack.speak(seats, lines, seed, caps, job.probe.sampling),
+            self._pack,
+            job.probe,
+            Calibration.read(Path(job.calibration)),
+            job.seed,
+            {seat: TrialFolder(seated.job.path).recordings for seat, seated in ready.items()},
+        )
+
+    def _finish(self, seat: int, outcome: Outcome) -> None:
+        job = self._seated[seat].job
+        if self._crew.is_first:
+            TrialFolder(job.path).write_outcome(outcome)
+        self._leave(seat)
+        self._tell(Finished(job.trial, outcome))
+
+    @contextmanager
+    def _or_break(self, *seats: int) -> Iterator[None]:
+        """What goes wrong within concerns these seats' trials alone; but for memory, which concerns everybody."""
+        try:
+            yield
+        except Exception as error:
+            # Other members of a crew know nothing of it and would wait for this one for ever.
+            if is_out_of_memory(error) or self._crew.size > 1:
+                raise
+            for seat in self._seated.keys() & seats:
+                trial = self._seated[seat].job.trial
+                self._leave(seat)
+                self._tell(Broken(trial, error))
+
+    def _leave(self, seat: int) -> None:
+        self._seated.pop(seat).training.close()
+        self._pack.leave(seat)
+
+    def _say(self, seat: int, phase: Phase) -> None:
+        seated = self._seated[seat]
+        self._tell(Said(seated.job.trial, seated.training.point, phase))
+
+
+def _is_impatient(seated: _Seated) -> bool:
+    return seated.waited >= PATIENCE_EPOCHS * seated.training.passes_per_epoch
