@@ -15,6 +15,7 @@ from spaces.probe_settings import ProbeSettings
 from spaces.trial import Outcome, Phase, Point
 from tests import toy_family
 from tests.voices import make_voice
+from trainable import training
 from trainable.checkpoint import read_checkpoints
 from trainable.foundation import lay_foundation
 from trainable.loop import run_trial
@@ -130,6 +131,21 @@ def test_an_overshot_trial_goes_back_above_the_floor(bench: Bench) -> None:
     outcome = run_trial(bench.job("over", band=Band(low=2.0, high=2.001)), lambda point, phase: None)
     assert outcome.point is not None and outcome.point.loss < 2.0
     assert outcome.kept is not None and outcome.kept.loss >= 2.0
+
+
+def test_what_an_overshot_trial_goes_back_to_does_not_depend_on_the_speed_of_the_disk(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = []
+    for name, share in (("idle disk", 1e9), ("busy disk", 1e-9)):
+        monkeypatch.setattr(training, "WRITING_SHARE", share)
+        slow = {"lora_lr": 0.06, "text_projection_lr": 0.0}
+        outcome = run_trial(bench.job(name, band=Band(low=1.2, high=1.2001), **slow), lambda point, phase: None)
+        assert outcome.ending is Ending.OVERSHOT and outcome.kept is not None
+        assert outcome.kept.epoch > 1, "expected more than the first checkpoint, which is always written"
+        [checkpoint] = read_checkpoints(bench.root / name / "checkpoints")
+        kept.append((outcome.kept.step, outcome.kept.losses, checkpoint.read().weights["lora.weight"].tolist()))
+    assert kept[0] == kept[1]
 
 
 def test_an_ended_trial_is_not_run_again(bench: Bench) -> None:

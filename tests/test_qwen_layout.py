@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 import torch
 
@@ -9,7 +12,6 @@ from spaces.errors import InputError
 from tests.qwen_fixtures import LANGUAGES, Tiny, tiny  # noqa: F401
 from trainable.qwen3_tts.layout import embed, lay_out
 from trainable.qwen3_tts.prepared import PreparedClip, prompt_ids
-from trainable.qwen3_tts.speak import sampled_sequences
 
 LINES = ("hello there", "a rather longer line of text than the first")
 
@@ -38,6 +40,28 @@ def generate(tiny: Tiny, language: str, speaker: torch.Tensor, lines: tuple[str,
     finally:
         hook.remove()
     return codes, torch.stack(logits, dim=1), sequences[0]
+
+
+@contextmanager
+def sampled_sequences(talker) -> Iterator[list[torch.Tensor]]:
+    """Collects what `talker.generate` samples, [rows, steps] int64 each.
+
+    The library returns codes only: a single row's EOS is not among them, and a row without one is as long as a row
+    whose EOS came on the very last step.
+    """
+    sequences: list[torch.Tensor] = []
+    generate = talker.generate
+
+    def recording(*args, **kwargs):
+        result = generate(*args, **kwargs)
+        sequences.append(result.sequences)
+        return result
+
+    talker.generate = recording
+    try:
+        yield sequences
+    finally:
+        del talker.generate
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

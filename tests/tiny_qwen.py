@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -23,10 +24,22 @@ SPECIAL = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<tts_pad>", "<tts_tex
 WIDTHS = {"1.7b": {"text": 64, "predictor": 32}, "0.6b": {"text": 96, "predictor": 64}}
 
 
-def make_tiny_qwen(folder: Path, size: str = "1.7b", seed: int = 0) -> Path:
-    torch.manual_seed(seed)
+@dataclass(frozen=True)
+class Depth:
+    """How deep and wide the talker is."""
+
+    layers: int = 2
+    width: int = 64
+    predictor_layers: int = 1
+
+
+SHALLOW = Depth()
+
+
+def make_tiny_qwen(folder: Path, size: str = "1.7b", depth: Depth = SHALLOW) -> Path:
+    torch.manual_seed(0)
     tokenizer = _tokenizer(folder)
-    model = Qwen3TTSForConditionalGeneration(_config(tokenizer, **WIDTHS[size])).float().eval()
+    model = Qwen3TTSForConditionalGeneration(_config(tokenizer, depth, **WIDTHS[size])).float().eval()
     with torch.no_grad():
         for name, weight in model.named_parameters():
             if weight.dim() > 1:
@@ -68,7 +81,7 @@ def _tokenizer(folder: Path) -> Qwen2TokenizerFast:
     return tokenizer
 
 
-def _config(tokenizer: Qwen2TokenizerFast, text: int, predictor: int) -> Qwen3TTSConfig:
+def _config(tokenizer: Qwen2TokenizerFast, depth: Depth, text: int, predictor: int) -> Qwen3TTSConfig:
     def real(code: int) -> int:
         return code - 2048 + CODES
 
@@ -77,9 +90,9 @@ def _config(tokenizer: Qwen2TokenizerFast, text: int, predictor: int) -> Qwen3TT
 
     talker = {
         "vocab_size": CODES + 1024,
-        "hidden_size": 64,
-        "intermediate_size": 128,
-        "num_hidden_layers": 2,
+        "hidden_size": depth.width,
+        "intermediate_size": 2 * depth.width,
+        "num_hidden_layers": depth.layers,
         "num_attention_heads": 4,
         "num_key_value_heads": 2,
         "head_dim": 32,
@@ -103,7 +116,7 @@ def _config(tokenizer: Qwen2TokenizerFast, text: int, predictor: int) -> Qwen3TT
             "vocab_size": CODES,
             "hidden_size": predictor,
             "intermediate_size": 64,
-            "num_hidden_layers": 1,
+            "num_hidden_layers": depth.predictor_layers,
             "num_attention_heads": 2,
             "num_key_value_heads": 1,
             "head_dim": 16,
@@ -112,7 +125,7 @@ def _config(tokenizer: Qwen2TokenizerFast, text: int, predictor: int) -> Qwen3TT
     }
     voice = {
         "mel_dim": 128,
-        "enc_dim": 64,
+        "enc_dim": depth.width,
         "enc_channels": [32, 32, 32, 32, 96],
         "enc_attention_channels": 16,
         "enc_res2net_scale": 4,

@@ -125,6 +125,9 @@ class ToyPack:
     def state(self, seat: int) -> SeatState:
         return self._taken[seat].state(0)
 
+    def copy(self, seat: int) -> Callable[[], SeatState]:
+        return self._taken[seat].copy(0)
+
     def load(self, seat: int, state: SeatState) -> None:
         self._taken[seat].load(0, state)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -38,6 +38,7 @@ class Alone:
         self._names = [names[id(parameter)] for parameter in self._parameters]
         self._optimizer = torch.optim.AdamW(groups, weight_decay=draw.weight_decay)
         self._seed = 0
+        self._steps = 0
 
     def join(self, seat: int, draw: Draw, seed: int) -> None:
         """Raises ValueError for another draw than the learner was built for."""
@@ -70,6 +71,7 @@ class Alone:
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._draw.clip_norm)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)
+        self._steps += 1
         return {SEAT: float(norm)}
 
     def state(self, seat: int) -> SeatState:
@@ -81,11 +83,16 @@ class Alone:
             for key in ("exp_avg", "exp_avg_sq")
             if parameter in held
         }
-        steps = [int(values["step"]) for values in held.values()]
-        return SeatState(weights, moments, max(steps, default=0))
+        return SeatState(weights, moments, self._steps)
+
+    def copy(self, seat: int) -> Callable[[], SeatState]:
+        weights = {name: tensor.detach().clone() for name, tensor in self._learner.tensors().items()}
+        steps = self._steps
+        return lambda: SeatState({name: _copied(tensor) for name, tensor in weights.items()}, {}, steps)
 
     def load(self, seat: int, state: SeatState) -> None:
         self._learner.load_tensors(state.weights)
+        self._steps = state.step
         if not state.moments:
             return
         blank = self._optimizer.state_dict()

@@ -130,7 +130,7 @@ class SeatState:
 
     weights: Mapping[str, Tensor]
     moments: Mapping[str, Tensor]
-    """`NAME.exp_avg` and `NAME.exp_avg_sq`; empty before the first step."""
+    """`NAME.exp_avg` and `NAME.exp_avg_sq`; empty before the first step, and where nobody will train on."""
     step: int
     """Optimizer steps taken."""
 
@@ -169,6 +169,11 @@ class Pack(Voice, Protocol):
 
     def state(self, seat: int) -> SeatState:
         """On the CPU, and untouched by what follows."""
+        ...
+
+    def copy(self, seat: int) -> Callable[[], SeatState]:
+        """A copy of the seat's weights where they are, which costs next to nothing; called, it is their state without
+        moments."""
         ...
 
     def load(self, seat: int, state: SeatState) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from spaces.ending import Ending
@@ -20,12 +20,15 @@ from trainable.checkpoint import (
 )
 from trainable.crew import Crew
 from trainable.curve import FIRST_PASS_CLIPS, ClipRow, Curve
-from trainable.family import Batch, Pack
+from trainable.family import Batch, Pack, SeatState
 from trainable.schedule import clip_order, learning_rate_factor, steps_per_epoch
 from trainable.trial_folder import CurveFile, TrialFolder
 
 REPORTS_PER_EPOCH = 4
 """How often a running trial tells its curve, and may keep a checkpoint between epoch ends."""
+WRITING_SHARE = 0.05
+"""Of a bench's time goes into checkpoints at most, over all its seats: one of the real model is half a gigabyte, and an
+epoch of thirty clips takes seconds. A first one is always written."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Training:
         self._rows: list[ClipRow] = []
         self._part = 0
         self._kept_step = -1
+        self._next_write = 0.0
+        self._above_floor: tuple[State, Callable[[], SeatState]] | None = None
         self.ending: Ending | None = None
         """None while it should go on."""
 
@@ -138,13 +143,22 @@ class Training:
         return within == 0 or (within % every == 0 and self._epoch_steps - within >= every)
 
     def keep_if_worth_it(self) -> None:
-        """A checkpoint at epoch ends, and wherever the curve may fall through the band before the next report."""
+        """A copy at epoch ends, and wherever the curve may fall through the band before the next report.
+
+        It goes to disk when that would not take more of the time than WRITING_SHARE; should the curve fall through the
+        band, it is what counts, written or not.
+        """
         point = self.point
         if point.step in (0, self._kept_step) or point.loss < self._job.band.low:
             return
         ahead = 2 * max(1, self._pack.clip_count // REPORTS_PER_EPOCH)
-        if point.step % self._epoch_steps == 0 or band.nears_floor(self._points, self._job.band, ahead):
+        if point.step % self._epoch_steps != 0 and not band.nears_floor(self._points, self._job.band, ahead):
+            return
+        if time.perf_counter() >= self._next_write:
+            self._above_floor = None
             self._keep(None)
+        else:
+            self._above_floor = self._state(None), self._pack.copy(self._seat)
 
     def finish(self) -> Trained:
         """What training came to, its checkpoint written where the ending asks for one."""
@@ -156,6 +170,9 @@ class Training:
             kept = [self._keep(self.ending)]
         elif self.ending in (Ending.DIVERGED, Ending.COLLAPSED):
             kept = []
+        elif self._above_floor is not None:
+            state, copy = self._above_floor
+            kept = [self._write(state, copy())]
         return Trained(self.ending, self.point, kept[-1] if kept else None)
 
     def close(self) -> None:
@@ -209,9 +226,18 @@ class Training:
         return band.decide(self._points, self._job.band, self._pack.clip_count, self._last_step)
 
     def _keep(self, ending: Ending | None) -> Checkpoint:
-        window = self._curve.window
-        state = State(draw=self._draw, seed=self._job.seed, point=self.point, window=window, ending=ending)
-        kept = write_checkpoint(self._folder.checkpoints, state, self._pack.state(self._seat))
-        thin_checkpoints(self._folder.checkpoints, [kept])
-        self._kept_step = self.point.step
+        started = time.perf_counter()
+        kept = self._write(self._state(ending), self._pack.state(self._seat))
+        took = time.perf_counter() - started
+        self._next_write = started + took * self._pack.seats / WRITING_SHARE
         return kept
+
+    def _write(self, state: State, trained: SeatState) -> Checkpoint:
+        kept = write_checkpoint(self._folder.checkpoints, state, trained)
+        thin_checkpoints(self._folder.checkpoints, [kept])
+        self._kept_step = state.point.step
+        return kept
+
+    def _state(self, ending: Ending | None) -> State:
+        window = self._curve.window
+        return State(draw=self._draw, seed=self._job.seed, point=self.point, window=window, ending=ending)

@@ -50,7 +50,7 @@ class QwenSpeaker:
         self._language = _language(folder / VOICE)
 
     def speak(self, text: str, seed: int, frame_cap: int, sampling: Sampling) -> Utterance:
-        [utterance] = speak(self._tts, self._speaker, self._language, [text], seed, [frame_cap], sampling)
+        [utterance] = speak(self._tts, self._speaker, self._language, [text], [seed], [frame_cap], sampling)
         return utterance
 
 

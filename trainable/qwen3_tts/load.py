@@ -17,8 +17,9 @@ def load_base(model: str) -> Qwen3TTSModel:
     """
     folder = check_model(model)
     mel_codec.register()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    has_gpu = torch.cuda.is_available()
+    device = torch.device("cuda", torch.cuda.current_device()) if has_gpu else torch.device("cpu")
+    dtype = torch.bfloat16 if has_gpu else torch.float32
     tts = Qwen3TTSModel.from_pretrained(folder, device_map=device, dtype=dtype, attn_implementation="sdpa")
     tts.model.requires_grad_(False)
     tts.model.eval()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,6 +112,9 @@ class QwenPack:
 
     def state(self, seat: int) -> SeatState:
         return self._packed.state(self._rows[seat], self._trials[seat].draw)
+
+    def copy(self, seat: int) -> Callable[[], SeatState]:
+        return self._packed.copy(self._rows[seat], self._trials[seat].draw)
 
     def load(self, seat: int, state: SeatState) -> None:
         with torch.no_grad():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -21,6 +21,7 @@ from trainable.qwen3_tts.packed_linear import CODE_PREDICTOR, PackedLinear, Seat
 
 PEFT_PREFIX = "base_model.model."
 """Before module names in PEFT's adapter files."""
+MOMENTS = ("exp_avg", "exp_avg_sq")
 PROJECTIONS = ("linear_fc1", "linear_fc2")
 
 
@@ -70,8 +71,9 @@ class PackedTalker:
 
     @property
     def row_bytes(self) -> int:
-        """Of one seat, in all buffers."""
-        return sum(buffer[0].numel() * buffer.element_size() for buffer in self.resident())
+        """Of one seat, in all buffers, and of a copy of its weights."""
+        buffers = [*self.resident(), self.flat.weights]
+        return sum(buffer[0].numel() * buffer.element_size() for buffer in buffers)
 
     def resident(self) -> list[Tensor]:
         """The buffers, [seats, numbers] each."""
@@ -117,17 +119,18 @@ class PackedTalker:
 
     def state(self, row: int, draw: Draw) -> SeatState:
         """See `trainable.family.Pack.state`."""
-        weights = {region.name: region.cut(self.flat.weights, row, draw.rank) for region in self._trained(draw)}
-        moments = {
-            f"{region.name}.{kind}": region.cut(buffer, row, draw.rank)
-            for region in self._trained(draw)
-            for kind, buffer in zip(("exp_avg", "exp_avg_sq"), self.flat.moments, strict=True)
-            if region.is_lora or draw.text_projection_lr > 0
-        }
-        if not self._shape.text_projection:
-            weights |= {name: value.to(self.flat.weights.dtype) for name, value in self._frozen.items()}
         steps = self.flat.recipe(row).steps
-        return SeatState(_copied(weights), _copied(moments) if steps else {}, steps)
+        moments: dict[str, Tensor] = {}
+        for kind, buffer in zip(MOMENTS, self.flat.moments, strict=True):
+            for region in self._trained(draw):
+                if steps and (region.is_lora or draw.text_projection_lr > 0):
+                    moments[f"{region.name}.{kind}"] = _copied(region.cut(buffer, row, draw.rank))
+        return SeatState(self._weights(self.flat.weights, row, draw), moments, steps)
+
+    def copy(self, row: int, draw: Draw) -> Callable[[], SeatState]:
+        """See `trainable.family.Pack.copy`."""
+        copied, steps = self.flat.weights[row : row + 1].clone(), self.flat.recipe(row).steps
+        return lambda: SeatState(self._weights(copied, 0, draw), {}, steps)
 
     def load(self, row: int, draw: Draw, state: SeatState) -> None:
         """See `trainable.family.Pack.load`."""
@@ -137,12 +140,18 @@ class PackedTalker:
             raise KeyError(f"expected the weights of this draw's adapter, got another set: {odd[0]} differs")
         for region in self._trained(draw):
             region.cut(self.flat.weights, row, draw.rank).copy_(state.weights[region.name])
-            for kind, buffer in zip(("exp_avg", "exp_avg_sq"), self.flat.moments, strict=True):
+            for kind, buffer in zip(MOMENTS, self.flat.moments, strict=True):
                 moment = state.moments.get(f"{region.name}.{kind}")
                 cut = region.cut(buffer, row, draw.rank)
                 cut.zero_() if moment is None else cut.copy_(moment)
         self.flat.recipe(row).steps = state.step
         self.lower()
+
+    def _weights(self, buffer: Tensor, row: int, draw: Draw) -> dict[str, Tensor]:
+        """One seat's weights on the CPU, text_projection's too where nobody trains it."""
+        frozen = {} if self._shape.text_projection else self._frozen
+        weights = {name: _copied(value.to(buffer.dtype)) for name, value in frozen.items()}
+        return weights | {region.name: _copied(region.cut(buffer, row, draw.rank)) for region in self._trained(draw)}
 
     def _pack_linears(self) -> list[_Region]:
         patterns = [re.compile(pattern) for pattern in self._shape.targets]
@@ -206,5 +215,5 @@ def _is_targeted(region: _Region, draw: Draw) -> bool:
     return re.fullmatch(draw.target_pattern, region.module) is not None
 
 
-def _copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    return {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
+def _copied(tensor: Tensor) -> Tensor:
+    return tensor.detach().to("cpu", copy=True).contiguous()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -12,7 +11,10 @@ from torch import Tensor
 
 from spaces.probe_settings import Sampling
 from trainable.family import Utterance
-from trainable.qwen3_tts.prepared import prompt_ids
+from trainable.qwen3_tts.decode import Prompts, decode
+from trainable.qwen3_tts.layout import embed, lay_out
+from trainable.qwen3_tts.prepared import CODEBOOKS, ROLE_TOKENS, TAIL_TOKENS, PreparedClip, prompt_ids
+from trainable.qwen3_tts.sampling import uniform_numbers
 
 
 def speak(
@@ -20,74 +22,43 @@ def speak(
     speaker: Tensor,
     language: str,
     lines: Sequence[str],
-    seed: int,
+    seeds: Sequence[int],
     frame_caps: Sequence[int],
     sampling: Sampling,
 ) -> list[Utterance]:
-    """Says the lines as one batch in the voice of `speaker` [hidden], by the library's own generation.
+    """Says the lines as one batch in the voice of `speaker` [hidden], each sampled from its own seed alone.
 
-    The layout is the one that training uses (`non_streaming_mode=True`; the library's default is another). A line whose
-    EOS is not sampled within its own cap is cut there.
+    A line sounds the same whatever is said beside it, up to the rounding of batched arithmetic. One whose EOS is not
+    sampled within its own cap is cut there.
     """
-    prompt = {
-        "ref_code": [None] * len(lines),
-        "ref_spk_embedding": [speaker] * len(lines),
-        "x_vector_only_mode": [True] * len(lines),
-        "icl_mode": [False] * len(lines),
-    }
     model = tts.model
-    torch.manual_seed(seed)
-    with torch.no_grad(), mixed_precision(model), sampled_sequences(model.talker) as sequences:
-        codes, _ = model.generate(
-            input_ids=[prompt_ids(tts, line)[None].to(model.device) for line in lines],
-            voice_clone_prompt=prompt,
-            languages=[language] * len(lines),
-            non_streaming_mode=True,
-            max_new_tokens=max(frame_caps) + 1,
-            do_sample=True,
-            temperature=sampling.temperature,
-            top_k=sampling.top_k,
-            top_p=1.0,
-            subtalker_dosample=True,
-            subtalker_temperature=sampling.subtalker_temperature,
-            subtalker_top_k=sampling.subtalker_top_k,
-            subtalker_top_p=1.0,
-            repetition_penalty=sampling.repetition_penalty,
-        )
-    ended = (sequences[0] == model.config.talker_config.codec_eos_token_id).any(dim=1).tolist()
-    kept = [row[:cap] for row, cap in zip(codes, frame_caps, strict=True)]
-    waves, _ = model.speech_tokenizer.decode([{"audio_codes": row} for row in kept])
+    with torch.inference_mode(), mixed_precision(model):
+        uniform = uniform_numbers(seeds, max(frame_caps) + 1, model.device)
+        spoken = decode(model.talker, prompts(tts, speaker, language, lines), uniform, frame_caps, sampling)
+    # One by one: in a batch the codec rounds otherwise, and a lone wave is work enough for a GPU.
+    waves = [model.speech_tokenizer.decode([{"audio_codes": row.codes}])[0][0] for row in spoken]
     return [
-        Utterance(
-            wave=np.asarray(wave, dtype=np.float32),
-            frames=len(row),
-            frame_cap=cap,
-            eos=bool(end) and len(whole) <= cap,
-        )
-        for wave, row, whole, cap, end in zip(waves, kept, codes, frame_caps, ended, strict=True)
+        Utterance(wave=np.asarray(wave, dtype=np.float32), frames=len(row.codes), frame_cap=cap, eos=row.eos)
+        for wave, row, cap in zip(waves, spoken, frame_caps, strict=True)
     ]
 
 
-@contextmanager
-def sampled_sequences(talker) -> Iterator[list[Tensor]]:
-    """Collects what `talker.generate` samples, [rows, steps] int64 each.
-
-    The library returns codes only: a single row's EOS is not among them, and a row without one is as long as a row
-    whose EOS came on the very last step.
-    """
-    sequences: list[Tensor] = []
-    generate = talker.generate
-
-    def recording(*args, **kwargs):
-        result = generate(*args, **kwargs)
-        sequences.append(result.sequences)
-        return result
-
-    talker.generate = recording
-    try:
-        yield sequences
-    finally:
-        del talker.generate
+def prompts(tts: Qwen3TTSModel, speaker: Tensor, language: str, lines: Sequence[str]) -> Prompts:
+    """The training layout of clips that have no frames yet. speaker: [hidden]."""
+    talker, config = tts.model.talker, tts.model.config
+    tokens = [prompt_ids(tts, line) for line in lines]
+    silence = torch.zeros(0, CODEBOOKS, dtype=torch.int64)
+    clips = [
+        PreparedClip(text=line, seconds=0.0, text_ids=ids[ROLE_TOKENS:-TAIL_TOKENS], codes=silence)
+        for line, ids in zip(lines, tokens, strict=True)
+    ]
+    layout = lay_out(config, clips, tokens[0][:ROLE_TOKENS], language).to(tts.model.device)
+    pad_ids = torch.full((len(lines), 1), config.tts_pad_token_id, device=tts.model.device)
+    return Prompts(
+        embeddings=embed(talker, layout, speaker),
+        end_at=layout.end_at,
+        pad=talker.text_projection(talker.get_text_embeddings()(pad_ids)),
+    )
 
 
 def mixed_precision(model) -> torch.autocast:

@@ -1,0 +1,92 @@
+"""The two ways to train an adapter, side by side: a pack, and PEFT as one would use it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from spaces.draw import Draw
+from spaces.pack_shape import PackShape
+from tests.tiny_qwen import CODES, Depth, make_tiny_qwen
+from trainable.alone import Alone
+from trainable.crew import Crew
+from trainable.family import Batch, Pack
+from trainable.qwen3_tts.learner import QwenLearner
+from trainable.qwen3_tts.load import load_base
+from trainable.qwen3_tts.lora import attach
+from trainable.qwen3_tts.pack import QwenPack
+from trainable.qwen3_tts.prepared import PreparedClip, PreparedData
+
+RECIPE = Draw(
+    objective="aligned",
+    rank=16,
+    alpha_ratio=1,
+    lora_lr=1e-4,
+    text_projection_lr=1e-6,
+    epochs=1,
+    targets="linear",
+    batch=1,
+    accumulation=1,
+)
+SHAPE = PackShape.of_draw(RECIPE)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A model, and the clip it is trained on."""
+
+    about: str
+    depth: Depth
+    frames: int
+
+
+SHAPES = {
+    "launch": Shape("28 + 5 layers, width 64, 4 frames", Depth(28, 64, 5), 4),
+    "larger": Shape("8 + 2 layers, width 512, 60 frames", Depth(8, 512, 2), 60),
+}
+
+
+@contextmanager
+def contestants(shape: Shape) -> Iterator[tuple[Alone, QwenPack]]:
+    """A trial that PEFT and torch's AdamW train, and a pack of one seat; each on a base of its own."""
+    with TemporaryDirectory() as folder:
+        make_tiny_qwen(Path(folder), depth=shape.depth)
+        data = _data(shape)
+        tts = load_base(folder)
+        learner = QwenLearner(tts, data, "auto", attach(tts.model.talker, RECIPE, 0))
+        alone = Alone(learner, RECIPE, Crew())
+        alone.join(0, RECIPE, 0)
+        yield alone, QwenPack(load_base(folder), data, "auto", SHAPE, 1, Crew())
+
+
+def fill(pack: QwenPack, seats: int) -> None:
+    """Makes a pack of so many seats, all taken."""
+    pack.allocate(seats)
+    for seat in range(seats):
+        pack.join(seat, RECIPE, 0)
+
+
+def forward_and_backward(pack: Pack, seats: int) -> None:
+    pack.accumulate({seat: Batch([0], step=1, share=1.0) for seat in range(seats)})
+
+
+def step(pack: Pack, seats: int) -> None:
+    """A forward and a backward pass over one clip, clipping and AdamW, for every seat."""
+    forward_and_backward(pack, seats)
+    pack.step(dict.fromkeys(range(seats), 1.0))
+
+
+def _data(shape: Shape) -> PreparedData:
+    generator = torch.Generator().manual_seed(0)
+    clip = PreparedClip(
+        text="x",
+        seconds=shape.frames / 12.5,
+        text_ids=torch.tensor([5]),
+        codes=torch.randint(0, CODES, (shape.frames, 16), generator=generator),
+    )
+    return PreparedData((clip,), torch.tensor([1, 2, 3]), torch.randn(shape.depth.width, generator=generator))

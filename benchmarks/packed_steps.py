@@ -1,0 +1,91 @@
+"""Adapter-steps per second: K adapters in one pack against K separate PEFT models, one after the other.
+
+    python -m benchmarks.packed_steps [--shape launch|larger] [--seconds 20]
+
+`launch` has the layer counts of the real 1.7B model and next to no arithmetic in them, which is what a small batch is
+to a GPU; in `larger` arithmetic counts. A step is a forward and a backward pass over one clip, clipping and AdamW. Both
+ways are timed in turns in the same process, one thread; the best turn of each counts. Operations are those of torch
+that are no views, about one GPU kernel each; on a CPU torch's AdamW takes a loop over tensors, so it is left out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from benchmarks.contestants import SHAPE, SHAPES, contestants, fill, forward_and_backward, step
+from benchmarks.machine import describe_machine
+from trainable.qwen3_tts.room import seat_bytes
+
+SEATS = (1, 2, 4, 8)
+
+
+def bench(
+    shape: Annotated[str, typer.Option(help=" or ".join(SHAPES))] = "launch",
+    seconds: Annotated[float, typer.Option(help="for each number of seats")] = 20.0,
+) -> None:
+    """Print the table."""
+    torch.set_num_threads(1)
+    headings = ("seats", "PEFT, one by one", "pack", "times", "operations per adapter-step: PEFT", "pack")
+    table = Table(*headings, title=f"{shape}: {SHAPES[shape].about}; adapter-steps/s")
+    with contestants(SHAPES[shape]) as (alone, pack):
+        per_seat = seat_bytes(pack, SHAPE)
+        for seats in SEATS:
+            fill(pack, seats)
+            one, packed = _in_turns(lambda: step(alone, 1), lambda n=seats: step(pack, n), seconds)
+            operations = _operations(lambda n=seats: forward_and_backward(pack, n)) / seats
+            table.add_row(
+                str(seats),
+                f"{1 / one:.2f}",
+                f"{seats / packed:.2f}",
+                f"{seats * one / packed:.1f}",
+                f"{_operations(lambda: forward_and_backward(alone, 1))}",
+                f"{operations:.0f}",
+            )
+    console = Console()
+    console.print(table, f"memory per seat, estimated: {per_seat / 2**20:.1f} MiB", describe_machine(), sep="\n")
+
+
+def _in_turns(one: Callable[[], None], other: Callable[[], None], seconds: float) -> tuple[float, float]:
+    """The fastest run of each, in seconds, over so many seconds of both."""
+    best = {one: float("inf"), other: float("inf")}
+    until = time.perf_counter() + seconds
+    for work in best:
+        work()
+    while time.perf_counter() < until:
+        for work in best:
+            started = time.perf_counter()
+            work()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            best[work] = min(best[work], time.perf_counter() - started)
+    return best[one], best[other]
+
+
+class _Counter(TorchDispatchMode):
+    """Counts torch's operations that are no views."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        self.count += not function.is_view
+        return function(*args, **(kwargs or {}))
+
+
+def _operations(work: Callable[[], None]) -> int:
+    with _Counter() as counter:
+        work()
+    return counter.count
+
+
+if __name__ == "__main__":
+    typer.run(bench)
