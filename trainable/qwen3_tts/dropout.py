@@ -37,8 +37,8 @@ def noise(keys: Tensor, positions: Tensor, width: int) -> Tensor:
 
 def threshold(dropout: Tensor) -> Tensor:
     """Dropout probabilities → the largest product that is kept, int32; everything is at 0."""
-    kept = ((1 - dropout.double()) * 2**32).round() - TOP - 1
-    return kept.clamp(-TOP, TOP - 1).to(torch.int32)
+    share = ((1 - dropout.double()) * 2**32).round() - TOP - 1
+    return share.clamp(-TOP, TOP - 1).to(torch.int32)
 
 
 def kept(bits: Tensor, factor: int, most: Tensor) -> Tensor:

@@ -77,18 +77,17 @@ class PackedLinear(nn.Module):
         y = self.base(x)
         seats = self._seating.seats
         flat_x, flat_y = x.reshape(seats, -1, x.shape[-1]), y.reshape(seats, -1, y.shape[-1])
-        mask = self._mask(x.shape[-1])
-        return _Lora.apply(
-            self._seating.anchor, flat_x.to(y.dtype), flat_y, self.a, self.b, self._seating, mask
-        ).view_as(y)
+        growth = self._growth(x.shape[-1], y.dtype)
+        added = _Lora.apply(self._seating.anchor, flat_x.to(y.dtype), flat_y, self.a, self.b, self._seating, growth)
+        return added.view_as(y)
 
-    def _mask(self, width: int) -> tuple[Tensor, Tensor] | None:
-        """What of the input is kept, and by what it grows; None where nobody drops anything."""
+    def _growth(self, width: int, dtype: torch.dtype) -> Tensor | None:
+        """What the input is multiplied by: 0 where it is dropped, else 1 / (1 - dropout). None where nobody drops."""
         masks = self._seating.masks
         if masks is None:
             return None
         noise = masks.predictor if self._is_predictor else masks.talker
-        return kept(noise[..., :width], self._factor, masks.most), masks.grown
+        return torch.where(kept(noise[..., :width], self._factor, masks.most), masks.grown.to(dtype), 0)
 
 
 class SeatLinear(nn.Module):
@@ -109,34 +108,26 @@ class SeatLinear(nn.Module):
 class _Lora(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx,
-        anchor: Tensor,
-        x: Tensor,
-        y: Tensor,
-        a: Slot,
-        b: Slot,
-        seating: Seating,
-        mask: tuple[Tensor, Tensor] | None,
+        ctx, anchor: Tensor, x: Tensor, y: Tensor, a: Slot, b: Slot, seating: Seating, growth: Tensor | None
     ) -> Tensor:
         """x: [seats, n, in], y: [seats, n, out] → y + scale × dropout(x) A B."""
         with torch.autocast(x.device.type, enabled=False):
-            keep, grown = mask or (None, None)
             scale = seating.scale[: seating.seats].to(x.dtype)
-            inner = torch.bmm(_dropped(x, keep, grown), a.weight[: seating.seats].transpose(1, 2)).mul_(scale)
-            ctx.save_for_backward(x, inner, scale, keep, grown)
+            inner = torch.bmm(_grown(x, growth), a.weight[: seating.seats].transpose(1, 2)).mul_(scale)
+            ctx.save_for_backward(x, inner, scale, growth)
             ctx.slots, ctx.seats = (a, b), seating.seats
             return torch.baddbmm(y, inner, b.weight[: seating.seats])
 
     @staticmethod
     def backward(ctx, gradient: Tensor):
-        x, inner, scale, keep, grown = ctx.saved_tensors
+        x, inner, scale, growth = ctx.saved_tensors
         a, b = ctx.slots
         into_inner = torch.bmm(gradient, b.weight[: ctx.seats].transpose(1, 2)).mul_(scale)
         _add_product(b.gradient[: ctx.seats], inner.transpose(1, 2), gradient)
-        _add_product(a.gradient[: ctx.seats], into_inner.transpose(1, 2), _dropped(x, keep, grown))
+        _add_product(a.gradient[: ctx.seats], into_inner.transpose(1, 2), _grown(x, growth))
         into_x = None
         if ctx.needs_input_grad[1]:
-            into_x = _dropped(torch.bmm(into_inner, a.weight[: ctx.seats]), keep, grown)
+            into_x = _grown(torch.bmm(into_inner, a.weight[: ctx.seats]), growth)
         return None, into_x, gradient if ctx.needs_input_grad[2] else None, None, None, None, None
 
 
@@ -159,8 +150,8 @@ class _Linear(torch.autograd.Function):
         return None, into_x, None, None, None
 
 
-def _dropped(x: Tensor, keep: Tensor | None, grown: Tensor | None) -> Tensor:
-    return x if keep is None else torch.where(keep, x * grown.to(x.dtype), 0)
+def _grown(x: Tensor, growth: Tensor | None) -> Tensor:
+    return x if growth is None else x * growth
 
 
 def _add_product(into: Tensor, left: Tensor, right: Tensor) -> None:
