@@ -219,7 +219,7 @@ class QwenPack:
         shares = [
             batches[seat].share if row < len(batches[seat].clips) else 0.0 for seat in seats for row in range(rows)
         ]
-        return torch.tensor(shares, device=self.device)
+        return torch.tensor(shares, device=self.device, dtype=self._packed.flat.weights.dtype)
 
     def _rows_of(
         self, seats: Sequence[int], batches: Mapping[int, Batch], losses: ClipLosses

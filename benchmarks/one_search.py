@@ -1,0 +1,49 @@
+"""One search, as `benchmarks.throughput` starts it in a process of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from search.checks import check_plan
+from search.conductor import conduct
+from search.mode import Mode
+from search.plan import Arguments, Plan, make_plan
+from tests.toy_search import toy_plan
+
+
+class Voice(StrEnum):
+    """What is searched."""
+
+    TOY = "toy"
+    DEMO = "demo"
+
+
+def search(
+    voice: Voice,
+    folder: Path,
+    trials: int,
+    isolate: Annotated[bool, typer.Option("--isolate")] = False,
+) -> None:
+    """Searches in the new folder FOLDER/run."""
+    plan = _toy(folder, trials) if voice is Voice.TOY else _demo(folder, trials)
+    plan = dataclasses.replace(plan, mode=Mode(isolate=isolate))
+    conduct(plan, check_plan(plan), Console())
+
+
+def _toy(folder: Path, trials: int) -> Plan:
+    return toy_plan(folder, trials=trials)
+
+
+def _demo(folder: Path, trials: int) -> Plan:
+    return make_plan(Arguments(space="demo", out=folder / "run", trials=trials), datetime.now(), {})
+
+
+if __name__ == "__main__":
+    typer.run(search)
