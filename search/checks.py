@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import shutil
+from types import ModuleType
 
 from results.ledger import read_ledger
+from search.mode import Mode
 from search.plan import Plan
 from spaces.errors import InputError
+from spaces.pack_shape import PackShape
 from trainable.dataset import VoiceDataset, load_dataset
 from trainable.probe.lines import load_lines
 
@@ -30,13 +34,30 @@ def check_plan(plan: Plan) -> VoiceDataset:
 
 
 def check_model(family: str, model: str) -> None:
-    """Asks the `check` module beside a family's own, which knows without torch what a checkpoint must hold.
+    """Asks the family whether it can train this model. Raises InputError when it cannot."""
+    check = _check_of(family)
+    if check is not None:
+        check.check_model(model)
+
+
+def with_a_mode_that_fits(plan: Plan) -> tuple[Plan, str | None]:
+    """The plan, and why its trials run each by itself although that was not asked for; None when they do not."""
+    check = None if plan.mode.isolate else _check_of(plan.family)
+    objection = check and check.why_not_packed(plan.model, PackShape.of_space(plan.space))
+    if not objection:
+        return plan, None
+    return dataclasses.replace(plan, mode=Mode(isolate=True)), objection
+
+
+def _check_of(family: str) -> ModuleType | None:
+    """The `check` module beside a family's own, which knows without torch what can be trained.
 
     A family without one has nothing to say before its workers do.
     """
     package = family.rpartition(".")[0]
-    if package and importlib.util.find_spec(f"{package}.check") is not None:
-        importlib.import_module(f"{package}.check").check_model(model)
+    if not package or importlib.util.find_spec(f"{package}.check") is None:
+        return None
+    return importlib.import_module(f"{package}.check")
 
 
 def _check_new(plan: Plan) -> None:

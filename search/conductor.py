@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
+from pathlib import Path
 
+from ray.exceptions import RayError
 from rich.console import Console
 
-from results.export import export_trial
 from results.ledger import BaseProbed, Ledger, SearchEnded, SearchStarted, read_ledger
 from results.ranking import ranked
-from results.run_folder import RunFolder
+from search import chores
+from search.benched import benched
 from search.failure import root_reason
+from search.isolate import Isolated
+from search.layout import Layout, lay_out
 from search.live import view_on
-from search.machine import Machine
+from search.machine import Resources, share_machine
 from search.plan import Plan
 from search.ray_session import ray_session
-from search.remote import OnProgress, do_remotely
+from search.service import BenchSpec
 from search.summary import Finish
 from search.trials import run_trials
+from search.way import OnProgress, Way
 from spaces.errors import InputError
+from spaces.pack_shape import PackShape
 from spaces.trial import Outcome
 from trainable.dataset import VoiceDataset
-from trainable.foundation import lay_foundation
 
 STOP_FILE = "stop"
 """In the run's folder; where it stands, running trials end after the step they are in."""
@@ -33,18 +40,49 @@ def conduct(plan: Plan, dataset: VoiceDataset, console: Console) -> Finish:
     """Searches, and exports the best accepted adapter. Raises InputError when the foundation cannot be laid."""
     run, ledger = plan.run, Ledger(plan.run.ledger)
     stop_file = run.path / STOP_FILE
-    with ray_session(plan) as machine, view_on(console, plan.budget.trials, machine.at_once) as view:
-        stop_file.unlink(missing_ok=True)
+    stop_file.unlink(missing_ok=True)
+    with (
+        ray_session(plan) as resources,
+        _way(plan, resources, stop_file) as way,
+        view_on(console, plan.budget.trials, way.at_once) as view,
+    ):
+        view.say(f"Trials: {way.about}")
         _begin(plan, dataset, ledger)
         if read_ledger(run.ledger).base is None:
-            ledger.append(BaseProbed(outcome=_lay_foundation(plan, machine, view.progress)))
+            ledger.append(BaseProbed(outcome=_lay_foundation(plan, way, view.progress)))
         history = read_ledger(run.ledger)
         view.base(history.base)
-        spending = run_trials(plan, len(dataset.clips), machine, ledger, view, history, stop_file)
+        spending = run_trials(plan, len(dataset.clips), way, ledger, view, history, stop_file)
         reason = spending.why_closed() or f"all {plan.budget.trials} trials were drawn"
         ledger.append(SearchEnded(reason=reason))
-        problem = _export_best(run, machine, view.progress)
+        problem = _export_best(plan, way, view.progress)
     return Finish(plan, read_ledger(run.ledger), reason, spending.interrupted, problem)
+
+
+@contextmanager
+def _way(plan: Plan, resources: Resources, stop_file: Path) -> Iterator[Way]:
+    """How trials run. The one place where that is chosen."""
+    trials = plan.budget.trials
+    if plan.mode.isolate:
+        yield Isolated(share_machine(resources, trials), plan.run.ray, stop_file)
+        return
+    layout = lay_out(resources, plan.mode, trials)
+    with benched(layout, bench_spec(plan, layout), plan.run.ray, stop_file) as way:
+        yield way
+
+
+def bench_spec(plan: Plan, layout: Layout) -> BenchSpec:
+    """What every bench of this search is."""
+    return BenchSpec(
+        family=plan.family,
+        model=plan.model,
+        prepared=plan.run.prepared,
+        language=plan.space.language,
+        shape=PackShape.of_space(plan.space),
+        memory=layout.memory,
+        exactly=layout.exactly,
+        threads=layout.threads,
+    )
 
 
 def _begin(plan: Plan, dataset: VoiceDataset, ledger: Ledger) -> None:
@@ -61,23 +99,9 @@ def _begin(plan: Plan, dataset: VoiceDataset, ledger: Ledger) -> None:
     )
 
 
-def _lay_foundation(plan: Plan, machine: Machine, on_progress: OnProgress) -> Outcome:
-    from ray.exceptions import RayError
-
-    work = functools.partial(
-        lay_foundation,
-        plan.data,
-        plan.auto_reference,
-        plan.family,
-        plan.model,
-        plan.space.language,
-        plan.seed,
-        plan.space.probe,
-        plan.run.prepared,
-        plan.run.base,
-    )
+def _lay_foundation(plan: Plan, way: Way, on_progress: OnProgress) -> Outcome:
     try:
-        return do_remotely(work, machine, on_progress)
+        return way.do(functools.partial(chores.lay_foundation, plan), on_progress)
     except RayError as error:
         raise InputError(
             f"{plan.model}: preparing the voice with it failed, {root_reason(error)}; "
@@ -85,18 +109,13 @@ def _lay_foundation(plan: Plan, machine: Machine, on_progress: OnProgress) -> Ou
         ) from None
 
 
-def _export_best(run: RunFolder, machine: Machine, on_progress: OnProgress) -> str | None:
+def _export_best(plan: Plan, way: Way, on_progress: OnProgress) -> str | None:
     """Exports the best accepted adapter, if there is one. Returns what went wrong; the search itself is safe."""
-    accepted = ranked(read_ledger(run.ledger).outcomes.values())
+    accepted = ranked(read_ledger(plan.run.ledger).outcomes.values())
     if not accepted:
         return None
     try:
-        do_remotely(functools.partial(_export, run, accepted[0].trial), machine, on_progress)
+        way.do(functools.partial(chores.export, plan, accepted[0].trial), on_progress)
     except Exception as error:
         return root_reason(error)
     return None
-
-
-def _export(run: RunFolder, trial: str, on_progress: OnProgress) -> None:
-    on_progress(f"exporting {trial}, loading it back and letting it speak", 0, 1)
-    export_trial(run, trial, run.best)

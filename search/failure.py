@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ray.exceptions import OutOfMemoryError, RayActorError, RayTaskError, WorkerCrashedError
+from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError, WorkerCrashedError
 from ray.train import WorkerGroupError
 
+from search.events import DIED
 from spaces.ending import Ending
 from spaces.job import Job
 from spaces.trial import Outcome
 from trainable.trial_folder import TrialFolder
 
-DIED = "its process died; out of memory, killed from outside, or its machine is gone"
+
+class LostError(RayError):
+    """The bench that was at it is gone; the message says why. Somebody else may do it."""
 
 
 def settle(job: Job, ending: Ending, reason: str) -> Outcome:
@@ -43,8 +46,15 @@ def root_reason(error: BaseException) -> str:
         error = next(iter(error.worker_failures.values()))
     if isinstance(error, RayTaskError) and isinstance(error.cause, BaseException):
         error = error.cause
+    if isinstance(error, LostError):
+        return str(error)
     if isinstance(error, (RayActorError, WorkerCrashedError, OutOfMemoryError)):
         return DIED
+    return first_line(error)
+
+
+def first_line(error: BaseException) -> str:
+    """What was raised and why, on one line."""
     lines = [line for line in str(error).splitlines() if line.strip()]
     frames = [number for number, line in enumerate(lines) if line.startswith('  File "')]
     if frames:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from search.failure import root_reason, settle
-from search.machine import Machine
-from search.report import JOB, Report
+from search.machine import TRIAL_FUNCTION_CPU, Machine
+from search.remote import do_remotely
+from search.report import JOB, TRIAL, Report
+from search.way import OnProgress, Result
 from spaces.ending import Ending
 from spaces.job import Job
 from spaces.trial import Phase, Point
@@ -18,18 +20,39 @@ RESTARTS = 2
 """How often Ray Train starts a trial's process again, from the last checkpoint, before the trial has failed."""
 REPORT_SECONDS = 0.5
 """A report waits for its reader, so a fast loop skips those that nobody could see anyway."""
-TRIAL = "trial"
 STOP = "stop"
 THREADS = "threads"
 
 
-def config_of(job: Job, stop_file: Path) -> dict[str, Any]:
-    """What Tune hands to a trial's function."""
-    return {TRIAL: job.trial, JOB: job.model_dump_json(), STOP: str(stop_file)}
+class Isolated:
+    """See `search.way.Way`."""
+
+    about = "one process per trial (--isolate)"
+    resources = {"CPU": TRIAL_FUNCTION_CPU}
+    # A trial stopped in mid-flight would still be in its trainer's `fit` when the next one comes.
+    reuses_processes = False
+    tries = 3
+
+    def __init__(self, machine: Machine, bookkeeping: Path, stop_file: Path) -> None:
+        """`bookkeeping` is a folder that every node reaches; at the sight of `stop_file` trials end."""
+        self._machine, self._bookkeeping, self._stop_file = machine, bookkeeping, stop_file
+        self.at_once = machine.at_once
+
+    def trial(self) -> Callable[[dict[str, Any]], None]:
+        return trial_function(self._machine, self._bookkeeping, self._stop_file)
+
+    def room(self) -> int:
+        return self.at_once
+
+    def over(self, trial: str) -> None:
+        """Nothing: what a trial had ends with its function."""
+
+    def do(self, work: Callable[[OnProgress], Result], on_progress: OnProgress) -> Result:
+        return do_remotely(work, self._machine, on_progress)
 
 
-def trial_function(machine: Machine, bookkeeping: Path) -> Callable[[dict[str, Any]], None]:
-    """The function that Ray Tune runs for every trial. `bookkeeping` is a folder that every node reaches."""
+def trial_function(machine: Machine, bookkeeping: Path, stop_file: Path) -> Callable[[dict[str, Any]], None]:
+    """The function that Ray Tune runs for every trial."""
     resources, use_gpu, threads = machine.worker, machine.has_gpu, machine.threads
 
     def trial(config: dict[str, Any]) -> None:
@@ -41,7 +64,7 @@ def trial_function(machine: Machine, bookkeeping: Path) -> Callable[[dict[str, A
         job = Job.model_validate_json(config[JOB])
         trainer = TorchTrainer(
             train,
-            train_loop_config={**config, THREADS: threads},
+            train_loop_config={**config, STOP: str(stop_file), THREADS: threads},
             scaling_config=ScalingConfig(num_workers=1, use_gpu=use_gpu, resources_per_worker=resources),
             run_config=RunConfig(
                 name=f"train-{job.trial}",

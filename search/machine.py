@@ -1,4 +1,4 @@
-"""How many trials run at once, and what each may use."""
+"""What Ray has to give, and how trials share it when each has a process of its own."""
 
 from __future__ import annotations
 
@@ -14,13 +14,26 @@ TRIAL_BYTES = 2.0e9
 CPU_THREADS = 1
 """Only small models are trained on a CPU. Their threads wait for one another at every small product: with another
 program on one of two cores, a trial with two threads was seen to take twenty times as long as with one."""
+CPU_SHARE = 0.9
+"""Of the CPUs, for training; the rest is for trial functions. They are placed apart from the workers, and two functions
+that had taken all of a CPU would wait for ever for their workers."""
 TRIALS_TO_LEARN_FROM = 3
-"""On a CPU no more than a third of the trials run at once: the others are drawn knowing how some went."""
+"""No more than a third of the trials run at once: the others are drawn knowing how some went."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Of the machine, or of all nodes of a cluster."""
+
+    cpus: float
+    gpus: float
+    memory: float
+    """Bytes, those of GPUs left out."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What one trial gets, and how many get it at once."""
+    """What one isolated trial gets, and how many get it at once."""
 
     at_once: int
     has_gpu: bool
@@ -28,21 +41,18 @@ class Machine:
     """Ray's resources of one training worker."""
     threads: int
     """Of torch, in one training worker."""
-    trial_function: float = TRIAL_FUNCTION_CPU
-    """CPUs of the function that Tune runs per trial."""
 
 
-def share_machine(cpus: float, gpus: float, memory: float, trials: int) -> Machine:
-    """Shares CPUs, GPUs and bytes of memory among the trials of a search.
+def share_machine(resources: Resources, trials: int) -> Machine:
+    """Shares CPUs, GPUs and memory among the isolated trials of a search.
 
-    One GPU each where there are some. Otherwise as many as the CPUs and the memory hold. The shares leave a little of
-    each CPU free: a trial's function and its worker are placed apart, and two functions that had taken all of it would
-    wait for ever for their workers.
+    One GPU each where there are some. Otherwise as many as the CPUs and the memory hold.
     """
+    cpus, gpus = resources.cpus, resources.gpus
     if gpus >= 1:
         at_once = int(gpus)
         share = min(1.0, 0.5 * cpus / at_once)
         return Machine(at_once, True, {"GPU": 1, "CPU": share}, max(1, int(cpus / at_once)))
-    fitting = max(1, int((memory - FIRST_BYTES) // TRIAL_BYTES))
+    fitting = max(1, int((resources.memory - FIRST_BYTES) // TRIAL_BYTES))
     at_once = max(1, min(int(cpus), fitting, math.ceil(trials / TRIALS_TO_LEARN_FROM)))
-    return Machine(at_once, False, {"CPU": round(0.9 * cpus / at_once, 2)}, CPU_THREADS)
+    return Machine(at_once, False, {"CPU": round(CPU_SHARE * cpus / at_once, 2)}, CPU_THREADS)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from results.ledger import SearchStarted, read_ledger
 from results.run_folder import RunFolder
+from search.mode import Mode
 from spaces.errors import InputError
 from spaces.space import FAMILIES, Budget, Space, load_space
 
@@ -34,6 +35,7 @@ class Arguments:
     accept: int | None = None
     hours: float | None = None
     auto_ref: bool = False
+    mode: Mode = Mode()
     address: str | None = None
 
 
@@ -55,6 +57,7 @@ class Plan:
     budget: Budget
     address: str
     """`local`, or where a Ray cluster answers: `auto`, or host:port."""
+    mode: Mode = Mode()
 
     @property
     def is_demo(self) -> bool:
@@ -83,6 +86,7 @@ def make_plan(typed: Arguments, now: datetime, environment: Mapping[str, str]) -
         seed=SEED if typed.seed is None else typed.seed,
         budget=_budget(space.budget, typed),
         address=address,
+        mode=typed.mode,
     )
 
 
@@ -107,6 +111,7 @@ def _resumed(typed: Arguments, address: str) -> Plan:
         seed=begun.seed,
         budget=_budget(space.budget, typed),
         address=address,
+        mode=typed.mode,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from search.machine import Machine, share_machine
+from search.machine import Resources
 from search.plan import LOCAL, Plan
 from spaces.errors import InputError
 
@@ -25,6 +25,8 @@ SETTINGS = {
     # Results are JSON strings in a ledger of ours; Tune's own loggers and its metric check know nothing of them.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    # The searcher says itself how many trials there is room for; none of them waits for another one's process to start.
+    "TUNE_MAX_PENDING_TRIALS_PG": "1000",
     # Ctrl-C is the search's own: it lets running trials end in good order.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     # The older of Tune's two reporters can be silenced; the newer prints its banner whatever the verbosity.
@@ -39,8 +41,8 @@ ERROR_LISTENER = "ray_listen_error_messages"
 
 
 @contextlib.contextmanager
-def ray_session(plan: Plan) -> Iterator[Machine]:
-    """Starts a local Ray, or joins the plan's cluster; yields what trials get there.
+def ray_session(plan: Plan) -> Iterator[Resources]:
+    """Starts a local Ray, or joins the plan's cluster; yields what there is.
 
     A Ray that this process has already started is used and left running. Raises InputError when no cluster answers.
     """
@@ -56,7 +58,7 @@ def ray_session(plan: Plan) -> Iterator[Machine]:
         plan.run.ray.mkdir(parents=True, exist_ok=True)
         total = ray.cluster_resources()
         with _without_error_listener(plan.run.ray / "messages.log"):
-            yield share_machine(total.get("CPU", 1), total.get("GPU", 0), total.get("memory", 0), plan.budget.trials)
+            yield Resources(total.get("CPU", 1), total.get("GPU", 0), total.get("memory", 0))
     finally:
         if ours:
             ray.shutdown()

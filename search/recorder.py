@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from ray.tune import Callback
@@ -26,8 +27,12 @@ BOARD_SECONDS = 5.0
 class Recorder(Callback):
     """Every draw is in the ledger before its trial starts, and every ending once, when the trial's folder has it."""
 
-    def __init__(self, ledger: Ledger, board: TensorBoard, view: View, spending: Spending) -> None:
+    def __init__(
+        self, ledger: Ledger, board: TensorBoard, view: View, spending: Spending, on_over: Callable[[str], None]
+    ) -> None:
+        """`on_over` hears of every trial that Tune is done with, also of one that Tune has stopped in mid-flight."""
         self._ledger, self._board, self._view, self._spending = ledger, board, view, spending
+        self._on_over = on_over
         self._ended: set[str] = set()
         self._copied: dict[str, float] = {}
         self.running: set[str] = set()
@@ -79,6 +84,7 @@ class Recorder(Callback):
     def _settle(self, trial: TuneTrial, ending: Ending, reason: str) -> None:
         job = _job(trial)
         self.running.discard(job.trial)
+        self._on_over(job.trial)
         self.ended(settle(job, ending, reason))
 
     def __getstate__(self) -> dict[str, Any]:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 from search.machine import Machine
-
-Result = TypeVar("Result")
-OnProgress = Callable[[str, int, int], None]
-"""What is being done, how much of it is done, of how much."""
+from search.way import OnProgress, Result
 
 PROGRESS, DONE, ERROR = "progress", "done", "error"
 

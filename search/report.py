@@ -8,7 +8,7 @@ from typing import Any
 from spaces.job import Job
 from spaces.trial import Phase, Point
 
-JOB, POINT, PHASE = "job", "point", "phase"
+TRIAL, JOB, POINT, PHASE = "trial", "job", "point", "phase"
 
 
 @dataclass(frozen=True)

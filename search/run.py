@@ -18,7 +18,8 @@ import typer
 from rich.console import Console
 
 from results.command import told_plainly
-from search.checks import check_plan
+from search.checks import check_plan, with_a_mode_that_fits
+from search.mode import Mode
 from search.plan import Arguments, Plan, make_plan
 from search.summary import INTERRUPTED, tell
 from search.view import shown
@@ -35,19 +36,24 @@ def run(
     accept: Annotated[int | None, typer.Option(min=1, help="stop after so many accepted adapters")] = None,
     hours: Annotated[float | None, typer.Option(min=0.001, help="start no trial after so many hours")] = None,
     auto_ref: Annotated[bool, typer.Option("--auto-ref", help="use the best clip where no reference is given")] = False,
-    isolate: Annotated[bool, typer.Option("--isolate", help="a process per trial; so far the only way")] = True,
+    isolate: Annotated[bool, typer.Option("--isolate", help="a process per trial instead of a seat")] = False,
+    seats: Annotated[int | None, typer.Option(min=1, help="trials at once on one bench; without it, by memory")] = None,
+    gpus_per_bench: Annotated[int | None, typer.Option(min=1, help="GPUs that train together; without it one")] = None,
+    max_benches: Annotated[int | None, typer.Option(min=1, help="benches at once; without it, one per GPU")] = None,
     address: Annotated[str | None, typer.Option(help="Ray cluster: auto, host:port, or local")] = None,
 ) -> None:
     """Search for the sweet spot of a LoRA fine-tune of a voice. Without options: the demo voice."""
     console = Console()
     with told_plainly():
-        typed = Arguments(data, model, space, out, resume, seed, trials, accept, hours, auto_ref, address)
+        mode = Mode(isolate, seats, gpus_per_bench, max_benches)
+        typed = Arguments(data, model, space, out, resume, seed, trials, accept, hours, auto_ref, mode, address)
         plan = make_plan(typed, datetime.now(), os.environ)
         dataset = check_plan(plan)
+        plan, objection = with_a_mode_that_fits(plan)
         # What follows needs Ray, which takes seconds to import; a wrong plan is refused before.
         from search.conductor import conduct
 
-        _introduce(plan, len(dataset.clips), dataset.seconds, console)
+        _introduce(plan, len(dataset.clips), dataset.seconds, objection, console)
         try:
             finish = conduct(plan, dataset, console)
         except KeyboardInterrupt:
@@ -61,7 +67,7 @@ def run(
         raise typer.Exit(finish.exit_code)
 
 
-def _introduce(plan: Plan, clips: int, seconds: float, console: Console) -> None:
+def _introduce(plan: Plan, clips: int, seconds: float, objection: str | None, console: Console) -> None:
     budget = plan.budget
     until = [f"{budget.trials} trials"]
     until += [f"{budget.accept} accepted"] if budget.accept else []
@@ -72,6 +78,10 @@ def _introduce(plan: Plan, clips: int, seconds: float, console: Console) -> None
         f"Space:  {plan.space.name}: {plan.space.about}",
         f"Run:    {shown(plan.run.path)}, until {' or '.join(until)}",
     ]
+    if objection:
+        lines.append(
+            f"Trials cannot share one base here, as {objection}: each gets a process of its own, as --isolate does."
+        )
     if plan.is_demo:
         lines.append("The demo voice is a miniature: it shows how a search works, not how a voice will sound.")
     for line in lines:

@@ -45,15 +45,17 @@ class DrawSearcher(OptunaSearch):
         on_draw: Callable[[str, Draw], None],
         outcome_of: Callable[[str], Outcome | None],
         past: Past,
+        room: Callable[[], int],
     ) -> None:
         """`config_of` makes the config that Tune hands a trial; `on_draw` hears of a new draw before its trial exists;
-        `outcome_of` reads how a named trial ended, None when it left nothing.
+        `outcome_of` reads how a named trial ended, None when it left nothing; `room()` is how many may run just then.
         """
         self._searched, self._spending = space, spending
-        self._config_of, self._on_draw, self._outcome_of = config_of, on_draw, outcome_of
+        self._config_of, self._on_draw, self._outcome_of, self._room = config_of, on_draw, outcome_of, room
         self._unfinished, self._cancelled = list(past.unfinished), list(past.cancelled)
         self._next_number = past.next_number
         self._names: dict[str, str] = {}
+        self._running: set[str] = set()
         self._asked: dict[str, Trial] = {}
         self._asking = ""
         storage = InMemoryStorage()
@@ -70,15 +72,15 @@ class DrawSearcher(OptunaSearch):
         for outcome in past.ended:
             self._remember(outcome)
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:
-        """The config of the next trial, or FINISHED when there will be none."""
-        if self._spending.why_closed():
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The config of the next trial, None while there is no room for it, or FINISHED when there will be none."""
+        if self._spending.why_closed() or not (self._unfinished or self._spending.left):
             return Searcher.FINISHED
+        if len(self._running) >= self._room():
+            return None
         if self._unfinished:
             name, known = self._unfinished.pop(0)
             return self._start(trial_id, name, self._ask(trial_id, known))
-        if not self._spending.left:
-            return Searcher.FINISHED
         name = f"t{self._next_number:03d}"
         draw = self._ask(trial_id, self._cancelled.pop(0) if self._cancelled else None)
         self._next_number += 1
@@ -91,6 +93,7 @@ class DrawSearcher(OptunaSearch):
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """Tells Optuna the trial's outcome, as its folder has it; a trial that left none has failed."""
+        self._running.discard(trial_id)
         outcome = self._outcome_of(self._names[trial_id])
         told = telling(outcome, self._searched.band(outcome.draw.objective)) if outcome else UNTRIED
         for constraint, value in told.constraints.items():
@@ -114,6 +117,7 @@ class DrawSearcher(OptunaSearch):
 
     def _start(self, trial_id: str, name: str, draw: Draw) -> dict[str, Any]:
         self._names[trial_id] = name
+        self._running.add(trial_id)
         return self._config_of(name, draw)
 
     def _define(self, trial: Trial) -> dict[str, Any]:

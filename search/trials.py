@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from results.ledger import History, Ledger
 from results.tensorboard import TensorBoard
-from search import isolate
 from search.budget import Spending
 from search.interrupt import in_good_order
-from search.machine import Machine
 from search.past import Past, read_past
 from search.plan import Plan
 from search.recorder import Recorder
+from search.report import JOB, TRIAL
 from search.searcher import DrawSearcher
 from search.stopper import BandStopper
 from search.view import View
+from search.way import Way
 from spaces.draw import Draw
 from spaces.job import Job
 from trainable.trial_folder import TrialFolder
 
-STARTS = 3
-"""How often Ray Tune starts a trial's function again when its process, or Ray Train's controller, is lost."""
-
 
 def run_trials(
-    plan: Plan, clips: int, machine: Machine, ledger: Ledger, view: View, history: History, stop_file: Path
+    plan: Plan, clips: int, way: Way, ledger: Ledger, view: View, history: History, stop_file: Path
 ) -> Spending:
     """Runs trials until the budget is used up; returns what was spent. `clips` in the dataset.
 
@@ -38,17 +34,18 @@ def run_trials(
     run, spending = plan.run, Spending(plan.budget)
     board = TensorBoard(run)
     board.base(history.base)
-    recorder = Recorder(ledger, board, view, spending)
+    recorder = Recorder(ledger, board, view, spending, way.over)
     past = read_past(run, history)
     _count_past(past, spending, recorder)
     searcher = DrawSearcher(
         plan.space,
         plan.seed,
         spending,
-        config_of=lambda trial, draw: isolate.config_of(_job(plan, trial, draw), stop_file),
+        config_of=lambda trial, draw: config_of(job_of(plan, trial, draw)),
         on_draw=recorder.drawn,
         outcome_of=lambda trial: TrialFolder(run.trial(trial)).read_outcome(),
         past=past,
+        room=way.room,
     )
     stopper = BandStopper(clips, is_drained=lambda: spending.interrupted and not recorder.running)
 
@@ -58,11 +55,11 @@ def run_trials(
         view.say("Ctrl-C: running trials end now and are kept; once more to stop at once")
 
     tuner = tune.Tuner(
-        tune.with_resources(_trial_function(machine, run.ray), {"CPU": machine.trial_function}),
+        tune.with_resources(way.trial(), way.resources),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             num_samples=-1,
-            max_concurrent_trials=machine.at_once,
+            reuse_actors=way.reuses_processes,
             trial_name_creator=_name,
             trial_dirname_creator=_name,
         ),
@@ -71,7 +68,7 @@ def run_trials(
             storage_path=str(run.ray),
             callbacks=[recorder],
             stop=stopper,
-            failure_config=tune.FailureConfig(max_failures=STARTS),
+            failure_config=tune.FailureConfig(max_failures=way.tries),
             verbose=0,
         ),
     )
@@ -81,9 +78,9 @@ def run_trials(
     return spending
 
 
-def _trial_function(machine: Machine, bookkeeping: Path) -> Callable[[dict[str, Any]], None]:
-    """How a trial is run. The one place where that is chosen."""
-    return isolate.trial_function(machine, bookkeeping)
+def config_of(job: Job) -> dict[str, Any]:
+    """What Tune hands to a trial's function."""
+    return {TRIAL: job.trial, JOB: job.model_dump_json()}
 
 
 def _count_past(past: Past, spending: Spending, recorder: Recorder) -> None:
@@ -95,7 +92,8 @@ def _count_past(past: Past, spending: Spending, recorder: Recorder) -> None:
         recorder.ended(outcome)
 
 
-def _job(plan: Plan, trial: str, draw: Draw) -> Job:
+def job_of(plan: Plan, trial: str, draw: Draw) -> Job:
+    """The order for one trial of this search."""
     return Job(
         trial=trial,
         folder=str(plan.run.trial(trial)),
@@ -113,4 +111,4 @@ def _job(plan: Plan, trial: str, draw: Draw) -> Job:
 
 def _name(trial: Any) -> str:
     """Ray Tune's name for a trial is ours."""
-    return trial.config[isolate.TRIAL]
+    return trial.config[TRIAL]

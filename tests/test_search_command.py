@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from datetime import datetime
 from pathlib import Path
@@ -14,11 +15,13 @@ from typer.testing import CliRunner
 
 from results.ledger import Ledger
 from search import checks
+from search.mode import Mode
 from search.plan import DEMO_VOICE, Arguments, make_plan
 from search.run import run
 from spaces.errors import InputError
 from spaces.space import FOLDER
 from tests.crafted import started
+from tests.toy_search import toy_plan
 from tests.voices import make_voice
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)
@@ -50,6 +53,29 @@ def test_a_voice_of_ones_own_is_searched_in_the_voice_space(voice):
     assert (made.budget.trials, made.budget.accept, made.budget.hours) == (5, 2, 1.5)
     assert made.family == "trainable.qwen3_tts.family" and made.auto_reference
     assert made.run.path.name == "voice-20260102-030405"
+
+
+def test_how_trials_run_can_be_said():
+    assert plan().mode == Mode()
+    assert plan(mode=Mode(seats=3, max_benches=2)).mode == Mode(seats=3, max_benches=2)
+
+
+def test_what_cannot_be_packed_runs_in_isolation_and_that_is_said(tmp_path, monkeypatch):
+    """The family of a toy model has no check module, and no objection; one that has is asked."""
+    packable = toy_plan(tmp_path)
+    assert checks.with_a_mode_that_fits(packable) == (packable, None)
+    package = tmp_path / "choosy_family"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "check.py").write_text("def why_not_packed(model, shape): return f'rank {shape.rank} is too high'")
+    monkeypatch.syspath_prepend(tmp_path)
+    choosy = dataclasses.replace(packable, family="choosy_family.family")
+    assert checks.with_a_mode_that_fits(choosy) == (
+        dataclasses.replace(choosy, mode=Mode(isolate=True)),
+        "rank 8 is too high",
+    )
+    isolated = dataclasses.replace(choosy, mode=Mode(isolate=True))
+    assert checks.with_a_mode_that_fits(isolated) == (isolated, None)
 
 
 def test_the_demo_can_be_asked_for_on_a_cluster():
@@ -141,6 +167,7 @@ def test_a_dataset_that_cannot_be_used_is_refused(voice, tmp_path, spoil, said):
         (lambda tmp: ["--resume", "--out", str(with_search(tmp / "old")), "--seed", "5"], ["--seed", "leave it out"]),
         (lambda tmp: ["--resume", "--out", str(with_search(tmp / "old"))], ["changed since this search began"]),
         (lambda tmp: ["--address", "ray://head:10001"], ["--address auto"]),
+        (lambda tmp: ["--isolate", "--seats", "3"], ["--isolate", "--seats", "leave one out"]),
     ],
 )
 def test_an_option_that_cannot_be_used_is_refused(voice, tmp_path, options, said):

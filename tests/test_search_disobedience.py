@@ -12,11 +12,11 @@ from results.ledger import Ledger, TrialDrawn, read_ledger
 from results.run_folder import RunFolder
 from results.tensorboard import TensorBoard
 from search.budget import Spending
-from search.isolate import config_of
 from search.plain import PlainView
 from search.recorder import Recorder
 from search.report import JOB, Report
 from search.stopper import BandStopper
+from search.trials import config_of
 from spaces.band import Band
 from spaces.ending import Ending
 from spaces.job import Job
@@ -63,10 +63,12 @@ def test_a_trial_that_trains_past_its_ending_is_stopped_and_recorded(tmp_path):
     ledger.append(started())
     ledger.append(TrialDrawn(trial=job.trial, draw=job.draw))
     said = io.StringIO()
-    recorder = Recorder(ledger, TensorBoard(run), PlainView(Console(file=said)), Spending(Budget(trials=1)))
+    over: list[str] = []
+    view, spending = PlainView(Console(file=said)), Spending(Budget(trials=1))
+    recorder = Recorder(ledger, TensorBoard(run), view, spending, over.append)
     tune.Tuner(
         tune.with_resources(train_on_and_on, {"CPU": 0.1}),
-        param_space=config_of(job, tmp_path / "stop"),
+        param_space=config_of(job),
         run_config=tune.RunConfig(
             name="tune",
             storage_path=str(run.ray),
@@ -79,5 +81,5 @@ def test_a_trial_that_trains_past_its_ending_is_stopped_and_recorded(tmp_path):
     ended = history.outcomes["t000"]
     assert ended.ending is Ending.CANCELLED
     assert IN_BAND_AT + 12 < ended.point.step < LAST_STEP
-    assert history.problems == () and not recorder.running
+    assert history.problems == () and not recorder.running and over == ["t000"]
     assert "t000 ended: cancelled" in said.getvalue()

@@ -7,7 +7,7 @@ from ray.exceptions import RayActorError
 from ray.train import WorkerGroupError
 
 from search.failure import DIED, root_reason
-from search.machine import share_machine
+from search.machine import TRIAL_FUNCTION_CPU, Resources, share_machine
 
 GB = 1e9
 TRACEBACK = """Traceback (most recent call last):
@@ -33,7 +33,7 @@ and more of it
     ],
 )
 def test_as_many_at_once_as_the_machine_holds_and_the_search_can_learn_from(cpus, gpus, memory, trials, at_once):
-    machine = share_machine(cpus, gpus, memory, trials)
+    machine = share_machine(Resources(cpus, gpus, memory), trials)
     assert machine.at_once == at_once
     assert machine.has_gpu is (gpus > 0)
     assert machine.threads == (cpus // at_once if gpus else 1)
@@ -41,8 +41,8 @@ def test_as_many_at_once_as_the_machine_holds_and_the_search_can_learn_from(cpus
 
 @pytest.mark.parametrize("cpus", [1, 2, 3, 4, 16])
 def test_functions_never_take_the_cpus_that_their_workers_wait_for(cpus):
-    machine = share_machine(cpus, 0, 64 * GB, 60)
-    assert machine.at_once * (machine.worker["CPU"] + machine.trial_function) <= cpus
+    machine = share_machine(Resources(cpus, 0, 64 * GB), 60)
+    assert machine.at_once * (machine.worker["CPU"] + TRIAL_FUNCTION_CPU) <= cpus
 
 
 @pytest.mark.parametrize(

@@ -58,8 +58,8 @@ def test_a_rejected_trial_in_the_band_ranks_before_one_that_never_got_there():
 class Folders:
     """Stands in for the trials' folders: how each named trial ended."""
 
-    def __init__(self, trials: int, past: Past | None = None, **budget) -> None:
-        self.space = toy_space("model")
+    def __init__(self, trials: int, past: Past | None = None, room: int = 99, **budget) -> None:
+        self.space, self.room = toy_space("model"), room
         self.outcomes = {}
         self.drawn = {}
         self.spending = Spending(Budget(trials=trials, **budget))
@@ -71,6 +71,7 @@ class Folders:
             on_draw=self.drawn.__setitem__,
             outcome_of=self.outcomes.get,
             past=past or Past(),
+            room=lambda: self.room,
         )
 
     def suggest(self, trial_id: str):
@@ -100,6 +101,20 @@ def test_a_search_hands_out_its_budget_and_leaves_no_trial_running():
     assert folders.states == [COMPLETE, PRUNED, PRUNED, FAIL]
     assert folders.searcher.study.best_trial.value == pytest.approx(0.8)
     assert all(trial.constraints for trial in folders.searcher.study.trials[:3])
+
+
+def test_no_more_trials_run_than_there_is_room_for():
+    folders = Folders(trials=4, room=1)
+    config = folders.suggest("a")
+    assert folders.suggest("b") is None
+    folders.room = 2
+    assert folders.suggest("b")["trial"] == "t001"
+    assert folders.suggest("c") is None
+    folders.end("a", config, Ending.IN_BAND, GOOD)
+    assert folders.suggest("c")["trial"] == "t002"
+    folders.searcher.on_trial_complete("b", error=True)
+    assert folders.suggest("d")["trial"] == "t003"
+    assert folders.suggest("e") == Searcher.FINISHED
 
 
 def test_a_trial_that_wrote_its_outcome_and_then_died_counts_as_it_ended():

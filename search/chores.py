@@ -1,0 +1,33 @@
+"""What a search has done besides trials, before them and after. What it needs is imported where it is done."""
+
+from __future__ import annotations
+
+from search.plan import Plan
+from search.way import OnProgress
+from spaces.trial import Outcome
+
+
+def lay_foundation(plan: Plan, on_progress: OnProgress) -> Outcome:
+    """See `trainable.foundation.lay_foundation`."""
+    from trainable import foundation
+
+    return foundation.lay_foundation(
+        plan.data,
+        plan.auto_reference,
+        plan.family,
+        plan.model,
+        plan.space.language,
+        plan.seed,
+        plan.space.probe,
+        plan.run.prepared,
+        plan.run.base,
+        on_progress,
+    )
+
+
+def export(plan: Plan, trial: str, on_progress: OnProgress) -> None:
+    """See `results.export.export_trial`."""
+    from results.export import export_trial
+
+    on_progress(f"exporting {trial}, loading it back and letting it speak", 0, 1)
+    export_trial(plan.run, trial, plan.run.best)

@@ -1,0 +1,27 @@
+"""What a search that has ended must not leave in a Ray that goes on."""
+
+from __future__ import annotations
+
+import time
+
+import ray
+from ray.util.state import list_actors, list_placement_groups
+
+PATIENCE_SECONDS = 60
+RAYS_OWN = "_AutoscalingCoordinatorActor"
+"""Stays as long as the cluster does."""
+
+
+def assert_nothing_is_left() -> None:
+    """No process of a search, no placement group, and none of the CPUs that it had."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while left := _left():
+        assert time.monotonic() < deadline, left
+        time.sleep(0.5)
+
+
+def _left() -> list[str]:
+    actors = [actor.class_name for actor in list_actors() if actor.state != "DEAD" and actor.class_name != RAYS_OWN]
+    groups = [group.placement_group_id for group in list_placement_groups() if group.state != "REMOVED"]
+    taken = ray.cluster_resources().get("CPU", 0) - ray.available_resources().get("CPU", 0)
+    return [*actors, *groups, *([f"{taken} CPUs"] if taken > 1e-6 else [])]
