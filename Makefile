@@ -1,7 +1,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test lint demo-voice
+.PHONY: demo test lint benchmarks demo-voice
 
 demo: .venv/installed  ## a search on the demo voice, to an exported adapter
 	$(BIN)/python search/run.py
@@ -12,6 +12,13 @@ test: .venv/installed  ## the test suite
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+benchmarks: .venv/installed  ## speed as ratios against a peer in the same run, about 20 minutes; see benchmarks/README.md
+	$(BIN)/python -m benchmarks.packed_steps --shape launch
+	$(BIN)/python -m benchmarks.packed_steps --shape larger
+	$(BIN)/python -m benchmarks.speech
+	$(BIN)/python -m benchmarks.throughput toy
+	$(BIN)/python -m benchmarks.throughput demo
 
 demo-voice: .venv/installed  ## makes the demo voice anew from espeak-ng speech, up to 90 minutes on one core
 	$(BIN)/python -m demo.make_voice
