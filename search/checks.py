@@ -64,7 +64,8 @@ def _check_new(plan: Plan) -> None:
     out = plan.run.path
     if plan.run.ledger.exists():
         raise InputError(f"{out}: holds another search; add --resume to go on with it, or give another --out")
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    # Ray's own folder may be left of a search that was refused once the machine was known.
+    if out.exists() and (not out.is_dir() or any(path != plan.run.ray for path in out.iterdir())):
         raise InputError(f"{out}: expected a new or empty folder for --out, and this is not; give another")
 
 

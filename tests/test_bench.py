@@ -163,7 +163,7 @@ def test_a_dismissed_trial_leaves_its_seat_and_its_files_and_may_come_again(voic
     told = Told(voice, seats=2)
     told.bench.seat(leaving)
     told.bench.seat(staying)
-    told.until(lambda: told.points("leaving", Phase.TRAINING)[-1] == PASSES + 2)
+    told.until(lambda: told.points("leaving", Phase.TRAINING)[-1:] == [PASSES + 2])
     told.bench.dismiss("nobody")
     assert told.bench.free == 0
     told.bench.dismiss("leaving")

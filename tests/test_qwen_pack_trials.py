@@ -20,7 +20,7 @@ from trainable.qwen3_tts.load import load_base
 from trainable.qwen3_tts.prepared import PreparedData
 
 DRAWS = {
-    "plain": draw(rank=2, alpha_ratio=4, dropout=0.1, batch=2, text_projection_lr=1e-4, weight_decay=0.1),
+    "plain": draw(rank=2, alpha_ratio=4, dropout=0.1, batch=2, text_projection_lr=1e-4, weight_decay=0.1, epochs=2),
     "warm-up": draw(rank=16, targets="all-linear", objective="aligned", batch=2, warmup=12, lora_lr=3e-3),
     "two passes": draw(rank=64, alpha_ratio=0.5, targets="linear", accumulation=2, dropout=0.3, lora_lr=3e-4),
     "four passes": draw(rank=4, alpha_ratio=1, targets="attention", accumulation=4, epochs=2, objective="aligned"),

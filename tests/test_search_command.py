@@ -55,6 +55,15 @@ def test_a_voice_of_ones_own_is_searched_in_the_voice_space(voice):
     assert made.run.path.name == "voice-20260102-030405"
 
 
+def test_a_folder_in_which_a_search_was_refused_is_as_good_as_new(tmp_path):
+    refused = toy_plan(tmp_path)
+    (refused.run.ray / "tune").mkdir(parents=True)
+    checks.check_plan(refused)
+    (refused.run.path / "somebody's").touch()
+    with pytest.raises(InputError, match="new or empty folder"):
+        checks.check_plan(refused)
+
+
 def test_how_trials_run_can_be_said():
     assert plan().mode == Mode()
     assert plan(mode=Mode(seats=3, max_benches=2)).mode == Mode(seats=3, max_benches=2)

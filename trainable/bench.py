@@ -89,8 +89,8 @@ class Bench:
         with self._or_break(seat):
             self._pack.join(seat, job.draw, job.seed)
             training.begin()
-            if training.is_report and training.ending is None:
-                self._say(seat, Phase.TRAINING)
+            if not training.is_starting:
+                self._say_if_it_goes_on(seat)
 
     def dismiss(self, trial: str) -> None:
         """Frees the seat of a trial that nobody waits for any more. What it left stays as it is."""
@@ -116,26 +116,38 @@ class Bench:
 
     def _stop(self) -> None:
         for seated in self._seated.values():
-            if seated.ready is None:
+            if seated.ready is None and not seated.training.is_starting:
                 seated.training.cancel()
 
     def _pass(self, seats: list[int]) -> None:
-        """One forward pass, and a step for those whose clips are all seen."""
-        rows = self._pack.accumulate({seat: self._seated[seat].training.next_batch() for seat in seats})
+        """One forward pass, and a step for those whose clips are all seen.
+
+        Who has yet to start rides along; where nobody else is there, without a backward pass.
+        """
+        batches = {seat: self._seated[seat].training.next_batch() for seat in seats}
+        is_trained = any(batch.share for batch in batches.values())
+        rows = self._pack.accumulate(batches) if is_trained else self._pack.losses(batches)
         for seat in seats:
             self._seated[seat].training.took(rows[seat])
         due = [seat for seat in seats if self._seated[seat].training.is_due]
-        if not due:
-            return
-        norms = self._pack.step({seat: self._seated[seat].training.factor for seat in due})
-        gathered = self._gather(due)
-        for seat in due:
+        for seat in [seat for seat in due if self._seated[seat].training.is_starting]:
+            due.remove(seat)
+            with self._or_break(seat):
+                self._seated[seat].training.start()
+                self._say_if_it_goes_on(seat)
+        if due:
+            self._step(due)
+
+    def _step(self, seats: list[int]) -> None:
+        norms = self._pack.step({seat: self._seated[seat].training.factor for seat in seats})
+        gathered = self._gather(seats)
+        for seat in seats:
             training = self._seated[seat].training
             with self._or_break(seat):
                 training.stepped(gathered[seat], norms[seat])
-                if training.ending is None and training.is_report:
-                    self._say(seat, Phase.TRAINING)
-                    if self._crew.is_first:
+                if training.is_report:
+                    self._say_if_it_goes_on(seat)
+                    if training.ending is None and self._crew.is_first:
                         training.keep_if_worth_it()
 
     def _gather(self, seats: list[int]) -> dict[int, list[ClipRow]]:
@@ -210,6 +222,11 @@ class Bench:
     def _leave(self, seat: int) -> None:
         self._seated.pop(seat).training.close()
         self._pack.leave(seat)
+
+    def _say_if_it_goes_on(self, seat: int) -> None:
+        """An ending is told with what led to it."""
+        if self._seated[seat].training.ending is None:
+            self._say(seat, Phase.TRAINING)
 
     def _say(self, seat: int, phase: Phase) -> None:
         seated = self._seated[seat]

@@ -74,27 +74,38 @@ class Training:
         return self._epoch_steps * self._parts(self._draw.clips_per_step)
 
     def begin(self) -> None:
-        """The pass before the first step, or the last checkpoint of an earlier attempt."""
+        """Goes back to the last checkpoint of an earlier attempt; without one, the pass before the first step is next.
+
+        That is a pass without gradient over at most 32 clips, in the order they will be trained on.
+        """
+        self._started = time.perf_counter()
         checkpoints = read_checkpoints(self._folder.checkpoints) if self._crew.is_first else []
         latest = self._crew.share(checkpoints[-1].folder if checkpoints else None)
         if latest is None:
-            self._points = [self._first_point()]
-        else:
-            self._resume(read_checkpoint(latest))
+            self._clips = clip_order(self._job.seed, 0, self._pack.clip_count)[:FIRST_PASS_CLIPS]
+            return
+        self._resume(read_checkpoint(latest))
         # Nobody writes before everybody has read.
         self._crew.share(None)
-        self._started = time.perf_counter() - self.point.seconds
-        if self._file:
-            self._file.begin(self._points)
-        self.ending = self.ending or self._decide()
-        self._take_up_clips()
+        self._started -= self.point.seconds
+        self._go_on()
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether the pass before the first step is still to be completed: the curve has no point yet."""
+        return not self._points
 
     def next_batch(self) -> Batch:
-        """This member's clips in the next forward pass; none where others have some left."""
-        own = self._clips[self._crew.rank :: self._crew.size]
+        """This member's clips in the next forward pass; none where others have some left.
+
+        In the pass before the first step every member has all clips, and none of them counts in a gradient.
+        """
         size = self._pack.batch
-        clips = own[self._part * size : (self._part + 1) * size]
-        return Batch(clips=clips, step=self.point.step + 1, share=1 / len(self._clips))
+        window = slice(self._part * size, (self._part + 1) * size)
+        if self.is_starting:
+            return Batch(self._clips[window], step=0)
+        own = self._clips[self._crew.rank :: self._crew.size]
+        return Batch(own[window], step=self.point.step + 1, share=1 / len(self._clips))
 
     def took(self, rows: Sequence[ClipRow]) -> None:
         """The losses of the batch that was handed out last."""
@@ -103,8 +114,9 @@ class Training:
 
     @property
     def is_due(self) -> bool:
-        """Whether all clips of the step have been seen."""
-        return self._part == self._parts(len(self._clips))
+        """Whether all clips of the step, or of the pass before the first one, have been seen."""
+        passes = -(-len(self._clips) // self._pack.batch) if self.is_starting else self._parts(len(self._clips))
+        return self._part == passes
 
     @property
     def factor(self) -> float:
@@ -117,6 +129,13 @@ class Training:
         rows: list[ClipRow] = [(0.0,) * len(Losses.model_fields)] * len(self._clips)
         rows[self._crew.rank :: self._crew.size] = self._rows
         return rows
+
+    def start(self) -> None:
+        """The pass before the first step is complete."""
+        first = Curve(self._pack.clip_count)
+        first.add(self._crew.share(self._rows))
+        self._points = [self._point(0, 0, first.mean(), 0.0, 0.0, time.perf_counter() - self._started)]
+        self._go_on()
 
     def stepped(self, rows: Sequence[ClipRow], norm: float) -> None:
         """The step was taken. `rows` of all its clips, `norm` of its gradient before clipping."""
@@ -187,15 +206,12 @@ class Training:
         self._curve = Curve(self._pack.clip_count, state.window)
         self._kept_step, self.ending = state.point.step, state.ending
 
-    def _first_point(self) -> Point:
-        """The curve at step 0: a pass without gradient over at most 32 clips, in the order they will be trained on."""
-        started = time.perf_counter()
-        order = clip_order(self._job.seed, 0, self._pack.clip_count)[:FIRST_PASS_CLIPS]
-        first = Curve(self._pack.clip_count)
-        for start in range(0, len(order), self._pack.batch):
-            batch = Batch(order[start : start + self._pack.batch], step=0)
-            first.add(self._crew.share(self._pack.losses({self._seat: batch})[self._seat]))
-        return self._point(0, 0, first.mean(), 0.0, 0.0, time.perf_counter() - started)
+    def _go_on(self) -> None:
+        """From the curve's latest point."""
+        if self._file:
+            self._file.begin(self._points)
+        self.ending = self.ending or self._decide()
+        self._take_up_clips()
 
     def _point(self, step: int, clips: int, losses: Losses, norm: float, audio: float, seconds: float) -> Point:
         factor = learning_rate_factor(max(0, step - 1), self._draw.warmup)
