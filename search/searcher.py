@@ -63,7 +63,8 @@ class DrawSearcher(OptunaSearch):
             space=self._define,
             metric=SCORE,
             mode="max",
-            sampler=_sampler(seed, spending.left + len(past.ended)),
+            # A resumed search goes on to other draws: from the same seed it would begin with those it has made.
+            sampler=_sampler(seed + past.next_number, spending.left + len(past.ended)),
             storage=storage,
             study_name=STUDY,
         )

@@ -178,6 +178,17 @@ def test_a_resumed_search_learns_from_what_ended_and_goes_on_with_what_did_not()
     assert list(folders.drawn) == ["t004", "t005"]
 
 
+def test_a_resumed_search_makes_no_draw_again():
+    before = Folders(trials=2)
+    for trial in ("a", "b"):
+        before.suggest(trial)
+    unfinished = tuple(before.drawn.items())
+    after = Folders(trials=4, past=Past(unfinished=unfinished, next_number=2))
+    handed = [after.suggest(trial)["draw"] for trial in ("c", "d", "e", "f")]
+    assert handed[:2] == [draw for _, draw in unfinished]
+    assert len({draw.model_dump_json() for draw in handed}) == 4
+
+
 def test_an_interrupted_search_hands_out_nothing_not_even_unfinished_trials():
     draw = Folders(trials=1).suggest("a")["draw"]
     folders = Folders(trials=9, past=Past(unfinished=(("t000", draw),)))
