@@ -18,7 +18,7 @@ benchmarks: .venv/installed  ## speed as ratios against a peer in the same run, 
 	$(BIN)/python -m benchmarks.packed_steps --shape larger
 	$(BIN)/python -m benchmarks.speech
 	$(BIN)/python -m benchmarks.throughput toy
-	$(BIN)/python -m benchmarks.throughput demo
+	$(BIN)/python -m benchmarks.throughput demo --trials 12
 
 demo-voice: .venv/installed  ## makes the demo voice anew from espeak-ng speech, up to 90 minutes on one core
 	$(BIN)/python -m demo.make_voice

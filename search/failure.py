@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError, WorkerCrashedError
 from ray.train import WorkerGroupError
 
@@ -20,7 +18,7 @@ class LostError(RayError):
 
 def settle(job: Job, ending: Ending, reason: str) -> Outcome:
     """The trial's own outcome, or one of this ending where it left none; then it is written to the trial's folder."""
-    folder = TrialFolder(Path(job.folder))
+    folder = TrialFolder(job.path)
     outcome = folder.read_outcome()
     if outcome is None:
         points = folder.read_points()

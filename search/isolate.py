@@ -10,7 +10,7 @@ from typing import Any
 from search.failure import root_reason, settle
 from search.machine import TRIAL_FUNCTION_CPU, Machine
 from search.remote import do_remotely
-from search.report import JOB, TRIAL, Report
+from search.report import JOB, REPORT_SECONDS, TRIAL, Report
 from search.way import OnProgress, Result
 from spaces.ending import Ending
 from spaces.job import Job
@@ -18,8 +18,6 @@ from spaces.trial import Phase, Point
 
 RESTARTS = 2
 """How often Ray Train starts a trial's process again, from the last checkpoint, before the trial has failed."""
-REPORT_SECONDS = 0.5
-"""A report waits for its reader, so a fast loop skips those that nobody could see anyway."""
 STOP = "stop"
 THREADS = "threads"
 

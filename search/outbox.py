@@ -7,12 +7,10 @@ from collections.abc import Callable
 
 from search.events import Ended, Event, Failed, Lost, Reached
 from search.failure import first_line
+from search.report import REPORT_SECONDS
 from spaces.trial import Phase
 from trainable.bench import Broken, Finished, Said
 from trainable.bench import Event as BenchEvent
-
-REPORT_SECONDS = 0.5
-"""Every report of a trial passes three processes, so a fast loop skips those that nobody could see anyway."""
 
 
 class Outbox:

@@ -9,6 +9,8 @@ from spaces.job import Job
 from spaces.trial import Phase, Point
 
 TRIAL, JOB, POINT, PHASE = "trial", "job", "point", "phase"
+REPORT_SECONDS = 0.5
+"""A report passes several processes and waits for its reader: a fast loop skips those that nobody could see anyway."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ray.tune import Stopper
@@ -48,7 +47,7 @@ class BandStopper(Stopper):
         report = Report.of(result)
         if report is None or report.phase is not Phase.TRAINING:
             return False
-        curve = TrialFolder(Path(report.job.folder)).read_points()
+        curve = TrialFolder(report.job.path).read_points()
         judged = self._judged.setdefault(report.job.trial, _Judged())
         if len(curve) < judged.points:
             # The trial was cut off and goes on from an earlier checkpoint.

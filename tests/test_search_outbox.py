@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from search.events import Ended, Failed, Lost, Reached
-from search.outbox import REPORT_SECONDS, Outbox
+from search.outbox import Outbox
+from search.report import REPORT_SECONDS
 from spaces.ending import Ending
 from spaces.trial import Phase
 from tests.crafted import outcome, point

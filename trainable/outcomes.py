@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from spaces.ending import Ending
 from spaces.job import Job
 from spaces.trial import Outcome
@@ -20,7 +18,7 @@ def outcome_of(job: Job, trained: Trained, verdict: Verdict | None, probe_second
         draw=job.draw,
         point=trained.point,
         kept=trained.kept.state.point if trained.kept else None,
-        checkpoint=str(trained.kept.folder.relative_to(Path(job.folder))) if trained.kept else None,
+        checkpoint=str(trained.kept.folder.relative_to(job.path)) if trained.kept else None,
         verdict=verdict,
         train_seconds=trained.point.seconds,
         probe_seconds=probe_seconds,

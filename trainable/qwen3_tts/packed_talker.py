@@ -62,7 +62,8 @@ class PackedTalker:
             f"{PEFT_PREFIX}{TEXT_PROJECTION}.{name}": value.detach().clone()
             for name, value in talker.text_projection.named_parameters()
         }
-        self._regions = [*self._pack_linears(), *self._pack_projection()]
+        self._regions = self._pack_linears()
+        self._regions += self._pack_projection(self._numbers(is_lora=True))
         self.talker_width = self._width(in_predictor=False)
         """The widest input of a packed layer in the talker itself; 0 without one."""
         self.predictor_width = self._width(in_predictor=True)
@@ -82,11 +83,8 @@ class PackedTalker:
 
     def allocate(self, seats: int) -> None:
         """Room for so many seats, all empty."""
-        lengths = {True: 0, False: 0}
-        for region in self._regions:
-            lengths[region.is_lora] += torch.Size(region.shape).numel()
         fine = torch.float64 if self._dtype == torch.float64 else torch.float32
-        self.flat = Flat(seats, lengths[True], lengths[False], self._device, fine)
+        self.flat = Flat(seats, self._numbers(is_lora=True), self._numbers(is_lora=False), self._device, fine)
         weights = self.flat.weights
         self._lowered = weights if fine == self._dtype else weights.to(self._dtype)
         for region in self._regions:
@@ -173,14 +171,14 @@ class PackedTalker:
                 full = f"{PEFT_PREFIX}{name}.lora_{letter}.weight"
                 regions.append(_Region(full, name, offset, (rank, width), True, letter == "B"))
                 offset += rank * width
-        self._lora_numbers = offset
         return regions
 
-    def _pack_projection(self) -> list[_Region]:
+    def _pack_projection(self, offset: int) -> list[_Region]:
+        """`offset` is where its numbers begin."""
         if not self._shape.text_projection:
             return []
         regions: list[_Region] = []
-        offset, projection = self._lora_numbers, self._talker.text_projection
+        projection = self._talker.text_projection
         for layer in PROJECTIONS:
             base = getattr(projection, layer)
             setattr(projection, layer, SeatLinear(self._seating))
@@ -190,6 +188,10 @@ class PackedTalker:
                 regions.append(_Region(f"{PEFT_PREFIX}{name}.{part}", name, offset, shape, False))
                 offset += torch.Size(shape).numel()
         return regions
+
+    def _numbers(self, is_lora: bool) -> int:
+        """Of one seat, in LoRA or in text_projection."""
+        return sum(torch.Size(region.shape).numel() for region in self._regions if region.is_lora == is_lora)
 
     def _width(self, in_predictor: bool) -> int:
         """A's shape is [rank, in]."""
