@@ -30,6 +30,30 @@ TARGETS = {
 predictor alone, `all-linear` adapts it too; `guide` is attention in both, as suffix-named targets have it."""
 
 
+SUB_WEIGHT = 0.3
+"""Weight of the sub-talker's loss in both objectives, from the official trainer."""
+
+
+class Schedule(StrEnum):
+    """How the learning rates go on after warm-up."""
+
+    CONSTANT = "constant"
+    COSINE = "cosine"
+    """One or more half waves of a cosine over the run's horizon, down to the floor; each but the first begins with a
+    warm restart (SGDR, Loshchilov and Hutter 2017)."""
+
+
+class Curriculum(StrEnum):
+    """What comes first within an epoch, during the first third of a run's epochs. Every clip comes in every epoch, so
+    that a curve's means are over the same clips throughout."""
+
+    NONE = "none"
+    LENGTH = "length"
+    """Short clips before long ones."""
+    SOURCE = "source"
+    """The clips of the first `--data` before those of the second, and so on."""
+
+
 class Draw(BaseModel):
     """What one trial trains. Each field may be fixed by a space or searched over."""
 
@@ -45,7 +69,14 @@ class Draw(BaseModel):
     dropout: float = Field(default=0.0, ge=0, lt=1, description="LoRA dropout")
     batch: int = Field(default=1, ge=1, le=1024, description="clips in one forward pass")
     accumulation: int = Field(default=4, ge=1, le=1024, description="forward passes per optimizer step")
-    warmup: int = Field(default=0, ge=0, description="optimizer steps of linear warm-up, then constant")
+    warmup: int = Field(default=0, ge=0, description="optimizer steps of linear warm-up")
+    schedule: Schedule = Field(default=Schedule.CONSTANT, description="constant, or cosine")
+    lr_floor: float = Field(default=0.0, ge=0, le=1, description="lowest factor of the learning rates in a cosine")
+    lr_cycles: int = Field(default=1, ge=1, le=100, description="half waves of the cosine; more than 1 restart warm")
+    sub_weight: float = Field(default=SUB_WEIGHT, ge=0, le=10, description="weight of the sub-talker loss in training")
+    sub_frames: float = Field(default=1.0, gt=0, le=1, description="share of frames the sub-talker is trained on")
+    curriculum: Curriculum = Field(default=Curriculum.NONE, description="none, length or source: what comes first")
+    augmented: float = Field(default=0.0, ge=0, le=1, description="how often a changed copy takes a clip's place")
     weight_decay: float = Field(default=0.01, ge=0, le=1)
     clip_norm: float = Field(default=1.0, gt=0, description="joint gradient norm over LoRA and text_projection")
 

@@ -22,6 +22,9 @@ class ProbeSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    lines: str = Field(description="name of a file of lines shipped with the probe, or a path to one, a line each")
+    lines: str = Field(
+        description="name of a file of lines shipped with the probe, held-out for transcripts that nobody trains on, "
+        "or a path to a file, a line each"
+    )
     recogniser: str = Field(default="none", description="pocketsphinx, or none: then `garbled` is unknown")
     sampling: Sampling = Sampling()

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from spaces.band import Band
+from spaces.data_settings import Augment, DataSettings
 from spaces.domain import Domain, Interval
 from spaces.draw import Draw, Objective
 from spaces.errors import InputError
@@ -61,6 +62,7 @@ class Space(BaseModel):
     objective: dict[Objective, ObjectiveRecipe]
     budget: Budget
     probe: ProbeSettings
+    data: DataSettings = DataSettings()
 
     @field_validator("family")
     @classmethod
@@ -88,6 +90,13 @@ class Space(BaseModel):
                 self.to_draw({**middle, name: end})
         for objective in objectives:
             self.to_draw({**middle, "objective": objective})
+        taken = self.draw["augmented"].ends() if "augmented" in self.draw else (0,)
+        if max(taken) > 0 and self.data.augment is None:
+            raise ValueError(
+                "draw.augmented takes changed copies of clips: add a section [data.augment] that says which"
+            )
+        if max(taken) == 0 and self.data.augment is not None:
+            raise ValueError("[data.augment] makes copies that no draw takes: add draw.augmented, for example 0.5")
         return self
 
     @property
@@ -166,7 +175,7 @@ def _explain(path: Path, error: ValidationError) -> str:
 
 
 def _known_keys() -> set[str]:
-    models = (Space, ObjectiveRecipe, Budget, ProbeSettings, Sampling, Interval)
+    models = (Space, ObjectiveRecipe, Budget, ProbeSettings, Sampling, Interval, DataSettings, Augment)
     return set(itertools.chain.from_iterable(model.model_fields for model in models))
 
 

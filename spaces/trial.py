@@ -41,7 +41,7 @@ class Losses(BaseModel):
 class Point(BaseModel):
     """A trial's curve after `step` optimizer steps.
 
-    `losses` is the mean over the last N clips (N = clips in the dataset; fewer while fewer have been seen). At step 0
+    `losses` is the mean over the last N clips (N = clips of an epoch; fewer while fewer have been seen). At step 0
     it is a pass without gradient. `loss` is the one that is descended, named by the trial's objective.
     """
 
@@ -53,6 +53,9 @@ class Point(BaseModel):
     epoch: float
     loss: float
     losses: Losses
+    validation: Losses | None = None
+    """Mean over the held-out clips, in evaluation mode: at step 0, at epoch ends, where training ended and wherever a
+    checkpoint may be kept. None elsewhere, and where nothing is held out."""
     grad_norm: float
     """Joint gradient norm before clipping, of the last optimizer step."""
     lora_lr: float

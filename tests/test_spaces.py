@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from spaces.draw import TARGETS, Draw, Objective
+from spaces.draw import TARGETS, Curriculum, Draw, Objective, Schedule
 from spaces.errors import InputError
 from spaces.space import FOLDER, Space, load_space
 
@@ -126,3 +126,52 @@ def test_alpha_is_whole(rank: int, ratio: float, alpha: int) -> None:
 def test_an_impossible_draw_is_refused(change: dict) -> None:
     with pytest.raises(ValidationError):
         Draw(**{**RECIPE, **change})
+
+
+AUGMENT = "\n[data.augment]\ncopies = 3\nspeed = [0.95, 1.05]\n"
+
+
+@pytest.mark.parametrize("taken", ["0.5", "[0, 0.5]", "{ low = 0.0, high = 1.0 }"])
+def test_copies_that_a_draw_takes_are_made(tmp_path: Path, taken: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(MINE.replace("[draw]", f"[draw]\naugmented = {taken}") + AUGMENT)
+    augment = load_space(str(path)).data.augment
+    assert augment is not None and augment.copies == 3 and augment.speed == (0.95, 1.05)
+
+
+@pytest.mark.parametrize(
+    ("draw", "data", "message"),
+    [
+        ("augmented = 0.5", "", r"draw\.augmented takes changed copies of clips: add a section \[data\.augment\]"),
+        ("augmented = [0, 0.1]", "\n[data]\nmax_training_clips = 9\n", r"add a section \[data\.augment\]"),
+        ("", AUGMENT, r"\[data\.augment\] makes copies that no draw takes: add draw\.augmented"),
+        ("augmented = 0.0", AUGMENT, "makes copies that no draw takes"),
+        ("augmented = 1.5", AUGMENT, "augmented.*less than or equal to 1, got 1.5"),
+        ("augmented = 0.5", AUGMENT.replace("copies", "copeis"), r"data\.augment\.copeis; did you mean copies\?"),
+        ("augmented = 0.5", AUGMENT.replace("0.95, 1.05", "1.1, 0.9"), r"data\.augment\.speed: expected low ≤ high"),
+        ("augmented = 0.5", AUGMENT.replace("0.95, 1.05", "0.1, 1"), "both within 0.5 to 2.0, got"),
+        ("", "\n[data]\nmax_training_clips = 0\n", r"data\.max_training_clips: .*greater than or equal to 1, got 0"),
+        ("", "\n[data]\nmax_clips = 5\n", r"unknown key data\.max_clips; did you mean max_training_clips\?"),
+        ('schedule = "linear"', "", "schedule.*'constant' or 'cosine', got 'linear'"),
+        ('curriculum = ["none", "lenght"]', "", "curriculum.*'none', 'length' or 'source', got 'lenght'"),
+        ("lr_floor = 2", "", "lr_floor.*less than or equal to 1, got 2"),
+        ("lr_cycles = [0, 2]", "", "lr_cycles.*greater than or equal to 1, got 0"),
+        ("sub_frames = 0", "", "sub_frames.*greater than 0, got 0"),
+    ],
+)
+def test_what_is_learned_from_and_how_is_checked(tmp_path: Path, draw: str, data: str, message: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(MINE.replace("[draw]", f"[draw]\n{draw}") + data)
+    with pytest.raises(InputError, match=message):
+        load_space(str(path))
+
+
+def test_schedule_and_curriculum_may_be_searched(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    searched = 'schedule = ["constant", "cosine"]\ncurriculum = ["none", "length", "source"]\nlr_cycles = [1, 3]'
+    path.write_text(MINE.replace("[draw]", f"[draw]\n{searched}"))
+    space = load_space(str(path))
+    assert Space.model_validate(space.model_dump(mode="json")) == space
+    middle = {name: domain.ends()[-1] for name, domain in space.draw.items()}
+    drawn = space.to_draw(middle)
+    assert (drawn.schedule, drawn.curriculum, drawn.lr_cycles) == (Schedule.COSINE, Curriculum.SOURCE, 3)

@@ -1,0 +1,19 @@
+"""What is worked out once and shared by all searches: measures of recordings, codes, datasets from the hub."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+VARIABLE = "SWEETSPOT_CACHE"
+
+
+def cache_folder() -> Path:
+    """`$SWEETSPOT_CACHE`, else `sweetspot` in the user's cache folder. On a cluster it should be shared storage.
+
+    Everything in it can be deleted at any time; it is only slower then.
+    """
+    named = os.environ.get(VARIABLE)
+    if named:
+        return Path(named).resolve()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sweetspot"
