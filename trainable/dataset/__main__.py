@@ -1,0 +1,22 @@
+"""`python -m trainable.dataset check | transcribe | split`"""
+
+from __future__ import annotations
+
+import typer
+
+from trainable.dataset.check_command import check
+from trainable.dataset.split_command import split
+from trainable.dataset.transcribe_command import transcribe
+
+app = typer.Typer(
+    help="Makes a voice dataset of recordings, and says what is wrong with one.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(check)
+app.command()(transcribe)
+app.command()(split)
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,69 @@
+"""What a check has to say, in the words a person can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+from spaces.errors import InputError
+from trainable.trial_folder import write_beside
+
+MOST_RAISED = 20
+"""Errors that are told when a search is refused."""
+
+
+class Severity(StrEnum):
+    """`error` stops a search, `warning` does not, `note` is good to know."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+class Finding(BaseModel):
+    """One thing about a dataset."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    severity: Severity
+    check: str
+    """Name of the check, in kebab case: `clipped`, `duplicate-text`."""
+    where: str
+    """The file, the line, or the dataset."""
+    message: str
+    """What was found, what was expected, and what to do."""
+    clips: tuple[str, ...] = ()
+    """Paths of all the clips it concerns, when it is about several."""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"
+
+
+def errors(findings: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in findings if finding.severity is Severity.ERROR]
+
+
+def raise_errors(findings: Iterable[Finding]) -> None:
+    """Raises InputError that lists the errors among the findings, a line each; returns when there is none."""
+    found = errors(findings)
+    if not found:
+        return
+    lines = [str(finding) for finding in found[:MOST_RAISED]]
+    if len(found) > MOST_RAISED:
+        lines.append(f"and {len(found) - MOST_RAISED} more errors: `python -m trainable.dataset check` tells them all")
+    raise InputError("\n".join(lines))
+
+
+def write_findings(path: Path, findings: list[Finding]) -> None:
+    write_beside(path, _LIST.dump_json(findings, indent=1).decode())
+
+
+def read_findings(path: Path) -> list[Finding]:
+    """Empty where there is no such file."""
+    return _LIST.validate_json(path.read_bytes()) if path.is_file() else []
+
+
+_LIST = TypeAdapter(list[Finding])
