@@ -21,6 +21,7 @@ from trainable.qwen3_tts.load import load_base
 from trainable.qwen3_tts.lora import attach
 from trainable.qwen3_tts.pack import QwenPack
 from trainable.qwen3_tts.prepared import PreparedClip, PreparedData
+from trainable.roster import Entry, Roster
 
 RECIPE = Draw(
     objective="aligned",
@@ -89,4 +90,6 @@ def _data(shape: Shape) -> PreparedData:
         text_ids=torch.tensor([5]),
         codes=torch.randint(0, CODES, (shape.frames, 16), generator=generator),
     )
-    return PreparedData((clip,), torch.tensor([1, 2, 3]), torch.randn(shape.depth.width, generator=generator))
+    speakers = torch.randn(1, shape.depth.width, generator=generator)
+    roster = Roster(entries=(Entry(text=clip.text, seconds=clip.seconds),))
+    return PreparedData((clip,), torch.tensor([1, 2, 3]), speakers, roster)

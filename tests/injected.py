@@ -19,6 +19,7 @@ from trainable.qwen3_tts.layout import lay_out
 from trainable.qwen3_tts.learner import QwenLearner
 from trainable.qwen3_tts.lora import attach
 from trainable.qwen3_tts.prepared import PreparedData
+from trainable.qwen3_tts.scored_frames import picked_frames
 
 CPU = torch.device("cpu")
 
@@ -26,17 +27,20 @@ CPU = torch.device("cpu")
 class Where:
     """Which trial, step and clips the present forward pass belongs to, and where each row of its tensors lies."""
 
-    def __init__(self, config, data: PreparedData, seed: int) -> None:
-        self._config, self._data, self._seed = config, data, seed
+    def __init__(self, config, data: PreparedData, seed: int, sub_frames: float) -> None:
+        self._config, self._data, self._seed, self._sub_frames = config, data, seed, sub_frames
 
     def begin(self, batch: Batch) -> None:
         """The batch alone, padded to its own longest clip."""
         clips = [self._data.clips[clip] for clip in batch.clips]
-        layout = lay_out(self._config, clips, self._data.role_ids, "auto")
+        parts = [(self._seed, batch.step, clip) for clip in batch.clips]
+        picked = picked_frames([len(clip.codes) for clip in clips], parts, [self._sub_frames] * len(clips))
+        layout = lay_out(self._config, clips, self._data.role_ids, "auto", picked)
         rows, positions = layout.text_ids.shape
-        keys = dropout.row_keys([(self._seed, batch.step, clip) for clip in batch.clips], CPU)
+        keys = dropout.row_keys(parts, CPU)
         self._talker = keys, torch.arange(positions).expand(rows, positions)
-        self._predictor = keys[layout.frame_clip], layout.frame_at[:, None] * 16 + torch.arange(16)
+        scored = layout.scored
+        self._predictor = keys[layout.frame_clip[scored]], layout.frame_at[scored, None] * 16 + torch.arange(16)
 
     def noise(self, is_predictor: bool, width: int) -> Tensor:
         return dropout.noise(*(self._predictor if is_predictor else self._talker), width)
@@ -89,10 +93,10 @@ def separate(
     talker = tts.model.talker
     peft = attach(talker, draw, seed)
     talker.to(dtype)
-    where = Where(tts.model.config, data, seed)
+    where = Where(tts.model.config, data, seed, draw.sub_frames)
     for name, module in talker.named_modules():
         if isinstance(module, LoraLayer):
             module.lora_dropout["default"] = InjectedDropout(where, name, draw.dropout)
-    learner = QwenLearner(tts, data, "auto", peft)
+    learner = QwenLearner(tts, data, "auto", peft, draw.sub_frames, seed)
     learner.load_tensors(weights)
     return Injected(learner, draw, Crew(), where)

@@ -26,7 +26,9 @@ CLIPS = 11
 FRAMES = {"even": (4,), "uneven": (5, 2, 8, 1, 3)}
 """Of the clips, in turn: padding is the same whoever sits beside, or depends on it."""
 DRAWS = {
-    "dropped": draw(rank=8, targets="all-linear", dropout=0.2, text_projection_lr=1e-3, accumulation=4, epochs=2),
+    "dropped": draw(
+        rank=8, targets="all-linear", dropout=0.2, sub_frames=0.5, text_projection_lr=1e-3, accumulation=4, epochs=2
+    ),
     "pairs": draw(rank=2, batch=2, epochs=2, objective="aligned", warmup=4),
     "clips": draw(rank=16, targets="linear", dropout=0.1, epochs=2),
 }

@@ -12,6 +12,7 @@ from qwen_tts import Qwen3TTSModel
 from tests.tiny_qwen import CODES, make_tiny_qwen
 from trainable.qwen3_tts.load import load_base
 from trainable.qwen3_tts.prepared import PreparedClip, PreparedData, prompt_ids
+from trainable.roster import Entry, Role, Roster
 
 SIZES = ("1.7b", "0.6b")
 LANGUAGES = ("auto", "english")
@@ -28,21 +29,37 @@ class Tiny:
         return load_base(str(self.folder))
 
     def data(
-        self, frames: tuple[int, ...] = (5, 9, 3, 7), texts: tuple[str, ...] = ("hi", "a line", "b", "more of it")
-    ):
-        """Random codes for as many clips as there are frame counts."""
+        self,
+        frames: tuple[int, ...] = (5, 9, 3, 7),
+        texts: tuple[str, ...] = ("hi", "a line", "b", "more of it"),
+        speakers: tuple[int, ...] | None = None,
+        roles: tuple[Role, ...] | None = None,
+    ) -> PreparedData:
+        """Random codes for as many clips as there are frame counts; all of one speaker, and to train on."""
         generator = torch.Generator().manual_seed(7)
+        speakers, roles = speakers or (0,) * len(frames), roles or (Role.TRAINING,) * len(frames)
         clips = tuple(
             PreparedClip(
                 text=text,
                 seconds=count / 12.5,
                 text_ids=prompt_ids(self.tts, text)[3:-5],
                 codes=torch.randint(0, CODES, (count, 16), generator=generator),
+                speaker=speaker,
             )
-            for count, text in zip(frames, texts, strict=True)
+            for count, text, speaker in zip(frames, texts, speakers, strict=True)
         )
-        speaker = torch.randn(self.tts.model.config.talker_config.hidden_size, generator=generator)
-        return PreparedData(clips, prompt_ids(self.tts, "x")[:3], speaker)
+        entries = tuple(
+            Entry(text=clip.text, seconds=clip.seconds, role=role, speaker=clip.speaker)
+            for clip, role in zip(clips, roles, strict=True)
+        )
+        names = tuple(f"speaker {number}" for number in range(max(speakers) + 1))
+        width = self.tts.model.config.talker_config.hidden_size
+        return PreparedData(
+            clips,
+            prompt_ids(self.tts, "x")[:3],
+            torch.randn(len(names), width, generator=generator),
+            Roster(entries=entries, speakers=names),
+        )
 
 
 @pytest.fixture(scope="session", params=SIZES)

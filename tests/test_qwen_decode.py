@@ -92,7 +92,7 @@ def library(
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_greedy_codes_and_logits_equal_the_library(tiny: Tiny, language: str, dtype: torch.dtype) -> None:
-    tts, speaker = tiny.fresh(), tiny.data().speaker
+    tts, speaker = tiny.fresh(), tiny.data().speakers[0]
     tts.model.talker.to(dtype)
     expected, expected_logits = library(tts, speaker.to(dtype), language)
     spoken, logits = ours(tts, speaker, language=language)
@@ -105,7 +105,7 @@ def test_greedy_codes_and_logits_equal_the_library(tiny: Tiny, language: str, dt
 
 
 def test_an_adapter_in_mixed_precision_gives_the_logits_of_the_library(tiny: Tiny) -> None:
-    tts, speaker = tiny.fresh(), tiny.data().speaker
+    tts, speaker = tiny.fresh(), tiny.data().speakers[0]
     tts.model.to(torch.bfloat16)
     peft = attach(tts.model.talker, make_draw(targets="guide"), seed=1).eval()
     with torch.no_grad():
@@ -141,7 +141,7 @@ def test_the_scores_drawn_from_are_those_of_the_library(tiny: Tiny) -> None:
     try:
         _, logits = library(
             tiny.tts,
-            tiny.data().speaker,
+            tiny.data().speakers[0],
             do_sample=True,
             subtalker_dosample=True,
             **sampling.model_dump(exclude={"subtalker_top_k", "subtalker_temperature"}),
@@ -243,12 +243,14 @@ def test_each_code_is_what_its_own_number_draws(tiny: Tiny) -> None:
     sampling = Sampling(temperature=1.2, top_k=40, subtalker_temperature=0.7, subtalker_top_k=20, repetition_penalty=2)
     tts, data, seeds = tiny.tts, tiny.data(), (5, 6, 7, 8)
     talker, uniform = tts.model.talker, uniform_numbers(seeds, 12, tts.model.device)
-    spoken, _ = ours(tts, data.speaker, cap=12, seeds=seeds, sampling=sampling)
+    spoken, _ = ours(tts, data.speakers[0], cap=12, seeds=seeds, sampling=sampling)
     for line, one, numbers in zip(LINES, spoken, uniform, strict=True):
         clip = PreparedClip(line, 1.0, prompt_ids(tts, line)[3:-5], one.codes)
         layout = lay_out(tts.model.config, [clip], data.role_ids, "auto")
         with torch.no_grad():
-            hidden = talker.model(inputs_embeds=embed(talker, layout, data.speaker), use_cache=False).last_hidden_state
+            hidden = talker.model(
+                inputs_embeds=embed(talker, layout, data.speakers[0]), use_cache=False
+            ).last_hidden_state
             before = hidden[0, layout.frame_at - 1]
             first, (later, _) = talker.codec_head(before), talker.forward_sub_talker_finetune(one.codes, before)
         rules = FirstCodeRules(talker.config, 1, sampling.repetition_penalty, before.device)
@@ -262,13 +264,13 @@ def test_each_code_is_what_its_own_number_draws(tiny: Tiny) -> None:
 
 def test_a_row_does_not_depend_on_its_neighbours(tiny: Tiny) -> None:
     sampling, caps, seeds = Sampling(), (9, 24, 6, 14), (5, 6, 7, 8)
-    batch, _ = ours(tiny.tts, tiny.data().speaker, cap=caps, seeds=seeds, sampling=sampling)
+    batch, _ = ours(tiny.tts, tiny.data().speakers[0], cap=caps, seeds=seeds, sampling=sampling)
     for order in ([0], [1], [2], [3], [3, 1], [2, 0, 3, 1]):
         lines, some_caps, some_seeds = ([every[row] for row in order] for every in (LINES, caps, seeds))
-        some, _ = ours(tiny.tts, tiny.data().speaker, lines, some_caps, some_seeds, sampling)
+        some, _ = ours(tiny.tts, tiny.data().speakers[0], lines, some_caps, some_seeds, sampling)
         for row, one in zip(order, some, strict=True):
             assert torch.equal(one.codes, batch[row].codes) and one.eos == batch[row].eos
-    others, _ = ours(tiny.tts, tiny.data().speaker, cap=caps, seeds=(1, 6, 7, 8), sampling=sampling)
+    others, _ = ours(tiny.tts, tiny.data().speakers[0], cap=caps, seeds=(1, 6, 7, 8), sampling=sampling)
     assert not torch.equal(others[0].codes, batch[0].codes)
     assert torch.equal(others[1].codes, batch[1].codes)
 
@@ -277,7 +279,7 @@ def test_every_linear_sees_all_rows(tiny: Tiny) -> None:
     seen, talker = set(), tiny.tts.model.talker
     linear = [module for module in talker.modules() if isinstance(module, nn.Linear)]
     hooks = [module.register_forward_hook(lambda m, i, _o: seen.add((m, len(i[0])))) for module in linear]
-    spoken, _ = ours(tiny.tts, tiny.data().speaker)
+    spoken, _ = ours(tiny.tts, tiny.data().speakers[0])
     for hook in hooks:
         hook.remove()
     assert len({len(one.codes) for one in spoken}) > 1
@@ -285,7 +287,7 @@ def test_every_linear_sees_all_rows(tiny: Tiny) -> None:
 
 
 def test_eos_counts_only_within_the_cap(tiny: Tiny) -> None:
-    tts, speaker, sampling = with_eos_bias(tiny.fresh(), 2.5), tiny.data().speaker, Sampling()
+    tts, speaker, sampling = with_eos_bias(tiny.fresh(), 2.5), tiny.data().speakers[0], Sampling()
     [free], _ = ours(tts, speaker, LINES[:1], 60, (2,), sampling)
     frames = len(free.codes)
     assert free.eos and 2 < frames < 60
@@ -298,20 +300,20 @@ def test_eos_counts_only_within_the_cap(tiny: Tiny) -> None:
 
 def test_a_line_has_at_least_two_frames(tiny: Tiny) -> None:
     tts = with_eos_bias(tiny.fresh(), 1000.0)
-    spoken, logits = ours(tts, tiny.data().speaker, sampling=Sampling())
+    spoken, logits = ours(tts, tiny.data().speakers[0], sampling=Sampling())
     assert [(len(one.codes), one.eos) for one in spoken] == [(2, True)] * len(LINES)
     assert logits.shape[1] == 3
 
 
 def test_decoding_stops_at_the_last_cap(tiny: Tiny) -> None:
     tts = with_eos_bias(tiny.fresh(), -1000.0)
-    spoken, logits = ours(tts, tiny.data().speaker, cap=(3, 8, 1, 5), sampling=Sampling())
+    spoken, logits = ours(tts, tiny.data().speakers[0], cap=(3, 8, 1, 5), sampling=Sampling())
     assert [(len(one.codes), one.eos) for one in spoken] == [(3, False), (8, False), (1, False), (5, False)]
     assert logits.shape[1] == 9
 
 
 def test_speech_is_the_codec_of_the_codes(tiny: Tiny) -> None:
-    speaker, caps, seeds = tiny.data().speaker, (9, 24, 6, 14), (5, 6, 7, 8)
+    speaker, caps, seeds = tiny.data().speakers[0], (9, 24, 6, 14), (5, 6, 7, 8)
     codes, _ = ours(tiny.tts, speaker, cap=caps, seeds=seeds, sampling=Sampling())
     spoken = speak(tiny.tts, speaker, "auto", LINES, seeds, caps, Sampling())
     for one, row, cap, line, seed in zip(spoken, codes, caps, LINES, seeds, strict=True):

@@ -39,9 +39,9 @@ def test_plain_peft_speaks_the_same_codes(tiny: Tiny, learner: QwenLearner, tmp_
     family.export(learner, str(tiny.folder), tmp_path)
 
     tts = tiny.fresh()
-    [base] = speak(tts, tiny.data().speaker, "auto", [LINE], [3], [40], Sampling())
+    [base] = speak(tts, tiny.data().speakers[0], "auto", [LINE], [3], [40], Sampling())
     PeftModel.from_pretrained(tts.model.talker, str(tmp_path)).eval()
-    [loaded] = speak(tts, tiny.data().speaker, "auto", [LINE], [3], [40], Sampling())
+    [loaded] = speak(tts, tiny.data().speakers[0], "auto", [LINE], [3], [40], Sampling())
     assert (loaded.wave == expected.wave).all() and loaded.frames == expected.frames
     assert base.wave.shape != expected.wave.shape or (base.wave != expected.wave).any()
 

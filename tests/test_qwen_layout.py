@@ -66,7 +66,7 @@ def sampled_sequences(talker) -> Iterator[list[torch.Tensor]]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_teacher_forced_logits_equal_generation(tiny: Tiny, language: str) -> None:
-    speaker = tiny.data().speaker
+    speaker = tiny.data().speakers[0]
     codes, generated, _ = generate(tiny, language, speaker, LINES, steps=24)
     clips = [
         PreparedClip(line, 1.0, prompt_ids(tiny.tts, line)[3:-5], row) for line, row in zip(LINES, codes, strict=True)
@@ -85,7 +85,7 @@ def test_teacher_forced_logits_equal_generation(tiny: Tiny, language: str) -> No
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_sub_talker_sees_what_generation_shows_it(tiny: Tiny, language: str) -> None:
     """Generated greedily, each code of books 1–15 is the most likely one given the state before its frame."""
-    speaker = tiny.data().speaker
+    speaker = tiny.data().speakers[0]
     codes, _, _ = generate(tiny, language, speaker, LINES[:1], steps=16)
     clip = PreparedClip(LINES[0], 1.0, prompt_ids(tiny.tts, LINES[0])[3:-5], codes[0])
     layout = lay_out(tiny.tts.model.config, [clip], prompt_ids(tiny.tts, "x")[:3], language)
@@ -98,7 +98,7 @@ def test_sub_talker_sees_what_generation_shows_it(tiny: Tiny, language: str) -> 
 
 def test_eos_is_read_from_the_sampled_sequence(tiny: Tiny) -> None:
     """The library's codes hold no EOS for a lone row: only the sequence tells an end from a cut."""
-    speaker = tiny.data().speaker
+    speaker = tiny.data().speakers[0]
     eos = tiny.tts.model.config.talker_config.codec_eos_token_id
     codes, logits, sequence = generate(tiny, "auto", speaker, LINES[:1], steps=200)
     ended = bool((sequence == eos).any())

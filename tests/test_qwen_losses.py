@@ -16,7 +16,7 @@ def losses(tiny: Tiny, rows: list[int], language: str = "auto") -> ClipLosses:
     data = tiny.data()
     layout = lay_out(tiny.tts.model.config, [data.clips[row] for row in rows], data.role_ids, language)
     with torch.no_grad():
-        return clip_losses(tiny.tts.model.talker, layout, data.speaker)
+        return clip_losses(tiny.tts.model.talker, layout, data.speakers[0])
 
 
 def prefill(tiny: Tiny, text: str, language: str, speaker: torch.Tensor) -> torch.Tensor:
@@ -58,7 +58,7 @@ def by_hand(tiny: Tiny, row: int, language: str) -> dict[str, float]:
     with torch.no_grad():
         filler = talker.text_projection(talker.get_text_embeddings()(torch.tensor([pad])))[0]
         frames = torch.stack([sum(books[k](code) for k, code in enumerate(frame)) + filler for frame in clip.codes])
-        inputs = torch.cat([prefill(tiny, clip.text, language, data.speaker), frames])
+        inputs = torch.cat([prefill(tiny, clip.text, language, data.speakers[0]), frames])
         mask = torch.ones(1, len(inputs), dtype=torch.long)
         hidden = talker.model(inputs_embeds=inputs[None], attention_mask=mask).last_hidden_state[0]
         count = len(clip.codes)
@@ -101,7 +101,7 @@ def test_the_shifted_loss_leaves_the_last_head_untrained(tiny: Tiny) -> None:
     tts, data = tiny.fresh(), tiny.data()
     head = tts.model.talker.code_predictor.lm_head[14].weight.requires_grad_(True)
     layout = lay_out(tts.model.config, data.clips, data.role_ids, "auto")
-    parts = clip_losses(tts.model.talker, layout, data.speaker)
+    parts = clip_losses(tts.model.talker, layout, data.speakers[0])
     shifted = torch.autograd.grad(parts.guide.sum(), head, retain_graph=True, allow_unused=True)[0]
     aligned = torch.autograd.grad(parts.aligned.sum(), head)[0]
     assert shifted is None or not shifted.any()

@@ -46,10 +46,18 @@ TALKER_ALONE = (
     (draw(rank=2, targets="attention", alpha_ratio=0.5, dropout=0.3), (3, 0)),
     (draw(rank=16, targets="linear", objective="aligned"), (1, 2, 5, 0)),
 )
+SHARES_AND_WEIGHTS = (
+    (draw(rank=2, targets="guide", dropout=0.1, text_projection_lr=1e-4, sub_frames=0.25), (0, 1, 4)),
+    (draw(rank=8, targets="all-linear", dropout=0.3, objective="aligned", sub_frames=0.6, sub_weight=1.0), (4, 3)),
+    (draw(rank=4, targets="attention", sub_weight=0.0), (5, 0)),
+    (draw(rank=16, targets="linear", objective="aligned", sub_frames=0.01, text_projection_lr=1e-3), (2, 0, 1, 5)),
+    (draw(rank=8, targets="all-linear", dropout=0.5, sub_weight=2.0), (1,)),
+)
 NO_DROPOUT = tuple((chosen.model_copy(update={"dropout": 0.0}), clips) for chosen, clips in EVERYTHING)
 CASES = {
     "everything": (EVERYTHING, True),
     "talker alone": (TALKER_ALONE, True),
+    "shares and weights": (SHARES_AND_WEIGHTS, True),
     "no dropout, as they begin": (NO_DROPOUT, False),
 }
 """Draws with the clips of their step, and whether their weights have grown from where they begin."""

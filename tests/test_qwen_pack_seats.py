@@ -17,6 +17,7 @@ from trainable.family import Batch, SeatCount, SeatState, Utterance
 from trainable.qwen3_tts.check import why_not_packed
 from trainable.qwen3_tts.pack import QwenPack
 from trainable.qwen3_tts.room import seat_bytes, seats_that_fit
+from trainable.roster import Role
 
 LINES, CAPS, SEEDS = ("a line of words", "x", "and another one that is longer"), (12, 7, 9), 30
 SPEAKING = (
@@ -124,8 +125,8 @@ def test_measuring_leaves_the_seat_free_and_empty(tiny: Tiny) -> None:
 
 @one_shape
 def test_larger_shapes_and_longer_clips_take_more(tiny: Tiny) -> None:
-    def taken(shape: PackShape, frames: tuple[int, ...] = (5, 9, 3, 7)) -> float:
-        return seat_bytes(make_pack(tiny, tiny.data(frames), shape, 1), shape)
+    def taken(shape: PackShape, frames: tuple[int, ...] = (5, 9, 3, 7), roles: tuple[Role, ...] | None = None) -> float:
+        return seat_bytes(make_pack(tiny, tiny.data(frames, roles=roles), shape, 1), shape)
 
     plain = taken(SHAPE)
     for name, value in {"rank": 64, "batch": 4}.items():
@@ -134,6 +135,10 @@ def test_larger_shapes_and_longer_clips_take_more(tiny: Tiny) -> None:
         assert taken(SHAPE.model_copy(update={name: value})) < plain
     # Of a batch of two only the two longest count.
     assert taken(SHAPE, (5, 30, 3, 7)) > plain == taken(SHAPE, (1, 9, 1, 7))
+    # Nobody passes over a spare clip; over a copy or a clip that is held out somebody does.
+    for role in Role:
+        more = taken(SHAPE, (30, 9, 3, 7), (role, *[Role.TRAINING] * 3)) > plain
+        assert more == (role is not Role.SPARE), role
 
 
 @pytest.mark.parametrize(

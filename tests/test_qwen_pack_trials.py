@@ -28,6 +28,15 @@ DRAWS = {
     "every clip": draw(
         rank=32, targets="all-linear", lora_lr=2e-3, text_projection_lr=1e-5, dropout=0.1, objective="aligned"
     ),
+    "some frames": draw(
+        rank=8,
+        targets="all-linear",
+        accumulation=2,
+        dropout=0.2,
+        sub_frames=0.4,
+        sub_weight=1.0,
+        text_projection_lr=1e-4,
+    ),
 }
 CASES = {
     "1.7b fp32": ("1.7b", torch.float32),
@@ -79,10 +88,9 @@ def test_seats_are_taken_again_while_others_train(busy: Busy) -> None:
 @pytest.mark.parametrize("name", DRAWS)
 def test_a_trial_equals_one_by_peft(busy: Busy, tmp_path: Path, name: str) -> None:
     """PEFT passes over all clips of a step at once, so that accumulation is compared too."""
-    chosen = DRAWS[name]
-    whole = chosen.model_copy(update={"batch": chosen.clips_per_step, "accumulation": 1})
-    other = separate(busy.tiny, busy.data, whole, SEED, beginning(busy, chosen), busy.dtype)
-    alone = job(tmp_path / name, whole)
+    chosen, alone = DRAWS[name], job(tmp_path / name, DRAWS[name])
+    other = separate(busy.tiny, busy.data, chosen, SEED, beginning(busy, chosen), busy.dtype)
+    other.batch = chosen.clips_per_step
     drive(other, [alone])
     busy.left[name].assert_equals(Left.read(alone), *CLOSENESS[busy.dtype])
 

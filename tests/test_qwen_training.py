@@ -22,11 +22,11 @@ from tests.test_qwen_losses import prefill
 from trainable.alone import Alone
 from trainable.bench import Bench, Broken, Event, Finished, Said
 from trainable.crew import Crew
+from trainable.epoch import epoch_clips
 from trainable.family import Pack
 from trainable.qwen3_tts.learner import QwenLearner
 from trainable.qwen3_tts.lora import attach
 from trainable.qwen3_tts.pack import QwenPack
-from trainable.schedule import clip_order
 from trainable.trial_folder import TrialFolder
 
 UNREACHABLE = Band(low=1e-3, high=2e-3)
@@ -69,7 +69,8 @@ def pack(tiny: Tiny, chosen: Draw) -> QwenPack:
 
 def alone(tiny: Tiny, chosen: Draw) -> Alone:
     tts = tiny.fresh()
-    return Alone(QwenLearner(tts, tiny.data(), "auto", attach(tts.model.talker, chosen, seed=5)), chosen, Crew())
+    peft = attach(tts.model.talker, chosen, seed=5)
+    return Alone(QwenLearner(tts, tiny.data(), "auto", peft, chosen.sub_frames, seed=5), chosen, Crew())
 
 
 SEATS = [pytest.param(pack, id="pack"), pytest.param(alone, id="peft")]
@@ -117,7 +118,7 @@ def test_the_guide_recipe_equals_a_plain_loop(tiny: Tiny, tmp_path: Path, make) 
     start = ours[0]
 
     data, tts = tiny.data(), tiny.fresh()
-    prompts = [prefill(Tiny(tiny.folder, tts), clip.text, "auto", data.speaker) for clip in data.clips]
+    prompts = [prefill(Tiny(tiny.folder, tts), clip.text, "auto", data.speakers[0]) for clip in data.clips]
     talker = tts.model.talker
     peft = get_peft_model(
         talker,
@@ -133,7 +134,7 @@ def test_the_guide_recipe_equals_a_plain_loop(tiny: Tiny, tmp_path: Path, make) 
     talker.train()
     plain = [{name: value.detach().clone() for name, value in lora.items()}]
     for epoch in range(2):
-        for number, row in enumerate(clip_order(5, epoch, 4), start=1):
+        for number, row in enumerate(epoch_clips(data.roster, chosen, 5, epoch), start=1):
             codes = data.clips[row].codes
             frames = sum(books[k](codes[:, k]) for k in range(16)) + filler
             inputs = torch.cat([prompts[row], frames])[None]
@@ -162,6 +163,7 @@ def test_the_guide_recipe_equals_a_plain_loop(tiny: Tiny, tmp_path: Path, make) 
     "changes",
     [
         {"dropout": 0.2},
+        {"dropout": 0.1, "sub_frames": 0.3, "sub_weight": 1.0},
         {"objective": "aligned", "targets": "linear", "text_projection_lr": 5e-4, "warmup": 3},
     ],
 )

@@ -18,19 +18,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spaces.draw import Draw
+from spaces.draw import SUB_WEIGHT, Draw, Objective
 from spaces.pack_shape import PackShape
 from spaces.probe_settings import Sampling
 from trainable.crew import Crew
 from trainable.curve import ClipRow
-from trainable.dataset import VoiceDataset
+from trainable.dataset.finding import Finding
+from trainable.dataset.lineup import Lineup
+from trainable.roster import Roster
 
 
 @dataclass(frozen=True)
 class ClipLosses:
     """Losses of the clips of one forward pass, each `[clips]` float32, a mean over the clip's own labels.
 
-    Fields are those of `spaces.trial.Losses`; only the two objectives carry a gradient that is used.
+    Fields are those of `spaces.trial.Losses`; `guide`, `aligned`, `sub` and `sub_shifted` carry a gradient.
     """
 
     guide: Tensor
@@ -68,10 +70,8 @@ class SeatCount:
 class Voice(Protocol):
     """A model that can be listened to, and the recordings it is measured by."""
 
-    clip_count: int
-    clip_seconds: Sequence[float]
-    """Seconds of each clip's audio."""
-    clip_texts: Sequence[str]
+    roster: Roster
+    """Every prepared clip and its part; a clip is named by its place in it."""
 
     def ground_truth(self, clip: int) -> np.ndarray:
         """A clip of the dataset through the codec and back: [samples] float32 at 24 kHz."""
@@ -89,8 +89,12 @@ class Learner(Voice, Protocol):
         """Groups for `torch.optim.AdamW`: `params`, `lr`, `name` (`lora` or `text_projection`)."""
         ...
 
-    def losses(self, clips: Sequence[int]) -> ClipLosses:
-        """Forward pass over these clips of the prepared data, in the mode `train` or `eval` has set."""
+    def losses(self, clips: Sequence[int], step: int) -> ClipLosses:
+        """Forward pass over these clips of the prepared data, in the mode `train` or `eval` has set.
+
+        Where the draw trains the sub-talker on a share of the frames, the optimizer step says which; in step 0, the
+        pass before the first one, and in evaluation mode every frame counts.
+        """
         ...
 
     def train(self) -> None: ...
@@ -106,7 +110,7 @@ class Learner(Voice, Protocol):
         ...
 
     def speak(self, lines: Sequence[str], seed: int, frame_caps: Sequence[int], sampling: Sampling) -> list[Utterance]:
-        """Says the lines as one batch in the dataset's voice, each up to its cap of codec frames.
+        """Says the lines as one batch in the first speaker's voice, each up to its cap of codec frames.
 
         Line i is sampled from `seed + i` alone, whatever else is in the batch.
         """
@@ -156,8 +160,13 @@ class Pack(Voice, Protocol):
         """Each seat's losses of its clips, in training mode, without gradient."""
         ...
 
+    def validate(self, seats: Sequence[int], clips: Sequence[int]) -> dict[int, list[ClipRow]]:
+        """Losses of the same clips, `batch` at most, in each of these seats, in evaluation mode: no dropout, every
+        frame counts. Every member of a crew computes all of them."""
+        ...
+
     def accumulate(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
-        """The same, and adds `share` × the gradient of each clip's objective to the seat's."""
+        """As `losses`, and adds `share` × the gradient of what each clip descends to the seat's."""
         ...
 
     def step(self, factors: Mapping[int, float]) -> dict[int, float]:
@@ -201,8 +210,14 @@ class Family(Protocol):
         """What keeps draws of this shape out of a pack, in a few words; None when nothing does."""
         ...
 
-    def prepare(self, dataset: VoiceDataset, model: str, folder: Path, on_clip: Callable[[int, int], None]) -> None:
-        """Encodes the dataset once into `folder`, its completion marker last. `on_clip(done, of)` after each clip."""
+    def prepare(
+        self, lineup: Lineup, model: str, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
+    ) -> list[Finding]:
+        """Encodes every take into `folder`, the roster with them and a completion marker last; what `cache` holds
+        already is not encoded again. `on_progress(done, of)` after each take.
+
+        Returns what the encoded data tells about the dataset. With an error among the findings there is no marker.
+        """
         ...
 
     def build(self, model: str, prepared: Path, language: str, draw: Draw | None, seed: int) -> Learner:
@@ -234,3 +249,13 @@ def load_family(module: str) -> Family:
     """The family in that importable module. What libraries print while they are imported is not shown."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         return importlib.import_module(module)  # type: ignore[return-value]
+
+
+def descended(losses: ClipLosses, objective: Objective, sub_weight: float) -> Tensor:
+    """[clips]: what is differentiated. The objective itself where the sub-talker's loss weighs what it counts there.
+
+    A loss that is told and judged by a band always counts it 0.3 times, so that trials of any weight compare.
+    """
+    sub = losses.sub_shifted if objective is Objective.GUIDE else losses.sub
+    whole = losses.guide if objective is Objective.GUIDE else losses.aligned
+    return whole if sub_weight == SUB_WEIGHT else whole + (sub_weight - SUB_WEIGHT) * sub

@@ -17,9 +17,9 @@ from torch import Tensor
 TOP = 2**31
 
 
-def row_keys(parts: Sequence[tuple[int, int, int]], device: torch.device) -> Tensor:
-    """(trial seed, step, clip) of each row → [rows] int32."""
-    keys = [random.Random(f"{seed}/{step}/{clip}").getrandbits(32) - TOP for seed, step, clip in parts]
+def row_keys(parts: Sequence[tuple[int, int, int]], device: torch.device, use: str = "") -> Tensor:
+    """(trial seed, step, clip) of each row → [rows] int32. Keys of another `use` have nothing to do with these."""
+    keys = [random.Random(f"{seed}/{step}/{clip}{use}").getrandbits(32) - TOP for seed, step, clip in parts]
     return torch.tensor(keys, dtype=torch.int32, device=device)
 
 

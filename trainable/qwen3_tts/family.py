@@ -8,8 +8,10 @@ from pathlib import Path
 from spaces.draw import Draw
 from spaces.pack_shape import PackShape
 from trainable.crew import Crew
-from trainable.dataset import VoiceDataset
+from trainable.dataset.finding import Finding
+from trainable.dataset.lineup import Lineup
 from trainable.family import SeatCount
+from trainable.qwen3_tts import preparation
 from trainable.qwen3_tts import prepared as data
 from trainable.qwen3_tts.check import check_model, why_not_packed
 from trainable.qwen3_tts.export import load_exported
@@ -22,17 +24,19 @@ from trainable.qwen3_tts.room import seats_that_fit
 __all__ = ["build", "build_pack", "check_model", "export", "load_exported", "prepare", "why_not_packed"]
 
 
-def prepare(dataset: VoiceDataset, model: str, folder: Path, on_clip: Callable[[int, int], None]) -> None:
-    """See `trainable.family.Family.prepare`. A folder that holds this very dataset already is left as it is."""
-    if not data.is_prepared(folder, dataset, model):
-        data.prepare(load_base(model), dataset, model, folder, on_clip)
+def prepare(
+    lineup: Lineup, model: str, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
+) -> list[Finding]:
+    """See `trainable.family.Family.prepare`. The talker is not loaded."""
+    return preparation.prepare(lineup, Path(check_model(model)), folder, cache, on_progress)
 
 
 def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: int) -> QwenLearner:
     """See `trainable.family.Family.build`."""
     tts = load_base(model)
     peft = attach(tts.model.talker, draw, seed) if draw is not None else None
-    return QwenLearner(tts, data.read_prepared(prepared), language, peft)
+    share = draw.sub_frames if draw is not None else 1.0
+    return QwenLearner(tts, data.read_prepared(prepared), language, peft, share, seed)
 
 
 def build_pack(model: str, prepared: Path, language: str, shape: PackShape, seats: SeatCount, crew: Crew) -> QwenPack:

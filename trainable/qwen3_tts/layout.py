@@ -21,6 +21,7 @@ from torch import Tensor
 
 from spaces.errors import InputError
 from trainable.qwen3_tts.prepared import PreparedClip
+from trainable.qwen3_tts.scored_frames import scored_frames
 
 NO_CODE = -1
 
@@ -43,8 +44,10 @@ class Layout:
     """[frames] int64: the position of each frame in its row. The position before it predicts it."""
     end_at: Tensor
     """[clips] int64: the position of each clip's last frame, which predicts EOS."""
+    scored: Tensor
+    """[scored] int64: which of the frames codebooks 1–15 are scored on."""
     counts: Tensor
-    """[frames] bool: False for padding, which belongs to no clip's loss."""
+    """[scored] bool: False for padding, which belongs to no clip's loss."""
 
     def to(self, device: torch.device) -> Layout:
         moved = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in vars(self).items()}
@@ -68,11 +71,17 @@ def think_prefix(config, language: str) -> list[int]:
 
 
 def lay_out(
-    config, clips: Sequence[PreparedClip], role_ids: Tensor, language: str, equal_parts: int | None = None
+    config,
+    clips: Sequence[PreparedClip],
+    role_ids: Tensor,
+    language: str,
+    picked: Tensor | None = None,
+    equal_parts: int | None = None,
 ) -> Layout:
     """The clips as one batch. `config` is the checkpoint's `Qwen3TTSConfig`.
 
-    With `equal_parts` the clips are that many runs of equal length, and each run's frames are padded to the longest's.
+    picked: [frames of all clips] bool, which of them are scored on codebooks 1–15; None for all. With `equal_parts` the
+    clips are that many runs of equal length, and each run's scored frames are padded to the longest's.
     """
     talker = config.talker_config
     prefix = think_prefix(config, language)
@@ -88,54 +97,22 @@ def lay_out(
     longest = max(map(len, text_rows))
     lengths = torch.tensor([len(clip.codes) for clip in clips])
     first = torch.tensor(starts)
-    frames = _Frames(
-        torch.cat([clip.codes for clip in clips]),
-        torch.repeat_interleave(torch.arange(len(clips)), lengths),
-        torch.cat([start + torch.arange(length) for start, length in zip(first, lengths, strict=True)]),
-        torch.ones(int(lengths.sum()), dtype=torch.bool),
-    )
-    if equal_parts is not None:
-        frames = _pad_parts(frames, lengths.view(equal_parts, -1).sum(dim=1), len(clips) // equal_parts)
+    scored, counts = scored_frames(lengths, picked, equal_parts)
     return Layout(
         text_ids=torch.tensor([row + [pad] * (longest - len(row)) for row in text_rows]),
         codec_ids=torch.tensor([row + [NO_CODE] * (longest - len(row)) for row in codec_rows]),
         speaker_at=3 + len(prefix),
-        codes=frames.codes,
-        frame_clip=frames.clip,
-        frame_at=frames.at,
+        codes=torch.cat([clip.codes for clip in clips]),
+        frame_clip=torch.repeat_interleave(torch.arange(len(clips)), lengths),
+        frame_at=torch.cat([start + torch.arange(length) for start, length in zip(first, lengths, strict=True)]),
         end_at=first + lengths - 1,
-        counts=frames.counts,
-    )
-
-
-@dataclass(frozen=True)
-class _Frames:
-    codes: Tensor
-    clip: Tensor
-    at: Tensor
-    counts: Tensor
-
-
-def _pad_parts(frames: _Frames, lengths: Tensor, clips: int) -> _Frames:
-    """lengths: [parts], frames in each; `clips` in each. A padding frame points at its part's first clip."""
-    parts, longest = len(lengths), int(lengths.max())
-    if (lengths == longest).all():
-        return frames
-    within = torch.arange(longest).expand(parts, longest)
-    counts = within < lengths[:, None]
-    source = torch.where(counts, within + (lengths.cumsum(0) - lengths)[:, None], 0).flatten()
-    counts = counts.flatten()
-    own_first = (torch.arange(parts) * clips).repeat_interleave(longest)
-    return _Frames(
-        frames.codes[source],
-        torch.where(counts, frames.clip[source], own_first),
-        torch.where(counts, frames.at[source], 1),
-        counts,
+        scored=scored,
+        counts=counts,
     )
 
 
 def embed(talker, layout: Layout, speaker: Tensor) -> Tensor:
-    """The talker's input embeddings, [clips, positions, hidden]. speaker: [hidden]."""
+    """The talker's input embeddings, [clips, positions, hidden]. speaker: [clips, hidden], or [hidden] for all."""
     codec_embedding = talker.get_input_embeddings()
     text = talker.text_projection(talker.get_text_embeddings()(layout.text_ids))
     codec = codec_embedding(layout.codec_ids.clamp(min=0)) * (layout.codec_ids != NO_CODE).unsqueeze(-1)
@@ -144,6 +121,5 @@ def embed(talker, layout: Layout, speaker: Tensor) -> Tensor:
         embedding(layout.codes[:, book])
         for book, embedding in enumerate(talker.code_predictor.get_input_embeddings(), start=1)
     )
-    later = later * layout.counts.unsqueeze(-1)
     codec = codec.index_put((layout.frame_clip, layout.frame_at), later, accumulate=True)
     return text + codec

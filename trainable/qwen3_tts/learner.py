@@ -20,21 +20,33 @@ from trainable.qwen3_tts.listening import ground_truth, speaker_embedding
 from trainable.qwen3_tts.lora import adapter_tensors, is_text_projection
 from trainable.qwen3_tts.losses import clip_losses
 from trainable.qwen3_tts.prepared import PreparedData
+from trainable.qwen3_tts.scored_frames import picked_frames
 from trainable.qwen3_tts.speak import mixed_precision, speak
 
 
 class QwenLearner:
     """See `trainable.family.Learner`. `peft` is None for the base model itself."""
 
-    def __init__(self, tts: Qwen3TTSModel, data: PreparedData, language: str, peft: PeftModel | None) -> None:
+    def __init__(
+        self,
+        tts: Qwen3TTSModel,
+        data: PreparedData,
+        language: str,
+        peft: PeftModel | None,
+        sub_frames: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        """`sub_frames` is the draw's, and the trial's `seed` says which frames those are.
+
+        Raises InputError on a language that the model does not know.
+        """
         think_prefix(tts.model.config, language)
         self.peft = peft
-        self.clip_count = len(data.clips)
-        self.clip_seconds = [clip.seconds for clip in data.clips]
-        self.clip_texts = [clip.text for clip in data.clips]
+        self.roster = data.roster
         self._tts, self._data, self._language = tts, data, language
+        self._sub_frames, self._seed = sub_frames, seed
         self._device = tts.model.device
-        self._speaker = data.speaker.to(self._device)
+        self._speaker = data.speakers[0].to(self._device)
 
     def parameter_groups(self, draw: Draw) -> list[dict]:
         trained = {name: value for name, value in self.tensors().items() if value.requires_grad}
@@ -45,11 +57,16 @@ class QwenLearner:
             groups.append({"name": "text_projection", "params": projection, "lr": draw.text_projection_lr})
         return groups
 
-    def losses(self, clips: Sequence[int]) -> ClipLosses:
+    def losses(self, clips: Sequence[int], step: int) -> ClipLosses:
         chosen = [self._data.clips[clip] for clip in clips]
-        layout = lay_out(self._tts.model.config, chosen, self._data.role_ids, self._language).to(self._device)
+        talker, picked = self._tts.model.talker, None
+        if talker.training:
+            parts = [(self._seed, step, clip) for clip in clips]
+            picked = picked_frames([len(clip.codes) for clip in chosen], parts, [self._sub_frames] * len(clips))
+        layout = lay_out(self._tts.model.config, chosen, self._data.role_ids, self._language, picked).to(self._device)
+        speakers = self._data.speakers[[clip.speaker for clip in chosen]].to(self._device)
         with mixed_precision(self._tts.model):
-            return clip_losses(self._tts.model.talker, layout, self._speaker)
+            return clip_losses(talker, layout, speakers)
 
     def train(self) -> None:
         self._tts.model.talker.train()
@@ -74,10 +91,10 @@ class QwenLearner:
         return speak(self._tts, self._speaker, self._language, lines, seeds, frame_caps, sampling)
 
     def export(self, base_model: str, folder: Path) -> None:
-        """Writes the adapter for inference. Raises ValueError for the base alone, which has none."""
+        """Writes the adapter for inference, in the first speaker's voice. Raises ValueError for the base alone."""
         if self.peft is None:
             raise ValueError("expected a trained adapter to export, got the base model alone")
-        export_adapter(self.peft, self._data.speaker, self._language, base_model, folder)
+        export_adapter(self.peft, self._data.speakers[0], self._language, base_model, folder)
 
     def ground_truth(self, clip: int) -> np.ndarray:
         return ground_truth(self._tts, self._data.clips[clip].codes)

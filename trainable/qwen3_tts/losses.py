@@ -6,17 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from spaces.draw import SUB_WEIGHT
 from trainable.family import ClipLosses
 from trainable.qwen3_tts.layout import Layout, embed
-
-SUB_WEIGHT = 0.3
-"""Weight of the sub-talker's loss, from the official trainer."""
 
 
 def clip_losses(talker, layout: Layout, speaker: Tensor) -> ClipLosses:
     """Both objectives of every clip in the batch, each clip a mean over its own labels.
 
-    `talker` is a `Qwen3TTSTalkerForConditionalGeneration`, with LoRA in place or without.
+    `talker` is a `Qwen3TTSTalkerForConditionalGeneration`, with LoRA in place or without. speaker: [clips, hidden], or
+    [hidden] for all. The code predictor runs on the frames alone that the layout has scored.
 
     aligned: cross-entropy of codebook 0 and EOS + 0.3 × cross-entropy of codebooks 1–15, head k on codebook k + 1.
     guide: cross-entropy of codebook 0, EOS not labelled, + 0.3 × the sub-talker loss that qwen-tts 0.1.1 returns:
@@ -32,15 +31,17 @@ def clip_losses(talker, layout: Layout, speaker: Tensor) -> ClipLosses:
     talker_ce = F.cross_entropy(_precise(talker.codec_head(predicting)), labels, reduction="none")
     eos = torch.full((clips,), talker.config.codec_eos_token_id, device=hidden.device)
     eos_ce = F.cross_entropy(_precise(talker.codec_head(ending)), eos, reduction="none")
-    logits = _sub_talker_logits(talker, layout.codes, predicting)
-    sub_ce = _cross_entropy(logits, layout.codes[:, 1:])
-    shifted_ce = _cross_entropy(logits[:, :-1], layout.codes[:, 2:])
+    codes = layout.codes[layout.scored]
+    logits = _sub_talker_logits(talker, codes, predicting[layout.scored])
+    sub_ce = _cross_entropy(logits, codes[:, 1:])
+    shifted_ce = _cross_entropy(logits[:, :-1], codes[:, 2:])
 
-    frames = torch.zeros(clips, dtype=torch.int64, device=hidden.device)
-    frames = frames.index_add(0, layout.frame_clip, layout.counts.long())
-    talker_mean = _per_clip(talker_ce, layout, frames)
-    sub = _per_clip(sub_ce, layout, frames)
-    sub_shifted = _per_clip(shifted_ce, layout, frames)
+    frames = _sums(torch.ones_like(layout.frame_clip), layout.frame_clip, clips)
+    scored_clip = layout.frame_clip[layout.scored]
+    scored = _sums(layout.counts.long(), scored_clip, clips)
+    talker_mean = _sums(talker_ce, layout.frame_clip, clips) / frames
+    sub = _sums(sub_ce * layout.counts, scored_clip, clips) / scored
+    sub_shifted = _sums(shifted_ce * layout.counts, scored_clip, clips) / scored
     return ClipLosses(
         guide=talker_mean + SUB_WEIGHT * sub_shifted,
         aligned=(talker_mean * frames + eos_ce) / (frames + 1) + SUB_WEIGHT * sub,
@@ -67,13 +68,9 @@ def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     return F.cross_entropy(_precise(logits).transpose(1, 2), labels, reduction="none").mean(dim=1)
 
 
-def _per_clip(values: Tensor, layout: Layout, frames: Tensor) -> Tensor:
-    """The mean of [frames] values over each clip's frames, [clips]."""
-    counted = values * layout.counts
-    return (
-        torch.zeros(len(frames), device=values.device, dtype=values.dtype).index_add(0, layout.frame_clip, counted)
-        / frames
-    )
+def _sums(values: Tensor, clip: Tensor, clips: int) -> Tensor:
+    """values, clip: [frames] → the sum over each clip's frames, [clips]."""
+    return torch.zeros(clips, dtype=values.dtype, device=values.device).index_add(0, clip, values)
 
 
 def _precise(logits: Tensor) -> Tensor:

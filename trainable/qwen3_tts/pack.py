@@ -10,7 +10,7 @@ import torch
 from qwen_tts import Qwen3TTSModel
 from torch import Tensor
 
-from spaces.draw import Draw, Objective
+from spaces.draw import SUB_WEIGHT, Draw, Objective
 from spaces.errors import InputError
 from spaces.pack_shape import PackShape
 from spaces.probe_settings import Sampling
@@ -18,13 +18,14 @@ from spaces.trial import Losses
 from trainable.crew import Crew
 from trainable.curve import ClipRow
 from trainable.family import Batch, ClipLosses, SeatState, Utterance
-from trainable.qwen3_tts import dropout
-from trainable.qwen3_tts.layout import Layout, lay_out, think_prefix
+from trainable.qwen3_tts.layout import lay_out, think_prefix
 from trainable.qwen3_tts.listening import ground_truth, speaker_embedding
 from trainable.qwen3_tts.losses import clip_losses
-from trainable.qwen3_tts.packed_linear import Masks, Seating
+from trainable.qwen3_tts.packed_linear import Seating
+from trainable.qwen3_tts.packed_masks import make_masks
 from trainable.qwen3_tts.packed_talker import PackedTalker
-from trainable.qwen3_tts.prepared import CODEBOOKS, PreparedData
+from trainable.qwen3_tts.prepared import PreparedData
+from trainable.qwen3_tts.scored_frames import picked_frames
 from trainable.qwen3_tts.speak import mixed_precision, speak
 
 
@@ -43,12 +44,10 @@ class QwenPack:
         """Raises InputError on a language that the model does not know, and on targets that match nothing."""
         think_prefix(tts.model.config, language)
         self.batch = shape.batch
-        self.clip_count = len(data.clips)
-        self.clip_seconds = [clip.seconds for clip in data.clips]
-        self.clip_texts = [clip.text for clip in data.clips]
+        self.roster = data.roster
         self.device = tts.model.device
         self._tts, self._data, self._language, self._crew = tts, data, language, crew
-        self._speaker = data.speaker.to(self.device)
+        self._speaker = data.speakers[0].to(self.device)
         anchor = torch.zeros((), device=self.device, requires_grad=True)
         self._seating = Seating(seats=0, scale=torch.zeros(0, 1, 1), anchor=anchor)
         self._packed = PackedTalker(tts.model.talker, shape, self._seating, self.device)
@@ -94,13 +93,19 @@ class QwenPack:
             seats = self._arrange(list(batches))
             return self._rows_of(seats, batches, self._forward(seats, batches))
 
+    def validate(self, seats: Sequence[int], clips: Sequence[int]) -> dict[int, list[ClipRow]]:
+        with torch.no_grad():
+            order = self._arrange(list(seats))
+            batches = dict.fromkeys(order, Batch(clips, step=0))
+            return self._rows_of(order, batches, self._forward(order, batches, training=False))
+
     def accumulate(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
         if not any(batch.clips for batch in batches.values()):
             return {seat: [] for seat in batches}
         seats = self._arrange(list(batches))
         losses = self._forward(seats, batches)
         # A seat's gradient lies in its own rows only, so that of the sum is everybody's own.
-        (self._objectives(seats, losses) * self._shares(seats, batches)).sum().backward()
+        (self._descended(seats, losses) * self._shares(seats, batches)).sum().backward()
         return self._rows_of(seats, batches, losses)
 
     def step(self, factors: Mapping[int, float]) -> dict[int, float]:
@@ -167,51 +172,46 @@ class QwenPack:
         self._seating.scale = self._column([draw.alpha / draw.rank for draw in draws])
         self._seating.masks = None
 
-    def _forward(self, seats: Sequence[int], batches: Mapping[int, Batch]) -> ClipLosses:
+    def _forward(self, seats: Sequence[int], batches: Mapping[int, Batch], training: bool = True) -> ClipLosses:
         """Losses of all seats' clips, every seat's filled up to equally many with repetitions that do not count."""
         rows = max(1, max(len(batches[seat].clips) for seat in seats))
-        clips = [clip for seat in seats for clip in _filled(batches[seat].clips, rows)]
-        adapts_predictor = self._packed.predictor_width > 0
+        draws = [self._trials[seat].draw for seat in seats]
+        parts = [
+            (self._trials[seat].seed, batches[seat].step, clip)
+            for seat in seats
+            for clip in _filled(batches[seat].clips, rows)
+        ]
+        shares = [draw.sub_frames for draw in draws for _ in range(rows)]
+        clips = [self._data.clips[clip] for _, _, clip in parts]
         layout = lay_out(
             self._tts.model.config,
-            [self._data.clips[clip] for clip in clips],
+            clips,
             self._data.role_ids,
             self._language,
-            len(seats) if adapts_predictor else None,
+            picked_frames([len(clip.codes) for clip in clips], parts, shares),
+            len(seats) if self._packed.predictor_width else None,
         ).to(self.device)
         talker = self._tts.model.talker
-        talker.train()
-        self._seating.masks = self._masks(seats, batches, clips, layout)
+        talker.train(training)
+        if training and any(draw.dropout for draw in draws):
+            drops = self._column([draw.dropout for draw in draws])
+            widths = self._packed.talker_width, self._packed.predictor_width
+            self._seating.masks = make_masks(parts, layout, drops, *widths)
+        speakers = self._data.speakers[[clip.speaker for clip in clips]].to(self.device)
         with mixed_precision(self._tts.model):
-            return clip_losses(talker, layout, self._speaker)
+            return clip_losses(talker, layout, speakers)
 
-    def _masks(
-        self, seats: Sequence[int], batches: Mapping[int, Batch], clips: Sequence[int], layout: Layout
-    ) -> Masks | None:
-        trials = [self._trials[seat] for seat in seats]
-        if not any(trial.draw.dropout for trial in trials):
-            return None
-        rows, positions = layout.text_ids.shape
-        owners = [(trial.seed, batches[seat].step) for trial, seat in zip(trials, seats, strict=True)]
-        parts = [(*owners[row * len(seats) // rows], clip) for row, clip in enumerate(clips)]
-        keys = dropout.row_keys(parts, self.device)
-        at = torch.arange(positions, device=self.device).expand(rows, positions)
-        talker = dropout.noise(keys, at, self._packed.talker_width)
-        predictor = None
-        if self._packed.predictor_width:
-            within = layout.frame_at[:, None] * CODEBOOKS + torch.arange(CODEBOOKS, device=self.device)
-            predictor = dropout.noise(keys[layout.frame_clip], within, self._packed.predictor_width)
-            predictor = predictor.view(len(seats), -1, predictor.shape[-1])
-        drops = self._column([trial.draw.dropout for trial in trials])
-        return Masks(
-            dropout.threshold(drops), 1 / (1 - drops), talker.view(len(seats), -1, talker.shape[-1]), predictor
-        )
-
-    def _objectives(self, seats: Sequence[int], losses: ClipLosses) -> Tensor:
-        """[rows]: of each row what its seat descends."""
+    def _descended(self, seats: Sequence[int], losses: ClipLosses) -> Tensor:
+        """[rows]: of each row what its seat descends, as `trainable.family.descended` has it."""
         rows = len(losses.guide) // len(seats)
-        guide = torch.tensor([self._trials[seat].draw.objective is Objective.GUIDE for seat in seats])
-        return torch.where(guide.to(self.device).repeat_interleave(rows), losses.guide, losses.aligned)
+        draws = [self._trials[seat].draw for seat in seats]
+        guide = torch.tensor([draw.objective is Objective.GUIDE for draw in draws], device=self.device)
+        guide = guide.repeat_interleave(rows)
+        whole = torch.where(guide, losses.guide, losses.aligned)
+        if all(draw.sub_weight == SUB_WEIGHT for draw in draws):
+            return whole
+        more = self._column([draw.sub_weight - SUB_WEIGHT for draw in draws]).flatten().repeat_interleave(rows)
+        return whole + more * torch.where(guide, losses.sub_shifted, losses.sub)
 
     def _shares(self, seats: Sequence[int], batches: Mapping[int, Batch]) -> Tensor:
         """[rows]: what each row counts in the gradient; 0 for a repetition."""

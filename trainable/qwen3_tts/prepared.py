@@ -1,12 +1,14 @@
-"""A voice dataset as the talker sees it: codec codes, text ids and one speaker embedding, in Parquet."""
+"""A voice dataset as the talker sees it: codec codes, text ids and speaker embeddings, in Parquet."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
@@ -14,14 +16,28 @@ from qwen_tts import Qwen3TTSModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from trainable.audio import SAMPLE_RATE, read_audio
-from trainable.dataset import VoiceDataset
+from trainable.qwen3_tts.code_store import CODEBOOKS
+from trainable.roster import Entry, Roster
 from trainable.trial_folder import write_beside
+from trainable.whole_file import whole_file
 
-CODEBOOKS = 16
 ROLE_TOKENS, TAIL_TOKENS = 3, 5
 """Tokens of the chat template before and after a line; the library slices them off by these numbers too."""
 CLIPS, VOICE, MARKER = "clips.parquet", "voice.safetensors", "prepared.json"
+ROWS = 256
+"""Clips in a row group: what is held at once while the file is written or read."""
+SCHEMA = pa.schema(
+    [
+        ("audio", pa.string()),
+        ("text", pa.string()),
+        ("seconds", pa.float64()),
+        ("role", pa.string()),
+        ("source", pa.int32()),
+        ("speaker", pa.int32()),
+        ("text_ids", pa.list_(pa.int32())),
+        ("codes", pa.list_(pa.int16())),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +50,8 @@ class PreparedClip:
     """[tokens] int64: the transcript alone, without the chat template around it."""
     codes: Tensor
     """[frames, 16] int64, 12.5 frames per second."""
+    speaker: int = 0
+    """Place of its speaker among the speakers."""
 
 
 @dataclass(frozen=True)
@@ -41,59 +59,52 @@ class PreparedData:
     """A whole dataset, encoded."""
 
     clips: tuple[PreparedClip, ...]
+    """In the order of the roster."""
     role_ids: Tensor
     """[3] int64: the tokens that open every prompt, `<|im_start|>assistant\\n`."""
-    speaker: Tensor
-    """[hidden] float32: speaker embedding of the reference clip."""
+    speakers: Tensor
+    """[speakers, hidden] float32: embedding of each speaker's reference clip."""
+    roster: Roster
 
 
-def prepare(
-    tts: Qwen3TTSModel, dataset: VoiceDataset, model: str, folder: Path, on_clip: Callable[[int, int], None]
+@dataclass(frozen=True)
+class EncodedTake:
+    """One row of what is written."""
+
+    audio: str
+    entry: Entry
+    text_ids: Tensor
+    codes: np.ndarray
+    """[frames, 16] int16."""
+
+
+def write_prepared(
+    folder: Path,
+    rows: Iterable[EncodedTake],
+    role_ids: Tensor,
+    speakers: Tensor,
+    roster: Roster,
+    marker: Mapping[str, Any],
 ) -> None:
-    """Encodes clip by clip (in a batch the codec gives other last frames), and writes the marker last.
-
-    `model` is the name or path by which `tts` was loaded.
-    """
+    """Writes the folder anew, the marker last; `rows` in the order of the roster, a row group at a time in memory."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = []
-    for done, clip in enumerate(dataset.clips, start=1):
-        prompt = prompt_ids(tts, clip.text)
-        codes = encode(tts, clip.audio)
-        rows.append(
-            {
-                "audio": clip.audio.name,
-                "text": clip.text,
-                "seconds": clip.seconds,
-                "text_ids": prompt[ROLE_TOKENS:-TAIL_TOKENS].tolist(),
-                "codes": codes.flatten().tolist(),
-            }
-        )
-        on_clip(done, len(dataset.clips))
-    schema = pa.schema(
-        [
-            ("audio", pa.string()),
-            ("text", pa.string()),
-            ("seconds", pa.float64()),
-            ("text_ids", pa.list_(pa.int32())),
-            ("codes", pa.list_(pa.int16())),
-        ]
-    )
-    beside = folder / f".{CLIPS}.part"
-    pq.write_table(pa.Table.from_pylist(rows, schema), beside)
-    beside.replace(folder / CLIPS)
-    embedding = tts.model.extract_speaker_embedding(read_audio(dataset.reference.audio), SAMPLE_RATE)
-    save_file(
-        {"speaker": embedding.float().cpu().contiguous(), "role_ids": prompt[:ROLE_TOKENS].clone()}, folder / VOICE
-    )
-    write_beside(folder / MARKER, json.dumps(_marker(dataset, model)))
+    (folder / MARKER).unlink(missing_ok=True)
+    with whole_file(folder / CLIPS) as beside, pq.ParquetWriter(beside, SCHEMA) as writer:
+        for group in _groups(rows):
+            writer.write_table(pa.Table.from_pylist(group, SCHEMA))
+    with whole_file(folder / VOICE) as beside:
+        save_file({"speakers": speakers.contiguous(), "role_ids": role_ids.clone()}, beside)
+    roster.write(folder)
+    write_beside(folder / MARKER, json.dumps(marker))
 
 
-def is_prepared(folder: Path, dataset: VoiceDataset, model: str) -> bool:
-    """Whether the folder holds this very dataset, complete, as this model encodes it."""
+def read_marker(folder: Path) -> dict[str, Any] | None:
+    """What `write_prepared` was given; None where the folder is not complete."""
     try:
-        return json.loads((folder / MARKER).read_text(encoding="utf-8")) == _marker(dataset, model)
+        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
+        return None
+    return marker if isinstance(marker, dict) else None
 
 
 def read_prepared(folder: Path) -> PreparedData:
@@ -101,29 +112,51 @@ def read_prepared(folder: Path) -> PreparedData:
     if not (folder / MARKER).is_file():
         raise FileNotFoundError(f"{folder}: no complete prepared data, {MARKER} is missing")
     voice = load_file(folder / VOICE)
-    clips = tuple(
-        PreparedClip(
-            text=row["text"],
-            seconds=row["seconds"],
-            text_ids=torch.tensor(row["text_ids"], dtype=torch.int64),
-            codes=torch.tensor(row["codes"], dtype=torch.int64).reshape(-1, CODEBOOKS),
-        )
-        for row in pq.read_table(folder / CLIPS).to_pylist()
-    )
-    return PreparedData(clips, voice["role_ids"], voice["speaker"])
+    with pq.ParquetFile(folder / CLIPS) as file:
+        clips = tuple(clip for batch in file.iter_batches(ROWS) for clip in _clips_of(batch))
+    return PreparedData(clips, voice["role_ids"], voice["speakers"], Roster.read(folder))
 
 
 def prompt_ids(tts: Qwen3TTSModel, text: str) -> Tensor:
     """[tokens] int64: a line in the library's own chat template."""
+    return tokenised(tts.processor, text)
+
+
+def tokenised(processor: Any, text: str) -> Tensor:
+    """The same by a `Qwen3TTSProcessor` alone."""
     prompt = f"<|im_start|>assistant\n{text}<|im_end|>\n<|im_start|>assistant\n"
-    return tts.processor(text=prompt, return_tensors="pt")["input_ids"][0]
+    return processor(text=prompt, return_tensors="pt")["input_ids"][0]
 
 
-def encode(tts: Qwen3TTSModel, audio: Path) -> Tensor:
-    """An audio file → codes: [frames, 16] int64 on the CPU, 12.5 frames per second."""
-    encoded = tts.model.speech_tokenizer.encode(read_audio(audio), sr=SAMPLE_RATE)
-    return encoded.audio_codes[0].to("cpu", torch.int64)
+def _groups(rows: Iterable[EncodedTake]) -> Iterator[list[dict[str, Any]]]:
+    group: list[dict[str, Any]] = []
+    for row in rows:
+        entry = row.entry
+        group.append(
+            {
+                "audio": row.audio,
+                "text": entry.text,
+                "seconds": entry.seconds,
+                "role": str(entry.role),
+                "source": entry.source,
+                "speaker": entry.speaker,
+                "text_ids": row.text_ids.numpy(),
+                "codes": row.codes.reshape(-1),
+            }
+        )
+        if len(group) == ROWS:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
-def _marker(dataset: VoiceDataset, model: str) -> dict[str, str | int]:
-    return {"clips": len(dataset.clips), "fingerprint": dataset.fingerprint(), "model": model}
+def _clips_of(batch: pa.RecordBatch) -> Iterator[PreparedClip]:
+    for row in range(batch.num_rows):
+        yield PreparedClip(
+            text=batch["text"][row].as_py(),
+            seconds=batch["seconds"][row].as_py(),
+            text_ids=torch.from_numpy(batch["text_ids"][row].values.to_numpy().astype(np.int64)),
+            codes=torch.from_numpy(batch["codes"][row].values.to_numpy().astype(np.int64).reshape(-1, CODEBOOKS)),
+            speaker=batch["speaker"][row].as_py(),
+        )

@@ -9,6 +9,7 @@ from spaces.draw import Draw, Objective
 from spaces.pack_shape import PackShape
 from trainable.family import Batch, SeatCount
 from trainable.qwen3_tts.pack import QwenPack
+from trainable.roster import Role
 
 MARGIN = 1.5
 """Over what one pass keeps for its backward pass: gradients on the way, products that live for a moment."""
@@ -30,7 +31,9 @@ def seats_that_fit(pack: QwenPack, shape: PackShape, wanted: SeatCount) -> int:
 
 def seat_bytes(pack: QwenPack, shape: PackShape) -> float:
     """What a seat of this shape takes: its rows of the flat buffers, and one pass over the longest clips."""
-    longest = sorted(range(pack.clip_count), key=lambda clip: pack.clip_seconds[clip])[-shape.batch :]
+    entries = pack.roster.entries
+    passed = [clip for clip, entry in enumerate(entries) if entry.role is not Role.SPARE]
+    longest = sorted(passed, key=lambda clip: entries[clip].seconds)[-shape.batch :]
     pack.join(0, _largest(shape), seed=0)
     kept: dict[int, int] = {}
 

@@ -1,0 +1,184 @@
+"""Preparing a dataset: against encoding clip after clip, again with a warm cache, and the memory that it takes.
+
+    python -m benchmarks.preparation [--clips 5000] [--codec mel|mimi]
+
+Each row is a process of its own with one thread; its imports, the same for all, are told apart. Preparing starts
+helpers where that is worth it. The plain way loads the codec and encodes file by file, as the official preparation
+script does but for its batches, and keeps nothing for another run. Clips are synthetic, three seconds each, no two
+alike. `mel` is the demo's codec; `mimi` is a tiny one of the real model's class, and slower.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import multiprocessing
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import numpy as np
+import psutil
+import soundfile
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.machine import describe_machine
+from spaces.data_settings import DataSettings
+from trainable.audio import SAMPLE_RATE
+from trainable.dataset.clip import Clip, Speaker, VoiceDataset
+from trainable.dataset.lineup import Lineup, line_up
+from trainable.dataset.measure import measure_all
+
+CHECKPOINT = Path(__file__).parent.parent / "demo" / "checkpoint"
+MEMORY_LIMIT = 2 << 30
+MIB = 1 << 20
+CLIP_SECONDS = 3
+SAMPLED_SECONDS = 0.2
+
+
+class CodecKind(StrEnum):
+    MEL = "mel"
+    MIMI = "mimi"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of a process that does one thing."""
+
+    seconds: float
+    """Without its imports."""
+    imports: float
+    """Seconds until it could begin."""
+    memory: int
+    """The most bytes that it and its helpers held together."""
+
+
+def bench(
+    clips: Annotated[int, typer.Option(min=10)] = 5000,
+    codec: Annotated[CodecKind, typer.Option(help="the demo's codec, or a tiny one of the real class")] = CodecKind.MEL,
+) -> None:
+    """Print the table."""
+    with TemporaryDirectory() as folder:
+        place = Path(folder)
+        model = CHECKPOINT if codec is CodecKind.MEL else _tiny(place / "model")
+        paths = _make_clips(place / "clips", clips)
+        cache, lineup = place / "cache", _lineup(paths, place)
+        costs = {"clip after clip, nothing kept": _measured(_encode_plainly, model, paths, place / "codes.jsonl")}
+        costs["prepare"] = _measured(_prepare, lineup, model, place / "first", cache)
+        costs["again, for another search"] = _measured(_prepare, lineup, model, place / "second", cache)
+        costs["again, for the same search"] = _measured(_prepare, lineup, model, place / "second", cache)
+        _write_clip(paths[clips // 2], clips)
+        costs["one clip changed"] = _measured(_prepare, _lineup(paths, place), model, place / "third", cache)
+    plain = next(iter(costs.values()))
+    columns = ("", "seconds", "clips/s", "times", "imports", "MiB")
+    table = Table(*columns, title=f"preparing {clips} clips of {CLIP_SECONDS} s, codec {codec}")
+    for name, cost in costs.items():
+        speed, times = f"{clips / cost.seconds:.0f}", f"{plain.seconds / cost.seconds:.1f}"
+        table.add_row(name, f"{cost.seconds:.2f}", speed, times, f"{cost.imports:.1f}", f"{cost.memory / MIB:.0f}")
+    within = "within" if max(cost.memory for cost in costs.values()) < MEMORY_LIMIT else "MORE than"
+    Console().print(table, f"Memory is {within} 2 GiB, helpers included.", describe_machine(), sep="\n")
+
+
+def _measured(work: Callable[..., float], *given: Any) -> Cost:
+    started, most = time.perf_counter(), 0
+    context = multiprocessing.get_context("spawn")
+    mine, its = context.Pipe()
+    process = context.Process(target=_tell, args=(its, work, *given))
+    process.start()
+    while process.is_alive():
+        most = max(most, _held_by(process.pid))
+        process.join(SAMPLED_SECONDS)
+    if process.exitcode:
+        raise RuntimeError(f"{work.__name__} ended with {process.exitcode}")
+    began, ended = mine.recv()
+    return Cost(ended - began, began - started, most)
+
+
+def _tell(pipe: Connection, work: Callable[..., float], *given: Any) -> None:
+    pipe.send((work(*given), time.perf_counter()))
+
+
+def _held_by(pid: int) -> int:
+    """Proportional set sizes: what processes share counts once."""
+    held = 0
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        for each in (process, *process.children(recursive=True)):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                held += each.memory_full_info().pss
+    return held
+
+
+def _encode_plainly(model: Path, paths: list[Path], out: Path) -> float:
+    """Returns when it began."""
+    import torch
+    from qwen_tts import Qwen3TTSTokenizer
+
+    from trainable.qwen3_tts import mel_codec
+
+    began = time.perf_counter()
+    torch.set_num_threads(1)
+    mel_codec.register()
+    device = "cuda:0" if torch.cuda.is_available() else "cpu"
+    tokenizer = Qwen3TTSTokenizer.from_pretrained(str(model / "speech_tokenizer"), device_map=device)
+    with out.open("w", encoding="utf-8") as file:
+        for path in paths:
+            codes = tokenizer.encode(str(path)).audio_codes[0].cpu().tolist()
+            file.write(json.dumps({"audio": str(path), "audio_codes": codes}) + "\n")
+    return began
+
+
+def _prepare(lineup: Lineup, model: Path, folder: Path, cache: Path) -> float:
+    """Returns when it began."""
+    import torch
+
+    from trainable.family import load_family
+
+    torch.set_num_threads(1)
+    family = load_family("trainable.qwen3_tts.family")
+    began = time.perf_counter()
+    findings = family.prepare(lineup, str(model), folder, cache, lambda done, of: None)
+    if not (folder / "prepared.json").is_file():
+        raise RuntimeError(f"expected prepared data, got {findings}")
+    return began
+
+
+def _tiny(folder: Path) -> Path:
+    from tests.tiny_qwen import make_tiny_qwen
+
+    return make_tiny_qwen(folder)
+
+
+def _make_clips(folder: Path, count: int) -> list[Path]:
+    folder.mkdir()
+    paths = [folder / f"clip_{number:05d}.wav" for number in range(count)]
+    for number, path in enumerate(paths):
+        _write_clip(path, number)
+    return paths
+
+
+def _write_clip(path: Path, seed: int) -> None:
+    """A gliding buzz in noise."""
+    chance, samples = np.random.default_rng(seed), CLIP_SECONDS * SAMPLE_RATE
+    pitch = np.linspace(*chance.uniform(80, 300, 2), samples)
+    phase = 2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE
+    wave = sum(np.sin(part * phase) / part for part in range(1, 6)) * 0.15
+    soundfile.write(path, wave + chance.normal(0, 0.01, samples), SAMPLE_RATE)
+
+
+def _lineup(paths: list[Path], place: Path) -> Lineup:
+    measures = measure_all(paths, place / "measures", lambda done, of: None)
+    clips = tuple(Clip(path, f"line number {number}", measures[path], path.name) for number, path in enumerate(paths))
+    dataset = VoiceDataset((str(place),), (1.0,), clips, (Speaker("", 0, clips[0]),))
+    return line_up(dataset, DataSettings(), seed=0)
+
+
+if __name__ == "__main__":
+    typer.run(bench)
