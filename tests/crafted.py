@@ -124,7 +124,8 @@ def started(family: str = "trainable.qwen3_tts", model: str = "model", space: st
     return SearchStarted(
         space=load_space(space).model_dump(mode="json"),
         family=family,
-        data="voice",
+        data=("/voices/voice",),
+        auto_reference=False,
         fingerprint="f" * 64,
         model=model,
         seed=1,

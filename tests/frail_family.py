@@ -50,7 +50,7 @@ class FrailLearner(ToyLearner):
         self._run = run
         self._has_trained = False
 
-    def losses(self, clips: Sequence[int]) -> ClipLosses:
+    def losses(self, clips: Sequence[int], step: int) -> ClipLosses:
         self._has_trained = True
         if (self._run / SLOW).exists():
             time.sleep(PACE)
@@ -61,7 +61,7 @@ class FrailLearner(ToyLearner):
                 pass
             else:
                 os._exit(1)
-        return super().losses(clips)
+        return super().losses(clips, step)
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         if not self._has_trained:

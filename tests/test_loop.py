@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from spaces.band import Band
+from spaces.data_settings import Augment, DataSettings
 from spaces.draw import Draw
 from spaces.ending import Ending
 from spaces.job import Job
 from spaces.probe_settings import ProbeSettings
 from spaces.trial import Outcome, Phase, Point
 from tests import toy_family
-from tests.voices import make_voice
-from trainable import training
+from tests.voices import TEXTS, make_voice
+from trainable import keeping
 from trainable.checkpoint import read_checkpoints
-from trainable.foundation import lay_foundation
+from trainable.dataset.source import Source
+from trainable.foundation import Foundation, lay_foundation
 from trainable.loop import run_trial
 from trainable.trial_folder import TrialFolder
 
@@ -66,25 +69,30 @@ class Bench:
         )
 
 
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    root = tmp_path_factory.mktemp("bench")
+def lay(root: Path, texts: tuple[str, ...] = TEXTS, augment: Augment | None = None) -> Bench:
+    """A voice that says these texts, prepared under `root`."""
     (root / "lines.txt").write_text("\n".join(LINES))
     settings = ProbeSettings(lines=str(root / "lines.txt"))
-    toy_family.make_toy_model(root / "model")
-    base = lay_foundation(
-        make_voice(root / "voice"),
-        False,
-        "tests.toy_family",
-        str(root / "model"),
-        "auto",
-        0,
-        settings,
-        root / "prepared",
-        root / "base",
-        lambda what, done, of: None,
+    plan = Foundation(
+        sources=(Source.parse(str(make_voice(root / "voice", texts))),),
+        auto_reference=False,
+        cache=root / "cache",
+        data=DataSettings(augment=augment),
+        family="tests.toy_family",
+        model=str(toy_family.make_toy_model(root / "model")),
+        language="auto",
+        seed=0,
+        probe=settings,
+        prepared=root / "prepared",
+        base=root / "base",
     )
-    return Bench(root, settings, base)
+    return Bench(root, settings, lay_foundation(plan, lambda what, done, of: None))
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """Eight clips, all of them trained on."""
+    return lay(tmp_path_factory.mktemp("bench"))
 
 
 def never_called(point: Point, phase: Phase) -> None:
@@ -138,7 +146,7 @@ def test_what_an_overshot_trial_goes_back_to_does_not_depend_on_the_speed_of_the
 ) -> None:
     kept = []
     for name, share in (("idle disk", 1e9), ("busy disk", 1e-9)):
-        monkeypatch.setattr(training, "WRITING_SHARE", share)
+        monkeypatch.setattr(keeping, "WRITING_SHARE", share)
         slow = {"lora_lr": 0.06, "text_projection_lr": 0.0}
         outcome = run_trial(bench.job(name, band=Band(low=1.2, high=1.2001), **slow), lambda point, phase: None)
         assert outcome.ending is Ending.OVERSHOT and outcome.kept is not None
@@ -164,11 +172,14 @@ def test_a_trial_cut_off_while_probing_probes_again_without_training(bench: Benc
     with pytest.raises(Cut):
         run_trial(bench.job("cut"), cut)
     assert TrialFolder(bench.root / "cut").read_outcome() is None
+    [kept] = read_checkpoints(bench.root / "cut" / "checkpoints")
+    written = (kept.folder / "adapter.safetensors").stat().st_mtime_ns
     seen: list[int] = []
     outcome = run_trial(bench.job("cut"), lambda point, phase: seen.append(point.step))
     whole = run_trial(bench.job("uncut"), lambda point, phase: None)
     assert set(seen) == {outcome.point.step}
     assert outcome.verdict == whole.verdict and outcome.ending is whole.ending
+    assert (kept.folder / "adapter.safetensors").stat().st_mtime_ns == written, "the checkpoint was written again"
 
 
 def test_a_stopped_trial_is_cancelled_in_good_order(bench: Bench) -> None:
@@ -184,6 +195,40 @@ def test_the_curve_starts_at_step_0_and_misses_no_step(bench: Bench) -> None:
     assert [point.step for point in points] == list(range(len(points)))
     assert points[-1] == outcome.point
     assert points[0].clips == 0 and points[0].loss > points[-1].loss
+
+
+def test_a_schedule_is_followed_over_the_whole_run(bench: Bench) -> None:
+    """Four steps to an epoch: one of warm-up, and two half waves over the seven others."""
+    slow = {"lora_lr": 1e-3, "text_projection_lr": 1e-4, "band": Band(low=1e-6, high=1e-5)}
+    draw = {"epochs": 2, "warmup": 1, "schedule": "cosine", "lr_cycles": 2, "lr_floor": 0.5}
+    outcome = run_trial(bench.job("cosine", **slow, **draw), lambda point, phase: None)
+    points = TrialFolder(bench.root / "cosine").read_points()
+    assert outcome.ending is Ending.EXHAUSTED and len(points) == 9
+    waves = [(1 + math.cos(math.pi * at)) / 2 for at in (0, 2 / 7, 4 / 7, 6 / 7, 1 / 7, 3 / 7, 5 / 7)]
+    factors = [0.5, 0.5, *[0.5 + 0.5 * wave for wave in waves]]
+    assert [point.lora_lr for point in points] == pytest.approx([1e-3 * factor for factor in factors])
+    assert [point.text_projection_lr for point in points] == pytest.approx([1e-4 * factor for factor in factors])
+
+
+def test_the_weight_of_the_sub_talker_changes_what_is_descended_and_not_what_is_told(bench: Bench) -> None:
+    """In the toy family it is as large as the whole, and so is its gradient."""
+    for name, weight in (("as told", 0.3), ("heavier", 1.3)):
+        run_trial(bench.job(name, sub_weight=weight, epochs=1), lambda point, phase: None)
+    told, heavier = (TrialFolder(bench.root / name).read_points()[1] for name in ("as told", "heavier"))
+    assert heavier.losses == told.losses
+    assert heavier.grad_norm == pytest.approx(2 * told.grad_norm)
+
+
+def test_copies_are_trained_on_in_place_of_their_clips(tmp_path: Path) -> None:
+    voice = lay(tmp_path, augment=Augment(copies=2, speed=(0.5, 0.6)))
+    slow = {"lora_lr": 1e-3, "text_projection_lr": 0.0, "epochs": 2, "band": Band(low=1e-6, high=1e-5)}
+    heard = {}
+    for share in (0.0, 0.5, 1.0):
+        outcome = run_trial(voice.job(f"{share}", augmented=share, **slow), lambda point, phase: None)
+        assert outcome.point.clips == 2 * len(TEXTS) and outcome.point.epoch == 2.0
+        heard[share] = outcome.point.audio_seconds
+    assert heard[0.0] < heard[0.5] < heard[1.0]
+    assert 1 / 0.6 < heard[1.0] / heard[0.0] < 1 / 0.5
 
 
 def test_row_zero_speaks_every_line(bench: Bench) -> None:

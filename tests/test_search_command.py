@@ -23,6 +23,7 @@ from spaces.space import FOLDER
 from tests.crafted import started
 from tests.toy_search import toy_plan
 from tests.voices import make_voice
+from trainable.dataset.source import Source
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)
 SPACE = (FOLDER / "voice.toml").read_text()
@@ -36,20 +37,24 @@ def voice(tmp_path: Path) -> Path:
     return make_voice(tmp_path / "voice")
 
 
+def source(folder: Path) -> Source:
+    return Source.parse(str(folder))
+
+
 def plan(environment: dict[str, str] | None = None, **typed):
     return make_plan(Arguments(**typed), NOW, environment or {})
 
 
 def test_without_options_and_without_a_cluster_it_is_the_demo():
     made = plan()
-    assert (made.space.name, made.data, made.address, made.is_demo) == ("demo", DEMO_VOICE, "local", True)
+    assert (made.space.name, made.sources, made.address, made.is_demo) == ("demo", (source(DEMO_VOICE),), "local", True)
     assert made.run.path == Path("runs/demo-20260102-030405").resolve()
     assert made.budget == made.space.budget
 
 
 def test_a_voice_of_ones_own_is_searched_in_the_voice_space(voice):
-    made = plan(data=voice, trials=5, accept=2, hours=1.5, seed=7, model="somebody/model", auto_ref=True)
-    assert (made.space.name, made.data, made.model, made.seed) == ("voice", voice, "somebody/model", 7)
+    made = plan(data=(str(voice),), trials=5, accept=2, hours=1.5, seed=7, model="somebody/model", auto_ref=True)
+    assert (made.space.name, made.sources, made.model, made.seed) == ("voice", (source(voice),), "somebody/model", 7)
     assert (made.budget.trials, made.budget.accept, made.budget.hours) == (5, 2, 1.5)
     assert made.family == "trainable.qwen3_tts.family" and made.auto_reference
     assert made.run.path.name == "voice-20260102-030405"
@@ -95,10 +100,21 @@ def test_the_demo_can_be_asked_for_on_a_cluster():
 def test_a_resumed_search_is_the_one_that_was_begun(tmp_path):
     begun = started(model="somebody/model")
     Ledger(tmp_path / "ledger.jsonl").append(begun)
-    made = plan(out=tmp_path, resume=True, trials=40, data=tmp_path / "moved")
+    made = plan(out=tmp_path, resume=True, trials=40, data=(str(tmp_path / "moved"),))
     assert (made.family, made.model, made.seed, made.space.name) == (begun.family, begun.model, begun.seed, "demo")
     assert made.space.model_dump(mode="json") == begun.space
-    assert (made.budget.trials, made.data, made.resume) == (40, tmp_path / "moved", True)
+    assert (made.budget.trials, made.sources, made.resume) == (40, (source(tmp_path / "moved"),), True)
+    assert plan(out=tmp_path, resume=True).sources == (source("/voices/voice"),)
+
+
+def test_sources_are_searched_in_the_order_they_are_given(voice):
+    made = plan(data=(f"{voice},weight=0.5", "hf:somebody/voices:nb:train"), max_audio_hours=2.5)
+    assert made.sources == tuple(
+        Source.parse(text) for text in (f"{voice},weight=0.5,hours=2.5", "hf:somebody/voices:nb:train,hours=2.5")
+    )
+    assert made.run.path.name == "voice-20260102-030405"
+    with pytest.raises(InputError, match="given twice.*weight=2"):
+        plan(data=(str(voice), str(voice)))
 
 
 def clip(voice: Path) -> Path:
@@ -124,10 +140,6 @@ def no_audio(voice: Path) -> None:
     clip(voice).unlink()
 
 
-def no_transcript(voice: Path) -> None:
-    shutil.copy(clip(voice), voice / "stray.wav")
-
-
 def unreadable(voice: Path) -> None:
     clip(voice).write_bytes(b"no audio at all")
 
@@ -146,7 +158,6 @@ def no_reference(voice: Path) -> None:
         (shutil.rmtree, ["no such folder", "metadata.jsonl"]),
         (no_clips, ["no clips"]),
         (no_audio, ["clip_00.wav", "transcript without audio"]),
-        (no_transcript, ["stray.wav", "audio without a transcript"]),
         (unreadable, ["clip_00.wav", "not readable"]),
         (empty, ["clip_00.wav", "empty"]),
         (no_reference, ["no reference", "clip_01.wav would do best", "--auto-ref"]),

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from results.ledger import History, read_ledger
 from results.run_folder import RunFolder
-from search.plan import DEMO_VOICE, Plan
+from search.plan import Plan, demo_source
 from search.summary import ADVICE, ROSE, Finish, tell
 from spaces.ending import Ending
 from spaces.verdict import Flag
@@ -39,7 +39,7 @@ def history(*outcomes) -> History:
 
 def test_a_finished_search_says_what_was_found_and_what_to_type_next(plan, tmp_path):
     run = write_run(tmp_path / "crafted")
-    demo = dataclasses.replace(plan, data=DEMO_VOICE, run=run)
+    demo = dataclasses.replace(plan, sources=(demo_source(),), run=run)
     finish = Finish(demo, read_ledger(run.ledger), "all 7 trials were drawn", False, None)
     said = told(finish)
     assert finish.exit_code == 0

@@ -127,10 +127,10 @@ from pathlib import Path
 from rich.console import Console
 from search.conductor import conduct
 from tests.toy_search import toy_plan
-from trainable.dataset import load_dataset
+from search.checks import check_plan
 
 plan = toy_plan(Path(sys.argv[1]), "tests.frail_family", trials=3, lora_lr=0.05)
-conduct(plan, load_dataset(plan.data), Console())
+conduct(plan, check_plan(plan), Console())
 """
 
 

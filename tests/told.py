@@ -33,6 +33,10 @@ class LoggingPack(ToyPack):
         self._about_to("join", [seat])
         super().join(seat, draw, seed)
 
+    def validate(self, seats: Sequence[int], clips: Sequence[int]) -> dict[int, list[ClipRow]]:
+        self._about_to("validate", seats)
+        return super().validate(seats, clips)
+
     def accumulate(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
         self._about_to("train", list(batches))
         return super().accumulate(batches)

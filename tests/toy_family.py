@@ -21,11 +21,13 @@ from spaces.errors import InputError
 from spaces.pack_shape import PackShape
 from spaces.probe_settings import Sampling
 from trainable.alone import Alone
-from trainable.audio import SAMPLE_RATE, read_audio
+from trainable.audio import SAMPLE_RATE
 from trainable.crew import Crew
 from trainable.curve import ClipRow
-from trainable.dataset import VoiceDataset
+from trainable.dataset.finding import Finding
+from trainable.dataset.lineup import Lineup
 from trainable.family import Batch, ClipLosses, SeatCount, SeatState, Utterance
+from trainable.roster import Roster
 from trainable.trial_folder import write_beside
 
 WIDTH = 8
@@ -46,18 +48,20 @@ def make_toy_model(folder: Path, start: float = 2.0) -> Path:
     return folder
 
 
-def prepare(dataset: VoiceDataset, model: str, folder: Path, on_clip: Callable[[int, int], None]) -> None:
-    rows = []
-    for done, clip in enumerate(dataset.clips, start=1):
-        wave = read_audio(clip.audio)
-        rows.append({"text": clip.text, "seconds": clip.seconds, "level": float(np.abs(wave).mean())})
-        on_clip(done, len(dataset.clips))
-    write_beside(folder / "clips.json", json.dumps(rows))
+def prepare(
+    lineup: Lineup, model: str, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
+) -> list[Finding]:
+    """Every recording has to be readable; what is learned from it is drawn from the seed. The roster is the marker."""
+    for done, take in enumerate(lineup.takes, start=1):
+        take.wave()
+        on_progress(done, len(lineup.takes))
+    lineup.roster.write(folder)
+    return []
 
 
 def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: int) -> ToyLearner:
     start = json.loads((Path(check_model(model)) / "toy.json").read_text())["start"]
-    return ToyLearner(json.loads((prepared / "clips.json").read_text()), start, draw, seed)
+    return ToyLearner(Roster.read(prepared), start, draw, seed)
 
 
 def why_not_packed(model: str, shape: PackShape) -> str | None:
@@ -100,7 +104,7 @@ class ToyPack:
     def __init__(self, make: Callable[[Draw | None, int], ToyLearner], batch: int, seats: int, crew: Crew) -> None:
         base = make(None, 0)
         self.seats, self.batch, self.device = seats, batch, base.device
-        self.clip_count, self.clip_seconds, self.clip_texts = base.clip_count, base.clip_seconds, base.clip_texts
+        self.roster = base.roster
         self.ground_truth, self.speaker_embedding = base.ground_truth, base.speaker_embedding
         self._make, self._crew = make, crew
         self._taken: dict[int, Alone] = {}
@@ -115,6 +119,9 @@ class ToyPack:
 
     def losses(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
         return {seat: self._taken[seat].losses({0: batch})[0] for seat, batch in batches.items()}
+
+    def validate(self, seats: Sequence[int], clips: Sequence[int]) -> dict[int, list[ClipRow]]:
+        return {seat: self._taken[seat].validate([0], clips)[0] for seat in seats}
 
     def accumulate(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
         return {seat: self._taken[seat].accumulate({0: batch})[0] for seat, batch in batches.items()}
@@ -138,15 +145,16 @@ class ToyPack:
 
 
 class ToyLearner:
-    """Loss of clip i: 0.5 + mean of (start + lora + projection - target_i)²; every part of it is the same number."""
+    """Loss of clip i: 0.5 + mean of (start + lora + projection - target_i)²; every part of it is the same number.
 
-    def __init__(self, clips: list[dict], start: float, draw: Draw | None, seed: int) -> None:
+    All speakers sound alike, and every frame always counts.
+    """
+
+    def __init__(self, roster: Roster, start: float, draw: Draw | None, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
-        self.clip_count = len(clips)
-        self.clip_seconds = [clip["seconds"] for clip in clips]
-        self.clip_texts = [clip["text"] for clip in clips]
+        self.roster = roster
         self.device = torch.device("cpu")
-        self._targets = 0.1 * torch.randn(len(clips), WIDTH, generator=generator)
+        self._targets = 0.1 * torch.randn(len(roster.entries), WIDTH, generator=generator)
         self._lora = torch.nn.Parameter(torch.full((WIDTH,), start), requires_grad=draw is not None)
         self._projection = torch.nn.Parameter(torch.zeros(WIDTH), requires_grad=draw is not None)
         self._dropout = torch.nn.Dropout(draw.dropout if draw else 0.0)
@@ -158,13 +166,13 @@ class ToyLearner:
             {"name": "text_projection", "params": [self._projection], "lr": draw.text_projection_lr},
         ]
 
-    def losses(self, clips: Sequence[int]) -> ClipLosses:
+    def losses(self, clips: Sequence[int], step: int) -> ClipLosses:
         self._steps += torch.is_grad_enabled()
         _die_once(self._steps)
         missed = self._dropout(self._lora) + self._projection - self._targets[list(clips)]
         loss = 0.5 + missed.square().mean(dim=1)
         rest = loss.detach()
-        return ClipLosses(guide=loss, aligned=loss, talker=rest, eos=rest, sub=rest, sub_shifted=rest)
+        return ClipLosses(guide=loss, aligned=loss, talker=rest, eos=rest, sub=loss, sub_shifted=loss)
 
     def train(self) -> None:
         self._dropout.train()
@@ -185,7 +193,7 @@ class ToyLearner:
             return [_say(self._lora, self._projection, *each) for each in zip(lines, frame_caps, strict=True)]
 
     def ground_truth(self, clip: int) -> np.ndarray:
-        time = np.arange(int(self.clip_seconds[clip] * SAMPLE_RATE)) / SAMPLE_RATE
+        time = np.arange(int(self.roster.entries[clip].seconds * SAMPLE_RATE)) / SAMPLE_RATE
         return (0.3 * np.sin(2 * np.pi * 200 * time)).astype(np.float32)
 
     def speaker_embedding(self, wave: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from results.ledger import BaseProbed, Ledger, SearchStarted, TrialDrawn, TrialEnded
 from results.run_folder import RunFolder
+from spaces.data_settings import DataSettings
 from spaces.ending import Ending
 from spaces.probe_settings import ProbeSettings
 from spaces.trial import Outcome
@@ -16,7 +17,9 @@ from spaces.verdict import Flag
 from tests import crafted, toy_family
 from tests.voices import make_voice
 from trainable.checkpoint import State, write_checkpoint
-from trainable.dataset import load_dataset
+from trainable.dataset.lineup import line_up
+from trainable.dataset.opening import load_dataset
+from trainable.dataset.source import Source
 from trainable.family import SeatState
 from trainable.probe.calibration import calibrate
 
@@ -42,12 +45,14 @@ def empty(tmp_path) -> RunFolder:
     """A run of the toy family with its base probed and no trial."""
     run = RunFolder(tmp_path / "run")
     model = toy_family.make_toy_model(tmp_path / "toy model")
-    toy_family.prepare(load_dataset(make_voice(tmp_path / "voice")), str(model), run.prepared, lambda done, of: None)
+    source, cache = Source.parse(str(make_voice(tmp_path / "voice"))), tmp_path / "cache"
+    lineup = line_up(load_dataset([source], False, cache), DataSettings(), seed=1)
+    toy_family.prepare(lineup, str(model), run.prepared, cache, lambda done, of: None)
     calibrate(toy_family.build(str(model), run.prepared, "auto", None, 1), ProbeSettings(lines="english")).write(
         run.calibration
     )
     started = crafted.started(TOY, str(model))
-    Ledger(run.ledger).append(SearchStarted(**{**started.model_dump(), "data": str(tmp_path / "voice")}))
+    Ledger(run.ledger).append(SearchStarted(**{**started.model_dump(), "data": (str(tmp_path / "voice"),)}))
     Ledger(run.ledger).append(BaseProbed(outcome=crafted.base([0.5, 0.5])))
     return run
 

@@ -9,6 +9,7 @@ from search.plan import Plan
 from spaces.space import Space
 from tests.toy_family import make_toy_model
 from tests.voices import make_voice
+from trainable.dataset.source import Source
 
 BAND = (0.55, 0.7)
 
@@ -46,7 +47,7 @@ def toy_plan(folder: Path, family: str = "tests.toy_family", trials: int = 3, **
     return Plan(
         space=space,
         family=family,
-        data=voice,
+        sources=(Source.parse(str(voice)),),
         auto_reference=False,
         model=model,
         run=RunFolder(folder / "run"),
@@ -54,4 +55,5 @@ def toy_plan(folder: Path, family: str = "tests.toy_family", trials: int = 3, **
         seed=1,
         budget=space.budget.model_copy(update={"trials": trials}),
         address="local",
+        cache=folder / "cache",
     )

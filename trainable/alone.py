@@ -14,7 +14,7 @@ from spaces.probe_settings import Sampling
 from spaces.trial import Losses
 from trainable.crew import Crew
 from trainable.curve import ClipRow
-from trainable.family import Batch, ClipLosses, Learner, SeatState, Utterance
+from trainable.family import Batch, ClipLosses, Learner, SeatState, Utterance, descended
 
 SEAT = 0
 
@@ -26,9 +26,7 @@ class Alone:
 
     def __init__(self, learner: Learner, draw: Draw, crew: Crew) -> None:
         self.batch = draw.batch
-        self.clip_count = learner.clip_count
-        self.clip_seconds = learner.clip_seconds
-        self.clip_texts = learner.clip_texts
+        self.roster = learner.roster
         self._learner, self._draw, self._crew = learner, draw, crew
         groups = learner.parameter_groups(draw)
         self._rates = [group["lr"] for group in groups]
@@ -53,12 +51,17 @@ class Alone:
         with torch.no_grad():
             return {SEAT: _rows(self._forward(batches[SEAT]))}
 
+    def validate(self, seats: Sequence[int], clips: Sequence[int]) -> dict[int, list[ClipRow]]:
+        self._learner.eval()
+        with torch.no_grad():
+            return {seat: _rows(self._learner.losses(clips, step=0)) for seat in seats}
+
     def accumulate(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
         batch = batches[SEAT]
         if not batch.clips:
             return {SEAT: []}
         losses = self._forward(batch)
-        (getattr(losses, self._draw.objective).sum() * batch.share).backward()
+        (descended(losses, self._draw.objective, self._draw.sub_weight).sum() * batch.share).backward()
         return {SEAT: _rows(losses)}
 
     def step(self, factors: Mapping[int, float]) -> dict[int, float]:
@@ -122,7 +125,7 @@ class Alone:
         """Dropout depends on seed, step and clips alone, so a resumed trial draws the masks it would have drawn."""
         torch.manual_seed(random.Random(f"{self._seed}/{batch.step}/{list(batch.clips)}").getrandbits(63))
         self._learner.train()
-        return self._learner.losses(batch.clips)
+        return self._learner.losses(batch.clips, batch.step)
 
 
 def _rows(losses: ClipLosses) -> list[ClipRow]:

@@ -13,7 +13,7 @@ COLLAPSED = 5e-5
 """A loss that prints as 0.0000: a dataset whose clips all hold the same codes was once "trained" to it in 30 steps."""
 
 SETTLED_EPOCHS = 0.5
-"""Before half the clips have been seen, the mean so far rests on too few of them to be judged against a band."""
+"""Before half an epoch's clips have been seen, the mean so far rests on too few of them to be judged against a band."""
 
 HOPELESS_EPOCHS = 2.0
 """A rate of descent is measured over the last epoch, so it takes two before the first fair one is known."""
@@ -26,7 +26,7 @@ HOPE = 2.0
 def decide(curve: Sequence[Point], band: Band, clips: int, last_step: int) -> Ending | None:
     """How the trial ends at its latest point, or None while it should go on.
 
-    `clips` is the number of clips in the dataset, `last_step` the optimizer step at which the epochs are used up.
+    `clips` is the number of clips in an epoch, `last_step` the optimizer step at which the epochs are used up.
     A loss that is not finite or is 0 ends at once. Otherwise, once half an epoch has been seen: inside the band it
     is in_band, below it overshot, out of steps exhausted, and hopeless when twice the latest epoch's rate of descent,
     kept up to the last step, would stay above the band.

@@ -22,6 +22,7 @@ from trainable.probe.calibration import Calibration
 from trainable.probe.probe import probe
 from trainable.training import Trained, Training
 from trainable.trial_folder import TrialFolder
+from trainable.validation import validate
 
 PATIENCE_EPOCHS = 0.5
 """How long a trial that is ready to be heard waits for others: their lines cost hardly more together than alone."""
@@ -115,9 +116,10 @@ class Bench:
             self._listen(ready)
 
     def _stop(self) -> None:
-        for seated in self._seated.values():
-            if seated.ready is None and not seated.training.is_starting:
-                seated.training.cancel()
+        training = [seat for seat, each in self._seated.items() if each.ready is None and not each.training.is_starting]
+        for seat in training:
+            self._seated[seat].training.cancel()
+        self._record(training)
 
     def _pass(self, seats: list[int]) -> None:
         """One forward pass, and a step for those whose clips are all seen.
@@ -130,21 +132,30 @@ class Bench:
         for seat in seats:
             self._seated[seat].training.took(rows[seat])
         due = [seat for seat in seats if self._seated[seat].training.is_due]
-        for seat in [seat for seat in due if self._seated[seat].training.is_starting]:
-            due.remove(seat)
+        starting = [seat for seat in due if self._seated[seat].training.is_starting]
+        for seat in starting:
             with self._or_break(seat):
                 self._seated[seat].training.start()
-                self._say_if_it_goes_on(seat)
-        if due:
-            self._step(due)
+        stepping = [seat for seat in due if seat not in starting]
+        if stepping:
+            self._step(stepping)
+        self._record([seat for seat in due if seat in self._seated])
 
     def _step(self, seats: list[int]) -> None:
         norms = self._pack.step({seat: self._seated[seat].training.factor for seat in seats})
         gathered = self._gather(seats)
         for seat in seats:
+            with self._or_break(seat):
+                self._seated[seat].training.stepped(gathered[seat], norms[seat])
+
+    def _record(self, seats: list[int]) -> None:
+        """Writes these seats' points down, the validation of all who are due for it worked out together, and tells and
+        keeps what is to be told and kept."""
+        validations = validate(self._pack, [seat for seat in seats if self._seated[seat].training.is_to_be_validated])
+        for seat in seats:
             training = self._seated[seat].training
             with self._or_break(seat):
-                training.stepped(gathered[seat], norms[seat])
+                training.record(validations.get(seat))
                 if training.is_report:
                     self._say_if_it_goes_on(seat)
                     if training.ending is None and self._crew.is_first:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from spaces.trial import Losses
 
@@ -15,7 +15,7 @@ ClipRow = tuple[float, ...]
 
 
 class Curve:
-    """The mean of the last N clip losses, N = clips in the dataset: at epoch ends the epoch's mean.
+    """The mean of the last N clip losses, N = clips of an epoch: at epoch ends the epoch's mean.
 
     Before N clips have been seen it is the mean so far. Each clip counts the same, whatever its length, and each is
     counted as it was when it was trained on, in training mode, while the weights move.
@@ -34,7 +34,12 @@ class Curve:
 
     def mean(self) -> Losses:
         """Raises ValueError when no clip has been seen."""
-        if not self._window:
-            raise ValueError("a mean loss needs at least one clip, got none")
-        means = [sum(column) / len(self._window) for column in zip(*self._window, strict=True)]
-        return Losses(**dict(zip(Losses.model_fields, means, strict=True)))
+        return mean_of(self._window)
+
+
+def mean_of(rows: Collection[ClipRow]) -> Losses:
+    """Raises ValueError when there is no row."""
+    if not rows:
+        raise ValueError("a mean loss needs at least one clip, got none")
+    means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+    return Losses(**dict(zip(Losses.model_fields, means, strict=True)))

@@ -4,57 +4,78 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+from spaces.data_settings import DataSettings
 from spaces.probe_settings import ProbeSettings
 from spaces.trial import Outcome
-from trainable.dataset import load_dataset
+from trainable.dataset.finding import raise_errors, write_findings
+from trainable.dataset.lineup import line_up
+from trainable.dataset.opening import load_dataset
+from trainable.dataset.source import Source
 from trainable.family import load_family
 from trainable.probe.calibration import calibrate
 from trainable.probe.probe import probe
 from trainable.trial_folder import TrialFolder
 
 CALIBRATION = "calibration.json"
+FINDINGS = "findings.json"
 BASE = "base"
 
 
-def lay_foundation(
-    data: Path,
-    auto_reference: bool,
-    family: str,
-    model: str,
-    language: str,
-    seed: int,
-    settings: ProbeSettings,
-    prepared: Path,
-    base: Path,
-    on_progress: Callable[[str, int, int], None],
-) -> Outcome:
+@dataclass(frozen=True)
+class Foundation:
+    """Everything that decides what a search stands on, and where it is laid."""
+
+    sources: tuple[Source, ...]
+    auto_reference: bool
+    cache: Path
+    data: DataSettings
+    family: str
+    """Module of the model family."""
+    model: str
+    language: str
+    seed: int
+    probe: ProbeSettings
+    prepared: Path
+    """Folder for the prepared data."""
+    base: Path
+    """Folder for calibration, findings and the base model's recordings."""
+
+
+def lay_foundation(plan: Foundation, on_progress: Callable[[str, int, int], None]) -> Outcome:
     """Encodes the dataset, calibrates the probe on it, and probes the base model's zero-shot clone: row zero.
 
-    `on_progress(what, done, of)`. What an earlier, cut-off call completed is kept. Raises InputError as the dataset,
-    the model or the probe's lines do.
+    `on_progress(what, done, of)`. What an earlier, cut-off call completed is kept. What the encoded data tells about
+    the dataset is left in `findings.json`. Raises InputError as the dataset, the model or the probe's lines do, and
+    where the codes show that there is nothing to learn from.
     """
-    folder = TrialFolder(base)
+    folder = TrialFolder(plan.base)
     earlier = folder.read_outcome()
     if earlier is not None:
         return earlier
-    maker = load_family(family)
-    dataset = load_dataset(data, auto_reference)
-    maker.prepare(dataset, model, prepared, lambda done, of: on_progress("encoding clips", done, of))
-    learner = maker.build(model, prepared, language, None, seed)
+    family = load_family(plan.family)
+    dataset = load_dataset(plan.sources, plan.auto_reference, plan.cache)
+    lineup = line_up(dataset, plan.data, plan.seed)
+    findings = family.prepare(
+        lineup, plan.model, plan.prepared, plan.cache, lambda done, of: on_progress("encoding clips", done, of)
+    )
+    write_findings(plan.base / FINDINGS, findings)
+    raise_errors(findings)
+    learner = family.build(plan.model, plan.prepared, plan.language, None, plan.seed)
     learner.eval()
     on_progress("calibrating the probe", 0, 1)
-    calibration = calibrate(learner, settings)
-    calibration.write(base / CALIBRATION)
+    calibration = calibrate(learner, plan.probe)
+    calibration.write(plan.base / CALIBRATION)
     on_progress("listening to the base model", 0, 1)
     started = time.perf_counter()
     verdicts = probe(
-        lambda speakers, lines, seed, caps: {BASE: learner.speak(lines, seed, caps, settings.sampling)},
+        lambda speakers, lines, seed, caps: {BASE: learner.speak(lines, seed, caps, plan.probe.sampling)},
         learner,
-        settings,
+        plan.probe,
         calibration,
-        seed,
+        plan.seed,
         {BASE: folder.recordings},
         whole=True,
     )

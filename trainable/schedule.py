@@ -1,23 +1,23 @@
-"""The order of clips and the learning rate, as pure functions of seed and step."""
+"""The learning rates over a run, as a pure function of the step."""
 
 from __future__ import annotations
 
 import math
-import random
+
+from spaces.draw import Draw, Schedule
 
 
-def steps_per_epoch(clips: int, clips_per_step: int) -> int:
-    """Optimizer steps in one epoch; the last one may hold fewer clips."""
-    return math.ceil(clips / clips_per_step)
+def learning_rate_factor(step: int, draw: Draw, last_step: int) -> float:
+    """What the draw's learning rates are multiplied by in optimizer step `step`, counted from 0, of `last_step` in all.
 
-
-def clip_order(seed: int, epoch: int, clips: int) -> list[int]:
-    """A permutation of the clips, its own for each epoch; the same for every trial of a search."""
-    order = list(range(clips))
-    random.Random(f"{seed}/{epoch}").shuffle(order)
-    return order
-
-
-def learning_rate_factor(step: int, warmup: int) -> float:
-    """Linear warm-up over so many optimizer steps, then constant. `step` counts from 0."""
-    return min(1.0, (step + 1) / (warmup + 1))
+    Linear warm-up over `draw.warmup` steps. Then 1 throughout, or `draw.lr_cycles` half waves of a cosine of equal
+    length over what is left of the run, each from 1 towards `draw.lr_floor`, which it would reach as the next one
+    begins. That is equation 5 of SGDR (Loshchilov and Hutter 2017) with T_mult = 1.
+    """
+    if step < draw.warmup:
+        return (step + 1) / (draw.warmup + 1)
+    if draw.schedule is Schedule.CONSTANT:
+        return 1.0
+    steps = last_step - draw.warmup
+    wave = (step - draw.warmup) * draw.lr_cycles % steps / steps
+    return draw.lr_floor + (1 - draw.lr_floor) * (1 + math.cos(math.pi * wave)) / 2

@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from spaces.ending import Ending
 from spaces.job import Job
 from spaces.trial import Losses, Point
 from trainable import band
-from trainable.checkpoint import (
-    Checkpoint,
-    State,
-    read_checkpoint,
-    read_checkpoints,
-    thin_checkpoints,
-    write_checkpoint,
-)
+from trainable.checkpoint import Checkpoint, State, read_checkpoint, read_checkpoints
 from trainable.crew import Crew
-from trainable.curve import FIRST_PASS_CLIPS, ClipRow, Curve
-from trainable.family import Batch, Pack, SeatState
-from trainable.schedule import clip_order, learning_rate_factor, steps_per_epoch
+from trainable.curve import FIRST_PASS_CLIPS, ClipRow, Curve, mean_of
+from trainable.epoch import epoch_clips, steps_per_epoch
+from trainable.family import Batch, Pack
+from trainable.keeping import Keeping
+from trainable.schedule import learning_rate_factor
 from trainable.trial_folder import CurveFile, TrialFolder
 
 REPORTS_PER_EPOCH = 4
 """How often a running trial tells its curve, and may keep a checkpoint between epoch ends."""
-WRITING_SHARE = 0.05
-"""Of a bench's time goes into checkpoints at most, over all its seats: one of the real model is half a gigabyte, and an
-epoch of thirty clips takes seconds. A first one is always written."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +42,18 @@ class Training:
         self._job, self._draw, self._pack, self._seat, self._crew = job, job.draw, pack, seat, crew
         self._folder = TrialFolder(job.path)
         self._file = CurveFile(self._folder.curve) if crew.is_first else None
-        self._epoch_steps = steps_per_epoch(pack.clip_count, job.draw.clips_per_step)
+        self._epoch_size = pack.roster.epoch_size
+        self._epoch_steps = steps_per_epoch(self._epoch_size, job.draw.clips_per_step)
         self._last_step = self._epoch_steps * job.draw.epochs
-        self._curve = Curve(pack.clip_count)
+        self._has_held_out = bool(pack.roster.held_out)
+        self._curve = Curve(self._epoch_size)
         self._points: list[Point] = []
         self._started = 0.0
+        self._epoch, self._order = 0, epoch_clips(pack.roster, job.draw, job.seed, 0)
         self._clips: list[int] = []
         self._rows: list[ClipRow] = []
         self._part = 0
-        self._kept_step = -1
-        self._next_write = 0.0
-        self._above_floor: tuple[State, Callable[[], SeatState]] | None = None
+        self._keeping = Keeping(self._folder.checkpoints, pack, seat)
         self.ending: Ending | None = None
         """None while it should go on."""
 
@@ -82,13 +75,13 @@ class Training:
         checkpoints = read_checkpoints(self._folder.checkpoints) if self._crew.is_first else []
         latest = self._crew.share(checkpoints[-1].folder if checkpoints else None)
         if latest is None:
-            self._clips = clip_order(self._job.seed, 0, self._pack.clip_count)[:FIRST_PASS_CLIPS]
+            self._clips = self._order[:FIRST_PASS_CLIPS]
             return
         self._resume(read_checkpoint(latest))
         # Nobody writes before everybody has read.
         self._crew.share(None)
         self._started -= self.point.seconds
-        self._go_on()
+        self._go_on(self._points)
 
     @property
     def is_starting(self) -> bool:
@@ -121,7 +114,7 @@ class Training:
     @property
     def factor(self) -> float:
         """Of the learning rates, in the step that is due."""
-        return learning_rate_factor(self.point.step, self._draw.warmup)
+        return learning_rate_factor(self.point.step, self._draw, self._last_step)
 
     @property
     def gathered(self) -> list[ClipRow]:
@@ -132,23 +125,35 @@ class Training:
 
     def start(self) -> None:
         """The pass before the first step is complete."""
-        first = Curve(self._pack.clip_count)
-        first.add(self._crew.share(self._rows))
-        self._points = [self._point(0, 0, first.mean(), 0.0, 0.0, time.perf_counter() - self._started)]
-        self._go_on()
+        losses = mean_of(self._crew.share(self._rows))
+        self._points = [self._point(0, 0, losses, 0.0, 0.0, time.perf_counter() - self._started)]
+        self._go_on(())
 
     def stepped(self, rows: Sequence[ClipRow], norm: float) -> None:
         """The step was taken. `rows` of all its clips, `norm` of its gradient before clipping."""
         before = self.point
         self._curve.add(rows)
-        audio = before.audio_seconds + sum(self._pack.clip_seconds[clip] for clip in self._clips)
+        audio = before.audio_seconds + sum(self._pack.roster.entries[clip].seconds for clip in self._clips)
         clips = before.clips + len(self._clips)
         seconds = time.perf_counter() - self._started
         self._points.append(self._point(before.step + 1, clips, self._curve.mean(), norm, audio, seconds))
-        if self._file:
-            self._file.add(self.point)
         self.ending = self._decide()
         self._take_up_clips()
+
+    @property
+    def is_to_be_validated(self) -> bool:
+        """Whether this point lacks the losses of the held-out clips: at the start, wherever a checkpoint may be kept,
+        and where training has ended with weights that are worth a look."""
+        if not self._has_held_out or self.point.validation is not None or self.ending is Ending.DIVERGED:
+            return False
+        return self.point.step == 0 or self.ending is not None or self._may_be_kept
+
+    def record(self, validation: Losses | None) -> None:
+        """Writes the point down, with the losses of the held-out clips if there are any."""
+        if validation is not None:
+            self._points[-1] = self.point.model_copy(update={"validation": validation})
+        if self._file:
+            self._file.add(self.point)
 
     def cancel(self) -> None:
         """Ends it where it is."""
@@ -162,37 +167,23 @@ class Training:
         return within == 0 or (within % every == 0 and self._epoch_steps - within >= every)
 
     def keep_if_worth_it(self) -> None:
-        """A copy at epoch ends, and wherever the curve may fall through the band before the next report.
-
-        It goes to disk when that would not take more of the time than WRITING_SHARE; should the curve fall through the
-        band, it is what counts, written or not.
-        """
+        """At epoch ends, and wherever the curve may fall through the band before the next report. Should it do so,
+        what was kept last is what counts."""
         point = self.point
-        if point.step in (0, self._kept_step) or point.loss < self._job.band.low:
-            return
-        ahead = 2 * max(1, self._pack.clip_count // REPORTS_PER_EPOCH)
-        if point.step % self._epoch_steps != 0 and not band.nears_floor(self._points, self._job.band, ahead):
-            return
-        if time.perf_counter() >= self._next_write:
-            self._above_floor = None
-            self._keep(None)
-        else:
-            self._above_floor = self._state(None), self._pack.copy(self._seat)
+        if point.step > 0 and point.loss >= self._job.band.low and self._may_be_kept:
+            self._keeping.keep(self._state(None))
 
     def finish(self) -> Trained:
         """What training came to, its checkpoint written where the ending asks for one."""
         if self.ending is None:
             raise ValueError("expected a training that has ended, got one that goes on")
-        kept = read_checkpoints(self._folder.checkpoints)
-        at_the_end = kept and kept[-1].state.point.step == self.point.step
-        if self.ending in (Ending.IN_BAND, Ending.EXHAUSTED, Ending.CANCELLED) and not at_the_end:
-            kept = [self._keep(self.ending)]
-        elif self.ending in (Ending.DIVERGED, Ending.COLLAPSED):
-            kept = []
-        elif self._above_floor is not None:
-            state, copy = self._above_floor
-            kept = [self._write(state, copy())]
-        return Trained(self.ending, self.point, kept[-1] if kept else None)
+        if self.ending in (Ending.DIVERGED, Ending.COLLAPSED):
+            kept = None
+        elif self.ending in (Ending.IN_BAND, Ending.EXHAUSTED, Ending.CANCELLED):
+            kept = self._keeping.keep_the_last(self._state(self.ending))
+        else:
+            kept = self._keeping.latest()
+        return Trained(self.ending, self.point, kept)
 
     def close(self) -> None:
         if self._file:
@@ -203,22 +194,30 @@ class Training:
         state = checkpoint.state
         self._points = [point for point in self._folder.read_points() if point.step < state.point.step]
         self._points.append(state.point)
-        self._curve = Curve(self._pack.clip_count, state.window)
-        self._kept_step, self.ending = state.point.step, state.ending
+        self._curve = Curve(self._epoch_size, state.window)
+        self.ending = state.ending
 
-    def _go_on(self) -> None:
-        """From the curve's latest point."""
+    @property
+    def _may_be_kept(self) -> bool:
+        """Whether this point's weights are to be kept unless its loss forbids it."""
+        if self.point.step % self._epoch_steps == 0:
+            return True
+        ahead = 2 * max(1, self._epoch_size // REPORTS_PER_EPOCH)
+        return self.is_report and band.nears_floor(self._points, self._job.band, ahead)
+
+    def _go_on(self, written: Sequence[Point]) -> None:
+        """From the curve's latest point. `written` is what the file begins with."""
         if self._file:
-            self._file.begin(self._points)
+            self._file.begin(written)
         self.ending = self.ending or self._decide()
         self._take_up_clips()
 
     def _point(self, step: int, clips: int, losses: Losses, norm: float, audio: float, seconds: float) -> Point:
-        factor = learning_rate_factor(max(0, step - 1), self._draw.warmup)
+        factor = learning_rate_factor(max(0, step - 1), self._draw, self._last_step)
         return Point(
             step=step,
             clips=clips,
-            epoch=clips / self._pack.clip_count,
+            epoch=clips / self._epoch_size,
             loss=losses.of(self._draw.objective),
             losses=losses,
             grad_norm=norm,
@@ -231,28 +230,17 @@ class Training:
     def _take_up_clips(self) -> None:
         """The clips of the next step, and a clean slate for their losses."""
         epoch, within = divmod(self.point.step, self._epoch_steps)
-        order, size = clip_order(self._job.seed, epoch, self._pack.clip_count), self._draw.clips_per_step
-        self._clips, self._rows, self._part = order[within * size : (within + 1) * size], [], 0
+        if epoch != self._epoch:
+            self._epoch, self._order = epoch, epoch_clips(self._pack.roster, self._draw, self._job.seed, epoch)
+        size = self._draw.clips_per_step
+        self._clips, self._rows, self._part = self._order[within * size : (within + 1) * size], [], 0
 
     def _parts(self, clips: int) -> int:
         """Forward passes for so many clips, shared among the crew."""
         return -(-clips // (self._crew.size * self._pack.batch))
 
     def _decide(self) -> Ending | None:
-        return band.decide(self._points, self._job.band, self._pack.clip_count, self._last_step)
-
-    def _keep(self, ending: Ending | None) -> Checkpoint:
-        started = time.perf_counter()
-        kept = self._write(self._state(ending), self._pack.state(self._seat))
-        took = time.perf_counter() - started
-        self._next_write = started + took * self._pack.seats / WRITING_SHARE
-        return kept
-
-    def _write(self, state: State, trained: SeatState) -> Checkpoint:
-        kept = write_checkpoint(self._folder.checkpoints, state, trained)
-        thin_checkpoints(self._folder.checkpoints, [kept])
-        self._kept_step = state.point.step
-        return kept
+        return band.decide(self._points, self._job.band, self._epoch_size, self._last_step)
 
     def _state(self, ending: Ending | None) -> State:
         window = self._curve.window

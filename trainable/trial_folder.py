@@ -60,17 +60,24 @@ class CurveFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: IO[str] | None = None
+        self._latest: int | None = None
+        self._start = 0
 
     def begin(self, points: Iterable[Point]) -> None:
         """Starts the file anew with these points."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self._path.open("w", encoding="utf-8")
+        self._file, self._latest = self._path.open("w", encoding="utf-8"), None
         for point in points:
             self.add(point)
 
     def add(self, point: Point) -> None:
+        """A point of the step that was written last takes that line's place."""
         if self._file is None:
             raise ValueError(f"{self._path}: expected begin() before add()")
+        if point.step == self._latest:
+            self._file.seek(self._start)
+            self._file.truncate()
+        self._latest, self._start = point.step, self._file.tell()
         self._file.write(point.model_dump_json() + "\n")
         self._file.flush()
 

@@ -1,4 +1,4 @@
-"""What a healthy clip of this voice measures: the dataset's own clips through the codec and back."""
+"""What a healthy clip of this voice measures: the first speaker's own clips through the codec and back."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from pydantic import BaseModel, ConfigDict
 
 from spaces.probe_settings import ProbeSettings
 from trainable.family import Voice
-from trainable.probe.lines import load_lines
+from trainable.probe.lines import lines_for
 from trainable.probe.recogniser import open_recogniser
 from trainable.probe.spectrum import average_spectrum, spectral_distance
 from trainable.probe.tempo import Tempo, fit_tempo, letters
 from trainable.probe.words import JUDGED_LETTERS, character_error, words
+from trainable.roster import Role
 from trainable.trial_folder import write_beside
-
-CLIPS = 40
-"""Ground-truth clips listened to, spread evenly over the dataset."""
 
 
 class Calibration(BaseModel):
@@ -57,22 +55,26 @@ class Calibration(BaseModel):
 
 
 def calibrate(voice: Voice, settings: ProbeSettings) -> Calibration:
-    """Measures the dataset's own clips. Raises InputError when the recogniser lacks a word of lines or dataset."""
-    count = voice.clip_count
-    clips = sorted({round(index) for index in np.linspace(0, count - 1, min(CLIPS, count))})
-    vocabulary = (*load_lines(settings.lines), *voice.clip_texts)
+    """Measures the first speaker's own clips.
+
+    Raises InputError when the recogniser lacks a word of them or of a line.
+    """
+    entries = voice.roster.entries
+    clips = voice.roster.calibration
+    own = [entry for entry in entries if entry.speaker == 0 and entry.role is not Role.COPY]
+    vocabulary = (*lines_for(settings.lines, voice.roster), *(entry.text for entry in own))
     recogniser = open_recogniser(settings.recogniser, vocabulary)
     waves = [voice.ground_truth(clip) for clip in clips]
     embeddings = np.stack([unit(voice.speaker_embedding(wave)) for wave in waves])
     mean = unit(embeddings.mean(axis=0))
     spectra = np.stack([average_spectrum(wave) for wave in waves])
     errors = [
-        character_error(voice.clip_texts[clip], recogniser.hear(wave))
+        character_error(entries[clip].text, recogniser.hear(wave))
         for clip, wave in zip(clips, waves, strict=True)
-        if recogniser is not None and letters(voice.clip_texts[clip]) >= JUDGED_LETTERS
+        if recogniser is not None and letters(entries[clip].text) >= JUDGED_LETTERS
     ]
     return Calibration(
-        tempo=fit_tempo(voice.clip_texts, voice.clip_seconds),
+        tempo=fit_tempo([entry.text for entry in own], [entry.seconds for entry in own]),
         vocabulary=tuple(sorted({word for text in vocabulary for word in words(text).split()})),
         reference=tuple(float(value) for value in mean),
         similarity_ceiling=float(np.median(_to_the_others(embeddings))),

@@ -12,7 +12,7 @@ from trainable.audio import SAMPLE_RATE, write_audio
 from trainable.family import Utterance, Voice
 from trainable.probe.calibration import Calibration
 from trainable.probe.judge import SCREEN_LINES, conclude, fails_screen, flags_of, line_score
-from trainable.probe.lines import load_lines
+from trainable.probe.lines import lines_for
 from trainable.probe.recogniser import Recogniser, open_recogniser
 from trainable.probe.signal import clipped_share, rms_dbfs, speech_share
 from trainable.probe.words import character_error
@@ -36,7 +36,7 @@ def probe(
     Lines and seeds are the same for every trial, so verdicts compare line by line. Each line is recorded in the
     speaker's folder of `recordings` as `line_00.wav`.
     """
-    lines = load_lines(settings.lines)
+    lines = lines_for(settings.lines, voice.roster)
     recogniser = open_recogniser(settings.recogniser, calibration.vocabulary)
     spoken: dict[Speakers, list[SpokenLine]] = {speaker: [] for speaker in recordings}
     for first, last in ((0, SCREEN_LINES), (SCREEN_LINES, len(lines))):
