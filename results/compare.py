@@ -90,6 +90,7 @@ def _table(run: RunFolder, history: History, content: list[Row]) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("ending", no_wrap=True)
     table.add_column("loss of objective", justify="right", overflow="fold", min_width=7)
+    table.add_column("held out", justify="right", no_wrap=True)
     table.add_column("verdict", overflow="fold", min_width=10)
     table.add_column("score", justify="right", no_wrap=True)
     table.add_column("vs base", justify="right", overflow="fold", min_width=9)
@@ -117,6 +118,7 @@ def _cells(row: Row) -> tuple[str | Text, ...]:
         *drawn,
         row.state,
         " ".join([*([] if row.loss is None else [f"{row.loss:.3f}"]), row.objective or ""]),
+        "" if row.validation_loss is None else f"{row.validation_loss:.3f}",
         Text(_word(row) + (f": {flags}" if flags else ""), style=VERDICT_STYLE[row.accepted]),
         "" if row.score is None else f"{row.score:.3f}",
         versus,

@@ -126,7 +126,7 @@ def _write(run: RunFolder, history: History, search: SearchStarted, outcome: Out
     )
     base = history.base.verdict if history.base else None
     versus = beats_base(outcome.verdict, base) if outcome.verdict and base else None
-    write_card(beside, exported, Path(search.data).name, versus)
+    write_card(beside, exported, search.voice, versus)
     write_beside(beside / RECORD, exported.model_dump_json(indent=1) + "\n")
 
 

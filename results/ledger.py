@@ -19,6 +19,7 @@ from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.errors import InputError
 from spaces.trial import Outcome
+from trainable.dataset.source import Source
 
 FORMAT = 1
 """Raised when an older reader would misunderstand what is written."""
@@ -39,13 +40,20 @@ class SearchStarted(_Entry):
     """The space as it is searched, as JSON."""
     family: str
     """Module of the model family."""
-    data: str
+    data: tuple[str, ...]
+    """Its sources, as `--data` takes them."""
+    auto_reference: bool
     fingerprint: str
     """The dataset's."""
     model: str
     seed: int
     versions: dict[str, str]
     """Of the libraries that results depend on."""
+
+    @property
+    def voice(self) -> str:
+        """What the sources are called, for titles."""
+        return " + ".join(Source.parse(source).name for source in self.data)
 
 
 class BaseProbed(_Entry):

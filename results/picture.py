@@ -86,7 +86,7 @@ def _subtitle(history: History) -> str:
         return ""
     if history.search.space.get("name") == "demo":
         return "The demo voice is a miniature: it shows how a search works, not how a voice will sound."
-    return f"{history.search.model} on {Path(history.search.data).name}, {history.search.space.get('name')} space"
+    return f"{history.search.model} on {history.search.voice}, {history.search.space.get('name')} space"
 
 
 def _draw_curves(axes: Axes, objective: Objective, run: RunFolder, table: Sequence[Row], history: History) -> None:
@@ -94,6 +94,7 @@ def _draw_curves(axes: Axes, objective: Objective, run: RunFolder, table: Sequen
     curves = [(row, points) for row, points in curves if points]
     band = history.band(objective)
     losses = [point.loss for _, points in curves for point in points]
+    losses += [loss for _, points in curves for _, loss in _validation(points, objective)]
     losses += [band.low, band.high] if band else []
     low, high = min(losses, default=0.0), max(losses, default=1.0)
     right = max([points[-1].epoch for _, points in curves], default=1.0) or 1.0
@@ -101,10 +102,15 @@ def _draw_curves(axes: Axes, objective: Objective, run: RunFolder, table: Sequen
     axes.set_xlim(0, right * LABEL_COLUMN)
     title = f"{objective} loss in nats per label"
     if band is not None:
-        title += f"; its band {band} is shaded"
+        title += f"; band {band} shaded"
         axes.axhspan(band.low, band.high, xmax=1 / LABEL_COLUMN, color=BAND, alpha=0.2, linewidth=0)
+    if any(_validation(points, objective) for _, points in curves):
+        title += ", held-out clips dotted"
     for row, points in curves:
         _draw_curve(axes, row, points, history)
+        held_out = _validation(points, objective)
+        if held_out:
+            axes.plot(*zip(*held_out, strict=True), color=_colour(row), linewidth=1, linestyle=":", alpha=0.7)
     _label_ends(axes, [(row, points[-1]) for row, points in curves], right)
     _plain(axes)
     axes.spines["bottom"].set_bounds(0, right)
@@ -115,6 +121,12 @@ def _draw_curves(axes: Axes, objective: Objective, run: RunFolder, table: Sequen
 
 def _points(run: RunFolder, row: Row) -> list[Point]:
     return [point for point in TrialFolder(run.trial(row.trial)).read_points() if math.isfinite(point.loss)]
+
+
+def _validation(points: Sequence[Point], objective: Objective) -> list[tuple[float, float]]:
+    """Epoch and loss of the held-out clips, wherever that was measured."""
+    pairs = [(point.epoch, point.validation.of(objective)) for point in points if point.validation]
+    return [pair for pair in pairs if math.isfinite(pair[1])]
 
 
 def _draw_curve(axes: Axes, row: Row, points: Sequence[Point], history: History) -> None:

@@ -30,6 +30,8 @@ class Row(BaseModel):
     """Run until training stopped."""
     losses: Losses | None
     """At the probed checkpoint, otherwise where training stopped; a running trial's latest."""
+    validation: Losses | None
+    """Of the held-out clips, there too; of a running trial, its latest. None where nothing is held out."""
     accepted: bool | None
     """None when it was not probed."""
     reasons: tuple[str, ...]
@@ -51,6 +53,12 @@ class Row(BaseModel):
     def loss(self) -> float | None:
         """The one that was descended."""
         return self.losses.of(self.draw.objective) if self.losses and self.draw else None
+
+    @computed_field
+    @property
+    def validation_loss(self) -> float | None:
+        """The same of the held-out clips."""
+        return self.validation.of(self.draw.objective) if self.validation and self.draw else None
 
 
 def rows(run: RunFolder, history: History) -> list[Row]:
@@ -75,6 +83,7 @@ def _ended_row(outcome: Outcome, place: int | None, history: History) -> Row:
         reason=outcome.reason,
         epochs=outcome.point.epoch if outcome.point else None,
         losses=counts.losses if counts else None,
+        validation=counts.validation if counts else None,
         accepted=verdict.accepted if verdict else None,
         reasons=verdict.reasons if verdict else (),
         flags=verdict.flags if verdict else {},
@@ -97,6 +106,7 @@ def _running_row(run: RunFolder, trial: str, history: History) -> Row:
         reason=_doing(latest, draw, history),
         epochs=latest.epoch if latest else None,
         losses=latest.losses if latest else None,
+        validation=next((point.validation for point in reversed(points) if point.validation), None),
         accepted=None,
         reasons=(),
         flags={},

@@ -35,6 +35,11 @@ class RunFolder:
         return self.base / "calibration.json"
 
     @property
+    def findings(self) -> Path:
+        """What the encoded data tells about the dataset."""
+        return self.base / "findings.json"
+
+    @property
     def trials(self) -> Path:
         return self.path / "trials"
 

@@ -23,7 +23,7 @@ LAST_SCALAR = "curve"
 """Written after all others of a step: where it stands, the step is complete."""
 RESULT_TEXT = "result"
 """The ending and the verdict in words; written last of all."""
-METRICS = ("score", "loss", "guide", "aligned", "accepted", "epochs", "seconds")
+METRICS = ("score", "loss", "guide", "aligned", "validation", "accepted", "epochs", "seconds")
 """What the HParams tab shows of every trial, under `result/`; a trial lacks what it never had."""
 
 
@@ -110,6 +110,8 @@ def _scalars(before: Point | None, point: Point) -> dict[str, float]:
         "rate/text_projection": point.text_projection_lr,
         "gradient/norm": point.grad_norm,
     }
+    if point.validation is not None:
+        scalars |= {f"validation/{name}": value for name, value in point.validation.model_dump().items()}
     if before is not None and point.seconds > before.seconds:
         audio = point.audio_seconds - before.audio_seconds
         scalars["speed/audio_seconds_per_second"] = audio / (point.seconds - before.seconds)
@@ -142,6 +144,8 @@ def _metrics(outcome: Outcome) -> dict[str, float]:
         metrics["score"] = outcome.verdict.score
     if counts:
         metrics |= {"loss": counts.loss, "guide": counts.losses.guide, "aligned": counts.losses.aligned}
+    if counts and counts.validation and outcome.draw:
+        metrics["validation"] = counts.validation.of(outcome.draw.objective)
     if outcome.point:
         metrics["epochs"] = outcome.point.epoch
     return metrics

@@ -5,32 +5,52 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import shutil
+from dataclasses import dataclass
 from types import ModuleType
 
 from results.ledger import read_ledger
 from search.mode import Mode
 from search.plan import Plan
+from search.suitability import check_suitability
+from search.way import OnProgress
 from spaces.errors import InputError
 from spaces.pack_shape import PackShape
-from trainable.dataset import VoiceDataset, load_dataset
-from trainable.probe.lines import load_lines
+from trainable.dataset.check import check_dataset
+from trainable.dataset.clip import VoiceDataset
+from trainable.dataset.finding import Finding, raise_errors
+from trainable.dataset.lineup import line_up
+from trainable.dataset.opening import open_dataset
+from trainable.probe.lines import HELD_OUT, lines_for, load_lines
+from trainable.roster import Roster
 
 LEAST_FREE_BYTES = 512 * 2**20
 """Recordings, curves and two checkpoints per running trial; far below any real need, well above a full disk."""
 
 
-def check_plan(plan: Plan) -> VoiceDataset:
-    """The dataset of a plan that can be carried out; makes its folder. Raises InputError, with the remedy."""
+@dataclass(frozen=True)
+class Checked:
+    """The voice of a plan that can be carried out."""
+
+    dataset: VoiceDataset
+    roster: Roster
+    findings: tuple[Finding, ...]
+    """What is worth knowing of it; no error is among them."""
+
+
+def check_plan(plan: Plan, on_progress: OnProgress = lambda what, done, of: None) -> Checked:
+    """Finds out whether a plan can be carried out, and makes its folder. Raises InputError, with the remedy."""
     if not plan.resume:
         _check_new(plan)
-    load_lines(plan.space.probe.lines)
-    dataset = load_dataset(plan.data, plan.auto_reference)
+    if plan.space.probe.lines != HELD_OUT:
+        load_lines(plan.space.probe.lines)
+    checked = _check_data(plan, on_progress)
+    lines_for(plan.space.probe.lines, checked.roster)
     if plan.resume:
-        _check_unchanged(plan, dataset)
+        _check_unchanged(plan, checked.dataset)
     # Last, because it may be a download of gigabytes.
     check_model(plan.family, plan.model)
     _check_room(plan)
-    return dataset
+    return checked
 
 
 def check_model(family: str, model: str) -> None:
@@ -69,11 +89,21 @@ def _check_new(plan: Plan) -> None:
         raise InputError(f"{out}: expected a new or empty folder for --out, and this is not; give another")
 
 
+def _check_data(plan: Plan, on_progress: OnProgress) -> Checked:
+    """The same checks as `python -m trainable.dataset check`, and those of the space against the data."""
+    dataset, found = open_dataset(plan.sources, plan.auto_reference, plan.cache, on_progress)
+    found = [*found, *(check_dataset(dataset) if dataset else ())]
+    raise_errors(found)
+    assert dataset is not None
+    roster = line_up(dataset, plan.space.data, plan.seed).roster
+    return Checked(dataset, roster, (*found, *check_suitability(plan.space, dataset, roster)))
+
+
 def _check_unchanged(plan: Plan, dataset: VoiceDataset) -> None:
     begun = read_ledger(plan.run.ledger).search
     if begun is not None and begun.fingerprint != dataset.fingerprint():
         raise InputError(
-            f"{plan.data}: its clips or transcripts have changed since this search began; "
+            f"{plan.sources[0]}: its clips or transcripts have changed since this search began; "
             "put them back, or start anew with another --out"
         )
 

@@ -12,15 +12,19 @@ def lay_foundation(plan: Plan, on_progress: OnProgress) -> Outcome:
     from trainable import foundation
 
     return foundation.lay_foundation(
-        plan.data,
-        plan.auto_reference,
-        plan.family,
-        plan.model,
-        plan.space.language,
-        plan.seed,
-        plan.space.probe,
-        plan.run.prepared,
-        plan.run.base,
+        foundation.Foundation(
+            sources=plan.sources,
+            auto_reference=plan.auto_reference,
+            cache=plan.cache,
+            data=plan.space.data,
+            family=plan.family,
+            model=plan.model,
+            language=plan.space.language,
+            seed=plan.seed,
+            probe=plan.space.probe,
+            prepared=plan.run.prepared,
+            base=plan.run.base,
+        ),
         on_progress,
     )
 

@@ -15,7 +15,9 @@ from results.ledger import BaseProbed, Ledger, SearchEnded, SearchStarted, read_
 from results.ranking import ranked
 from search import chores
 from search.benched import benched
+from search.checks import Checked
 from search.failure import root_reason
+from search.introduction import warnings_in_words
 from search.isolate import Isolated
 from search.layout import Layout, lay_out
 from search.live import view_on
@@ -29,14 +31,14 @@ from search.way import OnProgress, Way
 from spaces.errors import InputError
 from spaces.pack_shape import PackShape
 from spaces.trial import Outcome
-from trainable.dataset import VoiceDataset
+from trainable.dataset.finding import read_findings
 
 STOP_FILE = "stop"
 """In the run's folder; where it stands, running trials end after the step they are in."""
 LIBRARIES = ("torch", "transformers", "qwen-tts", "peft", "ray", "optuna", "sweetspot")
 
 
-def conduct(plan: Plan, dataset: VoiceDataset, console: Console) -> Finish:
+def conduct(plan: Plan, checked: Checked, console: Console) -> Finish:
     """Searches, and exports the best accepted adapter. Raises InputError when the foundation cannot be laid."""
     run, ledger = plan.run, Ledger(plan.run.ledger)
     stop_file = run.path / STOP_FILE
@@ -47,12 +49,14 @@ def conduct(plan: Plan, dataset: VoiceDataset, console: Console) -> Finish:
         view_on(console, plan.budget.trials, way.at_once) as view,
     ):
         view.say(f"Trials: {way.about}")
-        _begin(plan, dataset, ledger)
+        _begin(plan, checked, ledger)
         if read_ledger(run.ledger).base is None:
             ledger.append(BaseProbed(outcome=_lay_foundation(plan, way, view.progress)))
+            for line in warnings_in_words(read_findings(run.findings)):
+                view.say(line)
         history = read_ledger(run.ledger)
         view.base(history.base)
-        spending = run_trials(plan, len(dataset.clips), way, ledger, view, history, stop_file)
+        spending = run_trials(plan, checked.roster.epoch_size, way, ledger, view, history, stop_file)
         reason = spending.why_closed() or f"all {plan.budget.trials} trials were drawn"
         ledger.append(SearchEnded(reason=reason))
         problem = _export_best(plan, way, view.progress)
@@ -85,13 +89,14 @@ def bench_spec(plan: Plan, layout: Layout) -> BenchSpec:
     )
 
 
-def _begin(plan: Plan, dataset: VoiceDataset, ledger: Ledger) -> None:
+def _begin(plan: Plan, checked: Checked, ledger: Ledger) -> None:
     ledger.append(
         SearchStarted(
             space=plan.space.model_dump(mode="json"),
             family=plan.family,
-            data=str(plan.data),
-            fingerprint=dataset.fingerprint(),
+            data=tuple(str(source) for source in plan.sources),
+            auto_reference=plan.auto_reference,
+            fingerprint=checked.dataset.fingerprint(),
             model=plan.model,
             seed=plan.seed,
             versions={name: version(name) for name in LIBRARIES},

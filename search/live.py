@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from results.ranking import ranked
+from search.pace import Pace
 from search.plain import PlainView
 from search.view import View, result_in_words
 from spaces.draw import Draw
@@ -55,9 +56,10 @@ class LiveView:
         self._rows: dict[str, _Row] = {}
         self._base: Outcome | None = None
         self._doing = ""
+        self._pace = Pace()
 
     def progress(self, what: str, done: int, of: int) -> None:
-        self._doing = f"{what} {done}/{of}" if of > 1 else what
+        self._doing = self._pace.words(what, done, of)
 
     def base(self, outcome: Outcome) -> None:
         self._base, self._doing = outcome, ""

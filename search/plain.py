@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
+
 from rich.console import Console
 
+from search.pace import Pace
 from search.view import result_in_words
 from spaces.draw import Draw
 from spaces.trial import Outcome, Phase, Point
+
+SECONDS_BETWEEN = 60
+"""At least, between two lines about the same work."""
 
 
 class PlainView:
@@ -15,13 +21,20 @@ class PlainView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._said: set[str] = set()
+        self._pace = Pace()
+        self._next = 0.0
         self._probing: set[str] = set()
         self._started: set[str] = set()
 
     def progress(self, what: str, done: int, of: int) -> None:
+        words = self._pace.words(what, done, of)
         if what not in self._said:
             self._said.add(what)
             self.say(what)
+            self._next = time.monotonic() + SECONDS_BETWEEN
+        elif time.monotonic() >= self._next:
+            self.say(words)
+            self._next = time.monotonic() + SECONDS_BETWEEN
 
     def base(self, outcome: Outcome) -> None:
         self.say(f"base model: {result_in_words(outcome).removeprefix('base, ')}")

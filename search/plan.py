@@ -12,6 +12,8 @@ from results.run_folder import RunFolder
 from search.mode import Mode
 from spaces.errors import InputError
 from spaces.space import FAMILIES, Budget, Space, load_space
+from trainable.cache import cache_folder
+from trainable.dataset.source import Source
 
 DEMO_SPACE = "demo"
 DEMO_VOICE = Path(__file__).parent.parent / "demo" / "voice"
@@ -25,7 +27,8 @@ LOCAL = "local"
 class Arguments:
     """The command line as it was typed; None where nothing was."""
 
-    data: Path | None = None
+    data: tuple[str, ...] = ()
+    max_audio_hours: float | None = None
     model: str | None = None
     space: str | None = None
     out: Path | None = None
@@ -46,7 +49,8 @@ class Plan:
     space: Space
     family: str
     """Module of the model family."""
-    data: Path
+    sources: tuple[Source, ...]
+    """The first one's first speaker is the voice that is probed."""
     auto_reference: bool
     model: str
     """Hub id, or folder (absolute)."""
@@ -57,11 +61,13 @@ class Plan:
     budget: Budget
     address: str
     """`local`, or where a Ray cluster answers: `auto`, or host:port."""
+    cache: Path
+    """Folder of what all searches share."""
     mode: Mode = Mode()
 
     @property
     def is_demo(self) -> bool:
-        return self.data == DEMO_VOICE
+        return self.sources == (demo_source(),)
 
 
 def make_plan(typed: Arguments, now: datetime, environment: Mapping[str, str]) -> Plan:
@@ -72,13 +78,14 @@ def make_plan(typed: Arguments, now: datetime, environment: Mapping[str, str]) -
     address = _address(typed, environment)
     if typed.resume:
         return _resumed(typed, address)
-    space_name, data = _space_and_data(typed, address)
+    space_name, sources = _space_and_sources(typed, address)
     space = _load(space_name)
-    out = typed.out or Path("runs") / f"{_name(data)}-{now:%Y%m%d-%H%M%S}"
+    name = DEMO_SPACE if sources == (demo_source(),) else sources[0].name
+    out = typed.out or Path("runs") / f"{name}-{now:%Y%m%d-%H%M%S}"
     return Plan(
         space=space,
         family=FAMILIES[space.family],
-        data=data,
+        sources=sources,
         auto_reference=typed.auto_ref,
         model=_absolute(typed.model or space.model),
         run=RunFolder(out.resolve()),
@@ -86,6 +93,7 @@ def make_plan(typed: Arguments, now: datetime, environment: Mapping[str, str]) -
         seed=SEED if typed.seed is None else typed.seed,
         budget=_budget(space.budget, typed),
         address=address,
+        cache=cache_folder(),
         mode=typed.mode,
     )
 
@@ -103,14 +111,15 @@ def _resumed(typed: Arguments, address: str) -> Plan:
     return Plan(
         space=space,
         family=begun.family,
-        data=typed.data.resolve() if typed.data else Path(begun.data),
-        auto_reference=typed.auto_ref,
+        sources=_sources(typed) or tuple(Source.parse(source) for source in begun.data),
+        auto_reference=typed.auto_ref or begun.auto_reference,
         model=begun.model,
         run=run,
         resume=True,
         seed=begun.seed,
         budget=_budget(space.budget, typed),
         address=address,
+        cache=cache_folder(),
         mode=typed.mode,
     )
 
@@ -136,11 +145,23 @@ def _address(typed: Arguments, environment: Mapping[str, str]) -> str:
     return address
 
 
-def _space_and_data(typed: Arguments, address: str) -> tuple[str, Path]:
-    if typed.data is not None:
-        return typed.space or VOICE_SPACE, typed.data.resolve()
+def demo_source() -> Source:
+    return Source.parse(str(DEMO_VOICE))
+
+
+def _sources(typed: Arguments) -> tuple[Source, ...]:
+    sources = [Source.parse(text) for text in typed.data]
+    twice = [source for place, source in enumerate(sources) if source in sources[:place]]
+    if twice:
+        raise InputError(f"--data {twice[0]}: given twice; to pass over it more often, add ,weight=2")
+    return tuple(source.model_copy(update={"hours": source.hours or typed.max_audio_hours}) for source in sources)
+
+
+def _space_and_sources(typed: Arguments, address: str) -> tuple[str, tuple[Source, ...]]:
+    if typed.data:
+        return typed.space or VOICE_SPACE, _sources(typed)
     if typed.space == DEMO_SPACE or (typed.space is None and address == LOCAL):
-        return DEMO_SPACE, DEMO_VOICE
+        return DEMO_SPACE, (demo_source(),)
     if typed.space is not None:
         load_space(typed.space)
         raise InputError(f"--space {typed.space} needs a voice: add --data FOLDER")
@@ -166,7 +187,3 @@ def _budget(budget: Budget, typed: Arguments) -> Budget:
 
 def _absolute(model: str) -> str:
     return str(Path(model).resolve()) if Path(model).exists() else model
-
-
-def _name(data: Path) -> str:
-    return DEMO_SPACE if data == DEMO_VOICE else data.name

@@ -19,14 +19,16 @@ from rich.console import Console
 
 from results.command import told_plainly
 from search.checks import check_plan, with_a_mode_that_fits
+from search.introduction import introduce, progress_on
 from search.mode import Mode
-from search.plan import Arguments, Plan, make_plan
+from search.plan import Arguments, make_plan
 from search.summary import INTERRUPTED, tell
 from search.view import shown
 
 
 def run(
-    data: Annotated[Path | None, typer.Option(help="folder of clips, transcripts and one reference")] = None,
+    data: Annotated[list[str] | None, typer.Option(help="folder of clips, a JSONL, or hf:ID; may be repeated")] = None,
+    max_audio_hours: Annotated[float | None, typer.Option(min=0.001, help="of each --data, at most")] = None,
     model: Annotated[str | None, typer.Option(help="base model: hub id or folder; without it the space's")] = None,
     space: Annotated[str | None, typer.Option(help="name of a space, or a TOML file")] = None,
     out: Annotated[Path | None, typer.Option(help="new folder for the run; without it runs/NAME-DATE")] = None,
@@ -46,16 +48,31 @@ def run(
     console = Console()
     with told_plainly():
         mode = Mode(isolate, seats, gpus_per_bench, max_benches)
-        typed = Arguments(data, model, space, out, resume, seed, trials, accept, hours, auto_ref, mode, address)
+        typed = Arguments(
+            data=tuple(data or ()),
+            max_audio_hours=max_audio_hours,
+            model=model,
+            space=space,
+            out=out,
+            resume=resume,
+            seed=seed,
+            trials=trials,
+            accept=accept,
+            hours=hours,
+            auto_ref=auto_ref,
+            mode=mode,
+            address=address,
+        )
         plan = make_plan(typed, datetime.now(), os.environ)
-        dataset = check_plan(plan)
+        with progress_on(console) as on_progress:
+            checked = check_plan(plan, on_progress)
         plan, objection = with_a_mode_that_fits(plan)
         # What follows needs Ray, which takes seconds to import; a wrong plan is refused before.
         from search.conductor import conduct
 
-        _introduce(plan, len(dataset.clips), dataset.seconds, objection, console)
+        introduce(plan, checked, objection, console)
         try:
-            finish = conduct(plan, dataset, console)
+            finish = conduct(plan, checked, console)
         except KeyboardInterrupt:
             console.print(
                 f"\nstopped; go on with: python search/run.py --out {shown(plan.run.path)} --resume", highlight=False
@@ -65,27 +82,6 @@ def run(
 
         tell(finish, draw_search(plan.run), console)
         raise typer.Exit(finish.exit_code)
-
-
-def _introduce(plan: Plan, clips: int, seconds: float, objection: str | None, console: Console) -> None:
-    budget = plan.budget
-    until = [f"{budget.trials} trials"]
-    until += [f"{budget.accept} accepted"] if budget.accept else []
-    until += [f"{budget.hours:g} hours"] if budget.hours else []
-    lines = [
-        f"Voice:  {shown(plan.data)}, {clips} clips, {seconds / 60:.1f} min",
-        f"Model:  {shown(Path(plan.model))}",
-        f"Space:  {plan.space.name}: {plan.space.about}",
-        f"Run:    {shown(plan.run.path)}, until {' or '.join(until)}",
-    ]
-    if objection:
-        lines.append(
-            f"Trials cannot share one base here, as {objection}: each gets a process of its own, as --isolate does."
-        )
-    if plan.is_demo:
-        lines.append("The demo voice is a miniature: it shows how a search works, not how a voice will sound.")
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from spaces.ending import Ending
 from spaces.job import Job
 from spaces.trial import Phase, Point
 from trainable.band import decide
-from trainable.schedule import steps_per_epoch
+from trainable.epoch import steps_per_epoch
 from trainable.trial_folder import TrialFolder
 
 GRACE_EPOCHS = 1.0
@@ -38,7 +38,7 @@ class BandStopper(Stopper):
     """
 
     def __init__(self, clips: int, is_drained: Callable[[], bool]) -> None:
-        """`clips` in the dataset; `is_drained()` once nothing more will be drawn and nothing runs."""
+        """`clips` in an epoch; `is_drained()` once nothing more will be drawn and nothing runs."""
         self._clips = clips
         self._is_drained = is_drained
         self._judged: dict[str, _Judged] = {}

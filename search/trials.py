@@ -25,7 +25,7 @@ from trainable.trial_folder import TrialFolder
 def run_trials(
     plan: Plan, clips: int, way: Way, ledger: Ledger, view: View, history: History, stop_file: Path
 ) -> Spending:
-    """Runs trials until the budget is used up; returns what was spent. `clips` in the dataset.
+    """Runs trials until the budget is used up; returns what was spent. `clips` in an epoch.
 
     The first Ctrl-C makes `stop_file`, at whose sight running trials end after the step they are in.
     """

@@ -1,0 +1,75 @@
+"""What is said before a search starts: what it is about to do, and what its data might make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from search.checks import Checked
+from search.plan import Plan
+from search.view import shown
+from search.way import OnProgress
+from trainable.dataset.finding import Finding, Severity
+from trainable.dataset.source import Source
+
+MOST_WARNINGS = 6
+CHECK = "python -m trainable.dataset check"
+
+
+def introduce(plan: Plan, checked: Checked, objection: str | None, console: Console) -> None:
+    """`objection` is what keeps trials from sharing one base, if anything does."""
+    budget, dataset = plan.budget, checked.dataset
+    until = [f"{budget.trials} trials"]
+    until += [f"{budget.accept} accepted"] if budget.accept else []
+    until += [f"{budget.hours:g} hours"] if budget.hours else []
+    roster = checked.roster
+    parts = f"{len(roster.training)} to train on, {len(roster.held_out)} held out"
+    voices = f", {len(dataset.speakers)} speakers" if len(dataset.speakers) > 1 else ""
+    lines = [
+        f"Voice:  {' + '.join(_place(source) for source in plan.sources)}",
+        f"        {len(dataset.clips)} clips ({parts}), {dataset.seconds / 60:.1f} min{voices}",
+        f"Model:  {shown(Path(plan.model))}",
+        f"Space:  {plan.space.name}: {plan.space.about}",
+        f"Run:    {shown(plan.run.path)}, until {' or '.join(until)}",
+    ]
+    if objection:
+        lines.append(
+            f"Trials cannot share one base here, as {objection}: each gets a process of its own, as --isolate does."
+        )
+    if plan.is_demo:
+        lines.append("The demo voice is a miniature: it shows how a search works, not how a voice will sound.")
+    else:
+        lines += warnings_in_words(checked.findings)
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _place(source: Source) -> str:
+    return str(source) if source.hub or source.path is None else shown(source.path)
+
+
+def warnings_in_words(findings: Iterable[Finding]) -> list[str]:
+    """A line for each of the first few warnings, and where to read the others."""
+    warnings = [finding for finding in findings if finding.severity is Severity.WARNING]
+    lines = [f"Note:   {finding}" for finding in warnings[:MOST_WARNINGS]]
+    more = len(warnings) - len(lines)
+    return [*lines, f"        and {more} more: {CHECK} tells them all"] if more else lines
+
+
+@contextmanager
+def progress_on(console: Console) -> Iterator[OnProgress]:
+    """A bar for work that precedes the search; gone when it is over, and where nobody looks."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bars = {}
+
+        def on_progress(what: str, done: int, of: int) -> None:
+            if what not in bars:
+                bars[what] = progress.add_task(what, total=of)
+            progress.update(bars[what], completed=done, total=of)
+
+        yield on_progress
