@@ -8,12 +8,8 @@ from spaces.draw import Curriculum
 from spaces.space import Space
 from trainable.dataset.clip import VoiceDataset
 from trainable.dataset.finding import Finding, Severity
+from trainable.dataset.guide_table import MOST_CLIPS, PASSES, TOO_MANY_PASSES
 from trainable.roster import Roster
-
-MOST_PASSES = 600
-"""The guide: more passes over a small dataset risk overfitting. (250 to 400 are its target.)"""
-SMALL_DATASET = 150
-"""Clips up to which the guide's table was made."""
 
 
 def check_suitability(space: Space, dataset: VoiceDataset, roster: Roster) -> list[Finding]:
@@ -23,17 +19,18 @@ def check_suitability(space: Space, dataset: VoiceDataset, roster: Roster) -> li
 
 def _exposure(space: Space, roster: Roster) -> list[Finding]:
     """Of a dataset that the guide speaks of, in passes: clips × epochs."""
-    fewest = min(space.draw["epochs"].ends()) * roster.epoch_size
-    if roster.epoch_size > SMALL_DATASET or fewest <= MOST_PASSES:
+    epochs = min(space.draw["epochs"].ends())
+    fewest = epochs * roster.epoch_size
+    if roster.epoch_size > MOST_CLIPS or fewest <= TOO_MANY_PASSES:
         return []
     return [
         Finding(
             severity=Severity.WARNING,
             check="exposure",
             where=f"space {space.name}",
-            message=f"every trial may pass over {fewest} clips or more ({roster.epoch_size} clips × at least "
-            f"{min(space.draw['epochs'].ends())} epochs); the guide aims at 250 to 400 and saw overfitting above "
-            f"{MOST_PASSES}: lower the lower end of epochs to {max(1, 250 // roster.epoch_size)}",
+            message=f"every trial may pass over {fewest} clips or more ({roster.epoch_size} clips × at least {epochs} "
+            f"epochs); the guide aims at {PASSES[0]} to {PASSES[1]} and saw overfitting above {TOO_MANY_PASSES}: "
+            f"lower the lower end of epochs to {max(1, PASSES[0] // roster.epoch_size)}",
         )
     ]
 
