@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -143,6 +144,16 @@ def test_a_detector_fed_in_blocks_hears_what_it_hears_at_once() -> None:
     assert detector.speech() == whole != []
     assert detector.speech_in(np.zeros(RATE, dtype=np.float32)) == []
     assert detector.speech_in(wave[:0]) == []
+
+
+def test_a_detector_leaves_the_process_its_threads() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        SpeechDetector().speech_in(np.zeros(RATE, dtype=np.float32))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 24_000, 44_100, 48_000])

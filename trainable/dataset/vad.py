@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -29,14 +31,10 @@ class SpeechDetector:
     """Hears one recording block by block, so that its length does not matter for memory."""
 
     def __init__(self) -> None:
-        import torch
+        with _one_thread():
+            from silero_vad import load_silero_vad
 
-        threads = torch.get_num_threads()
-        from silero_vad import load_silero_vad
-
-        # Importing it sets the whole process to one thread, which a recogniser on the CPU would suffer from.
-        torch.set_num_threads(threads)
-        self._model = load_silero_vad()
+            self._model = load_silero_vad()
         self.begin()
 
     def begin(self) -> None:
@@ -75,6 +73,22 @@ class SpeechDetector:
     def _judge(self, samples: np.ndarray) -> None:
         import torch
 
-        with torch.inference_mode():
+        with torch.inference_mode(), _one_thread():
             for window in torch.from_numpy(samples.reshape(-1, WINDOW)):
                 self._probabilities.append(self._model(window, RATE).item())
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """The model is so small that threads wait for each other: on a busy machine two are twenty times as slow as one.
+
+    Silero's package sets one thread for the whole process when it is imported; a recogniser on the CPU needs them all.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
