@@ -16,11 +16,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from results.command import told_plainly
 from results.ledger import History, read_ledger
 from results.ranking import Judgement
 from results.rows import Row, rows
 from results.run_folder import RunFolder
+from spaces.command import told_plainly
 
 LEAST_WIDTH = 104
 """Columns below which the table cannot be read; a narrower terminal wraps its lines."""

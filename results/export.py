@@ -13,11 +13,11 @@ from typing import Annotated
 import typer
 
 from results.card import write_card
-from results.command import told_plainly
 from results.exported import RECORD, Exported, read_exported
 from results.ledger import History, SearchStarted, read_ledger
 from results.ranking import beats_base, nearest, ranked
 from results.run_folder import RunFolder
+from spaces.command import told_plainly
 from spaces.errors import InputError
 from spaces.probe_settings import ProbeSettings
 from spaces.trial import Outcome

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from results.command import told_plainly
 from results.exported import check_family, read_exported
+from spaces.command import told_plainly
 from spaces.errors import InputError
 
 DID_NOT_STOP = 1

@@ -23,7 +23,8 @@ from search.layout import Layout
 from search.leftovers import no_placement_groups_left
 from search.seated import ANSWER_SECONDS, WAIT_SECONDS, trial_function
 from search.service import BenchSpec
-from search.way import OnProgress, Result
+from search.way import Result
+from spaces.command import OnProgress
 
 ROOM_SECONDS = 0.5
 """How old the number of seats may be."""

@@ -12,7 +12,7 @@ from results.ledger import read_ledger
 from search.mode import Mode
 from search.plan import Plan
 from search.suitability import check_suitability
-from search.way import OnProgress
+from spaces.command import OnProgress
 from spaces.errors import InputError
 from spaces.pack_shape import PackShape
 from trainable.dataset.check import check_dataset

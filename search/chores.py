@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search.plan import Plan
-from search.way import OnProgress
+from spaces.command import OnProgress
 from spaces.trial import Outcome
 
 

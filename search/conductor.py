@@ -27,7 +27,8 @@ from search.ray_session import ray_session
 from search.service import BenchSpec
 from search.summary import Finish
 from search.trials import run_trials
-from search.way import OnProgress, Way
+from search.way import Way
+from spaces.command import OnProgress
 from spaces.errors import InputError
 from spaces.pack_shape import PackShape
 from spaces.trial import Outcome

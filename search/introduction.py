@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from search.checks import Checked
 from search.plan import Plan
 from search.view import shown
-from search.way import OnProgress
 from trainable.dataset.finding import Finding, Severity
 from trainable.dataset.source import Source
 
@@ -58,18 +55,3 @@ def warnings_in_words(findings: Iterable[Finding]) -> list[str]:
     lines = [f"Note:   {finding}" for finding in warnings[:MOST_WARNINGS]]
     more = len(warnings) - len(lines)
     return [*lines, f"        and {more} more: {CHECK} tells them all"] if more else lines
-
-
-@contextmanager
-def progress_on(console: Console) -> Iterator[OnProgress]:
-    """A bar for work that precedes the search; gone when it is over, and where nobody looks."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bars = {}
-
-        def on_progress(what: str, done: int, of: int) -> None:
-            if what not in bars:
-                bars[what] = progress.add_task(what, total=of)
-            progress.update(bars[what], completed=done, total=of)
-
-        yield on_progress

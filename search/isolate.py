@@ -11,7 +11,8 @@ from search.failure import root_reason, settle
 from search.machine import TRIAL_FUNCTION_CPU, Machine
 from search.remote import do_remotely
 from search.report import JOB, REPORT_SECONDS, TRIAL, Report
-from search.way import OnProgress, Result
+from search.way import Result
+from spaces.command import OnProgress
 from spaces.ending import Ending
 from spaces.job import Job
 from spaces.trial import Phase, Point

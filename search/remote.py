@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from search.machine import Machine
-from search.way import OnProgress, Result
+from search.way import Result
+from spaces.command import OnProgress
 
 PROGRESS, DONE, ERROR = "progress", "done", "error"
 

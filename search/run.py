@@ -17,13 +17,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from results.command import told_plainly
 from search.checks import check_plan, with_a_mode_that_fits
-from search.introduction import introduce, progress_on
+from search.introduction import introduce
 from search.mode import Mode
 from search.plan import Arguments, make_plan
 from search.summary import INTERRUPTED, tell
 from search.view import shown
+from spaces.command import progress_shown, told_plainly
 
 
 def run(
@@ -64,7 +64,7 @@ def run(
             address=address,
         )
         plan = make_plan(typed, datetime.now(), os.environ)
-        with progress_on(console) as on_progress:
+        with progress_shown() as on_progress:
             checked = check_plan(plan, on_progress)
         plan, objection = with_a_mode_that_fits(plan)
         # What follows needs Ray, which takes seconds to import; a wrong plan is refused before.

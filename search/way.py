@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+from spaces.command import OnProgress
+
 Result = TypeVar("Result")
-OnProgress = Callable[[str, int, int], None]
-"""What is being done, how much of it is done, of how much."""
 
 
 class Way(Protocol):

@@ -18,8 +18,7 @@ def found(clips: int, language: str | None = None, sources: int = 1, **draw) -> 
     space = load_space("voice")
     space = type(space).model_validate({**space.model_dump(), "draw": {**space.model_dump()["draw"], **draw}})
     dealt = [
-        dataclasses.replace(each, source=place % sources, language=language)
-        for place, each in enumerate(varied(clips))
+        dataclasses.replace(each, source=place % sources, language=language) for place, each in enumerate(varied(clips))
     ]
     voice = dataset(*dealt, names=tuple(f"source {place}" for place in range(sources)), weights=(1.0,) * sources)
     findings = check_suitability(space, voice, line_up(voice, space.data, 1).roster)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from spaces.command import OnProgress
 from spaces.data_settings import DataSettings
 from spaces.probe_settings import ProbeSettings
 from spaces.trial import Outcome
@@ -44,7 +44,7 @@ class Foundation:
     """Folder for calibration, findings and the base model's recordings."""
 
 
-def lay_foundation(plan: Foundation, on_progress: Callable[[str, int, int], None]) -> Outcome:
+def lay_foundation(plan: Foundation, on_progress: OnProgress) -> Outcome:
     """Encodes the dataset, calibrates the probe on it, and probes the base model's zero-shot clone: row zero.
 
     `on_progress(what, done, of)`. What an earlier, cut-off call completed is kept. What the encoded data tells about

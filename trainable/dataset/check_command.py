@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from spaces.command import WRONG_INPUT, progress_shown, told_plainly
 from spaces.data_settings import DataSettings
 from spaces.space import FAMILIES
 from trainable.cache import cache_folder
@@ -23,7 +24,6 @@ from trainable.dataset.opening import open_dataset
 from trainable.dataset.page import write_page
 from trainable.dataset.report import Report, render, summarise
 from trainable.dataset.source import Source
-from trainable.dataset.telling import WRONG_INPUT, progress, told_plainly
 
 ERRORS_FOUND = 1
 """Exit code where something in the data has to be mended before a search."""
@@ -50,10 +50,8 @@ def check(
     """Say what is wrong with a dataset, and what to do about it."""
     with told_plainly():
         sources = [Source.parse(each) for each in data]
-        with progress("reading") as on_progress:
-            dataset, findings = open_dataset(
-                sources, auto_ref, cache_folder(), lambda what, done, of: on_progress(done, of)
-            )
+        with progress_shown() as on_progress:
+            dataset, findings = open_dataset(sources, auto_ref, cache_folder(), on_progress)
         if dataset is not None:
             findings += check_dataset(dataset)
         if dataset is not None and model is not None:
@@ -84,8 +82,10 @@ def _prepared(dataset: VoiceDataset, model: str) -> list[Finding]:
     lineup = line_up(dataset, DataSettings(), seed=1)
     # What a library prints on the way is not part of the report.
     aside = contextlib.redirect_stdout(sys.stderr)
-    with tempfile.TemporaryDirectory() as folder, progress("encoding") as on_progress, aside:
-        return load_family(FAMILIES[FAMILY]).prepare(lineup, model, Path(folder), cache_folder(), on_progress)
+    with tempfile.TemporaryDirectory() as folder, progress_shown() as on_progress, aside:
+        return load_family(FAMILIES[FAMILY]).prepare(
+            lineup, model, Path(folder), cache_folder(), lambda done, of: on_progress("encoding", done, of)
+        )
 
 
 def _tell(report: Report, as_json: bool) -> None:

@@ -11,13 +11,13 @@ import io
 import json
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import soundfile
 from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from spaces.command import OnProgress
 from trainable.dataset.files import is_file, is_unicode, printable
 from trainable.dataset.guide import METADATA, read_guide
 from trainable.dataset.hub_rows import SPLIT, Library, open_rows, the_library
@@ -28,8 +28,6 @@ from trainable.trial_folder import write_beside
 MARKER = "fetched.json"
 ENDINGS = {"WAV": ".wav", "WAVEX": ".wav", "RF64": ".wav", "FLAC": ".flac", "OGG": ".ogg", "MP3": ".mp3"}
 """By what libsndfile says the bytes are: the name that a dataset gives them is never used."""
-
-Progress = Callable[[str, int, int], None]
 
 
 class Fetched(BaseModel):
@@ -53,7 +51,7 @@ class Fetched(BaseModel):
         return self.exhausted or (hours is not None and self.seconds >= hours * 3600)
 
 
-def read_hub(source: Source, cache: Path, on_progress: Progress, library: Library | None = None) -> Listing:
+def read_hub(source: Source, cache: Path, on_progress: OnProgress, library: Library | None = None) -> Listing:
     """Lists a source of the hub, after fetching what is lacking of it.
 
     Raises InputError where the hub gives nothing, and where it ceases to; what was fetched then stays.
@@ -80,7 +78,7 @@ def folder_name(source: Source) -> str:
     return f"{readable[:60]}-{digest[:12]}"
 
 
-def _fetch(source: Source, folder: Path, on_progress: Progress, library: Library | None) -> Fetched:
+def _fetch(source: Source, folder: Path, on_progress: OnProgress, library: Library | None) -> Fetched:
     state = _resume(source, folder)
     if state.has(source.hours):
         return state

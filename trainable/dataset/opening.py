@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from spaces.command import OnProgress
 from spaces.errors import InputError
 from trainable.dataset.clip import Clip, Measures, Speaker, VoiceDataset
 from trainable.dataset.files import printable
@@ -22,16 +23,13 @@ MEASURED_AT_ONCE = 256
 HELD_OUT_SPLITS = ("validation", "valid", "val", "dev")
 """Splits of the hub that are kept out of training where another split of the same dataset is given too."""
 
-Progress = Callable[[str, int, int], None]
-"""What is done, how far it is, and of how many; 0 where that cannot be known."""
-
 
 def no_progress(what: str, done: int, of: int) -> None:
     """Shows nothing."""
 
 
 def open_dataset(
-    sources: Sequence[Source], auto_reference: bool, cache: Path, on_progress: Progress = no_progress
+    sources: Sequence[Source], auto_reference: bool, cache: Path, on_progress: OnProgress = no_progress
 ) -> tuple[VoiceDataset | None, list[Finding]]:
     """Reads all sources and measures every recording; never raises for what they hold.
 
@@ -63,7 +61,7 @@ def open_dataset(
 
 
 def load_dataset(
-    sources: Sequence[Source], auto_reference: bool, cache: Path, on_progress: Progress = no_progress
+    sources: Sequence[Source], auto_reference: bool, cache: Path, on_progress: OnProgress = no_progress
 ) -> VoiceDataset:
     """A dataset without errors. Raises InputError that lists every one of them, each with its file and what to do.
 
@@ -77,7 +75,7 @@ def load_dataset(
 
 
 def _open(
-    source: Source, place: int, listing: Listing, auto_reference: bool, cache: Path, on_progress: Progress
+    source: Source, place: int, listing: Listing, auto_reference: bool, cache: Path, on_progress: OnProgress
 ) -> tuple[list[Clip], list[Speaker]]:
     """Measures what is listed. Adds to the findings of the listing."""
     name_speakers(listing)
@@ -103,7 +101,7 @@ def _open(
     return clips, settled
 
 
-def _list(source: Source, sources: Sequence[Source], cache: Path, on_progress: Progress) -> Listing:
+def _list(source: Source, sources: Sequence[Source], cache: Path, on_progress: OnProgress) -> Listing:
     """Raises InputError for a hub that gives nothing, OSError for a folder that cannot be read."""
     if not source.hub:
         assert source.path is not None

@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
+from spaces.command import progress_shown, told_plainly
 from trainable.dataset.cutting import Lengths
 from trainable.dataset.files import printable
 from trainable.dataset.split import REFERENCE, split_recording
-from trainable.dataset.telling import progress, told_plainly
 
 
 def split(
@@ -28,8 +28,10 @@ def split(
     """Cut one long recording at its pauses into a folder of clips."""
     with told_plainly():
         lengths = Lengths(shortest, longest)
-        with progress("listening, seconds") as on_progress:
-            done = split_recording(recording, out, lengths, reference, on_progress)
+        with progress_shown() as on_progress:
+            done = split_recording(
+                recording, out, lengths, reference, lambda done, of: on_progress("listening, seconds", done, of)
+            )
     minutes = sum(each.seconds for each in done.clips) / 60
     typer.echo(
         f"{printable(out)}: {'already cut: ' if done.found else ''}{len(done.clips)} clips, {minutes:.1f} min, "

@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
+from spaces.command import progress_shown, told_plainly
 from trainable.dataset.files import printable
 from trainable.dataset.guide import METADATA
 from trainable.dataset.review import PAGE
-from trainable.dataset.telling import progress, told_plainly
 from trainable.dataset.transcribe import REFERENCE_TEXT, Transcribed, transcribe_folder
 
 
@@ -26,8 +26,8 @@ def transcribe(
     force: Annotated[bool, typer.Option(help="write existing transcripts anew, corrected ones as well")] = False,
 ) -> None:
     """Write down what is said in a folder of recordings, and what of it to listen to."""
-    with told_plainly(), progress("transcribing") as on_progress:
-        done = transcribe_folder(folder, asr, language, force, on_progress)
+    with told_plainly(), progress_shown() as on_progress:
+        done = transcribe_folder(folder, asr, language, force, lambda done, of: on_progress("transcribing", done, of))
     typer.echo(_told(folder, done))
 
 
