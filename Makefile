@@ -13,10 +13,12 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-benchmarks: .venv/installed  ## speed as ratios against a peer in the same run, about 20 minutes; see benchmarks/README.md
+benchmarks: .venv/installed  ## speed as ratios against a peer in the same run, about 30 minutes; see benchmarks/README.md
 	$(BIN)/python -m benchmarks.packed_steps --shape launch
 	$(BIN)/python -m benchmarks.packed_steps --shape larger
 	$(BIN)/python -m benchmarks.speech
+	$(BIN)/python -m benchmarks.preparation
+	$(BIN)/python -m benchmarks.preparation --codec mimi
 	$(BIN)/python -m benchmarks.throughput toy
 	$(BIN)/python -m benchmarks.throughput demo --trials 12
 

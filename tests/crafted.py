@@ -28,7 +28,8 @@ def draw(**changes) -> Draw:
     return Draw(**{**fields, **changes})
 
 
-def point(step: int, loss: float = 2.0, guide: float = 4.0) -> Point:
+def point(step: int, loss: float = 2.0, guide: float = 4.0, validation: float | None = None) -> Point:
+    """`validation` is the aligned loss of the held-out clips."""
     losses = Losses(guide=guide, aligned=loss, talker=1.5, eos=0.25, sub=1.0, sub_shifted=3.0)
     return Point(
         step=step,
@@ -36,6 +37,7 @@ def point(step: int, loss: float = 2.0, guide: float = 4.0) -> Point:
         epoch=step / 12,
         loss=loss,
         losses=losses,
+        validation=None if validation is None else losses.model_copy(update={"aligned": validation}),
         grad_norm=0.5,
         lora_lr=1e-3,
         text_projection_lr=1e-4,

@@ -294,14 +294,3 @@ def test_the_marker_comes_last_and_goes_first(tmp_path: Path, monkeypatch: pytes
         prepare(lineup_of(demo_clips(3)), tmp_path)
     with pytest.raises(FileNotFoundError):
         read_prepared(tmp_path / "run")
-
-
-def test_helpers_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lineup = lineup_of(demo_clips(20))
-    prepare(lineup, tmp_path, "alone")
-    shutil.rmtree(tmp_path / "cache")
-    monkeypatch.setattr(encoding, "WORTH_SECONDS", 0.0)
-    monkeypatch.setattr(encoding, "_room_for_helpers", lambda kind: 2)
-    prepare(lineup, tmp_path, "helped")
-    for path in (tmp_path / "alone").iterdir():
-        assert (tmp_path / "helped" / path.name).read_bytes() == path.read_bytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 
 from tests.lineups import CHECKPOINT, demo_clips, lineup_of
 from tests.prepare_process import Preparing
-from trainable.qwen3_tts import preparation
+from trainable.qwen3_tts import encoding, family, preparation
 from trainable.qwen3_tts.code_store import CodeStore
 from trainable.qwen3_tts.encoding import CHUNK
 from trainable.qwen3_tts.prepared import PreparedData, read_prepared
@@ -109,3 +110,14 @@ def test_a_killed_helper_is_no_loss(tmp_path: Path, whole: PreparedData) -> None
     psutil.Process(preparing.wait_for("helper")).kill()
     assert preparing.wait_for("encoded") == CLIPS
     assert_same(tmp_path / "run", whole)
+
+
+def test_helpers_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lineup = lineup_of(demo_clips(20))
+    family.prepare(lineup, str(CHECKPOINT), tmp_path / "alone", tmp_path / "cache", lambda done, of: None)
+    shutil.rmtree(tmp_path / "cache")
+    monkeypatch.setattr(encoding, "WORTH_SECONDS", 0.0)
+    monkeypatch.setattr(encoding, "_room_for_helpers", lambda kind: 2)
+    family.prepare(lineup, str(CHECKPOINT), tmp_path / "helped", tmp_path / "cache", lambda done, of: None)
+    for path in (tmp_path / "alone").iterdir():
+        assert (tmp_path / "helped" / path.name).read_bytes() == path.read_bytes()

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from results.ledger import Ledger, TrialDrawn, read_ledger
+from results.ledger import Ledger, TrialDrawn, TrialEnded, read_ledger
 from results.rows import rows
 from results.run_folder import RunFolder
 from tests import crafted
@@ -38,6 +38,18 @@ def test_the_base_comes_first_then_the_accepted_by_rank_then_the_rest(run):
     assert (running.accepted, running.epochs) == (None, 1.0)
     assert "step 12, epoch 1.0 of 8, aligned loss 4.0" in running.reason
     assert "from the band" in running.reason
+
+
+def test_the_held_out_loss_is_that_of_what_was_probed_and_of_a_running_trial_the_latest(tmp_path):
+    run = RunFolder(tmp_path)
+    kept = crafted.point(6, validation=1.75)
+    ledger = Ledger(run.ledger)
+    ledger.append(crafted.started())
+    ledger.append(TrialEnded(outcome=crafted.outcome("t1", heard=crafted.verdict([0.9]), stopped=kept)))
+    ledger.append(TrialDrawn(trial="t2", draw=crafted.draw()))
+    crafted.write_curve(run, "t2", [crafted.point(0, validation=2.5), crafted.point(1)])
+    assert [row.validation_loss for row in rows(run, read_ledger(run.ledger))] == [1.75, 2.5]
+    assert "1.750" in compare(str(run.path)).stdout
 
 
 def test_the_table_says_it_in_words(run):

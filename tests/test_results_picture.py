@@ -23,6 +23,13 @@ def only_drawn(folder):
     return run
 
 
+def with_held_out_clips(folder):
+    run = only_drawn(folder)
+    crafted.write_curve(run, "t1", [crafted.point(step, 3.0 - step, validation=3.5 - step) for step in range(3)])
+    Ledger(run.ledger).append(TrialEnded(outcome=crafted.outcome("t1")))
+    return run
+
+
 def only_diverged(folder):
     run = only_drawn(folder)
     crafted.write_curve(run, "t1", [crafted.point(0, float("nan"))])
@@ -30,7 +37,7 @@ def only_diverged(folder):
     return run
 
 
-@pytest.mark.parametrize("make", [crafted.write_run, only_drawn, only_diverged])
+@pytest.mark.parametrize("make", [crafted.write_run, only_drawn, only_diverged, with_held_out_clips])
 def test_a_run_is_drawn_however_far_it_has_come(tmp_path, make):
     run = make(tmp_path)
     assert draw_search(run) == run.picture

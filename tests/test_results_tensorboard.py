@@ -44,6 +44,15 @@ def text(run, trial) -> str:
     return event.tensor_proto.string_val[0].decode()
 
 
+def test_the_held_out_loss_stands_where_it_was_measured(run):
+    curve = [crafted.point(step, validation=3.0 - step if step in (0, 2) else None) for step in range(4)]
+    crafted.write_curve(run, "t1", curve)
+    TensorBoard(run).end("t1", crafted.draw(), crafted.outcome("t1", stopped=curve[2]))
+    assert steps(run, "t1", "validation/aligned") == [0, 2]
+    assert [event.value for event in events(run, "t1").Scalars("validation/aligned")] == [3.0, 1.0]
+    assert [event.value for event in events(run, "t1").Scalars("result/validation")] == [1.0]
+
+
 def test_a_growing_curve_is_written_at_its_own_steps(run):
     board = TensorBoard(run)
     for known in (0, 1, 1, 4, 8):

@@ -93,7 +93,7 @@ def test_a_band_the_wrong_way_round_is_refused(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:
-    with pytest.raises(InputError, match="alexandria, demo, voice"):
+    with pytest.raises(InputError, match="alexandria, demo, language, voice"):
         load_space("nothing")
 
 
