@@ -105,8 +105,14 @@ class Draw(BaseModel):
         return self.batch * self.accumulation
 
     def describe(self) -> str:
-        """One line for tables and logs."""
+        """One line for tables and logs: what always differs, and of the rest what is not as usual."""
+        usual = Draw.model_fields
+        rest = [
+            f", {name.replace('_', ' ')} {getattr(self, name)}"
+            for name in ("schedule", "sub_weight", "sub_frames", "curriculum", "augmented")
+            if getattr(self, name) != usual[name].default
+        ]
         return (
             f"{self.objective} r{self.rank} α/r {self.alpha_ratio:g} lr {self.lora_lr:.1e} "
-            f"tp {self.text_projection_lr:.1e} ≤{self.epochs} epochs"
+            f"tp {self.text_projection_lr:.1e} ≤{self.epochs} epochs{''.join(rest)}"
         )

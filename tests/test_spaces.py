@@ -52,6 +52,15 @@ def test_the_guide_space_is_the_guides_own() -> None:
     assert drawn.text_projection_lr == 0 and drawn.target_pattern == TARGETS["guide"]
 
 
+def test_a_draw_says_what_is_not_as_usual() -> None:
+    plain = load_space("alexandria").to_draw(
+        {name: domain.ends()[0] for name, domain in load_space("alexandria").draw.items()}
+    )
+    assert plain.describe() == "guide r32 α/r 1 lr 1.0e-06 tp 0.0e+00 ≤3 epochs"
+    other = plain.model_copy(update={"schedule": "cosine", "sub_frames": 0.5, "dropout": 0.3})
+    assert other.describe() == plain.describe() + ", schedule cosine, sub frames 0.5"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -122,7 +122,7 @@ def speakers(dataset: VoiceDataset) -> list[Finding]:
     if not few:
         return []
     message = (
-        f"of {len(dataset.speakers)} speakers {len(few)} have fewer than {LEAST_SPEAKER_CLIPS} clips, the guide's "
+        f"{len(few)} of {len(dataset.speakers)} speakers with fewer than {LEAST_SPEAKER_CLIPS} clips, the guide's "
         f"smallest dataset: {named(few)}; record more of them, or leave them out"
     )
     return [_about(dataset, "speakers", Severity.WARNING, message)]
