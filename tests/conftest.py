@@ -8,10 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from trainable.cache import VARIABLE
+
 ROOT = Path(__file__).parent.parent
 
 # Read when torch is first imported: models this small lose more to waiting for each other's threads than they gain.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Tests neither read nor fill the cache of whoever runs them; processes that they start inherit it."""
+    os.environ[VARIABLE] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")

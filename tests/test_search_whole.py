@@ -84,9 +84,7 @@ def test_a_search_survives_a_killed_worker_and_a_draw_that_always_fails(tmp_path
 
 def test_a_search_goes_on_after_the_driver_is_killed_and_after_ctrl_c(tmp_path):
     plan = toy_plan(tmp_path, "tests.frail_family", trials=3, lora_lr=0.05)
-    check_plan(plan)
     slow = plan.run.path / frail_family.SLOW
-    slow.touch()
 
     driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(tmp_path)], cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
@@ -125,12 +123,15 @@ DRIVER = """
 import sys
 from pathlib import Path
 from rich.console import Console
-from search.conductor import conduct
-from tests.toy_search import toy_plan
 from search.checks import check_plan
+from search.conductor import conduct
+from tests.frail_family import SLOW
+from tests.toy_search import toy_plan
 
 plan = toy_plan(Path(sys.argv[1]), "tests.frail_family", trials=3, lora_lr=0.05)
-conduct(plan, check_plan(plan), Console())
+checked = check_plan(plan)
+(plan.run.path / SLOW).touch()
+conduct(plan, checked, Console())
 """
 
 
