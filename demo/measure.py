@@ -18,7 +18,7 @@ from demo.corpus import DIGITS, SAMPLE_RATE, Voice, synthesise
 from demo.voice_dataset import REFERENCE_TEXT
 from demo.voices import NEW_VOICE, PRETRAINING_VOICES
 from trainable.probe.lines import load_lines
-from trainable.probe.recogniser import PocketSphinx
+from trainable.probe.pocket_sphinx import PocketSphinx
 from trainable.qwen3_tts.load import load_base
 
 CHECKPOINT = Path(__file__).parent / "checkpoint"

@@ -21,6 +21,7 @@ from trainable.dataset.finding import Finding, raise_errors
 from trainable.dataset.lineup import line_up
 from trainable.dataset.opening import open_dataset
 from trainable.probe.lines import HELD_OUT, lines_for, load_lines
+from trainable.probe.recogniser import check_recogniser
 from trainable.roster import Roster
 
 LEAST_FREE_BYTES = 512 * 2**20
@@ -47,6 +48,7 @@ def check_plan(plan: Plan, on_progress: OnProgress = lambda what, done, of: None
     lines_for(plan.space.probe.lines, checked.roster)
     if plan.resume:
         _check_unchanged(plan, checked.dataset)
+    check_recogniser(plan.space.probe.recogniser, plan.space.probe.language)
     # Last, because it may be a download of gigabytes.
     check_model(plan.family, plan.model)
     _check_room(plan)

@@ -172,12 +172,13 @@ def _space_and_sources(typed: Arguments, address: str) -> tuple[str, tuple[Sourc
 
 
 def _load(name: str) -> Space:
-    """The space, with the path of its probe lines absolute: workers have other working directories."""
+    """The space, with the paths that its probe names absolute: workers have other working directories."""
     space = load_space(name)
-    lines = Path(space.probe.lines)
-    if not lines.is_file():
-        return space
-    return space.model_copy(update={"probe": space.probe.model_copy(update={"lines": str(lines.resolve())})})
+    lines, recogniser = Path(space.probe.lines), Path(space.probe.recogniser)
+    paths = {"lines": lines} if lines.is_file() else {}
+    paths |= {"recogniser": recogniser} if recogniser.is_dir() else {}
+    absolute = {field: str(path.resolve()) for field, path in paths.items()}
+    return space.model_copy(update={"probe": space.probe.model_copy(update=absolute)})
 
 
 def _budget(budget: Budget, typed: Arguments) -> Budget:

@@ -26,5 +26,14 @@ class ProbeSettings(BaseModel):
         description="name of a file of lines shipped with the probe, held-out for transcripts that nobody trains on, "
         "or a path to a file, a line each"
     )
-    recogniser: str = Field(default="none", description="pocketsphinx, or none: then `garbled` is unknown")
+    recogniser: str = Field(
+        default="none",
+        description="pocketsphinx (offline English), a Whisper or CTC checkpoint by hub id (NAME/MODEL) or folder, or "
+        "none: then `garbled` is unknown",
+    )
+    language: str = Field(
+        default="auto",
+        description="of the lines, as the recogniser codes it: no for a Whisper, nob for an MMS; auto lets a Whisper "
+        "find out, and is English to pocketsphinx",
+    )
     sampling: Sampling = Sampling()

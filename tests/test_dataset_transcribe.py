@@ -21,7 +21,7 @@ from tests.untranscribed import VOICE, command, voice  # noqa: F401
 from trainable.audio import SAMPLE_RATE, read_audio
 from trainable.dataset.transcribe import Transcribed, transcribe_folder
 from trainable.dataset.transcript import JOURNAL, Journal
-from trainable.dataset.whisper import RATE
+from trainable.whisper import RATE
 
 SAID = "one two three"
 

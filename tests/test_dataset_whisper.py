@@ -12,7 +12,7 @@ from spaces.errors import InputError
 from tests.tiny_whisper import LANGUAGES, POSITIONS, PROMPT, make_tiny_whisper
 from tests.untranscribed import VOICE, command, voice  # noqa: F401
 from trainable.audio import SAMPLE_RATE, read_audio, resample
-from trainable.dataset.whisper import RATE, check_language, open_whisper
+from trainable.whisper import RATE, check_language, open_whisper
 
 SAID = "one two three"
 

@@ -11,7 +11,7 @@ from qwen_tts import Qwen3TTSModel
 
 from demo.corpus import DIGITS, is_held_out
 from demo.measure import words_heard
-from trainable.probe.recogniser import PocketSphinx
+from trainable.probe.pocket_sphinx import PocketSphinx
 from trainable.qwen3_tts import mel_codec
 
 DEMO = Path(__file__).parents[1] / "demo"

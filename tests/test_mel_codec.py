@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModel
 
 from demo.corpus import DIGITS
 from demo.measure import words_heard
-from trainable.probe.recogniser import PocketSphinx
+from trainable.probe.pocket_sphinx import PocketSphinx
 from trainable.qwen3_tts import mel_codec
 from trainable.qwen3_tts.mel_codec import MelCodecConfig, MelCodecModel
 

@@ -13,7 +13,6 @@ from tests.voices import tone
 from trainable.audio import SAMPLE_RATE
 from trainable.probe.judge import allowed_failures, conclude, flags_of, line_score
 from trainable.probe.lines import load_lines
-from trainable.probe.recogniser import open_recogniser
 from trainable.probe.signal import clipped_share, rms_dbfs, speech_share
 from trainable.probe.spectrum import average_spectrum, spectral_distance
 from trainable.probe.tempo import Tempo, fit_tempo, letters
@@ -244,21 +243,6 @@ def test_character_error(text: str, heard: str, error: float) -> None:
 def test_a_text_without_words_cannot_be_understood() -> None:
     with pytest.raises(ValueError, match="words"):
         character_error("...", "one")
-
-
-def test_recognisers_by_name() -> None:
-    assert open_recogniser("none", ["one"]) is None
-    with pytest.raises(InputError, match="pocketsphinx or none"):
-        open_recogniser("whisperer", ["one"])
-    with pytest.raises(InputError, match="no pronunciation for xqzzt"):
-        open_recogniser("pocketsphinx", ["one xqzzt"])
-
-
-def test_pocketsphinx_hears_nothing_in_silence() -> None:
-    recogniser = open_recogniser("pocketsphinx", ["one two three"])
-    assert recogniser is not None
-    assert recogniser.hear(np.zeros(SAMPLE_RATE, dtype=np.float32)) == ""
-    assert recogniser.hear(np.zeros(0, dtype=np.float32)) == ""
 
 
 def test_lines_by_name_and_by_file(tmp_path) -> None:

@@ -179,6 +179,14 @@ def test_a_dataset_that_cannot_be_used_is_refused(voice, tmp_path, spoil, said):
         ),
         (lambda tmp: ["--space", with_space(tmp, "trials = 16", "trials = 0")], ["mine.toml", "budget.trials"]),
         (lambda tmp: ["--space", with_space(tmp, '"english"', '"klingon"')], ["no probe lines 'klingon'"]),
+        (
+            lambda tmp: [
+                "--space",
+                with_space(tmp, 'lines = "english"', 'lines = "english"\nrecogniser = "pocketsfinx"'),
+            ],
+            ["pocketsfinx", "did you mean pocketsphinx"],
+        ),
+        (lambda tmp: ["--space", with_space(tmp, '"english"', '"held-out"')], ["held-out", "at least 4 lines"]),
         (lambda tmp: ["--out", str(with_search(tmp / "old"))], ["holds another search", "--resume", "another --out"]),
         (lambda tmp: ["--out", str(tmp)], ["new or empty folder"]),
         (lambda tmp: ["--model", str(tmp)], ["config.json", "Qwen3-TTS"]),

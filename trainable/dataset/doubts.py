@@ -18,6 +18,7 @@ from trainable.dataset.clip_checks import (
     TEMPO_FACTOR,
 )
 from trainable.dataset.transcript import Transcript
+from trainable.probe.inventions import is_credits, is_invented
 from trainable.probe.tempo import letters
 from trainable.probe.words import words
 
@@ -30,36 +31,6 @@ REPEATED = re.compile(r"(.{4,60}?)\1{2,}")
 SENTENCE_END = re.compile(r"[.!?…。！？؟।]['\"»”’)\]]*$")
 WINDOW = 29.0
 """Seconds. A clip of 29 to 30 s was often cut there by a program, in the middle of a sentence."""
-INVENTED = frozenset(
-    {
-        "thank you",
-        "thanks",
-        "thank you very much",
-        "thank you for watching",
-        "thanks for watching",
-        "thank you so much for watching",
-        "please subscribe",
-        "you",
-        "bye",
-        "bye bye",
-        "so",
-        "takk for at du så på",
-        "takk for at du så med",
-        "vielen dank",
-        "vielen dank fürs zuschauen",
-        "merci d'avoir regardé cette vidéo",
-        "gracias por ver el video",
-        "ご視聴ありがとうございました",
-        "продолжение следует",
-        "спасибо за просмотр",
-    }
-)
-"""What Whisper says where there is nothing to hear, learned from the ends of videos. People say some of it as well."""
-CREDITS = re.compile(
-    r"amara\.org|subtitles by|subtitled by|undertekster|teksting av|undertexter|untertitel|sous-titr|subtítulos|字幕",
-    re.IGNORECASE,
-)
-"""The credits of subtitles, which nobody reads aloud."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +88,9 @@ def _unsure(transcript: Transcript) -> str:
 
 
 def _invented(text: str) -> str:
-    if CREDITS.search(text):
+    if is_credits(text):
         return "reads like the credits of subtitles, which Whisper makes up"
-    return "a phrase that Whisper makes up where there is little to hear" if words(text) in INVENTED else ""
+    return "a phrase that Whisper makes up where there is little to hear" if is_invented(text) else ""
 
 
 def _repeated(text: str) -> str:

@@ -15,7 +15,7 @@ from trainable.dataset.cutting import Lengths, cut
 from trainable.dataset.long_recording import Heard, levels_of
 from trainable.dataset.transcript import Recording, Transcript
 from trainable.dataset.vad import Span, SpeechDetector
-from trainable.dataset.whisper import RATE, WINDOW_SECONDS, Utterance, Whisper
+from trainable.whisper import RATE, WINDOW_SECONDS, Utterance, Whisper
 
 PIECES = Lengths(2.0, WINDOW_SECONDS - 1)
 """What a recording of more than 30 s is cut into. A word on the edge of the window would be lost."""
@@ -60,14 +60,7 @@ class Listener:
         except InputError as error:
             return Opened(problem=str(error).removeprefix(f"{path}: "))
         speech = self._detector.speech_in(wave)
-        seconds = wave.size / RATE
-        spoken = sum(each.seconds for each in speech)
-        if seconds <= WINDOW_SECONDS:
-            return Opened(seconds, spoken, (wave,) if speech else ())
-        pieces = cut(speech, Span(0.0, seconds), PIECES, Heard(speech, seconds, levels_of(wave)).quiet)
-        return Opened(
-            seconds, spoken, tuple(wave[round(each.start * RATE) : round(each.end * RATE)] for each in pieces)
-        )
+        return Opened(wave.size / RATE, sum(each.seconds for each in speech), pieces(wave, speech))
 
     def _transcript(self, recording: Recording, opened: Opened, said: Sequence[Utterance]) -> Transcript:
         tokens = sum(each.tokens for each in said)
@@ -84,3 +77,15 @@ class Listener:
             cut_off=any(each.cut_off for each in said),
             problem=opened.problem,
         )
+
+
+def pieces(wave: np.ndarray, speech: Sequence[Span]) -> tuple[np.ndarray, ...]:
+    """What a recogniser is to hear of [samples] float32 at 16 kHz: all of up to 30 s, else pieces cut in its pauses.
+
+    Empty where nobody speaks.
+    """
+    seconds = wave.size / RATE
+    if seconds <= WINDOW_SECONDS:
+        return (wave,) if speech else ()
+    spans = cut(speech, Span(0.0, seconds), PIECES, Heard(speech, seconds, levels_of(wave)).quiet)
+    return tuple(wave[round(each.start * RATE) : round(each.end * RATE)] for each in spans)

@@ -31,8 +31,8 @@ from trainable.dataset.listing import Listing
 from trainable.dataset.ljspeech import RECORDINGS
 from trainable.dataset.review import Line, write_review
 from trainable.dataset.transcript import Journal, Recording, Transcript
-from trainable.dataset.whisper import open_whisper
 from trainable.trial_folder import write_beside
+from trainable.whisper import open_whisper
 
 REFERENCE_TEXT = "ref_text.txt"
 

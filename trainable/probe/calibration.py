@@ -63,7 +63,7 @@ def calibrate(voice: Voice, settings: ProbeSettings) -> Calibration:
     clips = voice.roster.calibration
     own = [entry for entry in entries if entry.speaker == 0 and entry.role is not Role.COPY]
     vocabulary = (*lines_for(settings.lines, voice.roster), *(entry.text for entry in own))
-    recogniser = open_recogniser(settings.recogniser, vocabulary)
+    recogniser = open_recogniser(settings.recogniser, vocabulary, settings.language)
     waves = [voice.ground_truth(clip) for clip in clips]
     embeddings = np.stack([unit(voice.speaker_embedding(wave)) for wave in waves])
     mean = unit(embeddings.mean(axis=0))

@@ -37,7 +37,7 @@ def probe(
     speaker's folder of `recordings` as `line_00.wav`.
     """
     lines = lines_for(settings.lines, voice.roster)
-    recogniser = open_recogniser(settings.recogniser, calibration.vocabulary)
+    recogniser = open_recogniser(settings.recogniser, calibration.vocabulary, settings.language)
     spoken: dict[Speakers, list[SpokenLine]] = {speaker: [] for speaker in recordings}
     for first, last in ((0, SCREEN_LINES), (SCREEN_LINES, len(lines))):
         speakers = [speaker for speaker, heard in spoken.items() if whole or not fails_screen(heard)]

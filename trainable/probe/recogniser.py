@@ -2,89 +2,74 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Protocol
 
 import numpy as np
 
 from spaces.errors import InputError
-from trainable.audio import SAMPLE_RATE, resample
 from trainable.probe.words import words
+
+NONE, POCKETSPHINX = "none", "pocketsphinx"
+ANY_LANGUAGE = "auto"
+ENGLISH = (ANY_LANGUAGE, "en", "eng", "english")
 
 
 class Recogniser(Protocol):
     """Understands speech."""
 
     def hear(self, wave: np.ndarray) -> str:
-        """[samples] float32 at 24 kHz → the words understood, lower case; empty when there are none."""
+        """[samples] float32 at 24 kHz → the words understood, as `words` has them; empty when there are none."""
         ...
 
 
-def open_recogniser(name: str, texts: Sequence[str]) -> Recogniser | None:
-    """The recogniser of that name for speech made of these texts' words; None for `none`.
+def check_recogniser(name: str, language: str) -> None:
+    """Whether there is such a recogniser for that language; no weights are loaded, of a hub id a file or two fetched.
 
-    Raises InputError on an unknown name, or on words that the recogniser does not have.
+    Raises InputError, with the remedy.
     """
-    if name == "none":
+    _check_name(name, language)
+    if name not in (NONE, POCKETSPHINX):
+        from trainable.probe.checkpoint_recogniser import check_checkpoint
+
+        check_checkpoint(name, _told(language))
+
+
+def open_recogniser(name: str, texts: Sequence[str], language: str) -> Recogniser | None:
+    """The recogniser of that name; None for `none`. Pocketsphinx hears no words but those of the texts.
+
+    `language` is a code as the checkpoint has it, or `auto`. A checkpoint is loaded once per process. Raises
+    InputError as `check_recogniser`, on words that pocketsphinx does not have, and on a checkpoint that cannot be read.
+    """
+    _check_name(name, language)
+    if name == NONE:
         return None
-    if name == "pocketsphinx":
+    if name == POCKETSPHINX:
+        from trainable.probe.pocket_sphinx import PocketSphinx
+
         return PocketSphinx(sorted({word for text in texts for word in words(text).split()}))
-    raise InputError(f"probe.recogniser: expected pocketsphinx or none, got {name!r}")
+    from trainable.probe.checkpoint_recogniser import open_checkpoint
+
+    return open_checkpoint(name, _told(language))
 
 
-class PocketSphinx:
-    """Offline English: any sequence of a closed vocabulary.
+def _check_name(name: str, language: str) -> None:
+    if name == POCKETSPHINX and language.strip().lower() not in ENGLISH:
+        raise InputError(
+            f"recogniser {name}: expected language en or {ANY_LANGUAGE}, got {language!r}; give a Whisper or CTC "
+            f"checkpoint that knows it, or {NONE!r}"
+        )
+    if name in (NONE, POCKETSPHINX) or "/" in name or (name and Path(name).is_dir()):
+        return
+    near = difflib.get_close_matches(name, (NONE, POCKETSPHINX), n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise InputError(
+        f"recogniser {name!r}: expected {POCKETSPHINX} or {NONE}, or a Whisper or CTC checkpoint by hub id "
+        f"(NAME/MODEL) or folder{hint}"
+    )
 
-    The grammar is a loop over all the words of the lines and the dataset together, so it does not know which line it
-    hears; a small vocabulary such as digits is what it is good for.
-    """
 
-    RATE = 16_000
-    WORD_INSERTION = 1e-3
-    """Penalty per word. Without it a loop of short words hears extra ones: 30 % errors on clean digits against 7 %."""
-
-    def __init__(self, vocabulary: Sequence[str]) -> None:
-        from pocketsphinx import Decoder, get_model_path
-
-        dictionary = Path(get_model_path("en-us/cmudict-en-us.dict"))
-        unknown = self._without_pronunciation(dictionary, vocabulary)
-        if unknown:
-            raise InputError(
-                f"pocketsphinx has no pronunciation for {', '.join(unknown[:8])}; write such words differently, or set "
-                'probe.recogniser = "none"'
-            )
-        with TemporaryDirectory() as folder:
-            grammar = Path(folder) / "loop.gram"
-            grammar.write_text(f"#JSGF V1.0;\ngrammar loop;\npublic <line> = ( {' | '.join(vocabulary)} )+ ;\n")
-            self._decoder = Decoder(
-                hmm=get_model_path("en-us/en-us"),
-                dict=str(dictionary),
-                jsgf=str(grammar),
-                samprate=self.RATE,
-                wip=self.WORD_INSERTION,
-                cmn="batch",
-                loglevel="FATAL",
-            )
-
-    def hear(self, wave: np.ndarray) -> str:
-        """See `Recogniser.hear`. A quarter second of faint noise either side gives the decoder its silence model."""
-        peak = float(np.abs(wave).max()) if wave.size else 0.0
-        if peak < 1e-4:
-            return ""
-        speech = resample(wave.astype(np.float32) * (0.6 / peak), SAMPLE_RATE, self.RATE)
-        margin = np.zeros(self.RATE // 4, dtype=np.float32)
-        padded = np.concatenate([margin, speech, margin])
-        padded += np.random.default_rng(0).normal(0, 1e-4, padded.size).astype(np.float32)
-        self._decoder.start_utt()
-        self._decoder.process_raw((np.clip(padded, -1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
-        self._decoder.end_utt()
-        heard = self._decoder.hyp()
-        return words(heard.hypstr) if heard else ""
-
-    @staticmethod
-    def _without_pronunciation(dictionary: Path, vocabulary: Sequence[str]) -> list[str]:
-        with dictionary.open(encoding="utf-8") as file:
-            known = {line.split(maxsplit=1)[0] for line in file if line.strip()}
-        return [word for word in vocabulary if word not in known]
+def _told(language: str) -> str | None:
+    return None if language == ANY_LANGUAGE else language

@@ -3,16 +3,43 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import jiwer
 
 JUDGED_LETTERS = 12
 """Shorter texts are not judged by their words: one misheard word of one word says little about the speaker."""
 
+APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u201b\u02bb\u02bc\u00b4`\uff07"), "'")
+"""Quotes, modifier letters and accents that stand alone: keyboards and recognisers write any of them."""
+
+UNWRITTEN = re.compile(r"[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0640]")
+"""Hebrew points and Arabic vowel signs, which readers and recognisers leave out, and the Arabic stroke that only
+stretches a line. Vowel signs of other scripts are letters to their readers, and kept."""
+
+SPACELESS = (
+    "\u0e00-\u0eff"  # Thai, Lao
+    "\u1000-\u109f\u1780-\u17ff"  # Burmese, Khmer
+    "\u3005\u3007\u3040-\u30ff\u3100-\u312f"  # kana, bopomofo
+    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"  # Han
+)
+"""Scripts that put no space between words, so that a space beside such a letter says nothing."""
+SPACE_WITHOUT_MEANING = re.compile(f" (?=[{SPACELESS}])|(?<=[{SPACELESS}]) ")
+
 
 def words(text: str) -> str:
-    """Lower-case words without punctuation, apostrophes kept, single spaces between."""
-    return " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)*", text.replace("\u2019", "'").lower()))
+    """Words as a listener could tell them apart, with single spaces between.
+
+    Case, Unicode form (NFKC) and punctuation are gone, apostrophes within a word are kept as ', marks stay with their
+    letters. Numbers stay as they are written: neither digits nor words are turned into the other. What to do follows
+    from the script of each letter, not from a language that has to be named, so text and transcript agree in any mix.
+    """
+    folded = unicodedata.normalize("NFKC", text.translate(APOSTROPHES)).casefold()
+    written = UNWRITTEN.sub("", folded.translate(APOSTROPHES))
+    kept = "".join(_kept(character) for character in written)
+    kept = unicodedata.normalize("NFC", kept.replace("i\u0307", "i"))
+    plain = " ".join(filter(None, (word.strip("'") for word in re.sub(r"'{2,}", " ", kept).split())))
+    return SPACE_WITHOUT_MEANING.sub("", plain)
 
 
 def character_error(text: str, heard: str) -> float:
@@ -24,3 +51,11 @@ def character_error(text: str, heard: str) -> float:
     if not wanted:
         raise ValueError(f"a character error needs a text with words, got {text!r}")
     return float(jiwer.cer(wanted, words(heard)))
+
+
+def _kept(character: str) -> str:
+    """A letter, mark, digit or apostrophe itself; nothing for what is not seen, such as a soft hyphen; else a space."""
+    kind = unicodedata.category(character)
+    if kind[0] in "LNM" or character == "'":
+        return character
+    return "" if kind == "Cf" else " "

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spaces.errors import InputError
+from trainable.speech_checkpoint import read_config, read_other
 
 if TYPE_CHECKING:
     from transformers import WhisperForConditionalGeneration, WhisperProcessor
@@ -67,7 +66,7 @@ class Whisper:
             return self._hear_at_once(waves)
         except torch.OutOfMemoryError:
             if len(waves) == 1:
-                raise InputError("the recogniser does not fit into memory; give --asr a smaller Whisper") from None
+                raise InputError("the recogniser does not fit into memory; use a smaller Whisper") from None
             torch.cuda.empty_cache()
             self.batch = len(waves) // 2
             return self._hear_batch(waves[: self.batch])
@@ -141,16 +140,18 @@ def open_whisper(name: str, language: str | None) -> Whisper:
 
 def check_whisper(name: str) -> None:
     """Raises InputError unless it is a folder or a hub id of a Whisper checkpoint; of a hub id, one file is fetched."""
-    config = Path(name) / "config.json" if Path(name).is_dir() else _fetched(name)
-    try:
-        kind = json.loads(config.read_text(encoding="utf-8"))
-        kind = kind.get("model_type") if isinstance(kind, dict) else None
-    except (OSError, ValueError):
-        raise InputError(f"{name}: no readable config.json; expected a folder of a Whisper checkpoint") from None
+    kind = read_config(name).get("model_type")
     if kind != "whisper":
         raise InputError(
             f"{name}: expected model_type whisper, got {kind}; use openai/whisper-large-v3 or a folder of one"
         )
+
+
+def check_whisper_language(name: str, language: str | None) -> None:
+    """Raises InputError for a language that this Whisper does not know, without loading it."""
+    config = read_other(name, "generation_config.json")
+    multilingual = config.get("is_multilingual", True)
+    check_language(name, language, config.get("lang_to_id") or {}, multilingual)
 
 
 def check_language(name: str, language: str | None, known: Mapping[str, int], multilingual: bool) -> str | None:
@@ -167,44 +168,18 @@ def check_language(name: str, language: str | None, known: Mapping[str, int], mu
     if not multilingual:
         if code == "en":
             return None
-        raise InputError(f"--language {language}: {name} knows English only; use a model whose name has no .en")
+        raise InputError(f"language {language}: {name} knows English only; use a model whose name has no .en")
     if not known:
         raise InputError(
-            f"--language {language}: the generation_config.json of {name} names no languages; leave --language out, or "
+            f"language {language}: the generation_config.json of {name} names no languages; leave the language out, or "
             "copy that file from the model it was made of"
         )
     if f"<|{code}|>" not in known:
         codes = ", ".join(sorted(token.strip("<|>") for token in known))
-        raise InputError(f"--language {language}: {name} does not know it; expected one of {codes}")
+        raise InputError(f"language {language}: {name} does not know it; expected one of {codes}")
     return code
 
 
 def _languages(config: object) -> dict[str, int]:
     """Token to id; empty for a model of one language."""
     return dict(getattr(config, "lang_to_id", None) or {}) if getattr(config, "is_multilingual", True) else {}
-
-
-def _fetched(name: str) -> Path:
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-    )
-
-    try:
-        return Path(hf_hub_download(name, "config.json"))
-    except HFValidationError:
-        raise InputError(f"{name}: no such folder, and not a hub id (NAME/MODEL); give one of the two") from None
-    except RepositoryNotFoundError:
-        raise InputError(
-            f"{name}: not on the hub, or private; check the name, or log in with `hf auth login`"
-        ) from None
-    except Exception as error:
-        if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
-            raise InputError(f"{name}: has no config.json; use a Whisper, as openai/whisper-large-v3 is") from None
-        raise InputError(
-            f"{name}: not a folder here, not in the local cache, and the hub cannot be reached "
-            f"({type(error).__name__}); connect, or give --asr a folder that holds the checkpoint"
-        ) from None

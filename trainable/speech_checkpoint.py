@@ -1,0 +1,72 @@
+"""What a checkpoint that understands speech says of itself, read without its weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from spaces.errors import InputError
+
+CONFIG = "config.json"
+
+
+def read_config(name: str) -> dict[str, Any]:
+    """The config.json of a folder, or of a hub id, of which that file alone is fetched.
+
+    Raises InputError where there is no such folder or id, where it cannot be reached, and where it is no JSON object.
+    """
+    try:
+        config = _json(_located(name, CONFIG))
+    except FileNotFoundError:
+        raise InputError(f"{name}: no readable {CONFIG}; expected a folder or hub id of a checkpoint") from None
+    if not config:
+        raise InputError(f"{name}: no readable {CONFIG}; download the checkpoint again")
+    return config
+
+
+def read_other(name: str, file: str) -> dict[str, Any]:
+    """Another JSON object of the same checkpoint; empty where it has none. Raises InputError as `read_config`."""
+    try:
+        return _json(_located(name, file))
+    except FileNotFoundError:
+        return {}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _located(name: str, file: str) -> Path:
+    """Raises FileNotFoundError for a checkpoint of the hub without that file."""
+    if Path(name).is_dir():
+        return Path(name) / file
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
+
+    try:
+        return Path(hf_hub_download(name, file))
+    except HFValidationError:
+        raise InputError(f"{name}: no such folder, and not a hub id (NAME/MODEL); give one of the two") from None
+    except RepositoryNotFoundError:
+        raise InputError(
+            f"{name}: not on the hub, or private; check the name, or log in with `hf auth login`"
+        ) from None
+    except Exception as error:
+        if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+            raise FileNotFoundError(file) from None
+        raise InputError(
+            f"{name}: not a folder here, not in the local cache, and the hub cannot be reached "
+            f"({type(error).__name__}); connect, or name a folder that holds the checkpoint"
+        ) from None
