@@ -9,8 +9,9 @@ from pydantic import BaseModel, ConfigDict
 
 from spaces.probe_settings import ProbeSettings
 from trainable.family import Voice
+from trainable.probe.ground_truth import HeardClip, check_ground_truth
 from trainable.probe.lines import lines_for
-from trainable.probe.recogniser import open_recogniser
+from trainable.probe.recogniser import Recogniser, open_recogniser
 from trainable.probe.spectrum import average_spectrum, spectral_distance
 from trainable.probe.tempo import Tempo, fit_tempo, letters
 from trainable.probe.words import JUDGED_LETTERS, character_error, words
@@ -57,7 +58,7 @@ class Calibration(BaseModel):
 def calibrate(voice: Voice, settings: ProbeSettings) -> Calibration:
     """Measures the first speaker's own clips.
 
-    Raises InputError when the recogniser lacks a word of them or of a line.
+    Raises InputError when the recogniser lacks a word of them or of a line, and when the probe would reject them.
     """
     entries = voice.roster.entries
     clips = voice.roster.calibration
@@ -68,13 +69,12 @@ def calibrate(voice: Voice, settings: ProbeSettings) -> Calibration:
     embeddings = np.stack([unit(voice.speaker_embedding(wave)) for wave in waves])
     mean = unit(embeddings.mean(axis=0))
     spectra = np.stack([average_spectrum(wave) for wave in waves])
-    errors = [
-        character_error(entries[clip].text, recogniser.hear(wave))
-        for clip, wave in zip(clips, waves, strict=True)
-        if recogniser is not None and letters(entries[clip].text) >= JUDGED_LETTERS
-    ]
+    heard = [_heard(entries[clip].text, wave, recogniser) for clip, wave in zip(clips, waves, strict=True)]
+    tempo = fit_tempo([entry.text for entry in own], [entry.seconds for entry in own])
+    check_ground_truth(heard, tempo)
+    errors = [clip.character_error for clip in heard if clip.character_error is not None]
     return Calibration(
-        tempo=fit_tempo([entry.text for entry in own], [entry.seconds for entry in own]),
+        tempo=tempo,
         vocabulary=tuple(sorted({word for text in vocabulary for word in words(text).split()})),
         reference=tuple(float(value) for value in mean),
         similarity_ceiling=float(np.median(_to_the_others(embeddings))),
@@ -83,6 +83,13 @@ def calibrate(voice: Voice, settings: ProbeSettings) -> Calibration:
         character_error_median=float(np.median(errors)) if errors else None,
         character_error_p95=float(np.percentile(errors, 95)) if errors else None,
     )
+
+
+def _heard(text: str, wave: np.ndarray, recogniser: Recogniser | None) -> HeardClip:
+    if recogniser is None or letters(text) < JUDGED_LETTERS:
+        return HeardClip(text, wave, None, None)
+    heard = recogniser.hear(wave)
+    return HeardClip(text, wave, heard, character_error(text, heard))
 
 
 def unit(vector: np.ndarray) -> np.ndarray:

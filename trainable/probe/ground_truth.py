@@ -1,0 +1,80 @@
+"""Whether a probe can be trusted with a voice: the recordings themselves, judged as a trial's lines are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spaces.errors import InputError
+from spaces.verdict import Flag
+from trainable.audio import SAMPLE_RATE
+from trainable.probe.judge import flags_of
+from trainable.probe.signal import clipped_share, rms_dbfs, speech_share
+from trainable.probe.tempo import Tempo
+
+FAILING_SHARE = 0.05
+"""Of the ground truth's clips; a probe that rejects more of what a person recorded is wrong about trials too."""
+LEAST_FAILING = 2
+"""One odd clip among a few is no proof."""
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class HeardClip:
+    """A recording through the codec and back, and what was understood of it."""
+
+    text: str
+    wave: np.ndarray
+    """[samples] float32 at 24 kHz."""
+    heard: str | None
+    character_error: float | None
+    """None where nothing was to be understood, or nobody listened."""
+
+
+def check_ground_truth(clips: Sequence[HeardClip], tempo: Tempo) -> None:
+    """Raises InputError when the probe would reject more than 5 % of the recordings, with the flags and clips."""
+    flagged = [(clip, flags) for clip in clips if (flags := _flags(clip, tempo))]
+    if len(flagged) < LEAST_FAILING or len(flagged) <= FAILING_SHARE * len(clips):
+        return
+    counts = Counter(flag for _, flags in flagged for flag in flags)
+    told = ", ".join(f"{flag} in {count}" for flag, count in counts.most_common())
+    lines = [
+        f"the probe rejects {len(flagged)} of {len(clips)} recordings of the voice itself ({told}), so it would be "
+        "wrong about every trial:",
+        *(f"  {_in_words(clip, flags)}" for clip, flags in flagged[:NAMED]),
+        _remedy(counts),
+    ]
+    raise InputError("\n".join(lines))
+
+
+def _flags(clip: HeardClip, tempo: Tempo) -> tuple[Flag, ...]:
+    return flags_of(
+        eos=True,
+        seconds=clip.wave.size / SAMPLE_RATE,
+        expected_seconds=tempo.expected_seconds(clip.text),
+        text=clip.text,
+        rms_dbfs=rms_dbfs(clip.wave),
+        speech_share=speech_share(clip.wave),
+        clipped_share=clipped_share(clip.wave),
+        character_error=clip.character_error,
+        ground_truth_p95=None,
+    )
+
+
+def _in_words(clip: HeardClip, flags: Sequence[Flag]) -> str:
+    text = clip.text if len(clip.text) <= 60 else f"{clip.text[:59]}…"
+    heard = f", heard “{clip.heard[:60]}”" if clip.heard is not None and Flag.GARBLED in flags else ""
+    return f"“{text}”: {', '.join(flags)}{heard}"
+
+
+def _remedy(counts: Counter[Flag]) -> str:
+    if counts.most_common(1)[0][0] is Flag.GARBLED:
+        return (
+            "check that transcripts match their clips (python -m trainable.dataset check); if they do, this "
+            "recogniser does not understand the voice: name another in the space's [probe], set its language, or "
+            'recogniser = "none"'
+        )
+    return "mend these recordings or leave them out; python -m trainable.dataset check says more"
