@@ -8,13 +8,24 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Flag(StrEnum):
-    """A reason to reject one spoken line."""
+    """What is wrong with one spoken line, or with the voice of several."""
 
     NO_EOS = "no_eos"
     SILENT = "silent"
     CLIPPED = "clipped"
+    NOISY = "noisy"
+    LOOPED = "looped"
     TEMPO = "tempo"
+    """Too fast, too slow, or a pause that is too long."""
     GARBLED = "garbled"
+    VOICE_DRIFT = "voice_drift"
+    """Not the voice any more; told of several lines together, since a likeness needs some seconds of speech."""
+    FLAT = "flat"
+    """Its pitch moves far less than in the voice's own clips. It rejects nothing."""
+
+    @property
+    def rejects(self) -> bool:
+        return self is not Flag.FLAT
 
 
 class SpokenLine(BaseModel):
@@ -40,12 +51,29 @@ class SpokenLine(BaseModel):
     clipped_share: float
     """Share of samples at or above 0.985 of full scale."""
     character_error: float | None
+    flatness: float
+    """Spectral flatness of the vowels, dB: higher is noisier."""
+    repeated_share: float
+    """Share of the speech that occurs again elsewhere in it."""
+    longest_pause: float
+    """Seconds without speech between two words."""
+    tail: float
+    """Seconds without speech after the last word."""
+    pitch_range: float | None
+    """90th minus 10th percentile of the pitch, semitones; None where too little is voiced."""
+    energy_range: float | None
+    """90th minus 10th percentile of the level while speaking, dB; None where too little is spoken."""
     similarity: float | None
     """Cosine of this line's speaker embedding and the mean of the dataset's own."""
     spectral_distance: float | None
     """Difference of long-term average spectra of this line and the dataset's own, root mean square in dB."""
     score: float
-    """In [0, 1]: words understood, voice, spectrum and tempo, each counted the same where it is known."""
+    """In [0, 1]: words understood, voice, spectrum, tempo and liveliness, each counted the same where it is known."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether a flag among its own rejects it."""
+        return any(flag.rejects for flag in self.flags)
 
 
 class Verdict(BaseModel):
@@ -57,12 +85,14 @@ class Verdict(BaseModel):
     reasons: tuple[str, ...]
     """Sentences a person can act on; empty when accepted."""
     flags: dict[Flag, int]
-    """Lines that carry the flag."""
+    """Lines that carry the flag; of voice_drift, pieces of joined speech."""
     unknown: tuple[Flag, ...]
     """Flags that could not be judged, because nothing here can hear them. Never a silent pass."""
     failed_lines: int
     lines: tuple[SpokenLine, ...]
     planned_lines: int
     """Lines of the whole probe; fewer are spoken when the first ones already reject."""
+    voice_similarity: float | None
+    """Median cosine of pieces of joined speech, 7 s or more each, to the voice; None where hardly anything was said."""
     score: float
     """Mean of the lines' scores, in [0, 1]."""

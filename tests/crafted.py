@@ -61,6 +61,12 @@ def line(text: str, score: float, flags: tuple[Flag, ...] = ()) -> SpokenLine:
         speech_share=0.8,
         clipped_share=0.0,
         character_error=0.1,
+        flatness=-30.0,
+        repeated_share=0.0,
+        longest_pause=0.3,
+        tail=0.1,
+        pitch_range=6.0,
+        energy_range=15.0,
         spectral_distance=2.0,
         similarity=0.8,
         score=score,
@@ -79,6 +85,7 @@ def verdict(scores: list[float], reasons: tuple[str, ...] = (), flag: Flag | Non
         failed_lines=len(lines) if flag else 0,
         lines=lines,
         planned_lines=len(lines),
+        voice_similarity=0.9,
         score=sum(scores) / len(scores),
     )
 

@@ -2,44 +2,61 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from spaces.errors import InputError
-from tests.voices import tone
-from trainable.probe.ground_truth import HeardClip, check_ground_truth
-from trainable.probe.tempo import Tempo
+from trainable.probe.ground_truth import check_ground_truth
+from trainable.probe.measures import Measured
+from trainable.probe.pauses import Pauses
 
 TEXT = "a sentence that is long enough to have a tempo"
-TEMPO = Tempo(pause=0.0, per_letter=0.06)
-LETTERS = 37
 
 
-def good(error: float | None = 0.05) -> HeardClip:
-    return HeardClip(TEXT, tone(LETTERS * 0.06), "as it was said", error)
+def clip(**changes) -> Measured:
+    healthy = {
+        "text": TEXT,
+        "heard": None,
+        "eos": True,
+        "seconds": 3.0,
+        "expected_seconds": 3.0,
+        "rms_dbfs": -20.0,
+        "speech_share": 0.8,
+        "clipped_share": 0.0,
+        "character_error": None,
+        "flatness": -30.0,
+        "repeated_share": 0.0,
+        "pauses": Pauses(lead=0.1, longest_inner=0.3, tail=0.1),
+        "pitch_range": 6.0,
+        "energy_range": 15.0,
+    }
+    return Measured(**{**healthy, **changes})
 
 
-def garbled() -> HeardClip:
-    return HeardClip(TEXT, tone(LETTERS * 0.06), "something else", 0.7)
+def good() -> Measured:
+    return clip(heard=TEXT, character_error=0.0)
 
 
-def silent() -> HeardClip:
-    return HeardClip(TEXT, np.zeros(48_000, np.float32), None, None)
+def garbled() -> Measured:
+    return clip(heard="something else", character_error=0.7)
 
 
-def rushed() -> HeardClip:
-    return HeardClip(TEXT, tone(LETTERS * 0.03), None, None)
+def silent() -> Measured:
+    return clip(rms_dbfs=-90.0)
 
 
-def clipped() -> HeardClip:
-    return HeardClip(TEXT, np.clip(9 * tone(LETTERS * 0.06), -1, 1), None, None)
+def rushed() -> Measured:
+    return clip(seconds=1.5)
+
+
+def clipped() -> Measured:
+    return clip(clipped_share=0.1)
 
 
 @pytest.mark.parametrize(
     ("clips", "said"),
     [
         ([good()] * 40, None),
-        ([good(None)] * 40, None),
+        ([clip()] * 40, None),
         ([*[good()] * 38, garbled(), garbled()], None),
         ([*[good()] * 37, *[garbled()] * 3], "garbled in 3"),
         ([*[good()] * 7, garbled()], None),
@@ -49,18 +66,18 @@ def clipped() -> HeardClip:
         ([*[good()] * 6, clipped(), clipped()], "clipped in 2"),
     ],
 )
-def test_more_than_a_twentieth_that_fail_stop_a_search(clips: list[HeardClip], said: str | None) -> None:
+def test_more_than_a_twentieth_that_fail_stop_a_search(clips: list[Measured], said: str | None) -> None:
     if said is None:
-        check_ground_truth(clips, TEMPO)
+        check_ground_truth(clips)
         return
     with pytest.raises(InputError, match=said):
-        check_ground_truth(clips, TEMPO)
+        check_ground_truth(clips)
 
 
 @pytest.mark.parametrize(
-    ("clip", "remedy"), [(garbled, "name another in the space"), (silent, "mend these recordings")]
+    ("spoiled", "remedy"), [(garbled, "name another in the space"), (silent, "mend these recordings")]
 )
-def test_the_clips_and_the_remedy_are_named(clip, remedy: str) -> None:
+def test_the_clips_and_the_remedy_are_named(spoiled, remedy: str) -> None:
     with pytest.raises(InputError) as caught:
-        check_ground_truth([clip()] * 5, TEMPO)
+        check_ground_truth([spoiled()] * 5)
     assert str(caught.value).count(TEXT) == 3 and remedy in str(caught.value)

@@ -15,7 +15,7 @@ from trainable.audio import SAMPLE_RATE
 from trainable.probe.loops import LOOPED, repeated_share
 from trainable.probe.repetitions import inserted_share, repeated_words, repeats_itself
 
-WORDS = st.lists(st.sampled_from("one two three four five six".split()), max_size=12).map(" ".join)
+WORDS = st.lists(st.sampled_from(["one", "two", "three", "four", "five", "six"]), max_size=12).map(" ".join)
 
 
 @cache
@@ -59,7 +59,7 @@ def test_a_held_vowel_repeats_nothing() -> None:
     time = np.arange(2 * SAMPLE_RATE) / SAMPLE_RATE
     phase = np.cumsum(140 * (1 + 0.02 * np.sin(2 * np.pi * 5 * time))) / SAMPLE_RATE
     vowel = sum(np.sin(2 * np.pi * n * phase) / (1 + ((140 * n - 700) / 200) ** 2) for n in range(1, 40))
-    sung = (0.1 * vowel * (1 + 0.6 * np.sin(2 * np.pi * 3 * time))).astype(np.float32)
+    sung = (0.1 * vowel * (1 + 0.3 * np.sin(2 * np.pi * 3 * time))).astype(np.float32)
     wave = lines()[1][0]
     assert repeated_share(sung) == 0.0
     assert repeated_share(np.concatenate([wave, sung])) <= repeated_share(wave)

@@ -61,9 +61,9 @@ def test_lead_inner_pause_and_tail_are_told_apart() -> None:
     word, quiet = lines()[0][:SAMPLE_RATE], np.zeros(SAMPLE_RATE, np.float32)
     own = pauses(word)
     found = pauses(np.concatenate([quiet, word, quiet, quiet, word, quiet, quiet, quiet]))
-    assert found.lead == pytest.approx(1.0 + own.lead, abs=0.05)
-    assert found.longest_inner == pytest.approx(2.0 + own.lead + own.tail, abs=0.05)
-    assert found.tail == pytest.approx(3.0 + own.tail, abs=0.05)
+    assert found.lead == pytest.approx(1.0 + own.lead, abs=0.2)
+    assert found.longest_inner == pytest.approx(2.0 + own.lead + own.tail, abs=0.2)
+    assert found.tail == pytest.approx(3.0 + own.tail, abs=0.2)
 
 
 def test_room_noise_under_a_pause_does_not_fill_it() -> None:
@@ -71,6 +71,12 @@ def test_room_noise_under_a_pause_does_not_fill_it() -> None:
     for snr in (30.0, 20.0, 10.0):
         noisy = noise(wave, np.random.default_rng(0), snr=snr)
         assert pauses(noisy).longest_inner == pytest.approx(pauses(wave).longest_inner, abs=0.2)
+
+
+def test_minutes_of_silence_after_a_line_are_its_tail() -> None:
+    wave = lines()[0]
+    found = pauses(np.concatenate([wave, np.zeros(160 * SAMPLE_RATE, np.float32)]))
+    assert found.tail == pytest.approx(160 + pauses(wave).tail, abs=0.15)
 
 
 def test_a_click_does_not_end_a_tail() -> None:
@@ -123,7 +129,8 @@ def test_clips_are_joined_to_seven_seconds_of_speech() -> None:
     pieces = joined(clips)
     assert all(piece.size >= 7.0 * SAMPLE_RATE for piece in pieces)
     assert np.array_equal(np.concatenate(pieces), np.concatenate([active_audio(wave) for wave in clips]))
-    assert len(pieces) == 9
+    longest = max(wave.size for wave in clips)
+    assert all(piece.size < 7.0 * SAMPLE_RATE + longest for piece in pieces[:-1])
 
 
 @pytest.mark.parametrize(("count", "pieces"), [(0, 0), (1, 1), (3, 1)])

@@ -83,7 +83,7 @@ def test_noise_has_no_pitch() -> None:
         (2.1, (4.0,), False),
         (None, (4.0,), False),
         (0.0, (), False),
-        (1.0, (4.0,) * 9 + (1.0,), True),
+        (1.8, (4.0,) * 19 + (1.0,), True),
     ],
 )
 def test_the_rule(measured: float | None, calibrated: tuple[float, ...], verdict: bool) -> None:

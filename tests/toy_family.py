@@ -1,6 +1,6 @@
 """A model family small enough to search in seconds: a "voice" is one vector that has to be found.
 
-A clip is a tone; training pulls a vector towards the tones. The adapter speaks a tone of the right length when
+A clip is a murmur; training pulls a vector towards the clips. The adapter murmurs for the right length when
 the vector is near, and an endless one when it has been driven far away.
 """
 
@@ -20,6 +20,7 @@ from spaces.draw import Draw
 from spaces.errors import InputError
 from spaces.pack_shape import PackShape
 from spaces.probe_settings import Sampling
+from tests.voices import murmur
 from trainable.alone import Alone
 from trainable.audio import SAMPLE_RATE
 from trainable.crew import Crew
@@ -85,9 +86,7 @@ def _say(lora: Tensor, projection: Tensor, text: str, cap: int) -> Utterance:
     far = float((lora + projection).abs().mean())
     letters = sum(character.isalnum() for character in text)
     frames = min(cap, round(letters * SECONDS_PER_LETTER * 12.5)) if far < 10 else cap
-    time = np.arange(frames * 1920) / SAMPLE_RATE
-    wave = (0.3 * np.sin(2 * np.pi * (200 + 20 * far) * time)).astype(np.float32)
-    return Utterance(wave, frames, cap, eos=frames < cap)
+    return Utterance(murmur(frames / 12.5, min(200 + 20 * far, 2_000)), frames, cap, eos=frames < cap)
 
 
 class ToySpeaker:
@@ -193,8 +192,7 @@ class ToyLearner:
             return [_say(self._lora, self._projection, *each) for each in zip(lines, frame_caps, strict=True)]
 
     def ground_truth(self, clip: int) -> np.ndarray:
-        time = np.arange(int(self.roster.entries[clip].seconds * SAMPLE_RATE)) / SAMPLE_RATE
-        return (0.3 * np.sin(2 * np.pi * 200 * time)).astype(np.float32)
+        return murmur(self.roster.entries[clip].seconds)
 
     def speaker_embedding(self, wave: np.ndarray) -> np.ndarray:
         spectrum = np.abs(np.fft.rfft(wave[:SAMPLE_RATE], SAMPLE_RATE))

@@ -79,6 +79,9 @@ def lay_foundation(plan: Foundation, on_progress: OnProgress) -> Outcome:
         {BASE: folder.recordings},
         whole=True,
     )
+    # What is as near to the voice as the base model's own clone has not lost it.
+    heard = calibration.model_copy(update={"base_similarity": verdicts[BASE].voice_similarity})
+    heard.write(plan.base / CALIBRATION)
     outcome = Outcome(
         trial=BASE,
         ending=None,

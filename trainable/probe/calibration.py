@@ -9,12 +9,14 @@ from pydantic import BaseModel, ConfigDict
 
 from spaces.probe_settings import ProbeSettings
 from trainable.family import Voice
-from trainable.probe.ground_truth import HeardClip, check_ground_truth
+from trainable.probe.ground_truth import check_ground_truth
+from trainable.probe.likeness import long_pieces
 from trainable.probe.lines import lines_for
+from trainable.probe.measures import Measured, OwnMeasures, measure, own_measures
 from trainable.probe.recogniser import Recogniser, open_recogniser
 from trainable.probe.spectrum import average_spectrum, spectral_distance
 from trainable.probe.tempo import Tempo, fit_tempo, letters
-from trainable.probe.words import JUDGED_LETTERS, character_error, words
+from trainable.probe.words import JUDGED_LETTERS, words
 from trainable.roster import Role
 from trainable.trial_folder import write_beside
 
@@ -35,9 +37,11 @@ class Calibration(BaseModel):
     """Mean average spectrum of the ground truth, dB."""
     spectral_floor: float
     """Median distance of one ground-truth clip to that mean, dB."""
-    character_error_median: float | None
-    """Of the ground truth's clips that are long enough to judge; None without a recogniser or such clips."""
-    character_error_p95: float | None
+    similarity_least: float | None
+    """Least cosine of a piece of 7 s or more of the ground truth's joined speech; None with too little speech."""
+    base_similarity: float | None = None
+    """The same of the base model's own clone, median; None until it has been heard, or said too little."""
+    own: OwnMeasures
 
     def write(self, path: Path) -> None:
         write_beside(path, self.model_dump_json(indent=1))
@@ -65,14 +69,14 @@ def calibrate(voice: Voice, settings: ProbeSettings) -> Calibration:
     own = [entry for entry in entries if entry.speaker == 0 and entry.role is not Role.COPY]
     vocabulary = (*lines_for(settings.lines, voice.roster), *(entry.text for entry in own))
     recogniser = open_recogniser(settings.recogniser, vocabulary, settings.language)
+    tempo = fit_tempo([entry.text for entry in own], [entry.seconds for entry in own])
     waves = [voice.ground_truth(clip) for clip in clips]
+    measured = [_listen(entries[clip].text, wave, tempo, recogniser) for clip, wave in zip(clips, waves, strict=True)]
+    check_ground_truth(measured)
     embeddings = np.stack([unit(voice.speaker_embedding(wave)) for wave in waves])
     mean = unit(embeddings.mean(axis=0))
+    likenesses = [float(unit(voice.speaker_embedding(piece)) @ mean) for piece in long_pieces(waves)]
     spectra = np.stack([average_spectrum(wave) for wave in waves])
-    heard = [_heard(entries[clip].text, wave, recogniser) for clip, wave in zip(clips, waves, strict=True)]
-    tempo = fit_tempo([entry.text for entry in own], [entry.seconds for entry in own])
-    check_ground_truth(heard, tempo)
-    errors = [clip.character_error for clip in heard if clip.character_error is not None]
     return Calibration(
         tempo=tempo,
         vocabulary=tuple(sorted({word for text in vocabulary for word in words(text).split()})),
@@ -80,16 +84,15 @@ def calibrate(voice: Voice, settings: ProbeSettings) -> Calibration:
         similarity_ceiling=float(np.median(_to_the_others(embeddings))),
         spectrum=tuple(float(value) for value in spectra.mean(axis=0)),
         spectral_floor=float(np.median([spectral_distance(each, spectra.mean(axis=0)) for each in spectra])),
-        character_error_median=float(np.median(errors)) if errors else None,
-        character_error_p95=float(np.percentile(errors, 95)) if errors else None,
+        similarity_least=min(likenesses, default=None),
+        own=own_measures(measured),
     )
 
 
-def _heard(text: str, wave: np.ndarray, recogniser: Recogniser | None) -> HeardClip:
-    if recogniser is None or letters(text) < JUDGED_LETTERS:
-        return HeardClip(text, wave, None, None)
-    heard = recogniser.hear(wave)
-    return HeardClip(text, wave, heard, character_error(text, heard))
+def _listen(text: str, wave: np.ndarray, tempo: Tempo, recogniser: Recogniser | None) -> Measured:
+    """Of a recording too short to be judged by its words nothing is understood."""
+    heard = recogniser.hear(wave) if recogniser is not None and letters(text) >= JUDGED_LETTERS else None
+    return measure(wave, text, heard, eos=True, expected_seconds=tempo.expected_seconds(text))
 
 
 def unit(vector: np.ndarray) -> np.ndarray:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
 
 from spaces.errors import InputError
 from spaces.verdict import Flag
-from trainable.audio import SAMPLE_RATE
 from trainable.probe.judge import flags_of
-from trainable.probe.signal import clipped_share, rms_dbfs, speech_share
-from trainable.probe.tempo import Tempo
+from trainable.probe.measures import Measured, OwnMeasures
 
 FAILING_SHARE = 0.05
 """Of the ground truth's clips; a probe that rejects more of what a person recorded is wrong about trials too."""
@@ -22,21 +17,13 @@ LEAST_FAILING = 2
 NAMED = 3
 
 
-@dataclass(frozen=True)
-class HeardClip:
-    """A recording through the codec and back, and what was understood of it."""
+def check_ground_truth(clips: Sequence[Measured]) -> None:
+    """Raises InputError when the probe would reject more than 5 % of the recordings, with the flags and clips.
 
-    text: str
-    wave: np.ndarray
-    """[samples] float32 at 24 kHz."""
-    heard: str | None
-    character_error: float | None
-    """None where nothing was to be understood, or nobody listened."""
-
-
-def check_ground_truth(clips: Sequence[HeardClip], tempo: Tempo) -> None:
-    """Raises InputError when the probe would reject more than 5 % of the recordings, with the flags and clips."""
-    flagged = [(clip, flags) for clip in clips if (flags := _flags(clip, tempo))]
+    They are judged as if nothing were known of the voice: its own measures would excuse whatever it does.
+    """
+    judged = [(clip, [flag for flag in flags_of(clip, OwnMeasures()) if flag.rejects]) for clip in clips]
+    flagged = [(clip, flags) for clip, flags in judged if flags]
     if len(flagged) < LEAST_FAILING or len(flagged) <= FAILING_SHARE * len(clips):
         return
     counts = Counter(flag for _, flags in flagged for flag in flags)
@@ -50,21 +37,7 @@ def check_ground_truth(clips: Sequence[HeardClip], tempo: Tempo) -> None:
     raise InputError("\n".join(lines))
 
 
-def _flags(clip: HeardClip, tempo: Tempo) -> tuple[Flag, ...]:
-    return flags_of(
-        eos=True,
-        seconds=clip.wave.size / SAMPLE_RATE,
-        expected_seconds=tempo.expected_seconds(clip.text),
-        text=clip.text,
-        rms_dbfs=rms_dbfs(clip.wave),
-        speech_share=speech_share(clip.wave),
-        clipped_share=clipped_share(clip.wave),
-        character_error=clip.character_error,
-        ground_truth_p95=None,
-    )
-
-
-def _in_words(clip: HeardClip, flags: Sequence[Flag]) -> str:
+def _in_words(clip: Measured, flags: Sequence[Flag]) -> str:
     text = clip.text if len(clip.text) <= 60 else f"{clip.text[:59]}…"
     heard = f", heard “{clip.heard[:60]}”" if clip.heard is not None and Flag.GARBLED in flags else ""
     return f"“{text}”: {', '.join(flags)}{heard}"

@@ -6,16 +6,18 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
 from spaces.probe_settings import ProbeSettings
 from spaces.verdict import Flag, SpokenLine, Verdict
-from trainable.audio import SAMPLE_RATE, write_audio
+from trainable.audio import write_audio
 from trainable.family import Utterance, Voice
 from trainable.probe.calibration import Calibration
-from trainable.probe.judge import SCREEN_LINES, conclude, fails_screen, flags_of, line_score
+from trainable.probe.judge import SCREEN_LINES, conclude, fails_screen, flags_of, line_score, liveliness_of
+from trainable.probe.likeness import HeardVoice, hear_voice
 from trainable.probe.lines import lines_for
+from trainable.probe.measures import measure
 from trainable.probe.recogniser import Recogniser, open_recogniser
-from trainable.probe.signal import clipped_share, rms_dbfs, speech_share
-from trainable.probe.words import character_error
 
 Speakers = TypeVar("Speakers", bound=Hashable)
 Speak = Callable[[Sequence[Speakers], Sequence[str], int, Sequence[int]], Mapping[Speakers, Sequence[Utterance]]]
@@ -39,6 +41,7 @@ def probe(
     lines = lines_for(settings.lines, voice.roster)
     recogniser = open_recogniser(settings.recogniser, calibration.vocabulary, settings.language)
     spoken: dict[Speakers, list[SpokenLine]] = {speaker: [] for speaker in recordings}
+    waves: dict[Speakers, list[np.ndarray]] = {speaker: [] for speaker in recordings}
     for first, last in ((0, SCREEN_LINES), (SCREEN_LINES, len(lines))):
         speakers = [speaker for speaker, heard in spoken.items() if whole or not fails_screen(heard)]
         if not speakers or not lines[first:last]:
@@ -50,9 +53,22 @@ def probe(
             for number, (text, utterance) in enumerate(zip(lines[first:last], said[speaker], strict=True), start=first):
                 audio = folder / f"line_{number:02d}.wav"
                 write_audio(audio, utterance.wave)
+                waves[speaker].append(utterance.wave)
                 name = f"{folder.name}/{audio.name}"
                 spoken[speaker].append(listen(text, utterance, voice, recogniser, calibration, name))
-    return {speaker: conclude(heard, len(lines)) for speaker, heard in spoken.items()}
+    return {
+        speaker: conclude(heard, len(lines), _heard_voice(waves[speaker], voice, calibration))
+        for speaker, heard in spoken.items()
+    }
+
+
+def _heard_voice(waves: Sequence[np.ndarray], voice: Voice, calibration: Calibration) -> HeardVoice:
+    return hear_voice(
+        waves,
+        lambda wave: calibration.similarity(voice.speaker_embedding(wave)),
+        calibration.similarity_least,
+        calibration.base_similarity,
+    )
 
 
 def listen(
@@ -65,48 +81,49 @@ def listen(
 ) -> SpokenLine:
     """Measures one spoken line. A line with hardly any sound is not asked for words or voice: it has none."""
     wave = utterance.wave
-    expected, seconds = calibration.tempo.expected_seconds(text), wave.size / SAMPLE_RATE
-    level, speech, clipped = rms_dbfs(wave), speech_share(wave), clipped_share(wave)
-    heard = recogniser.hear(wave) if recogniser else None
-    error = character_error(text, heard) if heard is not None else None
-    similarity = calibration.similarity(voice.speaker_embedding(wave)) if speech > 0 else None
-    distance = calibration.spectral_distance(wave) if speech > 0 else None
-    flags = flags_of(
-        eos=utterance.eos,
-        seconds=seconds,
-        expected_seconds=expected,
-        text=text,
-        rms_dbfs=level,
-        speech_share=speech,
-        clipped_share=clipped,
-        character_error=error,
-        ground_truth_p95=calibration.character_error_p95,
+    measured = measure(
+        wave,
+        text,
+        recogniser.hear(wave) if recogniser else None,
+        utterance.eos,
+        calibration.tempo.expected_seconds(text),
     )
+    sounds = measured.speech_share > 0
+    similarity = calibration.similarity(voice.speaker_embedding(wave)) if sounds else None
+    distance = calibration.spectral_distance(wave) if sounds else None
+    flags = flags_of(measured, calibration.own)
     return SpokenLine(
         text=text,
-        heard=heard,
+        heard=measured.heard,
         audio=audio,
         flags=flags,
         eos=utterance.eos,
         frames=utterance.frames,
         frame_cap=utterance.frame_cap,
-        seconds=seconds,
-        expected_seconds=expected,
-        rms_dbfs=level,
-        speech_share=speech,
-        clipped_share=clipped,
-        character_error=error,
+        seconds=measured.seconds,
+        expected_seconds=measured.expected_seconds,
+        rms_dbfs=measured.rms_dbfs,
+        speech_share=measured.speech_share,
+        clipped_share=measured.clipped_share,
+        character_error=measured.character_error,
+        flatness=measured.flatness,
+        repeated_share=measured.repeated_share,
+        longest_pause=measured.pauses.longest_inner,
+        tail=measured.pauses.tail,
+        pitch_range=measured.pitch_range,
+        energy_range=measured.energy_range,
         similarity=similarity,
         spectral_distance=distance,
         score=line_score(
             eos=utterance.eos,
             silent=Flag.SILENT in flags,
-            seconds=seconds,
-            expected_seconds=expected,
-            character_error=error,
+            seconds=measured.seconds,
+            expected_seconds=measured.expected_seconds,
+            character_error=measured.character_error,
             similarity=similarity,
             similarity_ceiling=calibration.similarity_ceiling,
             spectral_distance=distance,
             spectral_floor=calibration.spectral_floor,
+            liveliness=liveliness_of(measured, calibration.own) if sounds else None,
         ),
     )

@@ -1,0 +1,73 @@
+"""Words that a transcript has again and the text has not."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import jiwer
+
+from trainable.probe.words import words
+
+INSERTED = 0.3
+"""Inserted words per word of the text, above which a line repeats itself or babbles on."""
+
+FEW_WORDS = 10
+OVER_IN_FEW, OVER_IN_MANY = 2, 3
+"""A word is repeated when it is heard so many times more often than the text has it, in a text of at most ten words and
+in a longer one; the thresholds are those of tts-audiobook-tool."""
+
+LONGEST_PHRASE = 12
+"""Words of the longest phrase whose repetition is looked for; a longer one comes back as over-occurring words."""
+
+
+def repeated_words(text: str, heard: str) -> list[str]:
+    """Phrases that the transcript `heard` says again and the text does not, each once; empty when there are none.
+
+    Either a phrase comes twice in a row and one of the two is more than the text asks for, or a word comes far more
+    often than in the text.
+    """
+    wanted, got = words(text).split(), words(heard).split()
+    found = _adjacent(got, _inserted(wanted, got))
+    allowed = OVER_IN_FEW if len(wanted) <= FEW_WORDS else OVER_IN_MANY
+    more = Counter(got) - Counter(wanted)
+    known = {word for phrase in found for word in phrase.split()}
+    found += [word for word in dict.fromkeys(got) if word in wanted and more[word] >= allowed and word not in known]
+    return list(dict.fromkeys(found))
+
+
+def inserted_share(text: str, heard: str) -> float:
+    """Inserted words over the words of the text, at least 0; of a text without words, the number of words heard."""
+    wanted, got = words(text).split(), words(heard).split()
+    return sum(_inserted(wanted, got)) / max(1, len(wanted))
+
+
+def repeats_itself(text: str) -> bool:
+    """Whether the text says a word twice in a row or two words in the same order twice: it may sound like a loop."""
+    said = words(text).split()
+    pairs = list(zip(said, said[1:], strict=False))
+    return len(set(pairs)) < len(pairs) or any(first == second for first, second in pairs)
+
+
+def _inserted(wanted: list[str], got: list[str]) -> list[bool]:
+    """For each word heard, whether it stands for none of the text's."""
+    if not wanted or not got:
+        return [True] * len(got)
+    inserted = [False] * len(got)
+    for chunk in jiwer.process_words(" ".join(wanted), " ".join(got)).alignments[0]:
+        if chunk.type == "insert":
+            for place in range(chunk.hyp_start_idx, chunk.hyp_end_idx):
+                inserted[place] = True
+    return inserted
+
+
+def _adjacent(got: list[str], inserted: list[bool]) -> list[str]:
+    """Phrases that come twice in a row with as many insertions among them as the phrase has words."""
+    found, covered = [], [False] * len(got)
+    for length in range(1, LONGEST_PHRASE + 1):
+        for first in range(len(got) - 2 * length + 1):
+            middle, last = first + length, first + 2 * length
+            is_repeat = got[first:middle] == got[middle:last] and sum(inserted[first:last]) >= length
+            if is_repeat and not all(covered[first:last]):
+                found.append(" ".join(got[first:middle]))
+                covered[first:last] = [True] * (2 * length)
+    return found
