@@ -40,7 +40,7 @@ ADVICE: dict[Ending | Flag | str, str] = {
     Flag.CLIPPED: "the voice is clipped: check the clips for clipping",
     Flag.NOISY: "the voice is noisy: check the clips for noise, or lower lora_lr",
     Flag.LOOPED: "the voice repeats itself: lower lora_lr, or raise the lower end of the band",
-    Flag.VOICE_DRIFT: "it is another voice: raise epochs or lora_lr where it was hardly trained, and check the reference",
+    Flag.VOICE_DRIFT: "it is another voice: raise epochs or lora_lr where it was hardly trained; check the reference",
     Flag.FLAT: "the voice is flat: add livelier clips, or raise the upper end of epochs",
     Flag.TEMPO: "the voice is too fast or too slow: check that the transcripts match the clips, or lower lora_lr",
     Flag.GARBLED: "the words are not understood: lower lora_lr or raise the lower end of the band",
