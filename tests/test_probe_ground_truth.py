@@ -48,6 +48,15 @@ def rushed() -> Measured:
     return clip(seconds=1.5)
 
 
+def paused() -> Measured:
+    """As its reader pauses."""
+    return clip(pauses=Pauses(lead=0.1, longest_inner=2.5, tail=0.1))
+
+
+def unended() -> Measured:
+    return clip(pauses=Pauses(lead=0.1, longest_inner=0.3, tail=2.0))
+
+
 def clipped() -> Measured:
     return clip(clipped_share=0.1)
 
@@ -64,6 +73,8 @@ def clipped() -> Measured:
         ([silent()] * 8, "silent in 8"),
         ([*[good()] * 6, rushed(), rushed()], "tempo in 2"),
         ([*[good()] * 6, clipped(), clipped()], "clipped in 2"),
+        ([*[good()] * 6, paused(), paused()], None),
+        ([*[good()] * 6, unended(), unended()], "2.0 s of silence at its end"),
     ],
 )
 def test_more_than_a_twentieth_that_fail_stop_a_search(clips: list[Measured], said: str | None) -> None:

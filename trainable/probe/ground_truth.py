@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from spaces.errors import InputError
 from spaces.verdict import Flag
 from trainable.probe.judge import flags_of
-from trainable.probe.measures import Measured, OwnMeasures
+from trainable.probe.measures import Measured, OwnMeasures, own_measures
+from trainable.probe.pauses import TAIL
 
 FAILING_SHARE = 0.05
 """Of the ground truth's clips; a probe that rejects more of what a person recorded is wrong about trials too."""
@@ -20,9 +21,11 @@ NAMED = 3
 def check_ground_truth(clips: Sequence[Measured]) -> None:
     """Raises InputError when the probe would reject more than 5 % of the recordings, with the flags and clips.
 
-    They are judged as if nothing were known of the voice: its own measures would excuse whatever it does.
+    They are judged as if nothing were known of the voice, whose own measures would excuse whatever it does; but a
+    reader may pause, so pauses between words are judged by the voice's own.
     """
-    judged = [(clip, [flag for flag in flags_of(clip, OwnMeasures()) if flag.rejects]) for clip in clips]
+    known = OwnMeasures(inner_pauses=own_measures(clips).inner_pauses)
+    judged = [(clip, [flag for flag in flags_of(clip, known) if flag.rejects]) for clip in clips]
     flagged = [(clip, flags) for clip, flags in judged if flags]
     if len(flagged) < LEAST_FAILING or len(flagged) <= FAILING_SHARE * len(clips):
         return
@@ -40,7 +43,11 @@ def check_ground_truth(clips: Sequence[Measured]) -> None:
 def _in_words(clip: Measured, flags: Sequence[Flag]) -> str:
     text = clip.text if len(clip.text) <= 60 else f"{clip.text[:59]}…"
     heard = f", heard “{clip.heard[:60]}”" if clip.heard is not None and Flag.GARBLED in flags else ""
-    return f"“{text}”: {', '.join(flags)}{heard}"
+    lasts = (
+        f", lasts {clip.seconds:.1f} s where {clip.expected_seconds:.1f} were expected" if Flag.TEMPO in flags else ""
+    )
+    lasts += f", {clip.pauses.tail:.1f} s of silence at its end" if lasts and clip.pauses.tail > TAIL else ""
+    return f"“{text}”: {', '.join(flags)}{heard}{lasts}"
 
 
 def _remedy(counts: Counter[Flag]) -> str:

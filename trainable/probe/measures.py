@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,7 +79,7 @@ def measure(wave: np.ndarray, text: str, heard: str | None, eos: bool, expected_
     )
 
 
-def own_measures(clips: list[Measured]) -> OwnMeasures:
+def own_measures(clips: Sequence[Measured]) -> OwnMeasures:
     """What lines are judged against, of the clips of the ground truth."""
     return OwnMeasures(
         character_errors=tuple(clip.character_error for clip in clips if clip.character_error is not None),
