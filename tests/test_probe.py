@@ -91,7 +91,10 @@ def test_a_text_without_words_cannot_be_understood() -> None:
 
 
 def test_lines_by_name_and_by_file(tmp_path) -> None:
-    assert len(load_lines("english")) == 20
+    for language in ("english", "german", "norwegian"):
+        lines = load_lines(language)
+        assert len(set(lines)) == 20
+        assert not any(character.isdigit() for line in lines for character in line)
     (tmp_path / "own.txt").write_text("a b\n\n c d \ne\nf\n")
     assert load_lines(str(tmp_path / "own.txt")) == ("a b", "c d", "e", "f")
     (tmp_path / "few.txt").write_text("a\nb\n")
