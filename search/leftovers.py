@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import ray
 from ray.util.placement_group import PlacementGroup, remove_placement_group
-from ray.util.state import list_placement_groups
+from ray.util.state import list_actors, list_placement_groups
 from ray.util.state.exception import RayStateApiException
 
 MOST_GROUPS = 10_000
+CONTROLLER = "TrainController"
+"""Ray Train's actor that asks for the resources of a run."""
+PATIENCE_SECONDS = 20.0
+"""For controllers to be gone; it takes one or two."""
 
 
 @contextmanager
@@ -24,8 +29,21 @@ def no_placement_groups_left() -> Iterator[None]:
     try:
         yield
     finally:
+        _wait_for_controllers()
         for group in _groups() - before:
             remove_placement_group(PlacementGroup(ray.PlacementGroupID.from_hex(group)))
+
+
+def _wait_for_controllers() -> None:
+    """Until none is alive that could make a group after the others are removed: they die some time after the actor that
+    owns them."""
+    job, deadline = ray.get_runtime_context().get_job_id(), time.monotonic() + PATIENCE_SECONDS
+    with suppress(RayStateApiException, ConnectionError):
+        while time.monotonic() < deadline:
+            filters = [("job_id", "=", job), ("class_name", "=", CONTROLLER), ("state", "!=", "DEAD")]
+            if not list_actors(filters=filters):
+                return
+            time.sleep(0.2)
 
 
 def _groups() -> set[str]:
