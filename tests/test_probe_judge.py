@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spaces.verdict import Flag, SpokenLine
+from tests.voices import murmur
 from trainable.probe.judge import allowed_failures, conclude, flags_of, line_score
 from trainable.probe.likeness import HeardVoice
-from trainable.probe.measures import Measured, OwnMeasures
+from trainable.probe.measures import Measured, OwnMeasures, measure
 from trainable.probe.pauses import Pauses
 
 LONG = "a sentence that is long enough to have a tempo"
@@ -228,3 +229,12 @@ def test_scores(changes: dict, score: float) -> None:
     assert line_score(
         **{**KNOWN, "character_error": 0.0, "similarity": 0.95, "spectral_distance": 1.0, **changes}
     ) == pytest.approx(score)
+
+
+@pytest.mark.parametrize("sample", [float("nan"), float("inf")])
+def test_samples_that_are_no_numbers_count_as_silence(sample: float) -> None:
+    wave = murmur(3.0)
+    wave[1000] = sample
+    measured = measure(wave, LONG, None, eos=True, expected_seconds=3.0)
+    assert Flag.SILENT in flags_of(measured, OwnMeasures())
+    assert flags_of(measure(murmur(3.0), LONG, None, eos=True, expected_seconds=3.0), OwnMeasures()) == ()

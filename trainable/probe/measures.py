@@ -60,14 +60,15 @@ class OwnMeasures(BaseModel):
 
 
 def measure(wave: np.ndarray, text: str, heard: str | None, eos: bool, expected_seconds: float) -> Measured:
-    """wave: [samples] float32 at 24 kHz. `heard` is None where nobody listened."""
+    """wave: [samples] float32 at 24 kHz. `heard` is None where nobody listened. Samples that are no finite numbers make
+    the level none either, which counts as silent."""
     return Measured(
         text=text,
         heard=heard,
         eos=eos,
         seconds=wave.size / SAMPLE_RATE,
         expected_seconds=expected_seconds,
-        rms_dbfs=rms_dbfs(wave),
+        rms_dbfs=rms_dbfs(wave) if np.isfinite(wave).all() else float("nan"),
         speech_share=speech_share(wave),
         clipped_share=clipped_share(wave),
         character_error=character_error(text, heard) if heard is not None else None,

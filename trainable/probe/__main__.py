@@ -1,0 +1,13 @@
+"""`python -m trainable.probe CLIP --text "…"`"""
+
+from __future__ import annotations
+
+import typer
+
+from trainable.probe.probe_command import probe
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app.command()(probe)
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,219 @@
+"""Judging one recording alone: no model, no dataset, at most other recordings of the same voice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from pydantic import BaseModel, ConfigDict
+
+from spaces.errors import InputError
+from spaces.verdict import Flag
+from trainable.audio import SAMPLE_RATE, resample
+from trainable.dataset.clip import Clip
+from trainable.dataset.files import is_file, is_unicode, printable, shown
+from trainable.dataset.measure import RATES
+from trainable.probe.activity import LONGEST_SECONDS
+from trainable.probe.explained import Explained, Known, explain
+from trainable.probe.ground_truth import check_ground_truth
+from trainable.probe.judge import flags_of
+from trainable.probe.measures import Measured, OwnMeasures, measure, own_measures
+from trainable.probe.pace import CHARACTERS_PER_SECOND, default_seconds
+from trainable.probe.recogniser import Recogniser
+from trainable.probe.repetitions import repeats_itself
+from trainable.probe.tempo import Tempo, fit_tempo, letters
+from trainable.probe.words import JUDGED_LETTERS, words
+
+DEFAULT_PACE = f"expected ~ characters / {CHARACTERS_PER_SECOND:g} s, slower where a letter is a syllable"
+VOICE_UNKNOWN = "nothing is known of the voice; give its recordings with --like"
+
+MOST_FILTER = 100_000_000
+"""Numbers in a filter between two rates; those without a common measure need gigabytes."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    wave: np.ndarray
+    """[samples] float32 at 24 kHz, the first three minutes; of a file with numbers that are not finite at its own
+    rate, with nan in their place."""
+    seconds: float
+    """Of the whole file."""
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """What recordings of the same voice tell; without any, defaults."""
+
+    tempo: Tempo | None = None
+    own: OwnMeasures = OwnMeasures()
+    clips: int = 0
+
+
+class Judged(BaseModel):
+    """One recording's verdict: what `--json` prints."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    audio: str
+    text: str
+    accepted: bool
+    """Whether no flag that rejects is raised."""
+    flags: tuple[Flag, ...]
+    unknown: dict[Flag, str]
+    """Flags that could not be judged, and why: nothing is said for or against the recording by them."""
+    measures: dict[str, Explained]
+    heard: str | None
+    """None where nobody listened."""
+
+
+def check_text(text: str, where: str) -> None:
+    """Raises InputError for a text that nobody can speak."""
+    if not is_unicode(text):
+        raise InputError(f"{where}: the text holds bytes that are not UTF-8; write it again")
+    if not letters(text) or not words(text):
+        raise InputError(f"{where}: expected the text that is spoken, got {shown(text) or 'an empty one'}")
+
+
+def check_recording(path: Path) -> None:
+    """Looks at the header. Raises InputError for what is missing or no audio."""
+    if not is_file(path):
+        raise InputError(f"{printable(path)}: no such audio file")
+    try:
+        rate = soundfile.info(path).samplerate
+    except (soundfile.SoundFileError, RuntimeError, OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+    common = math.gcd(rate, SAMPLE_RATE)
+    if not RATES[0] <= rate <= RATES[1] or (rate // common) * (SAMPLE_RATE // common) > MOST_FILTER:
+        raise InputError(f"{printable(path)}: its header says {rate} Hz; convert it to {SAMPLE_RATE} Hz")
+
+
+def read_recording(path: Path) -> Recording:
+    """The first three minutes of a file of any length, rate and number of channels (averaged).
+
+    A file without samples, or with numbers that are not finite, is read: there is nothing to hear in it, which is for
+    the judge to say. Raises InputError as `check_recording`, and for audio that ends within a sample.
+    """
+    check_recording(path)
+    try:
+        with soundfile.SoundFile(path) as file, np.errstate(over="ignore", invalid="ignore"):
+            rate, seconds = file.samplerate, file.frames / file.samplerate
+            head = file.read(int(LONGEST_SECONDS * rate), dtype="float32", always_2d=True).mean(axis=1)
+    except (soundfile.SoundFileError, RuntimeError, OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+    # Nothing can be resampled of nothing, and what is infinite has no level that could be compared.
+    if not head.size or not np.isfinite(head).all():
+        return Recording(np.where(np.isfinite(head), head, np.float32(np.nan)), seconds)
+    return Recording(resample(head, rate, SAMPLE_RATE), seconds)
+
+
+def yardstick_of(clips: Sequence[Clip], recogniser: Recogniser | None) -> Yardstick:
+    """What at least one recording of a voice says about another one.
+
+    Raises InputError where the probe would reject them: see `check_ground_truth`.
+    """
+    tempo = fit_tempo([clip.text for clip in clips], [clip.seconds for clip in clips])
+    measured = []
+    for clip in clips:
+        recording = read_recording(clip.audio)
+        judged = letters(clip.text) >= JUDGED_LETTERS
+        heard = _hear(recording, recogniser) if judged else None
+        measured.append(_measure(recording, clip.text, heard, tempo.expected_seconds(clip.text)))
+    check_ground_truth(measured)
+    return Yardstick(tempo, own_measures(measured), len(clips))
+
+
+def judge(audio: str, text: str, recording: Recording, recogniser: Recogniser | None, yardstick: Yardstick) -> Judged:
+    """`audio` is what the verdict calls the recording. The text must be one that `check_text` lets pass."""
+    expected, pace = _expected(text, yardstick)
+    heard = _hear(recording, recogniser)
+    # A length that nothing is known about is the expected one: the measure and the flag say that they are unknown.
+    line = _measure(recording, text, heard, expected or max(recording.seconds, 1e-9))
+    flags = flags_of(line, yardstick.own)
+    measures = explain(line, Known(pace=pace, own=yardstick.own, clips=yardstick.clips))
+    unknown = {
+        **_unheard(line, recording, recogniser),
+        **_without_likes(line, Flag.SILENT in flags, yardstick, pace, measures),
+        Flag.NO_EOS: "a file does not say whether its model reached its end",
+        Flag.VOICE_DRIFT: "there is no speaker encoder without a model",
+    }
+    return Judged(
+        audio=audio,
+        text=text,
+        accepted=not any(flag.rejects for flag in flags),
+        flags=flags,
+        unknown={flag: unknown[flag] for flag in Flag if flag in unknown and flag not in flags},
+        measures=measures,
+        heard=heard,
+    )
+
+
+def _expected(text: str, yardstick: Yardstick) -> tuple[float | None, str | None]:
+    """Seconds the text should take, and where they come from."""
+    if yardstick.tempo is not None:
+        seconds = yardstick.tempo.expected_seconds(text)
+        return seconds, f"expected {seconds:.1f} s, fitted to {yardstick.clips} recordings of the same voice"
+    seconds = default_seconds(text)
+    return (None, None) if seconds is None else (seconds, f"expected {seconds:.1f} s at the default pace")
+
+
+def _measure(recording: Recording, text: str, heard: str | None, expected_seconds: float) -> Measured:
+    """A file does not say whether its model reached its end, so that is taken as given."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        measured = measure(recording.wave, text, heard, eos=True, expected_seconds=expected_seconds)
+    return replace(measured, seconds=recording.seconds)
+
+
+def _hear(recording: Recording, recogniser: Recogniser | None) -> str | None:
+    """None also for a recording of which only the first minutes would be heard: the text is of all of it."""
+    if recogniser is None or recording.seconds > LONGEST_SECONDS:
+        return None
+    if not _has_sound(recording):
+        return ""
+    return recogniser.hear(recording.wave)
+
+
+def _unheard(line: Measured, recording: Recording, recogniser: Recogniser | None) -> dict[Flag, str]:
+    """Flags that need words or sound which this recording does not have, each with the reason."""
+    told = {}
+    judged = letters(line.text) >= JUDGED_LETTERS
+    if not _has_sound(recording):
+        told[Flag.CLIPPED] = told[Flag.LOOPED] = "it holds no samples, or some that are not numbers"
+    elif repeats_itself(line.text) and (line.heard is None or not judged):
+        told[Flag.LOOPED] = "the text repeats itself, so its sound does too, and its words were not judged"
+    if recogniser is None:
+        told[Flag.GARBLED] = "nobody listened; name a recogniser with --recogniser"
+    elif line.heard is None:
+        told[Flag.GARBLED] = f"longer than {LONGEST_SECONDS:g} s, nobody listened; cut it into pieces"
+    elif not judged:
+        told[Flag.GARBLED] = f"the text has fewer than {JUDGED_LETTERS} letters, too few to judge words by"
+    return told
+
+
+def _without_likes(
+    line: Measured, silent: bool, yardstick: Yardstick, pace: str | None, measures: Mapping[str, Explained]
+) -> dict[Flag, str]:
+    """Flags that need to know the voice, or more of it than this recording has, each with the reason."""
+    told = {}
+    if not yardstick.own.flatness:
+        told[Flag.NOISY] = VOICE_UNKNOWN
+    elif silent:
+        told[Flag.NOISY] = "there is no speech to compare the noise with"
+    if pace is None:
+        told[Flag.TEMPO] = "no pace is known for this script, only pauses are judged; give recordings with --like"
+    if not yardstick.own.pitch_ranges:
+        told[Flag.FLAT] = VOICE_UNKNOWN
+    elif line.pitch_range is None or measures["pitch_range_semitones"].threshold is None:
+        told[Flag.FLAT] = "too little is spoken to tell its melody"
+    return told
+
+
+def _has_sound(recording: Recording) -> bool:
+    return bool(recording.wave.size and np.isfinite(recording.wave).all())
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    return InputError(f"{printable(path)}: not readable as audio ({error}); convert it to WAV or FLAC")
