@@ -28,8 +28,8 @@ class ProbeSettings(BaseModel):
     )
     recogniser: str = Field(
         default="none",
-        description="pocketsphinx (offline English), a Whisper or CTC checkpoint by hub id (NAME/MODEL) or folder, or "
-        "none: then `garbled` is unknown",
+        description="a Whisper or CTC checkpoint by hub id (NAME/MODEL) or folder, pocketsphinx (offline English of a "
+        "few words, such as digits), or none: then `garbled` is unknown",
     )
     language: str = Field(
         default="auto",
