@@ -11,7 +11,7 @@ from tests.corruptions import corrupted, demo_clips, joined_lines, noise, traili
 from tests.voices import tone
 from trainable.audio import SAMPLE_RATE
 from trainable.probe.activity import active_frames, frame_levels, sound
-from trainable.probe.drift import active_audio, halves, joined
+from trainable.probe.drift import active_audio, joined
 from trainable.probe.pauses import Pauses, inner_above, pauses, pauses_too_long
 
 
@@ -116,7 +116,6 @@ def test_any_samples_have_pauses(samples: int, value: float) -> None:
     assert np.isfinite(frame_levels(sound(wave))).all()
     assert active_audio(wave).size <= samples
     assert joined([wave]) == [] or samples
-    assert halves(wave) is None
 
 
 def test_a_steady_tone_is_not_speech_and_a_word_is() -> None:
@@ -136,11 +135,3 @@ def test_clips_are_joined_to_seven_seconds_of_speech() -> None:
 @pytest.mark.parametrize(("count", "pieces"), [(0, 0), (1, 1), (3, 1)])
 def test_too_little_speech_is_one_piece(count: int, pieces: int) -> None:
     assert len(joined([wave for wave, _ in demo_clips()[:count]])) == pieces
-
-
-def test_halves_of_a_long_clip_are_its_speech() -> None:
-    long = np.concatenate(lines()[:2])
-    first, second = halves(long)
-    assert abs(first.size - second.size) <= 1
-    assert np.array_equal(np.concatenate([first, second]), active_audio(long))
-    assert halves(lines()[0]) is None

@@ -13,9 +13,6 @@ LEAST_SECONDS = 7.0
 """Seconds of speech for one embedding. The likeness of two embeddings rises with their length: cutting English anchors
 to 3.2 s lowered it from 0.78 to 0.63, joining Chinese ones to 6.9 s raised it from 0.67 to 0.84 (Alexandria)."""
 
-LEAST_HALF_SECONDS = 2.0
-"""Seconds of speech in each half of a clip, below which a change of voice midway cannot be told from chance."""
-
 
 def active_audio(wave: np.ndarray) -> np.ndarray:
     """[samples] float32 at 24 kHz → its active frames alone, one after another."""
@@ -42,12 +39,3 @@ def joined(waves: Sequence[np.ndarray], least_seconds: float = LEAST_SECONDS) ->
     elif any(part.size for part in open_piece):
         pieces.append(open_piece)
     return [np.concatenate(piece) for piece in pieces]
-
-
-def halves(wave: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """The first and the second half of the clip's speech; None where a half would have less than 2 s."""
-    speech = active_audio(wave)
-    middle = speech.size // 2
-    if middle < LEAST_HALF_SECONDS * SAMPLE_RATE:
-        return None
-    return speech[:middle], speech[middle:]

@@ -30,9 +30,6 @@ TIMES_HIGHEST = 1.5
 
 SILENT_FLATNESS = -120.0
 
-LOWEST_FLOOR = -60.0
-"""dB; nobody hears a background further below the speech."""
-
 
 def flatness(wave: np.ndarray) -> float:
     """Spectral flatness of the vowels of [samples] float32 at 24 kHz, in dB, in [-120, 0].
@@ -53,14 +50,6 @@ def flatness(wave: np.ndarray) -> float:
     geometric = np.log(np.maximum(power[loud], 1e-12 * mean[loud, None] + 1e-30)).mean(axis=1)
     decibels = 10 / np.log(10) * (geometric - np.log(mean[loud] + 1e-30))
     return float(np.clip(np.percentile(decibels, VOWEL_PERCENTILE), SILENT_FLATNESS, 0.0))
-
-
-def noise_floor(wave: np.ndarray) -> float:
-    """Level of the quietest tenth of 20 ms frames under that of the loud ones, dB in [-60, 0]; 0 for an even sound."""
-    levels = frame_levels(sound(wave))
-    if not levels.size:
-        return 0.0
-    return float(np.clip(np.percentile(levels, 10) - loud_level(levels), LOWEST_FLOOR, 0.0))
 
 
 def noisy_above(calibrated: Sequence[float]) -> float | None:

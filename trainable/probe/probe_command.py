@@ -54,12 +54,6 @@ def probe(
         Path | None,
         typer.Option(metavar="FILE", help='many: JSON lines of {"audio": …, "text": …, "language": optional}'),
     ] = None,
-    reference: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="a recording of the voice; voice_drift stays unknown without a speaker encoder"
-        ),
-    ] = None,
     language: Annotated[str, typer.Option(help="as the recogniser codes it, or auto")] = ANY_LANGUAGE,
     recogniser: Annotated[
         str, typer.Option(help=f"{POCKETSPHINX}, a Whisper or CTC checkpoint by hub id or folder, or {NONE}")
@@ -72,8 +66,6 @@ def probe(
     """Judge whether a recording says what it should, as a listener would."""
     with told_plainly():
         asked = _asked(clip, text, manifest, language)
-        if reference is not None:
-            check_recording(reference)
         for each in dict.fromkeys(one.language for one in asked):
             check_recogniser(recogniser, each)
         own = _like(like) if like is not None else []
