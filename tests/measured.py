@@ -20,7 +20,6 @@ def clip(text: str = "one sentence of a voice", place: int = 0, seconds: float |
         "channels": 1,
         "seconds": seconds if seconds is not None else max(0.5, letters / RATE_OF_SPEECH),
         "rms_dbfs": -20.0 + place % 5,
-        "peak": 0.6,
         "clipped_share": 0.0,
         "dc": 0.0,
         "speech_share": 0.8,

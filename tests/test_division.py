@@ -29,7 +29,6 @@ def clip(text: str, seconds: float = 3.0, recording: str = "", **fields) -> Clip
         channels=1,
         seconds=seconds,
         rms_dbfs=-20.0,
-        peak=0.5,
         clipped_share=0.0,
         dc=0.0,
         speech_share=0.9,

@@ -22,8 +22,6 @@ class Measures(BaseModel):
     channels: int
     seconds: float
     rms_dbfs: float
-    peak: float
-    """Largest absolute sample, 1.0 is full scale."""
     clipped_share: float
     """Share of samples at 0.985 or more."""
     dc: float

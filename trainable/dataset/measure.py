@@ -137,7 +137,7 @@ class _Sums:
         self.rate = rate
         self.window = round(rate * WINDOW_SECONDS)
         self.samples = 0
-        self._sum = self._squares = self._peak = 0.0
+        self._sum = self._squares = 0.0
         self._clipped = 0
         self._levels: list[np.ndarray] = []
         self._spectra: dict[int, np.ndarray] = {}
@@ -150,7 +150,6 @@ class _Sums:
         self._sum += float(wide.sum())
         self._squares += float(wide @ wide)
         size = np.abs(wide)
-        self._peak = max(self._peak, float(size.max()))
         self._clipped += int((size >= CLIPPED_LEVEL).sum())
         whole = wide.size // self.window * self.window
         if not whole and not self._levels:
@@ -180,7 +179,6 @@ class _Sums:
             channels=channels,
             seconds=self.samples / self.rate,
             rms_dbfs=float(_dbfs(np.array(self._squares / self.samples))),
-            peak=self._peak,
             clipped_share=self._clipped / self.samples,
             dc=self._sum / self.samples,
             speech_share=float(speech.mean()),
