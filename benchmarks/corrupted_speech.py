@@ -38,7 +38,8 @@ from spaces.command import told_plainly
 from spaces.verdict import SpokenLine, Verdict
 from trainable.audio import SAMPLE_RATE, resample
 from trainable.probe.calibration import unit
-from trainable.probe.judge import conclude, flags_of
+from trainable.probe.flags import flags_of
+from trainable.probe.judge import conclude
 from trainable.probe.likeness import hear_voice, long_pieces
 from trainable.probe.measures import OwnMeasures, measure, own_measures
 from trainable.probe.tempo import Tempo, fit_tempo

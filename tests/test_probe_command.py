@@ -19,7 +19,7 @@ from tests.corruptions import DEMO_VOICE, corrupted, demo_clips, joined_lines
 from trainable.audio import SAMPLE_RATE
 from trainable.cache import VARIABLE
 from trainable.probe.__main__ import app
-from trainable.probe.judge import CLIPPED_SHARE, LINE_TEMPO, SPEECH_SHARE, garbled_above
+from trainable.probe.flags import CLIPPED_SHARE, LINE_TEMPO, SPEECH_SHARE, garbled_above
 from trainable.probe.loops import LOOPED
 from trainable.probe.pace import default_seconds
 from trainable.probe.pauses import INNER, TAIL

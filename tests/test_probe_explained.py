@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from spaces.verdict import Flag
 from trainable.probe.explained import Known, explain
-from trainable.probe.judge import flags_of
+from trainable.probe.flags import flags_of
 from trainable.probe.measures import Measured, OwnMeasures
 from trainable.probe.pace import CHARACTERS_PER_SECOND, PAUSE_SECONDS, SYLLABLES_PER_SECOND, default_seconds
 from trainable.probe.pauses import Pauses

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 
 from spaces.verdict import Flag, SpokenLine
 from tests.voices import murmur
-from trainable.probe.judge import allowed_failures, conclude, flags_of, line_score
+from trainable.probe.flags import flags_of
+from trainable.probe.judge import allowed_failures, conclude
 from trainable.probe.likeness import HeardVoice
 from trainable.probe.measures import Measured, OwnMeasures, measure
 from trainable.probe.pauses import Pauses
+from trainable.probe.score import line_score
 
 LONG = "a sentence that is long enough to have a tempo"
 HEALTHY = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict
 
 from spaces.verdict import Flag
-from trainable.probe.judge import (
+from trainable.probe.flags import (
     CLIPPED_SHARE,
     LINE_TEMPO,
     SHORT_LETTERS,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from spaces.errors import InputError
 from spaces.verdict import Flag
-from trainable.probe.judge import flags_of
+from trainable.probe.flags import flags_of
 from trainable.probe.measures import Measured, OwnMeasures, own_measures
 from trainable.probe.pauses import TAIL
 

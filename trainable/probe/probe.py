@@ -13,11 +13,13 @@ from spaces.verdict import Flag, SpokenLine, Verdict
 from trainable.audio import write_audio
 from trainable.family import Utterance, Voice
 from trainable.probe.calibration import Calibration
-from trainable.probe.judge import SCREEN_LINES, conclude, fails_screen, flags_of, line_score, liveliness_of
+from trainable.probe.flags import flags_of
+from trainable.probe.judge import SCREEN_LINES, conclude, fails_screen
 from trainable.probe.likeness import HeardVoice, hear_voice
 from trainable.probe.lines import lines_for
 from trainable.probe.measures import measure
 from trainable.probe.recogniser import Recogniser, open_recogniser
+from trainable.probe.score import line_score, liveliness_of
 
 Speakers = TypeVar("Speakers", bound=Hashable)
 Speak = Callable[[Sequence[Speakers], Sequence[str], int, Sequence[int]], Mapping[Speakers, Sequence[Utterance]]]

@@ -19,8 +19,8 @@ from trainable.dataset.files import is_file, is_unicode, printable, shown
 from trainable.dataset.measure import RATES
 from trainable.probe.activity import LONGEST_SECONDS
 from trainable.probe.explained import Explained, Known, explain
+from trainable.probe.flags import flags_of
 from trainable.probe.ground_truth import check_ground_truth
-from trainable.probe.judge import flags_of
 from trainable.probe.measures import Measured, OwnMeasures, measure, own_measures
 from trainable.probe.pace import CHARACTERS_PER_SECOND, default_seconds
 from trainable.probe.recogniser import Recogniser
