@@ -24,7 +24,7 @@ from spaces.command import told_plainly
 
 LEAST_WIDTH = 104
 """Columns below which the table cannot be read; a narrower terminal wraps its lines."""
-WIDTH_IN_A_FILE = 150
+WIDTH_IN_A_FILE = 160
 """Columns where the output goes to a file or a pipe, which has no width of its own."""
 VERDICT_STYLE = {True: "green", False: "red", None: "dim"}
 JUDGEMENT_STYLE = {Judgement.BETTER: "green", Judgement.WORSE: "red", Judgement.NO_DIFFERENCE: ""}
@@ -68,6 +68,9 @@ def show(run: RunFolder, history: History, console: Console) -> None:
     for row in content:
         for sentence in row.reasons or (() if row.accepted or row.state == "base" else (row.reason,)):
             console.print(Text.assemble((f"  {row.trial} ", "bold"), f"{_word(row)}: {sentence}"))
+    for row in content:
+        for note in row.notes:
+            console.print(Text.assemble((f"  {row.trial} ", "bold"), note))
     unheard = sorted({flag.value for row in content for flag in row.unknown})
     if unheard:
         console.print(f"  nothing here could judge {', '.join(unheard)}: listen for it yourself", style="yellow")
@@ -92,15 +95,19 @@ def _table(run: RunFolder, history: History, content: list[Row]) -> Table:
     table.add_column("loss of objective", justify="right", overflow="fold", min_width=7)
     table.add_column("held out", justify="right", no_wrap=True)
     table.add_column("verdict", overflow="fold", min_width=10)
+    table.add_column("failed", justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
+    finals = any(row.confirmed is not None for row in content)
+    if finals:
+        table.add_column("confirmed", justify="right", no_wrap=True)
     table.add_column("vs base", justify="right", overflow="fold", min_width=9)
     table.add_column("seconds", justify="right", no_wrap=True)
     for row in content:
-        table.add_row(*_cells(row))
+        table.add_row(*_cells(row, finals))
     return table
 
 
-def _cells(row: Row) -> tuple[str | Text, ...]:
+def _cells(row: Row, finals: bool) -> tuple[str | Text, ...]:
     draw = row.draw
     drawn = ("", "", "", "", "")
     if draw:
@@ -120,10 +127,18 @@ def _cells(row: Row) -> tuple[str | Text, ...]:
         " ".join([*([] if row.loss is None else [f"{row.loss:.3f}"]), row.objective or ""]),
         "" if row.validation_loss is None else f"{row.validation_loss:.3f}",
         Text(_word(row) + (f": {flags}" if flags else ""), style=VERDICT_STYLE[row.accepted]),
+        f"{row.failed_lines}/{row.judged_lines}" if row.failure_rate else "",
         "" if row.score is None else f"{row.score:.3f}",
+        *([_confirmed(row)] if finals else []),
         versus,
         f"{row.seconds:.0f}",
     )
+
+
+def _confirmed(row: Row) -> str:
+    if row.confirmed is None:
+        return ""
+    return f"{row.confirmed:.3f}" + (f" at {row.strength:g}×" if row.strength != 1 else "")
 
 
 def _word(row: Row) -> str:

@@ -18,6 +18,7 @@ from pydantic_core import to_json
 from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.errors import InputError
+from spaces.final import Final
 from spaces.trial import Outcome
 from trainable.dataset.source import Source
 
@@ -76,12 +77,19 @@ class TrialEnded(_Entry):
     outcome: Outcome
 
 
+class FinalistHeard(_Entry):
+    """A finalist was listened to for longer, or the base model beside them."""
+
+    entry: Literal["finalist_heard"] = "finalist_heard"
+    final: Final
+
+
 class SearchEnded(_Entry):
     entry: Literal["search_ended"] = "search_ended"
     reason: str
 
 
-Entry = SearchStarted | BaseProbed | TrialDrawn | TrialEnded | SearchEnded
+Entry = SearchStarted | BaseProbed | TrialDrawn | TrialEnded | FinalistHeard | SearchEnded
 _entries: TypeAdapter[Entry] = TypeAdapter(Annotated[Entry, Field(discriminator="entry")])
 
 
@@ -94,6 +102,8 @@ class History:
     drawn: dict[str, Draw] = field(default_factory=dict)
     """Trials in the order they were drawn."""
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    finals: dict[str, Final] = field(default_factory=dict)
+    """Of the finalists, and of the base model, once they have been heard."""
     ended: str | None = None
     """Why the search ended; None while it goes on, also after a resumption."""
     problems: tuple[str, ...] = ()
@@ -169,11 +179,12 @@ class _Reader:
         self.base: Outcome | None = None
         self.drawn: dict[str, Draw] = {}
         self.outcomes: dict[str, Outcome] = {}
+        self.finals: dict[str, Final] = {}
         self.ended: str | None = None
         self.problems: list[str] = []
 
     def history(self) -> History:
-        return History(self.search, self.base, self.drawn, self.outcomes, self.ended, tuple(self.problems))
+        return History(self.search, self.base, self.drawn, self.outcomes, self.finals, self.ended, tuple(self.problems))
 
     def take(self, entry: Entry) -> str | None:
         """Adds an entry. Returns what is wrong with it when it contradicts an earlier one, which then stands."""
@@ -197,6 +208,10 @@ class _Reader:
                 return f"trial {entry.outcome.trial} ended twice; the first outcome stands"
             case TrialEnded():
                 self.outcomes[entry.outcome.trial] = entry.outcome
+            case FinalistHeard() if entry.final.trial in self.finals:
+                return f"finalist {entry.final.trial} was heard twice; the first time stands"
+            case FinalistHeard():
+                self.finals[entry.final.trial] = entry.final
         return None
 
 

@@ -230,4 +230,4 @@ def _verdict_in_words(row: Row) -> str:
         return textwrap.shorten(f"rejected: {'; '.join(row.reasons)}", 60, placeholder=" …")
     if row.vs_base is None:
         return "accepted"
-    return f"accepted, {row.vs_base.difference:+.2f} ± {2 * row.vs_base.standard_error:.2f} against the base"
+    return f"accepted, {row.vs_base.difference:+.2f} against the base, {row.vs_base.judgement}"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from results.ledger import History
-from spaces.trial import Outcome
-from spaces.verdict import SpokenLine, Verdict
+from spaces.interval import Interval
+from spaces.paired import paired
+from spaces.trial import BASE, Outcome
+from spaces.verdict import Verdict
 
 
 class Judgement(StrEnum):
@@ -25,41 +25,67 @@ class Comparison:
 
     difference: float
     """Mean over the lines of the adapter's score minus the base's; scores are in [0, 1]."""
-    standard_error: float
-    """Of that mean: sample standard deviation / √lines. Infinite for a single line."""
+    interval: Interval
+    """Of that mean, at 95 %."""
     judgement: Judgement
 
+    def __str__(self) -> str:
+        low, high = self.interval
+        told = f" ({low:+.3f} to {high:+.3f})" if math.isfinite(low) else ""
+        return f"{self.difference:+.3f}{told}"
 
-def ranked(outcomes: Iterable[Outcome]) -> list[Outcome]:
-    """The accepted ones, best score first; equal scores keep their order.
+
+def ranked(history: History) -> list[Outcome]:
+    """The accepted ones, the best first. Those that were confirmed as finalists come before the others, by the score of
+    that; a finalist that was turned down is none of them, and a trial that was rejected is, where a weaker dose of it
+    was confirmed. Equal scores keep their order.
 
     How training ended does not matter: what an overshot trial came back to and had accepted counts like any other.
     """
-    return sorted((outcome for outcome in outcomes if outcome.accepted), key=lambda outcome: -outcome.verdict.score)
+    accepted = [outcome for outcome in history.outcomes.values() if is_accepted(outcome, history)]
+
+    def place(outcome: Outcome) -> tuple[bool, float]:
+        return outcome.trial not in history.finals, -last_verdict(outcome, history).score
+
+    return sorted(accepted, key=place)
+
+
+def is_accepted(outcome: Outcome, history: History) -> bool:
+    """By the last that was heard of it."""
+    final = history.finals.get(outcome.trial)
+    return final.accepted if final else outcome.accepted
+
+
+def last_verdict(outcome: Outcome, history: History) -> Verdict | None:
+    """The one with the last word: of the confirmation, otherwise of the trial."""
+    final = history.finals.get(outcome.trial)
+    return final.confirmed if final and final.confirmed else outcome.verdict
+
+
+def against_base(outcome: Outcome, history: History) -> Comparison | None:
+    """A finalist is compared over the lines of its confirmation, any other over those of every trial.
+
+    None where one of the two has not spoken them.
+    """
+    final, base = history.finals.get(outcome.trial), history.finals.get(BASE)
+    if final and base and final.confirmed and base.confirmed:
+        return beats_base(final.confirmed, base.confirmed)
+    if outcome.verdict and outcome.draw and history.base and history.base.verdict:
+        return beats_base(outcome.verdict, history.base.verdict)
+    return None
 
 
 def beats_base(trial: Verdict, base: Verdict) -> Comparison | None:
-    """Compares line by line, because lines differ more in difficulty than adapters do.
+    """Better, or worse, when the interval of the mean difference excludes 0.
 
-    Better (or worse) when the mean difference is more than two standard errors away from 0, about 95 % confidence.
-    None when they share no line.
+    None when they share no line, or were judged by different yardsticks.
     """
-    other = dict(_keyed(base.lines))
-    differences = [line.score - other[key].score for key, line in _keyed(trial.lines) if key in other]
-    if not differences:
+    compared = paired(trial, base) if trial.judge == base.judge else None
+    if compared is None:
         return None
-    count = len(differences)
-    mean = math.fsum(differences) / count
-    if count > 1:
-        variance = math.fsum((difference - mean) ** 2 for difference in differences) / (count - 1)
-        error = math.sqrt(variance / count)
-    else:
-        error = math.inf
-    if abs(mean) <= 2 * error or mean == 0:
-        judgement = Judgement.NO_DIFFERENCE
-    else:
-        judgement = Judgement.BETTER if mean > 0 else Judgement.WORSE
-    return Comparison(mean, error, judgement)
+    low, high = compared.interval
+    judgement = Judgement.BETTER if low > 0 else Judgement.WORSE if high < 0 else Judgement.NO_DIFFERENCE
+    return Comparison(compared.mean, compared.interval, judgement)
 
 
 def nearest(history: History) -> Outcome | None:
@@ -68,7 +94,7 @@ def nearest(history: History) -> Outcome | None:
     A probed one comes before any that was not: the fewest failed lines, then the best score. Without a probed one, the
     trial whose loss stopped nearest to its band.
     """
-    rejected = [outcome for outcome in history.outcomes.values() if not outcome.accepted]
+    rejected = [outcome for outcome in history.outcomes.values() if not is_accepted(outcome, history)]
     return min(rejected, key=lambda outcome: _distance(outcome, history), default=None)
 
 
@@ -81,13 +107,3 @@ def _distance(outcome: Outcome, history: History) -> tuple[float, ...]:
     if band is None or not math.isfinite(loss):
         return (2,)
     return (1, band.distance(loss))
-
-
-def _keyed(lines: Iterable[SpokenLine]) -> list[tuple[tuple[str, int], SpokenLine]]:
-    """Each line under its text and how often that text came before: a probe may speak one twice."""
-    seen: Counter[str] = Counter()
-    keyed = []
-    for line in lines:
-        keyed.append(((line.text, seen[line.text]), line))
-        seen[line.text] += 1
-    return keyed

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from results.ledger import History
-from results.ranking import Comparison, beats_base, ranked
+from results.ranking import Comparison, against_base, is_accepted, last_verdict, ranked
 from results.run_folder import RunFolder
 from spaces.draw import Draw, Objective
+from spaces.interval import Interval
 from spaces.trial import Losses, Outcome, Point
 from spaces.verdict import Flag
 from trainable.trial_folder import TrialFolder
@@ -39,6 +40,17 @@ class Row(BaseModel):
     flags: dict[Flag, int]
     unknown: tuple[Flag, ...]
     score: float | None
+    """On the lines that every trial speaks."""
+    confirmed: float | None
+    """Score on the sixty lines of the finalists; None of anybody else."""
+    strength: float
+    """Of the LoRA, where it was confirmed below 1."""
+    failed_lines: int
+    """Of the lines with the last word: the confirmation's, otherwise the trial's."""
+    judged_lines: int
+    failure_rate: Interval | None
+    """Within which the share of lines that fail lies, at 95 %; None where nothing was spoken."""
+    notes: tuple[str, ...]
     vs_base: Comparison | None
     seconds: float
     """Training and probing, wall-clock."""
@@ -63,8 +75,8 @@ class Row(BaseModel):
 
 def rows(run: RunFolder, history: History) -> list[Row]:
     """The base, the accepted trials by rank, the other ended ones and then the running ones as they were drawn."""
-    order = ranked(history.outcomes.values())
-    rest = [outcome for outcome in history.outcomes.values() if not outcome.accepted]
+    order = ranked(history)
+    rest = [outcome for outcome in history.outcomes.values() if not is_accepted(outcome, history)]
     table = [_ended_row(history.base, 0, history)] if history.base else []
     table += [_ended_row(outcome, place, history) for place, outcome in enumerate(order, start=1)]
     table += [_ended_row(outcome, None, history) for outcome in rest]
@@ -72,9 +84,8 @@ def rows(run: RunFolder, history: History) -> list[Row]:
 
 
 def _ended_row(outcome: Outcome, place: int | None, history: History) -> Row:
-    verdict = outcome.verdict
-    counts = outcome.judged
-    compared = verdict and outcome.draw and history.base and history.base.verdict
+    verdict, last = outcome.verdict, last_verdict(outcome, history)
+    final, counts = history.finals.get(outcome.trial), outcome.judged
     return Row(
         trial=outcome.trial,
         place=place,
@@ -84,12 +95,18 @@ def _ended_row(outcome: Outcome, place: int | None, history: History) -> Row:
         epochs=outcome.point.epoch if outcome.point else None,
         losses=counts.losses if counts else None,
         validation=counts.validation if counts else None,
-        accepted=verdict.accepted if verdict else None,
-        reasons=verdict.reasons if verdict else (),
-        flags=verdict.flags if verdict else {},
-        unknown=verdict.unknown if verdict else (),
+        accepted=is_accepted(outcome, history) if verdict else None,
+        reasons=last.reasons if last else (),
+        flags=last.flags if last else {},
+        unknown=last.unknown if last else (),
         score=verdict.score if verdict else None,
-        vs_base=beats_base(verdict, history.base.verdict) if compared else None,
+        confirmed=final.confirmed.score if final and final.confirmed else None,
+        strength=last.strength if last else 1.0,
+        failed_lines=last.failed_lines if last else 0,
+        judged_lines=last.judged_lines if last else 0,
+        failure_rate=last.failure_rate if last else None,
+        notes=last.notes if last else (),
+        vs_base=against_base(outcome, history),
         seconds=outcome.train_seconds + outcome.probe_seconds,
     )
 
@@ -112,6 +129,12 @@ def _running_row(run: RunFolder, trial: str, history: History) -> Row:
         flags={},
         unknown=(),
         score=None,
+        confirmed=None,
+        strength=1.0,
+        failed_lines=0,
+        judged_lines=0,
+        failure_rate=None,
+        notes=(),
         vs_base=None,
         seconds=latest.seconds if latest else 0.0,
     )

@@ -14,7 +14,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from results.ranking import ranked
 from search.pace import Pace
 from search.plain import PlainView
 from search.view import View, result_in_words
@@ -115,9 +114,10 @@ class LiveView:
         said = []
         if self._base is not None and self._base.verdict is not None:
             said.append(f"base model {self._base.verdict.score:.3f}")
-        best = ranked(row.outcome for row in rows.values() if row.outcome is not None)
-        if best:
-            said.append(f"best so far {best[0].trial}, score {best[0].verdict.score:.3f}")
+        accepted = [row.outcome for row in rows.values() if row.outcome is not None and row.outcome.accepted]
+        if accepted:
+            best = max(accepted, key=lambda outcome: outcome.verdict.score)
+            said.append(f"best so far {best.trial}, score {best.verdict.score:.3f}")
         return " · ".join(said)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from results.ledger import History
-from results.ranking import Judgement, beats_base, nearest, ranked
+from results.ranking import Judgement, against_base, is_accepted, last_verdict, nearest, ranked
 from results.run_folder import RunFolder
 from search.plan import Plan
 from search.view import flags_in_words, result_in_words, shown
@@ -62,7 +62,7 @@ class Finish:
 
     @property
     def best(self) -> Outcome | None:
-        return next(iter(ranked(self.history.outcomes.values())), None)
+        return next(iter(ranked(self.history)), None)
 
     @property
     def exit_code(self) -> int:
@@ -88,27 +88,47 @@ def _trials(finish: Finish) -> list[str]:
         if outcome is None:
             lines.append(f"{trial}  not finished; goes on with --resume ({draw.describe()})")
         elif outcome is not finish.best:
-            why = outcome.verdict.reasons if outcome.verdict else ()
-            lines.append(f"{trial}  {result_in_words(outcome)}: {'; '.join((*why, outcome.reason))}")
+            told = (*_turned_down(outcome, finish.history), *(outcome.verdict.reasons if outcome.verdict else ()))
+            lines.append(f"{trial}  {result_in_words(outcome)}: {'; '.join((*told, outcome.reason))}")
     return lines
+
+
+def _turned_down(outcome: Outcome, history: History) -> tuple[str, ...]:
+    """Why an accepted trial did not stand when it was heard for longer."""
+    final = history.finals.get(outcome.trial)
+    if final is None or final.accepted or not outcome.accepted:
+        return ()
+    return (f"turned down as a finalist: {'; '.join(final.confirmed.reasons)}",)
 
 
 def _found(finish: Finish) -> list[str]:
-    best, base = finish.best, finish.history.base
+    best = finish.best
     outcomes = finish.history.outcomes.values()
-    accepted = sum(outcome.accepted for outcome in outcomes)
+    accepted = sum(is_accepted(outcome, finish.history) for outcome in outcomes)
     ended = f"Search ended: {finish.reason}; {len(outcomes)} trials ended, {accepted} accepted."
     if best is None:
         return [ended, "No adapter was accepted.", *_advice(finish)]
-    lines = [ended, f"Best: {best.trial}, score {best.verdict.score:.3f}, {best.reason} ({best.draw.describe()})."]
-    compared = base and base.verdict and beats_base(best.verdict, base.verdict)
+    heard = last_verdict(best, finish.history)
+    lines = [ended, f"Best: {best.trial}, {_judged(best, finish)}, {best.reason} ({best.draw.describe()})."]
+    compared = against_base(best, finish.history)
     if compared:
-        verdict = f"{compared.difference:+.3f} ± {2 * compared.standard_error:.3f} per line"
-        lines.append(f"It is {AGAINST_BASE[compared.judgement]} ({verdict}; base {base.verdict.score:.3f}).")
-    if best.verdict.unknown:
-        unheard = ", ".join(flag.value for flag in best.verdict.unknown)
+        lines.append(f"It is {AGAINST_BASE[compared.judgement]}: {compared} per line.")
+    lines += [f"{note[0].upper()}{note[1:]}." for note in heard.notes]
+    if heard.unknown:
+        unheard = ", ".join(flag.value for flag in heard.unknown)
         lines.append(f"Nothing here could judge {unheard}: listen for it yourself.")
     return lines
+
+
+def _judged(best: Outcome, finish: Finish) -> str:
+    """Its score, and how sure it is of its words."""
+    heard = last_verdict(best, finish.history)
+    dose = f" at {heard.strength:g} of its strength" if heard.strength != 1 else ""
+    where = " other" if best.trial in finish.history.finals else ""
+    return (
+        f"score {heard.score:.3f}{dose}, {heard.failed_lines} of {heard.judged_lines}{where} lines failed "
+        f"({heard.failure_rate} of any lines)"
+    )
 
 
 def _advice(finish: Finish) -> list[str]:

@@ -10,6 +10,9 @@ from spaces.draw import Draw, Objective
 from spaces.ending import Ending
 from spaces.verdict import Verdict
 
+BASE = "base"
+"""What row zero is called: the base model's own clone, untrained."""
+
 
 class Phase(StrEnum):
     """What a running trial is doing."""

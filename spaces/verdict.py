@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from spaces.interval import Interval, wilson
+from spaces.line import LineKind
 
 
 class Flag(StrEnum):
@@ -28,12 +31,32 @@ class Flag(StrEnum):
         return self is not Flag.FLAT
 
 
+class ScoreParts(BaseModel):
+    """What a line's score is made of, each in [0, 1] and higher where a listener is happier; None where unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    words: float | None
+    """1 − the character error above that of the voice's own clips."""
+    voice: float | None
+    """Cosine to the voice over that of its own clips."""
+    tempo: float
+    """1 at the expected length, 0 at half or double."""
+    liveliness: float | None
+    """Ranges of pitch and energy over those of the voice's own clips, at most 1."""
+    spectrum: float | None
+    """1 at the distance that the voice's own clips keep from their mean spectrum, 0 at 10 dB more."""
+    quality: float | None
+    """1 at the perceived quality (DNSMOS) of the voice's own clips, 0 at 1.5 points less."""
+
+
 class SpokenLine(BaseModel):
     """One probe line as the model spoke it, with every measure behind its flags."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str
+    kind: LineKind = LineKind.ORDINARY
     heard: str | None
     """What the recogniser understood; None where no recogniser listens."""
     audio: str
@@ -67,13 +90,22 @@ class SpokenLine(BaseModel):
     """Cosine of this line's speaker embedding and the mean of the dataset's own."""
     spectral_distance: float | None
     """Difference of long-term average spectra of this line and the dataset's own, root mean square in dB."""
+    quality: float | None = None
+    """DNSMOS, overall, 1–5; None where too little is spoken."""
+    parts: ScoreParts | None = None
+    """None of a line that did not end or is silent: its score is 0."""
     score: float
-    """In [0, 1]: words understood, voice, spectrum, tempo and liveliness, each counted the same where it is known."""
+    """In [0, 1]: the weighted mean of the parts that are known."""
+
+    @property
+    def decides(self) -> bool:
+        """Whether the verdict counts it."""
+        return self.kind is not LineKind.HARD
 
     @property
     def failed(self) -> bool:
-        """Whether a flag among its own rejects it."""
-        return any(flag.rejects for flag in self.flags)
+        """Whether it counts and a flag among its own rejects it."""
+        return self.decides and any(flag.rejects for flag in self.flags)
 
 
 class Verdict(BaseModel):
@@ -94,5 +126,29 @@ class Verdict(BaseModel):
     """Lines of the whole probe; fewer are spoken when the first ones already reject."""
     voice_similarity: float | None
     """Median cosine of pieces of joined speech, 7 s or more each, to the voice; None where hardly anything was said."""
+    end_probability: float | None = None
+    """Geometric mean of the probability of the end where held-out clips end, given all of the clip before; None where
+    none is held out."""
+    strength: float = Field(default=1.0, gt=0)
+    """What the LoRA's output was multiplied with while it spoke."""
+    notes: tuple[str, ...] = ()
+    """What a person should know and decides nothing."""
+    judge: str = ""
+    """Fingerprint of the yardsticks: verdicts compare where it is equal."""
     score: float
-    """Mean of the lines' scores, in [0, 1]."""
+    """Mean score of the lines that count, in [0, 1]."""
+
+    @property
+    def judged_lines(self) -> int:
+        """Spoken lines that count."""
+        return sum(line.decides for line in self.lines)
+
+    @property
+    def failure_rate(self) -> Interval:
+        """Within which the share of lines that fail lies, with 95 % confidence."""
+        return wilson(self.failed_lines, self.judged_lines)
+
+    @property
+    def missed_ends(self) -> int:
+        """Lines that count and ran into their cap of frames."""
+        return sum(line.decides and not line.eos for line in self.lines)

@@ -34,7 +34,9 @@ def test_the_base_comes_first_then_the_accepted_by_rank_then_the_rest(run):
     best, rejected, running = table[1], table[4], table[7]
     assert (best.accepted, best.objective, best.loss, best.vs_base.judgement) == (True, "aligned", 2.0, "better")
     assert (best.epochs, best.seconds) == (2.0, 60.0)
-    assert (rejected.accepted, rejected.flags, rejected.vs_base.judgement) == (False, {"garbled": 2}, "worse")
+    assert (rejected.accepted, rejected.flags) == (False, {"garbled": 2})
+    # Two lines are too few to tell.
+    assert rejected.vs_base.judgement == "no different"
     assert (running.accepted, running.epochs) == (None, 1.0)
     assert "step 12, epoch 1.0 of 8, aligned loss 4.0" in running.reason
     assert "from the band" in running.reason

@@ -9,7 +9,7 @@ from pathlib import Path
 from spaces.command import OnProgress
 from spaces.data_settings import DataSettings
 from spaces.probe_settings import ProbeSettings
-from spaces.trial import Outcome
+from spaces.trial import BASE, Outcome
 from trainable.dataset.finding import raise_errors, write_findings
 from trainable.dataset.lineup import line_up
 from trainable.dataset.opening import load_dataset
@@ -21,7 +21,6 @@ from trainable.trial_folder import TrialFolder
 
 CALIBRATION = "calibration.json"
 FINDINGS = "findings.json"
-BASE = "base"
 
 
 @dataclass(frozen=True)
@@ -79,9 +78,7 @@ def lay_foundation(plan: Foundation, on_progress: OnProgress) -> Outcome:
         {BASE: folder.recordings},
         whole=True,
     )
-    # What is as near to the voice as the base model's own clone has not lost it.
-    heard = calibration.model_copy(update={"base_similarity": verdicts[BASE].voice_similarity})
-    heard.write(plan.base / CALIBRATION)
+    calibration.with_base(verdicts[BASE]).write(plan.base / CALIBRATION)
     outcome = Outcome(
         trial=BASE,
         ending=None,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
 
 from spaces.trial import Losses
 from trainable.curve import ClipRow, mean_of
-from trainable.family import Pack
+from trainable.family import Learner, Pack
+from trainable.roster import Roster
 
 
 def validate(pack: Pack, seats: Sequence[int]) -> dict[int, Losses]:
@@ -17,9 +21,29 @@ def validate(pack: Pack, seats: Sequence[int]) -> dict[int, Losses]:
     """
     if not seats:
         return {}
-    clips = sorted(pack.roster.held_out, key=lambda clip: pack.roster.entries[clip].seconds)
     rows: dict[int, list[ClipRow]] = {seat: [] for seat in seats}
-    for start in range(0, len(clips), pack.batch):
-        for seat, part in pack.validate(seats, clips[start : start + pack.batch]).items():
+    for clips in _passes(pack.roster, pack.batch):
+        for seat, part in pack.validate(seats, clips).items():
             rows[seat].extend(part)
     return {seat: mean_of(rows[seat]) for seat in seats}
+
+
+def end_probabilities(pack: Pack, seats: Sequence[int]) -> Mapping[int, float]:
+    """Of each seat, the geometric mean of the probability that it gives to the end where a held-out clip ends, told all
+    of the clip before. Empty where nothing is held out."""
+    if not pack.roster.held_out:
+        return {}
+    return {seat: math.exp(-losses.eos) for seat, losses in validate(pack, seats).items()}
+
+
+def end_probability(learner: Learner) -> float | None:
+    """The same of a model of its own, in evaluation mode; None where nothing is held out."""
+    with torch.no_grad():
+        losses = [float(loss) for clips in _passes(learner.roster, 1) for loss in learner.losses(clips, step=0).eos]
+    return math.exp(-sum(losses) / len(losses)) if losses else None
+
+
+def _passes(roster: Roster, size: int) -> list[Sequence[int]]:
+    """The held-out clips, neighbours in length together."""
+    clips = sorted(roster.held_out, key=lambda clip: roster.entries[clip].seconds)
+    return [clips[start : start + size] for start in range(0, len(clips), size)]

@@ -8,8 +8,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from spaces.probe_settings import ProbeSettings
+from spaces.verdict import Verdict
 from trainable.family import Voice
 from trainable.probe.ground_truth import check_ground_truth
+from trainable.probe.judge import BaseEnds
 from trainable.probe.likeness import long_pieces
 from trainable.probe.lines import lines_for
 from trainable.probe.measures import Measured, OwnMeasures, measure, own_measures
@@ -39,9 +41,16 @@ class Calibration(BaseModel):
     """Median distance of one ground-truth clip to that mean, dB."""
     similarity_least: float | None
     """Least cosine of a piece of 7 s or more of the ground truth's joined speech; None with too little speech."""
-    base_similarity: float | None = None
-    """The same of the base model's own clone, median; None until it has been heard, or said too little."""
     own: OwnMeasures
+    base_similarity: float | None = None
+    """Median cosine of the base model's own clone; None until it has been heard, or said too little."""
+    base_ends: BaseEnds | None = None
+    """How the base model's own clone ends; None until it has been heard."""
+
+    def with_base(self, heard: Verdict) -> Calibration:
+        """What is as near to the voice, or ends as rarely, as the base model's own clone is not the trials' doing."""
+        ends = BaseEnds(heard.end_probability, heard.missed_ends, heard.judged_lines)
+        return self.model_copy(update={"base_similarity": heard.voice_similarity, "base_ends": ends})
 
     def write(self, path: Path) -> None:
         write_beside(path, self.model_dump_json(indent=1))

@@ -40,6 +40,8 @@ class Measured:
     """Semitones; None where too little is voiced."""
     energy_range: float | None
     """dB; None where too little is spoken."""
+    quality: float | None = None
+    """DNSMOS, overall, 1–5; None where too little is spoken."""
 
 
 class OwnMeasures(BaseModel):
@@ -53,6 +55,7 @@ class OwnMeasures(BaseModel):
     inner_pauses: tuple[float, ...] = ()
     pitch_ranges: tuple[float, ...] = ()
     energy_ranges: tuple[float, ...] = ()
+    qualities: tuple[float, ...] = ()
 
     @property
     def character_error_p95(self) -> float | None:
@@ -88,4 +91,5 @@ def own_measures(clips: Sequence[Measured]) -> OwnMeasures:
         inner_pauses=tuple(clip.pauses.longest_inner for clip in clips),
         pitch_ranges=tuple(clip.pitch_range for clip in clips if clip.pitch_range is not None),
         energy_ranges=tuple(clip.energy_range for clip in clips if clip.energy_range is not None),
+        qualities=tuple(clip.quality for clip in clips if clip.quality is not None),
     )

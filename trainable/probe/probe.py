@@ -19,7 +19,7 @@ from trainable.probe.likeness import HeardVoice, hear_voice
 from trainable.probe.lines import lines_for
 from trainable.probe.measures import measure
 from trainable.probe.recogniser import Recogniser, open_recogniser
-from trainable.probe.score import line_score, liveliness_of
+from trainable.probe.score import score_of, score_parts
 
 Speakers = TypeVar("Speakers", bound=Hashable)
 Speak = Callable[[Sequence[Speakers], Sequence[str], int, Sequence[int]], Mapping[Speakers, Sequence[Utterance]]]
@@ -94,6 +94,19 @@ def listen(
     similarity = calibration.similarity(voice.speaker_embedding(wave)) if sounds else None
     distance = calibration.spectral_distance(wave) if sounds else None
     flags = flags_of(measured, calibration.own)
+    heard_out = utterance.eos and Flag.SILENT not in flags and measured.seconds > 0
+    parts = (
+        score_parts(
+            measured,
+            calibration.own,
+            similarity=similarity,
+            similarity_ceiling=calibration.similarity_ceiling,
+            spectral_distance=distance,
+            spectral_floor=calibration.spectral_floor,
+        )
+        if heard_out
+        else None
+    )
     return SpokenLine(
         text=text,
         heard=measured.heard,
@@ -116,16 +129,7 @@ def listen(
         energy_range=measured.energy_range,
         similarity=similarity,
         spectral_distance=distance,
-        score=line_score(
-            eos=utterance.eos,
-            silent=Flag.SILENT in flags,
-            seconds=measured.seconds,
-            expected_seconds=measured.expected_seconds,
-            character_error=measured.character_error,
-            similarity=similarity,
-            similarity_ceiling=calibration.similarity_ceiling,
-            spectral_distance=distance,
-            spectral_floor=calibration.spectral_floor,
-            liveliness=liveliness_of(measured, calibration.own) if sounds else None,
-        ),
+        quality=measured.quality,
+        parts=parts,
+        score=score_of(parts),
     )
