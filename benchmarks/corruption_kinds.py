@@ -1,48 +1,20 @@
-"""Synthetic speech by espeak-ng and flite, and every way in which the judge's benchmark spoils it."""
+"""Every way in which the benchmark of the judge spoils speech, and what is to be detected of it."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from spaces.errors import InputError
+from benchmarks.synthetic_voices import Line
 from tests.corruptions import CORRUPTIONS, pitch_shift, stretch
-from trainable.audio import SAMPLE_RATE, read_audio
+from trainable.audio import SAMPLE_RATE
+from trainable.probe.drift import active_audio
 
-Spoil = Callable[["Line", np.random.Generator], np.ndarray]
-
-VOICES = (
-    ("flite", "slt"),
-    ("espeak-ng", "en-us+m1"),
-    ("flite", "rms"),
-    ("espeak-ng", "en-gb+f2"),
-    ("flite", "kal16"),
-    ("espeak-ng", "en-us+f4"),
-    ("flite", "awb"),
-    ("espeak-ng", "en-gb-scotland+m3"),
-)
-"""In this order, so that any few of them are of both programs."""
+Spoil = Callable[[Line, np.random.Generator], np.ndarray]
 
 EACH_CLIP, HARD_SET = 0.95, 0.85
-
-
-@dataclass(frozen=True)
-class Line:
-    """One sentence of one voice and what is needed to spoil it; each wave is [samples] float32 at 24 kHz."""
-
-    text: str
-    wave: np.ndarray
-    following: np.ndarray
-    """Another sentence of the same voice."""
-    other_voice: np.ndarray
-    """The same sentence."""
-    gibberish: np.ndarray
-    one_word_wrong: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -83,6 +55,11 @@ def _without_middle(line: Line, generator: np.random.Generator) -> np.ndarray:
     return np.concatenate([line.wave[: int(0.3 * line.wave.size)], line.wave[int(0.7 * line.wave.size) :]])
 
 
+def _run_together(line: Line, generator: np.random.Generator) -> np.ndarray:
+    """Without the pauses, and at 1.6 times the pace."""
+    return stretch(active_audio(line.wave), 1 / 1.6)
+
+
 def _silence_and_noise(line: Line, generator: np.random.Generator) -> np.ndarray:
     noise = 0.05 * generator.standard_normal(line.wave.size // 2)
     return np.concatenate([np.zeros(line.wave.size - noise.size), noise])
@@ -107,6 +84,8 @@ KINDS: dict[str, Kind] = _OF_ONE_WAVE | {
     "dropped middle": Kind(_without_middle),
     "noise 20 dB": Kind(_of_wave("noise 20 dB"), HARD_SET, per_set=True),
     "rushed": Kind(_of_wave("rushed"), per_set=True),
+    "rushed 1.6": Kind(lambda line, generator: stretch(line.wave, 1 / 1.6), per_set=True),
+    "run together": Kind(_run_together, per_set=True),
     "rushed 1.3": Kind(lambda line, generator: stretch(line.wave, 1 / 1.3), HARD_SET, per_set=True),
     "slow": Kind(_of_wave("slow"), per_set=True),
     "cut at 75 %": Kind(_cut(0.75), HARD_SET, per_set=True),
@@ -119,72 +98,3 @@ KINDS: dict[str, Kind] = _OF_ONE_WAVE | {
 }
 """Those of tests/corruptions.py and those that need words or another voice. `rushed` and `slow` are by 1.5, `pitch
 shift` is by 4 semitones up. What is flattened is no failure: the judge only lowers its score."""
-
-
-def check_synthesisers() -> None:
-    """Raises InputError unless espeak-ng and flite are installed."""
-    missing = [name for name in ("espeak-ng", "flite") if shutil.which(name) is None]
-    if missing:
-        raise InputError(
-            f"expected espeak-ng and flite on the path, got no {' and no '.join(missing)}; "
-            "apt-get install espeak-ng flite"
-        )
-
-
-def lines_of(
-    voice: int, sentences: list[str], first: int, clean: dict[int, list[np.ndarray]], folder: Path
-) -> list[Line]:
-    """The sentences of a voice from the `first` on, given all voices' clean waves of all sentences."""
-    generator = np.random.default_rng(1000 + voice)
-    vocabulary = sorted({word for sentence in sentences for word in sentence.lower().rstrip(".?!").split()})
-    others = clean[(voice + 1) % len(clean)]
-    return [
-        Line(
-            text=text,
-            wave=clean[voice][place],
-            following=clean[voice][(place + 1) % len(sentences)],
-            other_voice=others[place],
-            gibberish=speak(voice, pseudo_words(text, generator), generator, folder),
-            one_word_wrong=speak(voice, with_one_word_wrong(text, vocabulary, generator), generator, folder),
-        )
-        for place, text in enumerate(sentences[first:], start=first)
-    ]
-
-
-def speak(voice: int, text: str, generator: np.random.Generator, folder: Path) -> np.ndarray:
-    """[samples] float32 at 24 kHz: paced by up to 10 % either way, -26 to -20 dBFS, over noise 38 to 52 dB below.
-
-    The programs are far more even than a person: without this a voice's own clips would spread by nothing.
-    """
-    program, name = VOICES[voice]
-    pace, path = generator.uniform(0.9, 1.1), folder / "spoken.wav"
-    if program == "flite":
-        command = ["flite", "-voice", name, "--setf", f"duration_stretch={pace:.3f}", "-t", text, "-o", str(path)]
-    else:
-        command = ["espeak-ng", "-v", name, "-s", str(round(165 / pace)), "-w", str(path), text]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise InputError(
-            f"expected speech from `{' '.join(command[:3])}`, got {done.stderr.strip() or done.returncode}"
-        )
-    wave = read_audio(path)
-    wave = wave * 10 ** (generator.uniform(-26, -20) / 20) / np.sqrt(np.mean(np.square(wave)))
-    room = np.sqrt(np.mean(np.square(wave))) * 10 ** (-generator.uniform(38, 52) / 20)
-    return np.clip(wave + room * generator.standard_normal(wave.size), -0.95, 0.95).astype(np.float32)
-
-
-def pseudo_words(text: str, generator: np.random.Generator) -> str:
-    """Words of syllables that mean nothing, about as long as those of the text."""
-    onsets, nuclei, codas = list("bdfgklmnprstvz"), list("aeiou"), ["", "n", "s", "l", "k"]
-    return " ".join(
-        "".join("".join(map(generator.choice, (onsets, nuclei, codas))) for _ in range(max(1, round(len(word) / 2.4))))
-        for word in text.split()
-    )
-
-
-def with_one_word_wrong(text: str, vocabulary: list[str], generator: np.random.Generator) -> str:
-    """The text with one word of the set's others in place of one of its own."""
-    said = text.split()
-    known = {word.lower().strip(".,?!") for word in said}
-    said[generator.integers(1, len(said) - 1)] = str(generator.choice([w for w in vocabulary if w not in known]))
-    return " ".join(said)

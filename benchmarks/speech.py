@@ -44,7 +44,7 @@ def bench(
     torch.set_num_threads(1)
     tts, sampling = load_base(str(model)), Sampling(temperature=0.5, subtalker_temperature=0.5)
     speaker = torch.randn(tts.model.config.talker_config.hidden_size, generator=torch.Generator().manual_seed(0))
-    known = load_lines(lines)
+    known = [line.text for line in load_lines(lines)]
     table = Table("lines", "library, ms per frame", "ours", "times", title=f"speaking, {model.name}")
     for count in LINES:
         said = [known[number % len(known)] for number in range(count)]

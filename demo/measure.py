@@ -14,7 +14,7 @@ from qwen_tts import Qwen3TTSModel
 from rich.console import Console
 from rich.table import Table
 
-from demo.corpus import DIGITS, SAMPLE_RATE, Voice, synthesise
+from demo.corpus import SAMPLE_RATE, Voice, synthesise
 from demo.voice_dataset import REFERENCE_TEXT
 from demo.voices import NEW_VOICE, PRETRAINING_VOICES
 from trainable.probe.lines import load_lines
@@ -28,7 +28,7 @@ MAX_NEW_TOKENS = 128
 
 def words_heard(recogniser: PocketSphinx, texts: Sequence[str], waves: Sequence[np.ndarray]) -> float:
     """The share of words heard right over all texts, each text's word error rate counted as 1 at most."""
-    errors = [min(1.0, jiwer.wer(text, recogniser.hear(wave))) for text, wave in zip(texts, waves, strict=True)]
+    errors = [min(1.0, jiwer.wer(text, heard)) for text, heard in zip(texts, recogniser.hear(waves), strict=True)]
     return 1.0 - float(np.average(errors, weights=[len(text.split()) for text in texts]))
 
 
@@ -64,8 +64,8 @@ def row(tts: Qwen3TTSModel, recogniser: PocketSphinx, voice: Voice, texts: Seque
 def main() -> None:
     """Measures the new voice and every sixth pre-training voice on the probe's lines."""
     torch.set_num_threads(1)
-    texts = load_lines("digits")
-    tts, recogniser = load_base(str(CHECKPOINT)), PocketSphinx(DIGITS)
+    texts = [line.text for line in load_lines("digits")]
+    tts, recogniser = load_base(str(CHECKPOINT)), PocketSphinx(texts)
     table = Table("voice", "original", "codec", "x-vector", "ICL", "ended", "duration ratio")
     for voice in (NEW_VOICE, *PRETRAINING_VOICES[1::EVERY]):
         table.add_row(*row(tts, recogniser, voice, texts))

@@ -15,7 +15,7 @@ import typer
 from results.card import write_card
 from results.exported import RECORD, Exported, read_exported
 from results.ledger import History, SearchStarted, read_ledger
-from results.ranking import beats_base, nearest, ranked
+from results.ranking import against_base, is_accepted, last_verdict, nearest, ranked
 from results.run_folder import RunFolder
 from spaces.command import told_plainly
 from spaces.errors import InputError
@@ -86,8 +86,9 @@ def _check_target(folder: Path) -> None:
 def _write(run: RunFolder, history: History, search: SearchStarted, outcome: Outcome, beside: Path) -> None:
     from trainable.audio import write_audio
     from trainable.checkpoint import load_weights
-    from trainable.family import load_family
+    from trainable.family import Cue, load_family
     from trainable.probe.calibration import Calibration
+    from trainable.strength import at_strength
 
     family = load_family(search.family)
     language = search.space["language"]
@@ -97,15 +98,16 @@ def _write(run: RunFolder, history: History, search: SearchStarted, outcome: Out
         if not needed.exists():
             raise InputError(f"{needed}: missing, so trial {outcome.trial} cannot be rebuilt; it is part of the run")
     learner = family.build(search.model, run.prepared, language, outcome.draw, search.seed)
-    learner.load_tensors(load_weights(checkpoint))
+    strength = last_verdict(outcome, history).strength if outcome.verdict else 1.0
+    learner.load_tensors(at_strength(load_weights(checkpoint), strength))
     learner.eval()
     family.export(learner, search.model, beside)
 
     text = _sample_text(history, outcome)
     tempo = Calibration.read(run.calibration).tempo
-    cap = tempo.frame_cap(text)
-    written = family.load_exported(beside, None).speak(text, search.seed, cap, sampling)
-    (trained,) = learner.speak([text], search.seed, [cap], sampling)
+    cue = Cue(text, search.seed, tempo.frame_cap(text))
+    written = family.load_exported(beside, None).speak(cue, sampling)
+    (trained,) = learner.speak([cue], sampling)
     _check_equal(outcome.trial, text, trained, written)
     write_audio(beside / "sample.wav", written.wave)
 
@@ -114,6 +116,8 @@ def _write(run: RunFolder, history: History, search: SearchStarted, outcome: Out
         trial=outcome.trial,
         draw=outcome.draw,
         outcome=outcome,
+        final=history.finals.get(outcome.trial),
+        strength=strength,
         family=search.family,
         base_model=search.model,
         language=language,
@@ -124,9 +128,7 @@ def _write(run: RunFolder, history: History, search: SearchStarted, outcome: Out
         sample_text=text,
         files=tuple(sorted(files | {"README.md"})),
     )
-    base = history.base.verdict if history.base else None
-    versus = beats_base(outcome.verdict, base) if outcome.verdict and base else None
-    write_card(beside, exported, search.voice, versus)
+    write_card(beside, exported, search.voice, against_base(outcome, history))
     write_beside(beside / RECORD, exported.model_dump_json(indent=1) + "\n")
 
 
@@ -174,7 +176,7 @@ def export(
     with told_plainly():
         history = read_ledger(RunFolder(run).ledger)
         if trial is None:
-            accepted = ranked(history.outcomes.values())
+            accepted = ranked(history)
             if not accepted:
                 typer.secho(_nothing_accepted(run, history), err=True, fg="red")
                 raise typer.Exit(NOTHING_ACCEPTED)
@@ -184,8 +186,9 @@ def export(
         except UnfaithfulExport as error:
             typer.secho(str(error), err=True, fg="red")
             raise typer.Exit(UNFAITHFUL) from None
-    verdict = history.outcomes[trial].verdict
-    judged = "not probed" if verdict is None else "accepted" if verdict.accepted else "rejected by the probe"
+    outcome = history.outcomes[trial]
+    judged = "accepted" if is_accepted(outcome, history) else "rejected by the probe"
+    judged = "not probed" if outcome.verdict is None else judged
     typer.echo(
         f"trial {trial}, {judged}, exported to {folder}; it speaks as trained: listen to {folder / 'sample.wav'}"
     )

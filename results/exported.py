@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from spaces.draw import Draw
 from spaces.errors import InputError
+from spaces.final import Final
 from spaces.probe_settings import Sampling
 from spaces.space import FAMILIES
 from spaces.trial import Outcome
@@ -26,6 +27,10 @@ class Exported(BaseModel):
     trial: str
     draw: Draw
     outcome: Outcome
+    final: Final | None = None
+    """What was heard of it as a finalist; None where it was none."""
+    strength: float = 1.0
+    """What the LoRA was multiplied with before it was written: the file holds it at that strength."""
     family: str
     """Module of the model family."""
     base_model: str

@@ -70,6 +70,8 @@ class TrialDrawn(_Entry):
     entry: Literal["trial_drawn"] = "trial_drawn"
     trial: str
     draw: Draw
+    band: Band | None = None
+    """The interval that it is judged by; None in older ledgers, where it is the space's."""
 
 
 class TrialEnded(_Entry):
@@ -108,6 +110,8 @@ class History:
     """Why the search ended; None while it goes on, also after a resumption."""
     problems: tuple[str, ...] = ()
     """Lines that could not be used, each with its number."""
+    bands: dict[str, Band] = field(default_factory=dict)
+    """By which interval each trial is judged, where that was written down."""
 
     @property
     def running(self) -> tuple[str, ...]:
@@ -115,9 +119,17 @@ class History:
         return tuple(trial for trial in self.drawn if trial not in self.outcomes)
 
     def band(self, objective: Objective) -> Band | None:
-        """The band the search was started with; None where the space has none for this objective."""
+        """The band the search was started with, of one that moves the interval it moves in; None where the space has
+        none for this objective."""
         recipe = self.search.space.get("objective", {}).get(objective.value) if self.search else None
-        return Band.model_validate(recipe["band"]) if recipe else None
+        return Band.model_validate(recipe["band"].get("auto_within", recipe["band"])) if recipe else None
+
+    def band_of(self, trial: str) -> Band | None:
+        """The interval that this trial is judged by; None where neither its own nor its objective's is known."""
+        if trial in self.bands:
+            return self.bands[trial]
+        draw = self.drawn.get(trial)
+        return self.band(draw.objective) if draw else None
 
 
 class Ledger:
@@ -178,13 +190,23 @@ class _Reader:
         self.search: SearchStarted | None = None
         self.base: Outcome | None = None
         self.drawn: dict[str, Draw] = {}
+        self.bands: dict[str, Band] = {}
         self.outcomes: dict[str, Outcome] = {}
         self.finals: dict[str, Final] = {}
         self.ended: str | None = None
         self.problems: list[str] = []
 
     def history(self) -> History:
-        return History(self.search, self.base, self.drawn, self.outcomes, self.finals, self.ended, tuple(self.problems))
+        return History(
+            self.search,
+            self.base,
+            self.drawn,
+            self.outcomes,
+            self.finals,
+            self.ended,
+            tuple(self.problems),
+            self.bands,
+        )
 
     def take(self, entry: Entry) -> str | None:
         """Adds an entry. Returns what is wrong with it when it contradicts an earlier one, which then stands."""
@@ -204,6 +226,8 @@ class _Reader:
                 return f"trial {entry.trial} was drawn twice; the first draw stands"
             case TrialDrawn():
                 self.drawn[entry.trial] = entry.draw
+                if entry.band is not None:
+                    self.bands.setdefault(entry.trial, entry.band)
             case TrialEnded() if entry.outcome.trial in self.outcomes:
                 return f"trial {entry.outcome.trial} ended twice; the first outcome stands"
             case TrialEnded():

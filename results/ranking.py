@@ -50,6 +50,15 @@ def ranked(history: History) -> list[Outcome]:
     return sorted(accepted, key=place)
 
 
+def finalists(history: History, count: int) -> list[Outcome]:
+    """Who is heard for longer: the accepted trials with the best scores, and where these are fewer than `count`, the
+    rejected ones that came closest: a weaker dose of an adapter that overdoes it may be accepted."""
+    probed = [outcome for outcome in history.outcomes.values() if outcome.verdict and outcome.checkpoint]
+    accepted = sorted((each for each in probed if each.accepted), key=lambda each: -each.verdict.score)
+    rejected = sorted((each for each in probed if not each.accepted), key=lambda each: _distance(each, history))
+    return [*accepted, *rejected][:count]
+
+
 def is_accepted(outcome: Outcome, history: History) -> bool:
     """By the last that was heard of it."""
     final = history.finals.get(outcome.trial)
@@ -65,12 +74,14 @@ def last_verdict(outcome: Outcome, history: History) -> Verdict | None:
 def against_base(outcome: Outcome, history: History) -> Comparison | None:
     """A finalist is compared over the lines of its confirmation, any other over those of every trial.
 
-    None where one of the two has not spoken them.
+    None where one of the two has not spoken them, and for the base itself.
     """
+    if outcome.draw is None:
+        return None
     final, base = history.finals.get(outcome.trial), history.finals.get(BASE)
     if final and base and final.confirmed and base.confirmed:
         return beats_base(final.confirmed, base.confirmed)
-    if outcome.verdict and outcome.draw and history.base and history.base.verdict:
+    if outcome.verdict and history.base and history.base.verdict:
         return beats_base(outcome.verdict, history.base.verdict)
     return None
 
@@ -102,7 +113,7 @@ def _distance(outcome: Outcome, history: History) -> tuple[float, ...]:
     verdict = outcome.verdict
     if verdict is not None:
         return (0, verdict.failed_lines / max(1, len(verdict.lines)), -verdict.score)
-    band = history.band(outcome.draw.objective) if outcome.draw else None
+    band = history.band_of(outcome.trial)
     loss = outcome.point.loss if outcome.point else math.nan
     if band is None or not math.isfinite(loss):
         return (2,)

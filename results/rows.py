@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 from results.ledger import History
 from results.ranking import Comparison, against_base, is_accepted, last_verdict, ranked
 from results.run_folder import RunFolder
+from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.interval import Interval
 from spaces.trial import Losses, Outcome, Point
@@ -53,7 +54,7 @@ class Row(BaseModel):
     notes: tuple[str, ...]
     vs_base: Comparison | None
     seconds: float
-    """Training and probing, wall-clock."""
+    """Training and all listening, wall-clock."""
 
     @computed_field
     @property
@@ -107,7 +108,7 @@ def _ended_row(outcome: Outcome, place: int | None, history: History) -> Row:
         failure_rate=last.failure_rate if last else None,
         notes=last.notes if last else (),
         vs_base=against_base(outcome, history),
-        seconds=outcome.train_seconds + outcome.probe_seconds,
+        seconds=outcome.train_seconds + outcome.probe_seconds + (final.seconds if final else 0.0),
     )
 
 
@@ -120,7 +121,7 @@ def _running_row(run: RunFolder, trial: str, history: History) -> Row:
         place=None,
         draw=draw,
         state="running" if history.ended is None else "unfinished",
-        reason=_doing(latest, draw, history),
+        reason=_doing(latest, draw, history.band_of(trial)),
         epochs=latest.epoch if latest else None,
         losses=latest.losses if latest else None,
         validation=next((point.validation for point in reversed(points) if point.validation), None),
@@ -140,11 +141,10 @@ def _running_row(run: RunFolder, trial: str, history: History) -> Row:
     )
 
 
-def _doing(latest: Point | None, draw: Draw, history: History) -> str:
+def _doing(latest: Point | None, draw: Draw, band: Band | None) -> str:
     if latest is None:
         return "drawn, no training step yet"
     where = ""
-    band = history.band(draw.objective)
     if band is not None:
         where = ", in the band" if latest.loss in band else f", {band.distance(latest.loss):.2f} from the band"
     return (

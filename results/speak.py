@@ -32,10 +32,10 @@ def speak(
         _check_arguments(text, out)
 
         from trainable.audio import SAMPLE_RATE, write_audio
-        from trainable.family import load_family
+        from trainable.family import Cue, load_family
 
         speaker = load_family(family).load_exported(folder, model)
-        spoken = speaker.speak(text.strip(), seed, exported.tempo.frame_cap(text), exported.sampling)
+        spoken = speaker.speak(Cue(text.strip(), seed, exported.tempo.frame_cap(text)), exported.sampling)
         try:
             write_audio(out, spoken.wave)
         except (OSError, RuntimeError) as error:

@@ -20,7 +20,7 @@ from trainable.dataset.clip import VoiceDataset
 from trainable.dataset.finding import Finding, raise_errors
 from trainable.dataset.lineup import line_up
 from trainable.dataset.opening import open_dataset
-from trainable.probe.lines import HELD_OUT, lines_for, load_lines
+from trainable.probe.lines import HELD_OUT, check_unseen, confirmation_lines, lines_for, load_lines
 from trainable.probe.recogniser import check_recogniser
 from trainable.roster import Roster
 
@@ -45,7 +45,7 @@ def check_plan(plan: Plan, on_progress: OnProgress = lambda what, done, of: None
     if plan.space.probe.lines != HELD_OUT:
         load_lines(plan.space.probe.lines)
     checked = _check_data(plan, on_progress)
-    lines_for(plan.space.probe.lines, checked.roster)
+    _check_lines(plan.space.probe.lines, checked.roster)
     if plan.resume:
         _check_unchanged(plan, checked.dataset)
     check_recogniser(plan.space.probe.recogniser, plan.space.probe.language)
@@ -99,6 +99,11 @@ def _check_data(plan: Plan, on_progress: OnProgress) -> Checked:
     assert dataset is not None
     roster = line_up(dataset, plan.space.data, plan.seed).roster
     return Checked(dataset, roster, (*found, *check_suitability(plan.space, dataset, roster)))
+
+
+def _check_lines(name_or_path: str, roster: Roster) -> None:
+    spoken = (*lines_for(name_or_path, roster), *confirmation_lines(name_or_path, roster))
+    check_unseen(spoken, (roster.entries[place].text for place in roster.training))
 
 
 def _check_unchanged(plan: Plan, dataset: VoiceDataset) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from search.plan import Plan
 from spaces.command import OnProgress
+from spaces.final import Final
 from spaces.trial import Outcome
 
 
@@ -24,6 +25,32 @@ def lay_foundation(plan: Plan, on_progress: OnProgress) -> Outcome:
             probe=plan.space.probe,
             prepared=plan.run.prepared,
             base=plan.run.base,
+        ),
+        on_progress,
+    )
+
+
+def hear_finalist(plan: Plan, outcome: Outcome, on_progress: OnProgress) -> Final:
+    """See `trainable.finals.hear_finalist`."""
+    from trainable import finals
+
+    folder = plan.run.trial(outcome.trial) if outcome.draw else plan.run.base
+    return finals.hear_finalist(
+        finals.Stage(
+            family=plan.family,
+            model=plan.model,
+            prepared=plan.run.prepared,
+            calibration=plan.run.calibration,
+            language=plan.space.language,
+            seed=plan.seed,
+            probe=plan.space.probe,
+        ),
+        finals.Finalist(
+            trial=outcome.trial,
+            folder=folder,
+            heard=outcome.verdict,
+            draw=outcome.draw,
+            checkpoint=folder / outcome.checkpoint if outcome.checkpoint else None,
         ),
         on_progress,
     )

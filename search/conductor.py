@@ -17,6 +17,7 @@ from search import chores
 from search.benched import benched
 from search.checks import Checked
 from search.failure import root_reason
+from search.finals import hear_finalists
 from search.introduction import warnings_in_words
 from search.isolate import Isolated
 from search.layout import Layout, lay_out
@@ -58,6 +59,8 @@ def conduct(plan: Plan, checked: Checked, console: Console) -> Finish:
         history = read_ledger(run.ledger)
         view.base(history.base)
         spending = run_trials(plan, checked.roster.epoch_size, way, ledger, view, history, stop_file)
+        if not spending.interrupted:
+            hear_finalists(plan, way, ledger, view)
         reason = spending.why_closed() or f"all {plan.budget.trials} trials were drawn"
         ledger.append(SearchEnded(reason=reason))
         problem = _export_best(plan, way, view.progress)
@@ -117,7 +120,7 @@ def _lay_foundation(plan: Plan, way: Way, on_progress: OnProgress) -> Outcome:
 
 def _export_best(plan: Plan, way: Way, on_progress: OnProgress) -> str | None:
     """Exports the best accepted adapter, if there is one. Returns what went wrong; the search itself is safe."""
-    accepted = ranked(read_ledger(plan.run.ledger).outcomes.values())
+    accepted = ranked(read_ledger(plan.run.ledger))
     if not accepted:
         return None
     try:

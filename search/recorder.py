@@ -15,6 +15,7 @@ from search.budget import Spending
 from search.failure import root_reason, settle
 from search.report import JOB, Report
 from search.view import View
+from spaces.band import Band
 from spaces.draw import Draw
 from spaces.ending import Ending
 from spaces.job import Job
@@ -38,8 +39,9 @@ class Recorder(Callback):
         self.running: set[str] = set()
         """Trials by name whose function has started and that have not ended."""
 
-    def drawn(self, trial: str, draw: Draw) -> None:
-        self._ledger.append(TrialDrawn(trial=trial, draw=draw))
+    def drawn(self, trial: str, draw: Draw, band: Band) -> None:
+        """`band` is the interval that it is judged by."""
+        self._ledger.append(TrialDrawn(trial=trial, draw=draw, band=band))
 
     def known(self, outcome: Outcome) -> None:
         """An ending that the ledger already has."""

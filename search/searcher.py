@@ -18,6 +18,7 @@ from search.budget import Spending
 from search.domains import chosen, distributions, suggest
 from search.past import Past
 from search.telling import UNTRIED, telling
+from spaces.band import Band
 from spaces.draw import Draw
 from spaces.space import Space
 from spaces.trial import Outcome
@@ -43,15 +44,18 @@ class DrawSearcher(OptunaSearch):
         spending: Spending,
         config_of: Callable[[str, Draw], dict[str, Any]],
         on_draw: Callable[[str, Draw], None],
+        band_of: Callable[[str, Draw], Band],
         outcome_of: Callable[[str], Outcome | None],
         past: Past,
         room: Callable[[], int],
     ) -> None:
         """`config_of` makes the config that Tune hands a trial; `on_draw` hears of a new draw before its trial exists;
-        `outcome_of` reads how a named trial ended, None when it left nothing; `room()` is how many may run just then.
+        `band_of` says which band judges a trial; `outcome_of` reads how a named trial ended, None when it left nothing;
+        `room()` is how many may run just then.
         """
         self._searched, self._spending = space, spending
         self._config_of, self._on_draw, self._outcome_of, self._room = config_of, on_draw, outcome_of, room
+        self._band_of = band_of
         self._unfinished, self._cancelled = list(past.unfinished), list(past.cancelled)
         self._next_number = past.next_number
         self._names: dict[str, str] = {}
@@ -96,7 +100,7 @@ class DrawSearcher(OptunaSearch):
         """Tells Optuna the trial's outcome, as its folder has it; a trial that left none has failed."""
         self._running.discard(trial_id)
         outcome = self._outcome_of(self._names[trial_id])
-        told = telling(outcome, self._searched.band(outcome.draw.objective)) if outcome else UNTRIED
+        told = telling(outcome, self._band_of(outcome.trial, outcome.draw)) if outcome else UNTRIED
         for constraint, value in told.constraints.items():
             self._asked[trial_id].set_constraint(constraint, value)
         # The parent takes a result for complete, none for pruned, and none with an error for failed.
@@ -129,7 +133,7 @@ class DrawSearcher(OptunaSearch):
     def _remember(self, outcome: Outcome) -> None:
         if outcome.draw is None:
             return
-        told = telling(outcome, self._searched.band(outcome.draw.objective))
+        told = telling(outcome, self._band_of(outcome.trial, outcome.draw))
         self.study.add_trial(
             create_trial(
                 state=told.state,

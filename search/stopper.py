@@ -14,6 +14,7 @@ from spaces.job import Job
 from spaces.trial import Phase, Point
 from trainable.band import decide
 from trainable.epoch import steps_per_epoch
+from trainable.schedule import exposure_of
 from trainable.trial_folder import TrialFolder
 
 GRACE_EPOCHS = 1.0
@@ -52,18 +53,20 @@ class BandStopper(Stopper):
         if len(curve) < judged.points:
             # The trial was cut off and goes on from an earlier checkpoint.
             judged.points, judged.end = 0, None
+        decided = self._decider(report.job)
         while judged.end is None and judged.points < len(curve):
             judged.points += 1
-            if self._decide(curve[: judged.points], report.job) is not None:
+            if decided(curve[: judged.points]) is not None:
                 judged.end = curve[judged.points - 1]
         return judged.end is not None and report.point.epoch - judged.end.epoch > GRACE_EPOCHS
 
     def stop_all(self) -> bool:
         return self._is_drained()
 
-    def _decide(self, curve: list[Point], job: Job) -> Ending | None:
+    def _decider(self, job: Job) -> Callable[[list[Point]], Ending | None]:
         last_step = steps_per_epoch(self._clips, job.draw.clips_per_step) * job.draw.epochs
-        return decide(curve, job.band, self._clips, last_step)
+        exposure = exposure_of(job.draw, last_step)
+        return lambda curve: decide(curve, job.band, self._clips, last_step, exposure)
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing. Tune pickles its stopper for a restore that never happens here."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from results.ledger import History, Ledger
 from results.tensorboard import TensorBoard
+from search.bands import Bands
 from search.budget import Spending
 from search.interrupt import in_good_order
 from search.past import Past, read_past
@@ -17,6 +18,7 @@ from search.searcher import DrawSearcher
 from search.stopper import BandStopper
 from search.view import View
 from search.way import Way
+from spaces.band import Band
 from spaces.draw import Draw
 from spaces.job import Job
 from trainable.trial_folder import TrialFolder
@@ -34,15 +36,24 @@ def run_trials(
     run, spending = plan.run, Spending(plan.budget)
     board = TensorBoard(run)
     board.base(history.base)
-    recorder = Recorder(ledger, board, view, spending, way.over)
+    bands = Bands(plan.space, run, history)
+
+    def over(trial: str) -> None:
+        way.over(trial)
+        bands.over(trial)
+
+    recorder = Recorder(ledger, board, view, spending, over)
     past = read_past(run, history)
     _count_past(past, spending, recorder)
+    for outcome in past.unrecorded:
+        bands.over(outcome.trial)
     searcher = DrawSearcher(
         plan.space,
         plan.seed,
         spending,
-        config_of=lambda trial, draw: config_of(job_of(plan, trial, draw)),
-        on_draw=recorder.drawn,
+        config_of=lambda trial, draw: config_of(job_of(plan, trial, draw, bands.of(trial, draw))),
+        on_draw=lambda trial, draw: recorder.drawn(trial, draw, bands.of(trial, draw)),
+        band_of=bands.of,
         outcome_of=lambda trial: TrialFolder(run.trial(trial)).read_outcome(),
         past=past,
         room=way.room,
@@ -92,8 +103,8 @@ def _count_past(past: Past, spending: Spending, recorder: Recorder) -> None:
         recorder.ended(outcome)
 
 
-def job_of(plan: Plan, trial: str, draw: Draw) -> Job:
-    """The order for one trial of this search."""
+def job_of(plan: Plan, trial: str, draw: Draw, band: Band) -> Job:
+    """The order for one trial of this search, which `band` judges."""
     return Job(
         trial=trial,
         folder=str(plan.run.trial(trial)),
@@ -104,7 +115,7 @@ def job_of(plan: Plan, trial: str, draw: Draw) -> Job:
         language=plan.space.language,
         seed=plan.seed,
         draw=draw,
-        band=plan.space.band(draw.objective),
+        band=band,
         probe=plan.space.probe,
     )
 

@@ -3,22 +3,46 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class Band(BaseModel):
-    """A closed interval of one objective's loss, in nats. A loss below `low` has overshot."""
+    """A closed interval of one objective's loss, in nats. A loss below `low` has overshot.
+
+    `aim` is the part of it that is best ended in, the upper half where nothing else is said: a curve comes from above,
+    the same settings end a little lower another time, and a loss below the band garbles where one above it is only
+    faint. The public guide's band is 4.1–4.2, and it advises to aim at 4.15–4.2.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     low: float
     high: float
+    aim: tuple[float, float]
+    """Its lower and its upper end."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_pair(cls, data: Any) -> Any:
+        """In TOML a pair will do."""
+        if isinstance(data, (list, tuple)):
+            if len(data) != 2:
+                raise ValueError(f"expected two losses, [low, high], got {list(data)}")
+            data = {"low": data[0], "high": data[1]}
+        if isinstance(data, dict) and data.get("aim") is None:
+            low, high = data.get("low"), data.get("high")
+            if isinstance(low, (int, float)) and isinstance(high, (int, float)):
+                data = {**data, "aim": ((low + high) / 2, high)}
+        return data
 
     @model_validator(mode="after")
     def _ordered(self) -> Band:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and 0 < self.low < self.high):
             raise ValueError(f"expected 0 < low < high, got low {self.low} and high {self.high}")
+        if not self.low <= self.aim[0] < self.aim[1] <= self.high:
+            raise ValueError(f"expected an aim [from, to] within {self}, got {list(self.aim)}")
         return self
 
     def __contains__(self, loss: float) -> bool:
@@ -30,3 +54,11 @@ class Band(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.low:g}–{self.high:g}"
+
+
+class AutoBand(BaseModel):
+    """A band that moves to where adapters are accepted, within an interval that is wide on purpose."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    auto_within: Band

@@ -13,7 +13,7 @@ class Ending(StrEnum):
     EXHAUSTED = "exhausted"
     """All epochs ran and the loss is still above the band."""
     HOPELESS = "hopeless"
-    """Even at twice its latest rate of descent the loss would not reach the band within its epochs."""
+    """Even the most optimistic course that its curve allows does not reach the band within its epochs."""
     OVERSHOT = "overshot"
     """The loss jumped below the band; the last checkpoint above the floor is what counts."""
     DIVERGED = "diverged"

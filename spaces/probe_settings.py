@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+_OF_A_DRAW = {"temperature", "top_k", "subtalker_temperature", "subtalker_top_k"}
 
 
 class Sampling(BaseModel):
@@ -15,6 +19,24 @@ class Sampling(BaseModel):
     subtalker_temperature: float = Field(default=0.9, gt=0, le=2)
     subtalker_top_k: int = Field(default=50, ge=1)
     repetition_penalty: float = Field(default=1.05, ge=1, le=2)
+    greedy: bool = Field(
+        default=False,
+        description="the most probable code each time, after the repetition penalty; then temperatures and top_k have "
+        "no effect and are not to be set",
+    )
+
+    @model_validator(mode="after")
+    def _nothing_that_greedy_ignores(self) -> Sampling:
+        ignored = [name for name in type(self).model_fields if name in self.model_fields_set & _OF_A_DRAW]
+        if self.greedy and ignored:
+            raise ValueError(f"greedy ignores {', '.join(ignored)}: remove {'it' if len(ignored) == 1 else 'them'}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_what_greedy_ignores(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """What is written can be read again, although it tells all the fields that have an effect."""
+        fields = serialise(self)
+        return {name: value for name, value in fields.items() if not (self.greedy and name in _OF_A_DRAW)}
 
 
 class ProbeSettings(BaseModel):
@@ -28,12 +50,18 @@ class ProbeSettings(BaseModel):
     )
     recogniser: str = Field(
         default="none",
-        description="a Whisper or CTC checkpoint by hub id (NAME/MODEL) or folder, pocketsphinx (offline English of a "
-        "few words, such as digits), or none: then `garbled` is unknown",
+        description="a Whisper (of transformers, or converted for faster-whisper) or CTC checkpoint by hub id "
+        "(NAME/MODEL) or folder, pocketsphinx (offline English), or none: then `garbled` is unknown",
     )
     language: str = Field(
         default="auto",
         description="of the lines, as the recogniser codes it: no for a Whisper, nob for an MMS; auto lets a Whisper "
         "find out, and is English to pocketsphinx",
+    )
+    finalists: int = Field(
+        default=3,
+        ge=0,
+        description="trials that are heard for longer at the end: at lower strengths of their LoRA, and on sixty other "
+        "lines",
     )
     sampling: Sampling = Sampling()

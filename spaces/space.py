@@ -6,11 +6,20 @@ import difflib
 import itertools
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
-from spaces.band import Band
+from spaces.band import AutoBand, Band
 from spaces.data_settings import Augment, DataSettings
 from spaces.domain import Domain, Interval
 from spaces.draw import Draw, Objective
@@ -22,20 +31,30 @@ FAMILIES = {"qwen3_tts": "trainable.qwen3_tts.family"}
 """Model families by the name a space gives them, and the module that holds each."""
 
 
+def _kind_of_band(data: Any) -> str:
+    is_auto = isinstance(data, AutoBand) or (isinstance(data, dict) and "auto_within" in data)
+    return "auto_band" if is_auto else "fixed_band"
+
+
 class ObjectiveRecipe(BaseModel):
     """What belongs to one objective: its band, and where its LoRA goes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    band: Band
+    band: Annotated[
+        Annotated[Band, Tag("fixed_band")] | Annotated[AutoBand, Tag("auto_band")], Discriminator(_kind_of_band)
+    ]
     targets: str
 
     @field_validator("band", mode="before")
     @classmethod
-    def _from_pair(cls, band: Any) -> Any:
-        if isinstance(band, list) and len(band) == 2:
-            return {"low": band[0], "high": band[1]}
-        return band
+    def _is_said(cls, band: Any) -> Any:
+        if isinstance(band, (list, tuple, dict, Band, AutoBand)):
+            return band
+        raise ValueError(
+            "expected [low, high], { low = …, high = …, aim = [from, to] }, or, for a band that the probe's verdicts "
+            f"find, {{ auto_within = [low, high] }}, got {band!r}"
+        )
 
 
 class Budget(BaseModel):
@@ -115,7 +134,13 @@ class Space(BaseModel):
         return {name: self.objective[name] for name in self.objectives}
 
     def band(self, objective: Objective) -> Band:
-        return self.objective[objective].band
+        """The band; of one that moves, the interval that it moves in."""
+        band = self.objective[objective].band
+        return band.auto_within if isinstance(band, AutoBand) else band
+
+    def is_auto(self, objective: Objective) -> bool:
+        """Whether the band moves to where adapters are accepted."""
+        return isinstance(self.objective[objective].band, AutoBand)
 
     def to_draw(self, values: dict[str, Any]) -> Draw:
         """A draw from one value per searched field. The targets are the objective's own.
@@ -158,10 +183,14 @@ def _refuse_unknown_draw_fields(path: Path, data: dict[str, Any]) -> None:
             raise InputError(f"{path}: unknown key draw.{key}{_meant(key, Draw.model_fields)}")
 
 
+KINDS = ("interval", "choice", "fixed", "fixed_band", "auto_band")
+"""Which of several forms a value was read as; no part of a key."""
+
+
 def _explain(path: Path, error: ValidationError) -> str:
     lines = []
     for problem in error.errors():
-        parts = [str(part) for part in problem["loc"] if part not in ("interval", "choice", "fixed")]
+        parts = [str(part) for part in problem["loc"] if part not in KINDS]
         key = ".".join(parts) or "the file"
         if problem["type"] == "extra_forbidden":
             lines.append(f"{path}: unknown key {key}{_meant(parts[-1], _known_keys())}")
@@ -175,7 +204,7 @@ def _explain(path: Path, error: ValidationError) -> str:
 
 
 def _known_keys() -> set[str]:
-    models = (Space, ObjectiveRecipe, Budget, ProbeSettings, Sampling, Interval, DataSettings, Augment)
+    models = (Space, ObjectiveRecipe, Band, AutoBand, Budget, ProbeSettings, Sampling, Interval, DataSettings, Augment)
     return set(itertools.chain.from_iterable(model.model_fields for model in models))
 
 

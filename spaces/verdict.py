@@ -78,6 +78,8 @@ class SpokenLine(BaseModel):
     """Spectral flatness of the vowels, dB: higher is noisier."""
     repeated_share: float
     """Share of the speech that occurs again elsewhere in it."""
+    stutter: float = 0.0
+    """How alike a fragment of a tenth to half a second is to its own two returns, a cosine in [0, 1]."""
     longest_pause: float
     """Seconds without speech between two words."""
     tail: float

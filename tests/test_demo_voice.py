@@ -11,11 +11,11 @@ from qwen_tts import Qwen3TTSModel
 
 from demo.corpus import DIGITS, is_held_out
 from demo.measure import words_heard
+from trainable.probe.lines import load_lines
 from trainable.probe.pocket_sphinx import PocketSphinx
 from trainable.qwen3_tts import mel_codec
 
 DEMO = Path(__file__).parents[1] / "demo"
-LINES = Path(__file__).parents[1] / "trainable" / "probe" / "lines" / "digits.txt"
 PUBLISHED = {
     "config.json",
     "generation_config.json",
@@ -48,7 +48,7 @@ def dataset() -> list[dict[str, str]]:
 
 
 def probe_lines() -> list[str]:
-    return LINES.read_text().splitlines()
+    return [line.text for line in load_lines("digits")]
 
 
 def speak(voice: Qwen3TTSModel, reference, texts: list[str], x_vector: bool) -> list[np.ndarray]:
@@ -78,8 +78,9 @@ def test_a_batch_says_most_words_and_stops(voice, reference, x_vector):
     waves = speak(voice, reference, texts, x_vector)
     # A row that never ends is cut at the cap: shorter means that it spoke its end.
     assert max(len(wave) for wave in waves) < (MAX_NEW_TOKENS - 1) * 1920
-    assert words_heard(PocketSphinx(DIGITS), texts, waves) > 0.5
-    assert words_heard(PocketSphinx(DIGITS), texts[1:] + texts[:1], waves) < 0.5
+    recogniser = PocketSphinx(probe_lines())
+    assert words_heard(recogniser, texts, waves) > 0.5
+    assert words_heard(recogniser, texts[1:] + texts[:1], waves) < 0.5
 
 
 def test_one_line_alone_is_as_long_as_its_words_ask(voice, reference):

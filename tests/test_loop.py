@@ -141,6 +141,19 @@ def test_an_overshot_trial_goes_back_above_the_floor(bench: Bench) -> None:
     assert outcome.kept is not None and outcome.kept.loss >= 2.0
 
 
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_an_overshot_trial_goes_back_by_a_single_step(bench: Bench, accumulation: int) -> None:
+    """Of four or two in an epoch, wherever in it the band was leapt over."""
+    job = bench.job("leapt", band=Band(low=2.0, high=2.001), accumulation=accumulation)
+    outcome = run_trial(in_own_folder(job, str(accumulation)), lambda point, phase: None)
+    assert outcome.ending is Ending.OVERSHOT and outcome.kept is not None
+    assert outcome.kept.step == outcome.point.step - 1
+
+
+def in_own_folder(job: Job, name: str) -> Job:
+    return job.model_copy(update={"folder": f"{job.folder}-{name}"})
+
+
 def test_what_an_overshot_trial_goes_back_to_does_not_depend_on_the_speed_of_the_disk(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,7 +165,7 @@ def test_what_an_overshot_trial_goes_back_to_does_not_depend_on_the_speed_of_the
         assert outcome.ending is Ending.OVERSHOT and outcome.kept is not None
         assert outcome.kept.epoch > 1, "expected more than the first checkpoint, which is always written"
         [checkpoint] = read_checkpoints(bench.root / name / "checkpoints")
-        kept.append((outcome.kept.step, outcome.kept.losses, checkpoint.read().weights["lora.weight"].tolist()))
+        kept.append((outcome.kept.step, outcome.kept.losses, checkpoint.read().weights["lora_B.weight"].tolist()))
     assert kept[0] == kept[1]
 
 

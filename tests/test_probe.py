@@ -7,10 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spaces.errors import InputError
 from tests.voices import tone
 from trainable.audio import SAMPLE_RATE
-from trainable.probe.lines import load_lines
 from trainable.probe.signal import clipped_share, rms_dbfs, speech_share
 from trainable.probe.spectrum import average_spectrum, spectral_distance
 from trainable.probe.tempo import Tempo, fit_tempo, letters
@@ -88,17 +86,3 @@ def test_character_error(text: str, heard: str, error: float) -> None:
 def test_a_text_without_words_cannot_be_understood() -> None:
     with pytest.raises(ValueError, match="words"):
         character_error("...", "one")
-
-
-def test_lines_by_name_and_by_file(tmp_path) -> None:
-    for language in ("english", "german", "norwegian"):
-        lines = load_lines(language)
-        assert len(set(lines)) == 20
-        assert not any(character.isdigit() for line in lines for character in line)
-    (tmp_path / "own.txt").write_text("a b\n\n c d \ne\nf\n")
-    assert load_lines(str(tmp_path / "own.txt")) == ("a b", "c d", "e", "f")
-    (tmp_path / "few.txt").write_text("a\nb\n")
-    with pytest.raises(InputError, match="at least 4"):
-        load_lines(str(tmp_path / "few.txt"))
-    with pytest.raises(InputError, match="english"):
-        load_lines("no such lines")

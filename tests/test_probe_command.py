@@ -19,23 +19,29 @@ from tests.corruptions import DEMO_VOICE, corrupted, demo_clips, joined_lines
 from trainable.audio import SAMPLE_RATE
 from trainable.cache import VARIABLE
 from trainable.probe.__main__ import app
-from trainable.probe.flags import CLIPPED_SHARE, LINE_TEMPO, SPEECH_SHARE, garbled_above
+from trainable.probe.flags import CLIPPED_SHARE, SPEECH_SHARE, garbled_above
 from trainable.probe.loops import LOOPED
 from trainable.probe.pace import default_seconds
 from trainable.probe.pauses import INNER, TAIL
 from trainable.probe.signal import SILENCE_DBFS
+from trainable.probe.stutter import STUTTERED
+from trainable.probe.tempo import LINE_TEMPO
 
+DEMO_CHECKPOINT = ROOT / "demo" / "checkpoint"
 WAVE, TEXT = next(line for line in joined_lines(demo_clips(), 4.0) if len(line[1]) > 50)
 LISTENING = ["--recogniser", "pocketsphinx", "--language", "en"]
 KEYS = ["audio", "text", "accepted", "flags", "unknown", "measures", "heard"]
-NEVER_KNOWN = {"no_eos", "voice_drift"}
-NEEDS_VOICE = {"noisy", "flat"}
+NEVER_KNOWN = {"no_eos"}
+NEEDS_VOICE = {"noisy", "flat", "voice_drift"}
+ENCODING = ["--encoder", DEMO_CHECKPOINT]
 
 
 @pytest.fixture(autouse=True)
 def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "160")
+    # Whether an optional package is installed here is not what these tests are about.
+    monkeypatch.setattr("trainable.probe.references.default_encoder", lambda: None)
 
 
 def probe(*arguments: object) -> Result:
@@ -113,7 +119,7 @@ def test_another_text_than_the_one_spoken_is_garbled() -> None:
         ([], "one one seven two", NEVER_KNOWN | NEEDS_VOICE | {"garbled", "looped"}),
         ([], "एक नौ सात दो", NEVER_KNOWN | NEEDS_VOICE | {"garbled", "tempo"}),
         ([], "一九七二年七月", NEVER_KNOWN | NEEDS_VOICE | {"garbled"}),
-        (["--like", DEMO_VOICE, *LISTENING], "one nine seven two", NEVER_KNOWN | {"flat"}),
+        (["--like", DEMO_VOICE, *LISTENING], "one nine seven two", NEVER_KNOWN | {"flat", "voice_drift"}),
     ],
 )
 def test_what_cannot_be_judged_is_named_with_a_reason(options: list, text: str, unknown: set[str]) -> None:
@@ -131,6 +137,7 @@ def test_thresholds_are_those_of_the_judge_and_say_where_they_come_from(tmp_path
         "clipped_share": {"least": None, "most": CLIPPED_SHARE},
         "flatness_db": None,
         "repeated_share": shown["repeated_share"],
+        "stutter": shown["stutter"],
         "tempo": {"least": LINE_TEMPO[0], "most": LINE_TEMPO[1]},
         "inner_pause_seconds": {"least": None, "most": INNER},
         "tail_seconds": {"least": None, "most": TAIL},
@@ -138,8 +145,11 @@ def test_thresholds_are_those_of_the_judge_and_say_where_they_come_from(tmp_path
         "inserted_share": shown["inserted_share"],
         "character_error": {"least": None, "most": garbled_above(None)},
         "pitch_range_semitones": None,
+        "voice_similarity": None,
+        "dnsmos": None,
     }
     assert shown["repeated_share"] in (None, {"least": None, "most": LOOPED})
+    assert shown["stutter"] in (None, {"least": None, "most": STUTTERED})
     assert all(list(each) == ["value", "threshold", "origin", "flag"] for each in bare["measures"].values())
     assert all(each["origin"].endswith(".") for each in bare["measures"].values())
     assert "default pace" in bare["measures"]["tempo"]["origin"]
@@ -148,7 +158,7 @@ def test_thresholds_are_those_of_the_judge_and_say_where_they_come_from(tmp_path
         assert like["measures"][name]["threshold"] is not None
 
 
-@pytest.mark.parametrize(("rate", "channels"), [(8_000, 1), (16_000, 2), (48_000, 2), (44_100, 1)])
+@pytest.mark.parametrize(("rate", "channels"), [(8_000, 1), (16_000, 2), (48_000, 2), (44_100, 1), (44_101, 1)])
 def test_any_rate_and_channels_are_judged_alike(rate: int, channels: int, tmp_path: Path) -> None:
     places = np.arange(0, WAVE.size - 1, SAMPLE_RATE / rate)
     wave = np.interp(places, np.arange(WAVE.size), WAVE)
@@ -182,6 +192,7 @@ CLIP = DEMO_VOICE / "clip_000.wav"
         ([CLIP, "--text", "one", "--recogniser", "pocketsphinx", "--language", "no"], "expected language en"),
         ([CLIP, "--text", "один два три", *LISTENING], "no pronunciation for"),
         ([CLIP, "--text", "one", "--like", "nowhere"], "nowhere"),
+        ([CLIP, "--text", "one", "--encoder", "resemblyser"], "did you mean resemblyzer?"),
         (["--manifest", "no.jsonl"], "cannot be read"),
     ],
 )
@@ -209,10 +220,113 @@ def test_a_file_that_is_no_audio_is_told(content: bytes, message: str, tmp_path:
     assert (result.exit_code, result.stdout) == (2, "") and message in result.stderr
 
 
-@pytest.mark.parametrize("rate", [500, 44_101, 900_000])
+@pytest.mark.parametrize("rate", [500, 900_000])
 def test_a_rate_that_cannot_be_brought_to_the_probes_is_told(rate: int, tmp_path: Path) -> None:
     result = probe(recording(tmp_path / "clip.wav", WAVE, rate), "--text", "one")
     assert result.exit_code == 2 and f"{rate} Hz; convert it" in result.stderr
+
+
+def reference(folder: Path, seconds: float, name: str = "ref.wav") -> Path:
+    """Other clips of the demo voice than those of `WAVE`, one after another."""
+    wave = np.concatenate([wave for wave, _ in demo_clips()[20:]])
+    return recording(folder / name, wave[: int(seconds * SAMPLE_RATE)])
+
+
+def other_voice(wave: np.ndarray) -> np.ndarray:
+    return corrupted("pitch shift", wave, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "origin"),
+    [
+        (lambda folder: ["--reference", reference(folder, 30)], "pieces of the voice itself to the others"),
+        (lambda folder: ["--like", DEMO_VOICE], "pieces of the voice itself to the others"),
+        (
+            lambda folder: ["--like", DEMO_VOICE, "--reference", reference(folder, 15)],
+            "pieces of the recordings of --like",
+        ),
+    ],
+)
+def test_a_voice_is_compared_with_its_recordings(options: Callable[[Path], list], origin: str, tmp_path: Path) -> None:
+    given = [*options(tmp_path), *ENCODING]
+    own = verdict(recording(tmp_path / "own.wav", WAVE), "--text", TEXT, *given)
+    other = verdict(recording(tmp_path / "other.wav", other_voice(WAVE)), "--text", TEXT, *given)
+    assert "voice_drift" not in own["unknown"] and "voice_drift" not in own["flags"]
+    assert "voice_drift" in other["flags"] and not other["accepted"]
+    least = own["measures"]["voice_similarity"]["threshold"]["least"]
+    assert other["measures"]["voice_similarity"]["value"] < least < own["measures"]["voice_similarity"]["value"]
+    assert origin in own["measures"]["voice_similarity"]["origin"]
+
+
+@pytest.mark.parametrize(
+    ("wave", "options", "why"),
+    [
+        (WAVE, lambda folder: [], "there is no voice encoder; name one with --encoder, or pip install"),
+        (WAVE, lambda folder: ["--reference", reference(folder, 5), *ENCODING], "of speech are known of the voice"),
+        (WAVE, lambda folder: ["--reference", reference(folder, 11), *ENCODING], "too few to tell how alike the voice"),
+        (
+            WAVE,
+            lambda folder: ["--reference", recording(folder / "still.wav", np.zeros(9 * SAMPLE_RATE)), *ENCODING],
+            "0.0 s of speech are known of the voice",
+        ),
+        (
+            WAVE,
+            lambda folder: ["--reference", recording(folder / "nan.wav", np.full(9 * SAMPLE_RATE, np.nan)), *ENCODING],
+            "0.0 s of speech are known of the voice",
+        ),
+        (WAVE[: 2 * SAMPLE_RATE], lambda folder: ["--reference", reference(folder, 30), *ENCODING], "are too few to"),
+        (WAVE * 0, lambda folder: ["--reference", reference(folder, 30), *ENCODING], "0.0 s of speech are too few"),
+        (
+            WAVE,
+            lambda folder: [
+                *("--reference", recording(folder / "other.wav", other_voice(np.tile(WAVE, 3)))),
+                *("--like", DEMO_VOICE, *ENCODING),
+            ],
+            "the reference is another voice than the recordings of --like",
+        ),
+    ],
+)
+def test_a_voice_that_cannot_be_judged_is_unknown_with_the_reason(
+    wave: np.ndarray, options: Callable[[Path], list], why: str, tmp_path: Path
+) -> None:
+    given = options(tmp_path) or ["--reference", reference(tmp_path, 30)]
+    said = verdict(recording(tmp_path / "clip.wav", wave), "--text", TEXT, *given)
+    assert why in said["unknown"]["voice_drift"] and "voice_drift" not in said["flags"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no.wav", "--reference no.wav: no such audio file"),
+        ("text.wav", "--reference text.wav: not readable as audio"),
+        ("slow.wav", "--reference slow.wav: its header says 500 Hz"),
+    ],
+)
+def test_a_wrong_reference_is_told(name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.wav").write_text("just some text")
+    recording(tmp_path / "slow.wav", WAVE, 500)
+    result = probe(CLIP, "--text", "one", "--reference", name)
+    assert (result.exit_code, result.stdout) == (2, "") and message in result.stderr
+
+
+def test_each_line_of_a_manifest_may_have_its_own_reference(tmp_path: Path) -> None:
+    recording(tmp_path / "one.wav", WAVE)
+    reference(tmp_path, 30)
+    recording(tmp_path / "other.wav", other_voice(np.concatenate([wave for wave, _ in demo_clips()[20:]])))
+    line = {"audio": "one.wav", "text": TEXT}
+    path = manifest(tmp_path, line, {**line, "reference": "other.wav"})
+    result = probe("--manifest", path, "--reference", tmp_path / "ref.wav", *ENCODING, "--json")
+    flags = [json.loads(line)["flags"] for line in result.stdout.splitlines()]
+    assert (flags, result.exit_code) == ([[], ["voice_drift"]], 1)
+
+
+def test_quality_is_told_and_rejects_nothing(tmp_path: Path) -> None:
+    noisy = recording(tmp_path / "noisy.wav", corrupted("noise 0 dB", WAVE, 1))
+    clean = verdict(recording(tmp_path / "clip.wav", WAVE), "--text", TEXT, "--like", DEMO_VOICE)["measures"]["dnsmos"]
+    said = verdict(noisy, "--text", TEXT)
+    assert said["accepted"] and said["measures"]["dnsmos"]["value"] < clean["value"]
+    assert clean["flag"] is None and "recordings of this one is" in clean["origin"]
 
 
 def test_recordings_that_the_probe_itself_rejects_are_no_yardstick(tmp_path: Path) -> None:
@@ -250,6 +364,9 @@ def test_a_manifest_is_judged_line_by_line(tmp_path: Path) -> None:
         ({"audio": "/etc/hosts", "text": "one"}, "many.jsonl:2: /etc/hosts lies outside"),
         ({"audio": "gone.wav", "text": "one"}, "gone.wav: no such audio file"),
         ({"audio": "", "text": "one"}, "nothing is no file name"),
+        ({"audio": "one.wav", "text": "one", "reference": "gone.wav"}, "gone.wav: no such audio file"),
+        ({"audio": "one.wav", "text": "one", "reference": "../one.wav"}, "../one.wav lies outside"),
+        ({"audio": "one.wav", "text": "one", "reference": 1}, "many.jsonl:2: expected {"),
         ({"audio": "one.wav", "text": "  "}, "many.jsonl:2: expected the text"),
         ({"audio": "one.wav", "text": 1}, "many.jsonl:2: expected {"),
         ({"audio": "one.wav"}, "many.jsonl:2: expected {"),

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spaces.verdict import Flag
+from trainable.probe.enrolment import Likeness
 from trainable.probe.explained import Known, explain
 from trainable.probe.flags import flags_of
 from trainable.probe.measures import Measured, OwnMeasures
@@ -21,16 +22,20 @@ NUMBERS = st.floats(0, 2)
     text=LINES,
     heard=st.none() | LINES,
     level=st.floats(-60, -30) | st.just(float("nan")),
-    numbers=st.lists(NUMBERS, min_size=10, max_size=10),
+    numbers=st.lists(NUMBERS, min_size=12, max_size=12),
     flatness=st.floats(-40, -20),
     own=st.sampled_from(
         [
             (OwnMeasures(), 0),
             (
                 OwnMeasures(
-                    character_errors=(0.1, 0.3), flatness=(-31, -30), inner_pauses=(1.7,), pitch_ranges=(3.0, 4.0)
+                    character_errors=(0.1, 0.3),
+                    flatness=(-31, -30),
+                    inner_pauses=(1.7,),
+                    pitch_ranges=(3.0, 4.0),
+                    tempos=(0.9, 1.1) * 10,
                 ),
-                2,
+                20,
             ),
         ]
     ),
@@ -53,9 +58,11 @@ def test_what_lies_beyond_a_threshold_is_what_the_judge_flags(
         pauses=Pauses(lead=0, longest_inner=numbers[6], tail=numbers[7]),
         pitch_range=2 * numbers[8],
         energy_range=numbers[9],
+        stutter=numbers[11],
     )
-    flags = set(flags_of(line, own[0]))
-    beyond = {each.flag for each in explain(line, Known("told", *own)).values() if each.is_beyond}
+    likeness = Likeness(similarity=0.9, least=numbers[10], origin="told")
+    flags = {*flags_of(line, own[0]), *([Flag.VOICE_DRIFT] if likeness.has_drifted else [])}
+    beyond = {each.flag for each in explain(line, Known("told", *own, likeness)).values() if each.is_beyond}
     if Flag.SILENT in flags or level != level:
         # Noise and pauses are not judged where nobody speaks, and a level that is no number lies beyond everything.
         unjudged = {Flag.SILENT, Flag.NOISY, Flag.TEMPO}

@@ -56,7 +56,17 @@ OWN = OwnMeasures(
         ({"flatness": -27.5}, ()),
         ({"repeated_share": 0.1}, (Flag.LOOPED,)),
         ({"repeated_share": 0.1, "text": "seven seven one two and some more words here"}, ()),
+        ({"stutter": 0.73}, (Flag.LOOPED,)),
+        ({"stutter": 0.71}, ()),
+        ({"stutter": 0.9, "text": "seven seven one two and some more words here"}, ()),
         ({"heard": LONG + " to have a tempo"}, (Flag.LOOPED,)),
+        ({"heard": LONG + " would early quickly"}, (Flag.LOOPED,)),
+        ({"heard": LONG + " would early"}, ()),
+        ({"heard": "a sentence that is have a tempo"}, (Flag.GARBLED,)),
+        ({"heard": "a sentence that is to have a tempo"}, ()),
+        ({"heard": LONG.replace("long", "song")}, ()),
+        ({"heard": "", "character_error": 1.0}, (Flag.SILENT, Flag.GARBLED)),
+        ({"heard": "", "character_error": 1.0, "text": "one two"}, ()),
         ({"pauses": Pauses(lead=0.1, longest_inner=1.7, tail=0.1)}, ()),
         ({"pauses": Pauses(lead=0.1, longest_inner=1.9, tail=0.1)}, (Flag.TEMPO,)),
         ({"pauses": Pauses(lead=0.1, longest_inner=0.3, tail=1.6)}, (Flag.TEMPO,)),
@@ -78,6 +88,32 @@ def test_a_voice_that_is_hard_to_understand_is_allowed_more(error: float, garble
     line = Measured(**{"text": LONG, **HEALTHY, "character_error": error})
     own = OWN.model_copy(update={"character_errors": (0.3,) * 8})
     assert (Flag.GARBLED in flags_of(line, own)) is garbled
+
+
+@pytest.mark.parametrize(("share", "garbled"), [(0.0, True), (0.2, False)])
+def test_a_voice_whose_words_are_missed_is_allowed_more(share: float, garbled: bool) -> None:
+    line = Measured(**{"text": LONG, **HEALTHY, "heard": "a sentence that is have a tempo"})
+    own = OWN.model_copy(update={"omitted_shares": (share,) * 20})
+    assert (Flag.GARBLED in flags_of(line, own)) is garbled
+
+
+@pytest.mark.parametrize(
+    ("ratio", "own", "flagged"),
+    [
+        (0.6, (), False),
+        (0.6, (0.9, 1.1) * 10, True),
+        (0.6, (0.9, 1.1) * 9, False),
+        (0.6, (0.7, 1.1) * 10, False),
+        (0.72, (1.0,) * 20, False),
+        (1.5, (0.9, 1.1) * 10, True),
+        (1.5, (0.9, 1.3) * 10, False),
+        (1.9, (0.9, 3.0) * 10, True),
+        (1.38, (1.0,) * 20, False),
+    ],
+)
+def test_the_tempo_of_a_line_is_held_against_that_of_the_voice(ratio: float, own: tuple, flagged: bool) -> None:
+    line = Measured(**{"text": LONG, **HEALTHY, "seconds": 3.0 * ratio})
+    assert (Flag.TEMPO in flags_of(line, OWN.model_copy(update={"tempos": own}))) is flagged
 
 
 def test_without_clips_of_its_own_a_voice_is_neither_noisy_nor_flat() -> None:

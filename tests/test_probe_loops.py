@@ -13,7 +13,7 @@ from tests.corruptions import corrupted, demo_clips, joined_lines
 from tests.voices import tone
 from trainable.audio import SAMPLE_RATE
 from trainable.probe.loops import LOOPED, repeated_share
-from trainable.probe.repetitions import inserted_share, repeated_words, repeats_itself
+from trainable.probe.repetitions import inserted_share, repeated_words, repeats_itself, words_after_the_end
 
 WORDS = st.lists(st.sampled_from(["one", "two", "three", "four", "five", "six"]), max_size=12).map(" ".join)
 
@@ -102,9 +102,11 @@ LONG = "a sentence of rather more than ten words that goes on and on for a while
         (SAT, f"{SAT} {SAT}", [SAT]),
         (SAT, "the cat the cat sat on the mat", ["the cat"]),
         (SAT, "the cat sat on the mat mat mat mat", ["mat"]),
-        (SAT, "the the cat sat on the mat", ["the"]),
+        (SAT, "the the cat sat on the mat", []),
+        (SAT, "the the the cat sat on the mat", ["the"]),
         ("seven seven two", "seven seven two", []),
-        ("seven seven two", "seven seven seven two", ["seven"]),
+        ("seven seven two", "seven seven seven two", []),
+        ("seven two", "seven seven seven two", ["seven"]),
         ("two three", "two two", []),
         (SAT, "the cat sat cat on cat the mat", ["cat"]),
         (LONG, LONG.replace("words", "words while").replace("goes", "while goes"), []),
@@ -138,6 +140,22 @@ def test_inserted_share(text: str, heard: str, share: float) -> None:
 )
 def test_repeats_itself(text: str, does: bool) -> None:
     assert repeats_itself(text) is does
+
+
+@pytest.mark.parametrize(
+    ("text", "heard", "count"),
+    [
+        (SAT, SAT, 0),
+        (SAT, f"{SAT} would early quickly", 3),
+        (SAT, "the cat sat on the rug by the door", 3),
+        (SAT, "the cat sat on", 0),
+        (SAT, f"early quickly {SAT}", 0),
+        (SAT, "", 0),
+        ("", "early quickly", 0),
+    ],
+)
+def test_words_after_the_end(text: str, heard: str, count: int) -> None:
+    assert words_after_the_end(text, heard) == count
 
 
 @given(WORDS)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
+import numpy as np
 import pytest
 import torch
-from qwen_tts import Qwen3TTSModel
-from torch import Tensor, nn
+from torch import nn
 from transformers import (
     LogitsProcessorList,
     MinNewTokensLengthLogitsProcessor,
@@ -18,75 +16,18 @@ from transformers import (
 )
 
 from spaces.probe_settings import Sampling
+from tests.decoding import LINES, library, ours, with_eos_bias
 from tests.qwen_fixtures import LANGUAGES, Tiny, tiny  # noqa: F401
 from tests.test_qwen_training import draw as make_draw
 from tests.tiny_qwen import CODES
-from trainable.qwen3_tts.decode import Spoken, decode
+from trainable.family import Cue
 from trainable.qwen3_tts.layout import embed, lay_out
 from trainable.qwen3_tts.lora import attach
 from trainable.qwen3_tts.prepared import PreparedClip, prompt_ids
 from trainable.qwen3_tts.sampling import FirstCodeRules, draw, sharpen, uniform_numbers
-from trainable.qwen3_tts.speak import mixed_precision, prompts, speak
+from trainable.qwen3_tts.speak import groups, speak
 
-LINES = ("hello there", "a rather longer line of text than the first", "x", "and one of middling length")
-GREEDY = Sampling(top_k=1, subtalker_top_k=1)
 BELOW_ONE = 1 - 2.0**-24
-
-
-def with_eos_bias(tts: Qwen3TTSModel, bias: float) -> Qwen3TTSModel:
-    """Makes EOS more likely by a bias in the talker's head."""
-    talker = tts.model.talker
-    head = nn.Linear(talker.config.hidden_size, talker.config.vocab_size)
-    head.weight = talker.codec_head.weight
-    with torch.no_grad():
-        head.bias.zero_()
-        head.bias[talker.config.codec_eos_token_id] = bias
-    talker.codec_head = head.to(head.weight.dtype)
-    return tts
-
-
-def ours(
-    tts: Qwen3TTSModel,
-    speaker: Tensor,
-    lines: Sequence[str] = LINES,
-    cap: int | Sequence[int] = 24,
-    seeds: Sequence[int] = (1, 2, 3, 4),
-    sampling: Sampling = GREEDY,
-    language: str = "auto",
-) -> tuple[list[Spoken], Tensor]:
-    """What we decode, and the talker's logits [rows, steps, vocabulary]."""
-    caps, logits = [cap] * len(lines) if isinstance(cap, int) else cap, []
-    hook = tts.model.talker.codec_head.register_forward_hook(lambda _m, _i, out: logits.append(out[:, -1]))
-    with torch.inference_mode(), mixed_precision(tts.model):
-        uniform = uniform_numbers(seeds[: len(lines)], max(caps) + 1, tts.model.device)
-        spoken = decode(tts.model.talker, prompts(tts, speaker, language, lines), uniform, caps, sampling)
-    hook.remove()
-    return spoken, torch.stack(logits, dim=1)
-
-
-def library(
-    tts: Qwen3TTSModel, speaker: Tensor, language: str = "auto", cap: int = 24, **settings
-) -> tuple[list[Tensor], Tensor]:
-    """What the library generates of LINES: codes per row, and the talker's logits [rows, steps, vocabulary]."""
-    rows, logits = len(LINES), []
-    hook = tts.model.talker.codec_head.register_forward_hook(lambda _m, _i, out: logits.append(out[:, -1]))
-    prompt = {
-        "ref_code": [None] * rows,
-        "ref_spk_embedding": [speaker] * rows,
-        "x_vector_only_mode": [True] * rows,
-        "icl_mode": [False] * rows,
-    }
-    with torch.no_grad(), mixed_precision(tts.model):
-        codes, _ = tts.model.generate(
-            input_ids=[prompt_ids(tts, line)[None] for line in LINES],
-            voice_clone_prompt=prompt,
-            languages=[language] * rows,
-            non_streaming_mode=True,
-            max_new_tokens=cap + 1,
-            **{"do_sample": False, "subtalker_dosample": False, **settings},
-        )
-    hook.remove()
-    return codes, torch.stack(logits, dim=1)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -102,6 +43,16 @@ def test_greedy_codes_and_logits_equal_the_library(tiny: Tiny, language: str, dt
         assert torch.equal(one.codes, codes)
         assert one.eos == (len(codes) < 24)
         torch.testing.assert_close(logits[row, : len(codes)], expected_logits[row, : len(codes)], atol=2e-5, rtol=0)
+
+
+def test_greedy_codes_belong_to_no_seed_and_obey_the_penalty(tiny: Tiny) -> None:
+    speaker, penalised = tiny.data().speakers[0], Sampling(greedy=True, repetition_penalty=2)
+    one, other = (ours(tiny.tts, speaker, seeds=seeds)[0] for seeds in ((1, 2, 3, 4), (5, 6, 7, 8)))
+    assert all(torch.equal(first.codes, second.codes) for first, second in zip(one, other, strict=True))
+    expected, _ = library(tiny.tts, speaker, repetition_penalty=2.0)
+    spoken, _ = ours(tiny.tts, speaker, sampling=penalised)
+    assert all(torch.equal(ours.codes, codes) for ours, codes in zip(spoken, expected, strict=True))
+    assert any(not torch.equal(first.codes, second.codes) for first, second in zip(one, spoken, strict=True))
 
 
 def test_an_adapter_in_mixed_precision_gives_the_logits_of_the_library(tiny: Tiny) -> None:
@@ -144,7 +95,7 @@ def test_the_scores_drawn_from_are_those_of_the_library(tiny: Tiny) -> None:
             tiny.data().speakers[0],
             do_sample=True,
             subtalker_dosample=True,
-            **sampling.model_dump(exclude={"subtalker_top_k", "subtalker_temperature"}),
+            **sampling.model_dump(exclude={"subtalker_top_k", "subtalker_temperature", "greedy"}),
             subtalker_top_k=sampling.subtalker_top_k,
             subtalker_temperature=sampling.subtalker_temperature,
         )
@@ -315,10 +266,36 @@ def test_decoding_stops_at_the_last_cap(tiny: Tiny) -> None:
 def test_speech_is_the_codec_of_the_codes(tiny: Tiny) -> None:
     speaker, caps, seeds = tiny.data().speakers[0], (9, 24, 6, 14), (5, 6, 7, 8)
     codes, _ = ours(tiny.tts, speaker, cap=caps, seeds=seeds, sampling=Sampling())
-    spoken = speak(tiny.tts, speaker, "auto", LINES, seeds, caps, Sampling())
-    for one, row, cap, line, seed in zip(spoken, codes, caps, LINES, seeds, strict=True):
+    cues = [Cue(*each) for each in zip(LINES, seeds, caps, strict=True)]
+    [spoken] = speak(tiny.tts, speaker, "auto", cues, Sampling())
+    for one, row, cue in zip(spoken, codes, cues, strict=True):
         wave = tiny.tts.model.speech_tokenizer.decode([{"audio_codes": row.codes}])[0][0]
         assert (one.wave == wave).all() and one.wave.shape == (1920 * one.frames,)
-        assert (one.frames, one.frame_cap, one.eos) == (len(row.codes), cap, row.eos)
-        [alone] = speak(tiny.tts, speaker, "auto", [line], [seed], [cap], Sampling())
+        assert (one.frames, one.frame_cap, one.eos) == (len(row.codes), cue.frame_cap, row.eos)
+        [[alone]] = speak(tiny.tts, speaker, "auto", [cue], Sampling())
         assert (alone.wave == one.wave).all()
+
+
+@pytest.mark.parametrize(
+    ("caps", "seats", "positions", "expected"),
+    [
+        ([], 2, 100, []),
+        ([30, 10, 20], 1, 90, [[0, 1, 2]]),
+        ([30, 10, 20], 1, 89, [[1, 2], [0]]),
+        ([30, 10, 20], 2, 60, [[1], [2], [0]]),
+        ([500, 10], 4, 60, [[1], [0]]),
+    ],
+)
+def test_as_many_are_spoken_at_once_as_the_memory_holds(caps, seats: int, positions: int, expected) -> None:
+    assert groups(caps, seats, positions) == expected
+
+
+def test_a_cue_says_the_same_in_any_group(tiny: Tiny, monkeypatch) -> None:
+    speaker = tiny.data().speakers[0]
+    cues = [Cue("one", 1, 9), Cue("two and three", 2, 5), Cue("four", 3, 7)]
+    [together] = speak(tiny.tts, speaker, "auto", cues, Sampling())
+    monkeypatch.setattr("trainable.qwen3_tts.speak.POSITIONS", 9)
+    [apart] = speak(tiny.tts, speaker, "auto", cues, Sampling())
+    assert [(each.frames, each.eos) for each in apart] == [(each.frames, each.eos) for each in together]
+    for one, other in zip(apart, together, strict=True):
+        np.testing.assert_allclose(one.wave, other.wave, atol=1e-4)

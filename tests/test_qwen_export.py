@@ -12,13 +12,14 @@ from spaces.errors import InputError
 from spaces.probe_settings import Sampling
 from tests.qwen_fixtures import Tiny, tiny  # noqa: F401
 from tests.test_qwen_training import draw
+from trainable.family import Cue
 from trainable.qwen3_tts import family
 from trainable.qwen3_tts.check import check_model
 from trainable.qwen3_tts.learner import QwenLearner
 from trainable.qwen3_tts.lora import attach
 from trainable.qwen3_tts.speak import speak
 
-LINE = "speak this"
+CUE = Cue("speak this", seed=3, frame_cap=40)
 
 
 @pytest.fixture(params=["linear", "guide"])
@@ -35,21 +36,21 @@ def learner(tiny: Tiny, request) -> QwenLearner:
 
 
 def test_plain_peft_speaks_the_same_codes(tiny: Tiny, learner: QwenLearner, tmp_path: Path) -> None:
-    [expected] = learner.speak([LINE], 3, [40], Sampling())
+    [expected] = learner.speak([CUE], Sampling())
     family.export(learner, str(tiny.folder), tmp_path)
 
     tts = tiny.fresh()
-    [base] = speak(tts, tiny.data().speakers[0], "auto", [LINE], [3], [40], Sampling())
+    [[base]] = speak(tts, tiny.data().speakers[0], "auto", [CUE], Sampling())
     PeftModel.from_pretrained(tts.model.talker, str(tmp_path)).eval()
-    [loaded] = speak(tts, tiny.data().speakers[0], "auto", [LINE], [3], [40], Sampling())
+    [[loaded]] = speak(tts, tiny.data().speakers[0], "auto", [CUE], Sampling())
     assert (loaded.wave == expected.wave).all() and loaded.frames == expected.frames
     assert base.wave.shape != expected.wave.shape or (base.wave != expected.wave).any()
 
 
 def test_the_exported_folder_speaks_by_itself(tiny: Tiny, learner: QwenLearner, tmp_path: Path) -> None:
     family.export(learner, str(tiny.folder), tmp_path)
-    [expected] = learner.speak([LINE], 3, [40], Sampling())
-    spoken = family.load_exported(tmp_path, None).speak(LINE, 3, 40, Sampling())
+    [expected] = learner.speak([CUE], Sampling())
+    spoken = family.load_exported(tmp_path, None).speak(CUE, Sampling())
     assert (spoken.wave == expected.wave).all() and spoken.eos == expected.eos
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,13 +14,13 @@ from spaces.probe_settings import Sampling
 from tests.injected import separate
 from tests.pack_runs import SEED, draw, make_pack, one_shape, shape_of
 from tests.qwen_fixtures import Tiny, tiny  # noqa: F401
-from trainable.family import Batch, SeatCount, SeatState, Utterance
+from trainable.family import Batch, Cue, SeatCount, SeatState, Utterance
 from trainable.qwen3_tts.check import why_not_packed
 from trainable.qwen3_tts.pack import QwenPack
 from trainable.qwen3_tts.room import seat_bytes, seats_that_fit
 from trainable.roster import Role
 
-LINES, CAPS, SEEDS = ("a line of words", "x", "and another one that is longer"), (12, 7, 9), 30
+CUES = (Cue("a line of words", 30, 12), Cue("x", 31, 7, "as a whisper"), Cue("and another one that is longer", 32, 9))
 SPEAKING = (
     draw(rank=4, targets="all-linear", text_projection_lr=1e-3, dropout=0.5),
     draw(rank=16, targets="guide", alpha_ratio=4),
@@ -50,30 +51,30 @@ def assert_alike(said: Sequence[Utterance], expected: Sequence[Utterance]) -> No
 
 @pytest.mark.parametrize("seats", [(1, 2), (3, 1, 2)])
 def test_seats_that_speak_together_say_what_each_says_alone(speakers: QwenPack, seats: Sequence[int]) -> None:
-    together = speakers.speak(seats, LINES, SEEDS, CAPS, Sampling())
+    together = speakers.speak(seats, CUES, Sampling())
     assert together.keys() == set(seats)
     for seat in seats:
-        assert_alike(together[seat], speakers.speak([seat], LINES, SEEDS, CAPS, Sampling())[seat])
+        assert_alike(together[seat], speakers.speak([seat], CUES, Sampling())[seat])
 
 
 def test_a_seat_says_what_its_adapter_says_by_peft(speakers: QwenPack, tiny: Tiny) -> None:
-    said = speakers.speak([1, 2, 3], LINES, SEEDS, CAPS, Sampling())
+    said = speakers.speak([1, 2, 3], CUES, Sampling())
     for seat, chosen in enumerate(SPEAKING, start=1):
         other = separate(tiny, tiny.data(), chosen, SEED, speakers.state(seat).weights)
-        assert_alike(said[seat], other.speak([0], LINES, SEEDS, CAPS, Sampling())[0])
+        assert_alike(said[seat], other.speak([0], CUES, Sampling())[0])
 
 
 def test_lines_beside_each_other_do_not_matter(speakers: QwenPack) -> None:
-    together = speakers.speak([1, 3], LINES, SEEDS, CAPS, Sampling())
-    for line, (text, cap) in enumerate(zip(LINES, CAPS, strict=True)):
-        alone = speakers.speak([3, 1], [text], SEEDS + line, [cap], Sampling())
+    together = speakers.speak([1, 3], CUES, Sampling())
+    for line, cue in enumerate(CUES):
+        alone = speakers.speak([3, 1], [cue], Sampling())
         for seat in (1, 3):
             assert_alike([together[seat][line]], alone[seat])
 
 
 def test_other_adapters_other_seeds_and_other_lines_sound_otherwise(speakers: QwenPack) -> None:
-    said = speakers.speak([1, 2, 3], LINES, SEEDS, CAPS, Sampling())
-    later = speakers.speak([1], LINES, SEEDS + 100, CAPS, Sampling())[1]
+    said = speakers.speak([1, 2, 3], CUES, Sampling())
+    later = speakers.speak([1], [replace(cue, seed=cue.seed + 100) for cue in CUES], Sampling())[1]
     others = [*said[2], *said[3], *later]
     for utterance, other in zip([*said[1]] * 3, others, strict=True):
         length = min(len(utterance.wave), len(other.wave))
@@ -92,7 +93,7 @@ def test_speaking_does_not_disturb_training(tiny: Tiny) -> None:
             for clip in (0, 1):
                 pack.accumulate({seat: Batch([clip], step, share=0.5) for seat in range(3)})
                 if speaks:
-                    pack.speak([2, 1], LINES[:1], SEEDS, [3], Sampling())
+                    pack.speak([2, 1], [replace(CUES[0], frame_cap=3)], Sampling())
             pack.step(dict.fromkeys(range(3), 1.0))
         states.append([pack.state(seat) for seat in range(3)])
     for quiet, spoken in zip(*states, strict=True):

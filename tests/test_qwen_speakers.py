@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from spaces.probe_settings import Sampling
 from tests.pack_runs import SEED, draw, make_pack, shape_of
 from tests.qwen_fixtures import LANGUAGES, Tiny, tiny  # noqa: F401
-from trainable.family import Batch
+from trainable.family import Batch, Cue
 from trainable.qwen3_tts.layout import embed, lay_out
 from trainable.qwen3_tts.learner import QwenLearner
 from trainable.qwen3_tts.lora import attach
@@ -76,9 +76,10 @@ def test_the_first_speaker_is_spoken_in_and_exported(tiny: Tiny, tmp_path: Path)
     pack = make_pack(tiny, ours, shape_of([draw()], 1), 1)
     pack.join(0, draw(), SEED)
     made.eval()
+    cue = Cue("a line", seed=3, frame_cap=12)
     for speaker in range(3):
-        [expected] = speak(tiny.tts, ours.speakers[speaker], "auto", ["a line"], [3], [12], Sampling())
-        for said in (made.speak(["a line"], 3, [12], Sampling()), pack.speak([0], ["a line"], 3, [12], Sampling())[0]):
+        [[expected]] = speak(tiny.tts, ours.speakers[speaker], "auto", [cue], Sampling())
+        for said in (made.speak([cue], Sampling()), pack.speak([0], [cue], Sampling())[0]):
             same = said[0].wave.shape == expected.wave.shape and abs(said[0].wave - expected.wave).max() < 1e-5
             assert same == (speaker == 0)
     made.export(str(tiny.folder), tmp_path)

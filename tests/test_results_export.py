@@ -14,6 +14,7 @@ from spaces.probe_settings import Sampling
 from spaces.verdict import Flag
 from tests import crafted, toy_family
 from tests.toy_run import TOY, command, empty, end, run  # noqa: F401
+from trainable.family import Cue
 
 
 def beside(folder: Path) -> list[str]:
@@ -34,7 +35,7 @@ def test_the_best_accepted_adapter_is_exported_with_its_proof(run, tmp_path):
     assert exported.sampling == Sampling(temperature=0.5, subtalker_temperature=0.5)
     assert exported.sample_text == "line 0"
     sample, rate = soundfile.read(out / "sample.wav", dtype="float32")
-    spoken = toy_family.load_exported(out, None).speak("line 0", 1, 100, exported.sampling)
+    spoken = toy_family.load_exported(out, None).speak(Cue("line 0", 1, 100), exported.sampling)
     assert rate == 24_000
     assert np.abs(sample - spoken.wave).max() < 1e-4
 
@@ -45,8 +46,8 @@ def test_the_card_has_front_matter_that_the_hub_accepts_and_no_path_of_this_mach
     assert card.data.base_model == "toy model"
     assert card.data.library_name == "peft"
     for words in (
-        "Accepted; 0 of 2 lines failed, score 0.850",
-        "+0.350 (standard error 0.050), better",
+        "Accepted; 0 of 2 lines failed, so 0%–66% of any lines would (95 % confidence); score 0.850.",
+        "+0.350 (-0.285 to +0.985) at 95 % confidence, no different",
         "aligned loss 2.000 (descended) after 2.00 epochs; guide loss 4.000",
         'from_pretrained("path/to/toy model")',
         "PeftModel.from_pretrained(model.model.talker",

@@ -13,6 +13,7 @@ from spaces.probe_settings import Sampling
 from spaces.space import FAMILIES
 from tests import crafted, toy_family
 from tests.toy_run import TOY, command, empty, end, keep_checkpoint, run  # noqa: F401
+from trainable.family import Cue
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def test_an_exported_adapter_speaks(adapter, tmp_path):
     assert code == 0
     assert "ended its sentence by itself" in said
     wave, rate = soundfile.read(tmp_path / "out.wav", dtype="float32")
-    expected = toy_family.load_exported(adapter, None).speak("rivers run down", 0, 100, Sampling()).wave
+    expected = toy_family.load_exported(adapter, None).speak(Cue("rivers run down", 0, 100), Sampling()).wave
     assert (rate, len(wave)) == (24_000, len(expected))
 
 

@@ -71,7 +71,9 @@ def test_two_workers_train_what_one_process_would(tmp_path, monkeypatch):
     together = search(plan)[0].outcomes
     assert together.keys() == {"t000", "t001"}
     for trial, outcome in together.items():
-        job = job_of(plan, trial, outcome.draw).model_copy(update={"folder": str(tmp_path / trial)})
+        job = job_of(plan, trial, outcome.draw, plan.space.band(outcome.draw.objective)).model_copy(
+            update={"folder": str(tmp_path / trial)}
+        )
         alone = run_trial(job, lambda point, phase: None)
         assert (outcome.ending, outcome.point.step) == (alone.ending, alone.point.step)
         assert outcome.point.loss == pytest.approx(alone.point.loss, rel=1e-5)

@@ -69,6 +69,7 @@ class Folders:
             spending=self.spending,
             config_of=lambda trial, draw: {"trial": trial, "draw": draw},
             on_draw=self.drawn.__setitem__,
+            band_of=lambda trial, draw: self.space.band(draw.objective),
             outcome_of=self.outcomes.get,
             past=past or Past(),
             room=lambda: self.room,

@@ -21,6 +21,7 @@ from search.layout import Layout
 from search.orders import ONE_SEAT
 from search.plain import PlainView
 from search.trials import config_of, job_of, run_trials
+from spaces.draw import Objective
 from spaces.ending import Ending
 from spaces.job import Job
 from spaces.trial import Phase
@@ -123,7 +124,7 @@ def test_a_trial_function_knows_nothing_of_torch(tmp_path):
     layout, plan = no_bench(at_once=1), toy_plan(tmp_path)
     stop_file = tmp_path / "stop"
     stop_file.touch()
-    config = config_of(job_of(plan, "t000", draw()))
+    config = config_of(job_of(plan, "t000", draw(), plan.space.band(Objective.ALIGNED)))
 
     def run_it(desk) -> tuple[list[str], set[str]]:
         """A nested function takes nothing of this module along."""

@@ -101,6 +101,69 @@ def test_a_band_the_wrong_way_round_is_refused(tmp_path: Path) -> None:
         load_space(str(path))
 
 
+@pytest.mark.parametrize(
+    ("written", "low", "high", "aim", "is_auto"),
+    [
+        ("[1.5, 3.0]", 1.5, 3.0, (2.25, 3.0), False),
+        ("{ low = 1.5, high = 3 }", 1.5, 3.0, (2.25, 3.0), False),
+        ("{ low = 1.5, high = 3.0, aim = [2.5, 2.8] }", 1.5, 3.0, (2.5, 2.8), False),
+        ("{ auto_within = [1.5, 3.0] }", 1.5, 3.0, (2.25, 3.0), True),
+        ("{ auto_within = { low = 1.5, high = 3.0, aim = [2, 3] } }", 1.5, 3.0, (2.0, 3.0), True),
+    ],
+)
+def test_a_band_may_be_written_in_several_forms(
+    tmp_path: Path, written: str, low: float, high: float, aim: tuple[float, float], is_auto: bool
+) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(MINE.replace("band = [1.5, 3.0]", f"band = {written}"))
+    space = load_space(str(path))
+    band = space.band(Objective.ALIGNED)
+    assert (band.low, band.high, band.aim) == (low, high, aim)
+    assert space.is_auto(Objective.ALIGNED) is is_auto
+    assert Space.model_validate(space.model_dump(mode="json")) == space
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ('"auto"', r"objective\.aligned\.band: expected \[low, high\].*auto_within = \[low, high\].*got 'auto'"),
+        ("4.15", r"objective\.aligned\.band: expected \[low, high\].*got 4.15"),
+        ("[4.1]", r"objective\.aligned\.band: expected two losses, \[low, high\], got \[4.1\]"),
+        ("[4.1, 4.15, 4.2]", r"expected two losses, \[low, high\], got"),
+        ('["a", "b"]', r"objective\.aligned\.band\.low: .*number"),
+        ("{ low = 4.1 }", r"objective\.aligned\.band\.high is missing"),
+        (
+            "{ low = 4.1, high = 4.2, aims = [4.1, 4.2] }",
+            r"unknown key objective\.aligned\.band\.aims; did you mean aim\?",
+        ),
+        (
+            "{ low = 4.1, high = 4.2, aim = [4.0, 4.2] }",
+            r"band: expected an aim \[from, to\] within 4\.1–4\.2, got \[4\.0, 4\.2\]",
+        ),
+        ("{ low = 4.1, high = 4.2, aim = 4.15 }", r"objective\.aligned\.band\.aim: .*got 4.15"),
+        ("{ auto_within = [7.9, 4.5] }", r"objective\.aligned\.band\.auto_within: expected 0 < low < high"),
+        ("{ auto_within = true }", r"objective\.aligned\.band\.auto_within: .*got True"),
+        (
+            "{ auto_whithin = [4, 5] }",
+            r"unknown key objective\.aligned\.band\.auto_whithin; did you mean auto_within\?",
+        ),
+    ],
+)
+def test_a_band_that_cannot_be_is_explained(tmp_path: Path, written: str, message: str) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(MINE.replace("band = [1.5, 3.0]", f"band = {written}"))
+    with pytest.raises(InputError, match=message) as caught:
+        load_space(str(path))
+    assert str(path) in str(caught.value)
+
+
+def test_the_band_of_the_correct_loss_is_found_and_the_guides_is_fixed() -> None:
+    assert all(load_space(name).is_auto(Objective.ALIGNED) for name in ("voice", "language"))
+    assert not load_space("voice").is_auto(Objective.GUIDE)
+    assert not load_space("demo").is_auto(Objective.ALIGNED)
+    assert load_space("alexandria").band(Objective.GUIDE).aim == (4.15, 4.2)
+
+
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(InputError, match="alexandria, demo, language, voice"):
         load_space("nothing")

@@ -136,7 +136,7 @@ def _config(tokenizer: Qwen2TokenizerFast, depth: Depth, text: int, predictor: i
         talker_config=talker,
         speaker_encoder_config=voice,
         tokenizer_type="qwen3_tts_tokenizer_12hz",
-        tts_model_size="tiny",
+        tts_model_size="1b7",
         tts_model_type="base",
         im_start_token_id=token("<|im_start|>"),
         im_end_token_id=token("<|im_end|>"),

@@ -107,7 +107,16 @@ def _tokenizer(folder: Path) -> WhisperTokenizerFast:
     tokenizer = WhisperTokenizerFast(
         vocab_file=str(folder / "vocab.json"), merges_file=str(folder / "merges.txt"), model_max_length=POSITIONS
     )
-    prompts = ("startoftranscript", *LANGUAGES, "translate", "transcribe", "notimestamps")
+    prompts = (
+        "startoftranscript",
+        *LANGUAGES,
+        "translate",
+        "transcribe",
+        "startoflm",
+        "startofprev",
+        "nospeech",
+        "notimestamps",
+    )
     special = [AddedToken(f"<|{name}|>", special=True, normalized=False) for name in prompts]
     tokenizer.add_special_tokens({"additional_special_tokens": special})
     return tokenizer

@@ -13,7 +13,7 @@ from tests.toy_family import ToyPack
 from trainable.bench import Bench, Broken, Event, Finished, Said
 from trainable.crew import Crew
 from trainable.curve import ClipRow
-from trainable.family import Batch, Utterance
+from trainable.family import Batch, Cue, Utterance
 
 
 class LoggingPack(ToyPack):
@@ -41,11 +41,9 @@ class LoggingPack(ToyPack):
         self._about_to("train", list(batches))
         return super().accumulate(batches)
 
-    def speak(
-        self, seats: Sequence[int], lines: Sequence[str], seed: int, frame_caps: Sequence[int], sampling: Sampling
-    ) -> dict[int, list[Utterance]]:
+    def speak(self, seats: Sequence[int], cues: Sequence[Cue], sampling: Sampling) -> dict[int, list[Utterance]]:
         self._about_to("speak", seats)
-        return super().speak(seats, lines, seed, frame_caps, sampling)
+        return super().speak(seats, cues, sampling)
 
 
 class Told:

@@ -27,7 +27,7 @@ from trainable.crew import Crew
 from trainable.curve import ClipRow
 from trainable.dataset.finding import Finding
 from trainable.dataset.lineup import Lineup
-from trainable.family import Batch, ClipLosses, SeatCount, SeatState, Utterance
+from trainable.family import Batch, ClipLosses, Cue, SeatCount, SeatState, Utterance
 from trainable.roster import Roster
 from trainable.trial_folder import write_beside
 
@@ -82,19 +82,22 @@ def load_exported(folder: Path, model: str | None) -> ToySpeaker:
     return ToySpeaker(load_file(folder / "toy.safetensors"))
 
 
-def _say(lora: Tensor, projection: Tensor, text: str, cap: int) -> Utterance:
+def _say(lora: Tensor, projection: Tensor, cue: Cue) -> Utterance:
+    if cue.instruction:
+        raise ValueError(f"expected no instruction, a toy takes none, got {cue.instruction!r}")
+    cap = cue.frame_cap
     far = float((lora + projection).abs().mean())
-    letters = sum(character.isalnum() for character in text)
+    letters = sum(character.isalnum() for character in cue.text)
     frames = min(cap, round(letters * SECONDS_PER_LETTER * 12.5)) if far < 10 else cap
     return Utterance(murmur(frames / 12.5, min(200 + 20 * far, 2_000)), frames, cap, eos=frames < cap)
 
 
 class ToySpeaker:
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
-        self._lora, self._projection = tensors["lora.weight"], tensors["text_projection.weight"]
+        self._lora, self._projection = tensors["lora_B.weight"], tensors["text_projection.weight"]
 
-    def speak(self, text: str, seed: int, frame_cap: int, sampling: Sampling) -> Utterance:
-        return _say(self._lora, self._projection, text, frame_cap)
+    def speak(self, cue: Cue, sampling: Sampling) -> Utterance:
+        return _say(self._lora, self._projection, cue)
 
 
 class ToyPack:
@@ -103,7 +106,7 @@ class ToyPack:
     def __init__(self, make: Callable[[Draw | None, int], ToyLearner], batch: int, seats: int, crew: Crew) -> None:
         base = make(None, 0)
         self.seats, self.batch, self.device = seats, batch, base.device
-        self.roster = base.roster
+        self.roster, self.takes_instructions = base.roster, base.takes_instructions
         self.ground_truth, self.speaker_embedding = base.ground_truth, base.speaker_embedding
         self._make, self._crew = make, crew
         self._taken: dict[int, Alone] = {}
@@ -137,10 +140,8 @@ class ToyPack:
     def load(self, seat: int, state: SeatState) -> None:
         self._taken[seat].load(0, state)
 
-    def speak(
-        self, seats: Sequence[int], lines: Sequence[str], seed: int, frame_caps: Sequence[int], sampling: Sampling
-    ) -> dict[int, list[Utterance]]:
-        return {seat: self._taken[seat].speak([0], lines, seed, frame_caps, sampling)[0] for seat in seats}
+    def speak(self, seats: Sequence[int], cues: Sequence[Cue], sampling: Sampling) -> dict[int, list[Utterance]]:
+        return {seat: self._taken[seat].speak([0], cues, sampling)[0] for seat in seats}
 
 
 class ToyLearner:
@@ -148,6 +149,8 @@ class ToyLearner:
 
     All speakers sound alike, and every frame always counts.
     """
+
+    takes_instructions = False
 
     def __init__(self, roster: Roster, start: float, draw: Draw | None, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
@@ -180,16 +183,16 @@ class ToyLearner:
         self._dropout.eval()
 
     def tensors(self) -> dict[str, Tensor]:
-        return {"lora.weight": self._lora, "text_projection.weight": self._projection}
+        return {"lora_B.weight": self._lora, "text_projection.weight": self._projection}
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         with torch.no_grad():
             for name, parameter in self.tensors().items():
                 parameter.copy_(tensors[name])
 
-    def speak(self, lines: Sequence[str], seed: int, frame_caps: Sequence[int], sampling: Sampling) -> list[Utterance]:
+    def speak(self, cues: Sequence[Cue], sampling: Sampling) -> list[Utterance]:
         with torch.no_grad():
-            return [_say(self._lora, self._projection, *each) for each in zip(lines, frame_caps, strict=True)]
+            return [_say(self._lora, self._projection, cue) for cue in cues]
 
     def ground_truth(self, clip: int) -> np.ndarray:
         return murmur(self.roster.entries[clip].seconds)

@@ -14,7 +14,7 @@ from spaces.probe_settings import Sampling
 from spaces.trial import Losses
 from trainable.crew import Crew
 from trainable.curve import ClipRow
-from trainable.family import Batch, ClipLosses, Learner, SeatState, Utterance, descended
+from trainable.family import Batch, ClipLosses, Cue, Learner, SeatState, Utterance, descended
 
 SEAT = 0
 
@@ -26,7 +26,7 @@ class Alone:
 
     def __init__(self, learner: Learner, draw: Draw, crew: Crew) -> None:
         self.batch = draw.batch
-        self.roster = learner.roster
+        self.roster, self.takes_instructions = learner.roster, learner.takes_instructions
         self._learner, self._draw, self._crew = learner, draw, crew
         groups = learner.parameter_groups(draw)
         self._rates = [group["lr"] for group in groups]
@@ -109,11 +109,9 @@ class Alone:
         }
         self._optimizer.load_state_dict(blank)
 
-    def speak(
-        self, seats: Sequence[int], lines: Sequence[str], seed: int, frame_caps: Sequence[int], sampling: Sampling
-    ) -> dict[int, list[Utterance]]:
+    def speak(self, seats: Sequence[int], cues: Sequence[Cue], sampling: Sampling) -> dict[int, list[Utterance]]:
         self._learner.eval()
-        return {seat: self._learner.speak(lines, seed, frame_caps, sampling) for seat in seats}
+        return {seat: self._learner.speak(cues, sampling) for seat in seats}
 
     def ground_truth(self, clip: int) -> np.ndarray:
         return self._learner.ground_truth(clip)

@@ -19,10 +19,12 @@ from trainable.family import Pack
 from trainable.memory import is_out_of_memory
 from trainable.outcomes import outcome_of
 from trainable.probe.calibration import Calibration
-from trainable.probe.probe import probe
+from trainable.probe.lines import lines_for
+from trainable.probe.listener import Listener
+from trainable.probe.probe import Candidate, Script, probe
 from trainable.training import Trained, Training
 from trainable.trial_folder import TrialFolder
-from trainable.validation import validate
+from trainable.validation import end_probabilities, validate
 
 PATIENCE_EPOCHS = 0.5
 """How long a trial that is ready to be heard waits for others: their lines cost hardly more together than alone."""
@@ -200,13 +202,13 @@ class Bench:
             self._pack.load(seat, seated.ready.kept.read())
         # Probe, calibration and seed are the search's: the same in every job.
         job = next(iter(ready.values())).job
+        ends = end_probabilities(self._pack, list(ready))
+        listener = Listener.open(self._pack, job.probe, Calibration.read(Path(job.calibration)), job.seed)
         return probe(
-            lambda seats, lines, seed, caps: self._pack.speak(seats, lines, seed, caps, job.probe.sampling),
-            self._pack,
-            job.probe,
-            Calibration.read(Path(job.calibration)),
-            job.seed,
-            {seat: TrialFolder(seated.job.path).recordings for seat, seated in ready.items()},
+            lambda seats, cues: self._pack.speak(seats, cues, job.probe.sampling),
+            listener,
+            Script(lines_for(job.probe.lines, self._pack.roster), job.seed),
+            {seat: Candidate(Path(seated.job.path), end_probability=ends.get(seat)) for seat, seated in ready.items()},
         )
 
     def _finish(self, seat: int, outcome: Outcome) -> None:

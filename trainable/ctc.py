@@ -12,10 +12,12 @@ from spaces.errors import InputError
 from trainable.speech_checkpoint import read_config, read_other
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, SequenceFeatureExtractor
 
 RATE = 16_000
 """Hz that these models hear at."""
+BATCH_ON_GPU, BATCH_ON_CPU = 8, 4
 TOLD_CODES = 12
 """Codes that an error lists; an MMS knows more than a thousand."""
 
@@ -27,19 +29,38 @@ class Ctc:
         self, model: PreTrainedModel, extractor: SequenceFeatureExtractor, tokenizer: PreTrainedTokenizerBase
     ) -> None:
         self._model, self._extractor, self._tokenizer = model, extractor, tokenizer
+        told = getattr(extractor, "return_attention_mask", False) and hasattr(model, "_get_feat_extract_output_lengths")
+        at_once = BATCH_ON_GPU if model.device.type == "cuda" else BATCH_ON_CPU
+        self.batch = at_once if told else 1
+        """Pieces that it hears at once."""
 
     def hear(self, waves: Sequence[np.ndarray]) -> list[str]:
-        """Any number of [samples] float32 at 16 kHz, mono, of at least 0.1 s each."""
-        return [self._hear_one(wave) for wave in waves]
+        """Any number of [samples] float32 at 16 kHz, mono, of at least 0.1 s each; best in the order of their lengths.
 
-    def _hear_one(self, wave: np.ndarray) -> str:
-        """One at a time: filled up to the length of another, a wave would be understood differently by some models."""
+        Models that are not told which samples are filled up, or do not tell which frames are, understand a wave
+        differently beside a longer one, and hear one at a time.
+        """
+        batches = [waves[first : first + self.batch] for first in range(0, len(waves), self.batch)]
+        return [text for batch in batches for text in self._hear_batch(batch)]
+
+    def _hear_batch(self, waves: Sequence[np.ndarray]) -> list[str]:
         import torch
 
-        features = self._extractor(wave, sampling_rate=RATE, return_tensors="pt")
+        features = self._extractor(list(waves), sampling_rate=RATE, return_tensors="pt", padding=True)
         heard = features[self._model.main_input_name].to(self._model.device, self._model.dtype)
+        mask = features.get("attention_mask")
         with torch.inference_mode():
-            best = self._model(heard).logits[0].argmax(-1).cpu()
+            logits = self._model(heard, attention_mask=None if mask is None else mask.to(heard.device)).logits
+        frames = self._frames(logits.shape[1], mask, len(waves))
+        return [self._text(row[:length]) for row, length in zip(logits.argmax(-1).cpu(), frames, strict=True)]
+
+    def _frames(self, most: int, mask: Tensor | None, rows: int) -> list[int]:
+        """How many of the frames of each row were heard and not filled up."""
+        if mask is None or rows == 1:
+            return [most] * rows
+        return self._model._get_feat_extract_output_lengths(mask.sum(-1)).tolist()
+
+    def _text(self, best: Tensor) -> str:
         # The tokenizer would skip the blank as well, before it joins equal letters that only a blank holds apart.
         text = self._tokenizer.decode(best, skip_special_tokens=False)
         for token in self._tokenizer.all_special_tokens:

@@ -44,8 +44,21 @@ class ClipLosses:
 
 
 @dataclass(frozen=True)
+class Cue:
+    """One line that a model is to speak."""
+
+    text: str
+    seed: int
+    """What the line is sampled from, whatever is said beside it."""
+    frame_cap: int
+    """Codec frames, 12.5 per second: a line that has not ended by then is cut there."""
+    instruction: str | None = None
+    """How to say it, in words, for a model that takes instructions. An empty one is none."""
+
+
+@dataclass(frozen=True)
 class Utterance:
-    """One line as the model spoke it."""
+    """One cue as the model spoke it."""
 
     wave: np.ndarray
     """[samples] float32 at 24 kHz."""
@@ -72,6 +85,8 @@ class Voice(Protocol):
 
     roster: Roster
     """Every prepared clip and its part; a clip is named by its place in it."""
+    takes_instructions: bool
+    """Whether it may be told how to say a line."""
 
     def ground_truth(self, clip: int) -> np.ndarray:
         """A clip of the dataset through the codec and back: [samples] float32 at 24 kHz."""
@@ -109,10 +124,10 @@ class Learner(Voice, Protocol):
         """Puts back what `tensors` gave. Raises KeyError or ValueError on another set of names or shapes."""
         ...
 
-    def speak(self, lines: Sequence[str], seed: int, frame_caps: Sequence[int], sampling: Sampling) -> list[Utterance]:
-        """Says the lines as one batch in the first speaker's voice, each up to its cap of codec frames.
+    def speak(self, cues: Sequence[Cue], sampling: Sampling) -> list[Utterance]:
+        """Says all of them as one batch in the first speaker's voice, each sampled from its own seed alone.
 
-        Line i is sampled from `seed + i` alone, whatever else is in the batch.
+        Raises ValueError for a cue with an instruction where the model takes none.
         """
         ...
 
@@ -189,10 +204,11 @@ class Pack(Voice, Protocol):
         """Puts back what `state` gave. Raises KeyError on another set of names."""
         ...
 
-    def speak(
-        self, seats: Sequence[int], lines: Sequence[str], seed: int, frame_caps: Sequence[int], sampling: Sampling
-    ) -> dict[int, list[Utterance]]:
-        """Every one of these seats says all the lines, as one batch. Line i of any seat is sampled from `seed + i`."""
+    def speak(self, seats: Sequence[int], cues: Sequence[Cue], sampling: Sampling) -> dict[int, list[Utterance]]:
+        """Every one of these seats says all the cues, as one batch. In any seat a cue is sampled from its own seed.
+
+        Raises ValueError for a cue with an instruction where the model takes none.
+        """
         ...
 
 
@@ -242,7 +258,9 @@ class Family(Protocol):
 class Speaker(Protocol):
     """An exported adapter on its base, away from any prepared data."""
 
-    def speak(self, text: str, seed: int, frame_cap: int, sampling: Sampling) -> Utterance: ...
+    def speak(self, cue: Cue, sampling: Sampling) -> Utterance:
+        """Raises ValueError for a cue with an instruction where the model takes none."""
+        ...
 
 
 def load_family(module: str) -> Family:

@@ -16,8 +16,12 @@ from trainable.dataset.opening import load_dataset
 from trainable.dataset.source import Source
 from trainable.family import load_family
 from trainable.probe.calibration import calibrate
-from trainable.probe.probe import probe
+from trainable.probe.frozen import freeze
+from trainable.probe.lines import confirmation_lines, lines_for
+from trainable.probe.listener import Listener
+from trainable.probe.probe import Candidate, Script, probe
 from trainable.trial_folder import TrialFolder
+from trainable.validation import end_probability
 
 CALIBRATION = "calibration.json"
 FINDINGS = "findings.json"
@@ -67,15 +71,16 @@ def lay_foundation(plan: Foundation, on_progress: OnProgress) -> Outcome:
     on_progress("calibrating the probe", 0, 1)
     calibration = calibrate(learner, plan.probe)
     calibration.write(plan.base / CALIBRATION)
+    lines = lines_for(plan.probe.lines, learner.roster)
+    others = confirmation_lines(plan.probe.lines, learner.roster)
+    freeze(calibration, plan.probe, lines, others, plan.seed).write(plan.base)
     on_progress("listening to the base model", 0, 1)
     started = time.perf_counter()
     verdicts = probe(
-        lambda speakers, lines, seed, caps: {BASE: learner.speak(lines, seed, caps, plan.probe.sampling)},
-        learner,
-        plan.probe,
-        calibration,
-        plan.seed,
-        {BASE: folder.recordings},
+        lambda speakers, cues: {BASE: learner.speak(cues, plan.probe.sampling)},
+        Listener.open(learner, plan.probe, calibration, plan.seed),
+        Script(lines, plan.seed),
+        {BASE: Candidate(plan.base, end_probability=end_probability(learner))},
         whole=True,
     )
     calibration.with_base(verdicts[BASE]).write(plan.base / CALIBRATION)

@@ -30,7 +30,7 @@ def _reason(job: Job, trained: Trained) -> str:
     loss = f"{objective} loss {point.loss:.3f}"
     match trained.ending:
         case Ending.IN_BAND:
-            return f"{loss} entered the band {job.band} {at}"
+            return f"{loss} is in the band {job.band} {at}"
         case Ending.OVERSHOT if trained.kept is not None:
             kept = trained.kept.state.point
             return (
@@ -41,7 +41,7 @@ def _reason(job: Job, trained: Trained) -> str:
         case Ending.EXHAUSTED:
             return f"{loss} is still above the band {job.band} {at}, all that it had"
         case Ending.HOPELESS:
-            return f"{loss} {at} will not reach the band {job.band} within {job.draw.epochs} at twice its rate"
+            return f"{loss} {at}; all {job.draw.epochs} would hardly bring it to the band {job.band}"
         case Ending.DIVERGED:
             return f"the {objective} loss or its gradient is not a finite number {at}"
         case Ending.COLLAPSED:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Callable
 
 from spaces.draw import Draw, Schedule
 
@@ -21,3 +23,10 @@ def learning_rate_factor(step: int, draw: Draw, last_step: int) -> float:
     steps = last_step - draw.warmup
     wave = (step - draw.warmup) * draw.lr_cycles % steps / steps
     return draw.lr_floor + (1 - draw.lr_floor) * (1 + math.cos(math.pi * wave)) / 2
+
+
+def exposure_of(draw: Draw, last_step: int) -> Callable[[int], float]:
+    """The sum of those factors over so many steps from the first one on: what the run has learned from by then, in
+    steps at its full learning rates."""
+    factors = (learning_rate_factor(step, draw, last_step) for step in range(last_step))
+    return list(itertools.accumulate(factors, initial=0.0)).__getitem__

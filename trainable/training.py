@@ -16,7 +16,7 @@ from trainable.curve import FIRST_PASS_CLIPS, ClipRow, Curve, mean_of
 from trainable.epoch import epoch_clips, steps_per_epoch
 from trainable.family import Batch, Pack
 from trainable.keeping import Keeping
-from trainable.schedule import learning_rate_factor
+from trainable.schedule import exposure_of, learning_rate_factor
 from trainable.trial_folder import CurveFile, TrialFolder
 
 REPORTS_PER_EPOCH = 4
@@ -45,6 +45,7 @@ class Training:
         self._epoch_size = pack.roster.epoch_size
         self._epoch_steps = steps_per_epoch(self._epoch_size, job.draw.clips_per_step)
         self._last_step = self._epoch_steps * job.draw.epochs
+        self._exposure = exposure_of(job.draw, self._last_step)
         self._has_held_out = bool(pack.roster.held_out)
         self._curve = Curve(self._epoch_size)
         self._points: list[Point] = []
@@ -161,14 +162,17 @@ class Training:
 
     @property
     def is_report(self) -> bool:
-        """Whether this point is one of the few in an epoch that are told."""
+        """Whether this point is one of the few in an epoch that are told, or the last for sure before the loss may be
+        below the band."""
+        if self._may_be_passing:
+            return True
         every = max(1, self._epoch_steps // REPORTS_PER_EPOCH)
         within = self.point.step % self._epoch_steps
         return within == 0 or (within % every == 0 and self._epoch_steps - within >= every)
 
     def keep_if_worth_it(self) -> None:
-        """At epoch ends, and wherever the curve may fall through the band before the next report. Should it do so,
-        what was kept last is what counts."""
+        """At epoch ends, wherever the curve may fall through the band before the next report, and at each step that may
+        be the last before it does. Should it do so, what was kept last is what counts."""
         point = self.point
         if point.step > 0 and point.loss >= self._job.band.low and self._may_be_kept:
             self._keeping.keep(self._state(None))
@@ -200,10 +204,18 @@ class Training:
     @property
     def _may_be_kept(self) -> bool:
         """Whether this point's weights are to be kept unless its loss forbids it."""
-        if self.point.step % self._epoch_steps == 0:
+        if self.point.step % self._epoch_steps == 0 or self._may_be_passing:
             return True
         ahead = 2 * max(1, self._epoch_size // REPORTS_PER_EPOCH)
         return self.is_report and band.nears_floor(self._points, self._job.band, ahead)
+
+    @property
+    def _may_be_passing(self) -> bool:
+        """Whether the next step may find the loss below the band."""
+        if self.ending is not None or self.point.step == 0:
+            return False
+        points, limits = self._points, self._job.band
+        return band.may_leap(points, limits) or band.is_sudden(points, limits, self._epoch_size)
 
     def _go_on(self, written: Sequence[Point]) -> None:
         """From the curve's latest point. `written` is what the file begins with."""
@@ -240,7 +252,7 @@ class Training:
         return -(-clips // (self._crew.size * self._pack.batch))
 
     def _decide(self) -> Ending | None:
-        return band.decide(self._points, self._job.band, self._epoch_size, self._last_step)
+        return band.decide(self._points, self._job.band, self._epoch_size, self._last_step, self._exposure)
 
     def _state(self, ending: Ending | None) -> State:
         window = self._curve.window

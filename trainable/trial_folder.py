@@ -28,10 +28,6 @@ class TrialFolder:
         return self.path / "checkpoints"
 
     @property
-    def recordings(self) -> Path:
-        return self.path / "probe"
-
-    @property
     def outcome(self) -> Path:
         return self.path / "outcome.json"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -138,10 +138,16 @@ def open_whisper(name: str, language: str | None) -> Whisper:
     return Whisper(model.eval().to("cuda" if on_gpu else "cpu"), processor, code)
 
 
+def is_whisper(config: Mapping[str, Any]) -> bool:
+    """Whether a config.json is that of a Whisper of transformers."""
+    return config.get("model_type") == "whisper"
+
+
 def check_whisper(name: str) -> None:
     """Raises InputError unless it is a folder or a hub id of a Whisper checkpoint; of a hub id, one file is fetched."""
-    kind = read_config(name).get("model_type")
-    if kind != "whisper":
+    config = read_config(name)
+    if not is_whisper(config):
+        kind = config.get("model_type")
         raise InputError(
             f"{name}: expected model_type whisper, got {kind}; use openai/whisper-large-v3 or a folder of one"
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,12 @@ from trainable.family import Voice
 from trainable.probe.ground_truth import check_ground_truth
 from trainable.probe.judge import BaseEnds
 from trainable.probe.likeness import long_pieces
-from trainable.probe.lines import lines_for
-from trainable.probe.measures import Measured, OwnMeasures, measure, own_measures
+from trainable.probe.lines import confirmation_lines, lines_for
+from trainable.probe.measures import OwnMeasures, measure, own_measures
 from trainable.probe.recogniser import Recogniser, open_recogniser
 from trainable.probe.spectrum import average_spectrum, spectral_distance
 from trainable.probe.tempo import Tempo, fit_tempo, letters
-from trainable.probe.words import JUDGED_LETTERS, words
+from trainable.probe.words import JUDGED_LETTERS
 from trainable.roster import Role
 from trainable.trial_folder import write_beside
 
@@ -30,7 +31,7 @@ class Calibration(BaseModel):
 
     tempo: Tempo
     vocabulary: tuple[str, ...]
-    """Texts whose words the recogniser may hear."""
+    """Texts that tell the recogniser which words it may hear, and in what order they come."""
     reference: tuple[float, ...]
     """Mean speaker embedding of the ground truth, unit length."""
     similarity_ceiling: float
@@ -71,16 +72,22 @@ class Calibration(BaseModel):
 def calibrate(voice: Voice, settings: ProbeSettings) -> Calibration:
     """Measures the first speaker's own clips.
 
-    Raises InputError when the recogniser lacks a word of them or of a line, and when the probe would reject them.
+    Raises InputError when the recogniser cannot be had or lacks too many of their words, and when the probe would
+    reject them.
     """
     entries = voice.roster.entries
     clips = voice.roster.calibration
     own = [entry for entry in entries if entry.speaker == 0 and entry.role is not Role.COPY]
-    vocabulary = (*lines_for(settings.lines, voice.roster), *(entry.text for entry in own))
+    lines = (*lines_for(settings.lines, voice.roster), *confirmation_lines(settings.lines, voice.roster))
+    texts = [entries[clip].text for clip in clips]
+    vocabulary = tuple(dict.fromkeys((*(line.text for line in lines), *texts)))
     recogniser = open_recogniser(settings.recogniser, vocabulary, settings.language)
     tempo = fit_tempo([entry.text for entry in own], [entry.seconds for entry in own])
     waves = [voice.ground_truth(clip) for clip in clips]
-    measured = [_listen(entries[clip].text, wave, tempo, recogniser) for clip, wave in zip(clips, waves, strict=True)]
+    measured = [
+        measure(wave, text, heard, True, tempo.expected_seconds(text), settings.language)
+        for wave, text, heard in zip(waves, texts, _hear(texts, waves, recogniser), strict=True)
+    ]
     check_ground_truth(measured)
     embeddings = np.stack([unit(voice.speaker_embedding(wave)) for wave in waves])
     mean = unit(embeddings.mean(axis=0))
@@ -88,7 +95,7 @@ def calibrate(voice: Voice, settings: ProbeSettings) -> Calibration:
     spectra = np.stack([average_spectrum(wave) for wave in waves])
     return Calibration(
         tempo=tempo,
-        vocabulary=tuple(sorted({word for text in vocabulary for word in words(text).split()})),
+        vocabulary=vocabulary,
         reference=tuple(float(value) for value in mean),
         similarity_ceiling=float(np.median(_to_the_others(embeddings))),
         spectrum=tuple(float(value) for value in spectra.mean(axis=0)),
@@ -98,10 +105,11 @@ def calibrate(voice: Voice, settings: ProbeSettings) -> Calibration:
     )
 
 
-def _listen(text: str, wave: np.ndarray, tempo: Tempo, recogniser: Recogniser | None) -> Measured:
-    """Of a recording too short to be judged by its words nothing is understood."""
-    heard = recogniser.hear(wave) if recogniser is not None and letters(text) >= JUDGED_LETTERS else None
-    return measure(wave, text, heard, eos=True, expected_seconds=tempo.expected_seconds(text))
+def _hear(texts: Sequence[str], waves: Sequence[np.ndarray], recogniser: Recogniser | None) -> list[str | None]:
+    """Nobody is asked about a recording too short to be judged by its words."""
+    judged = [at for at, text in enumerate(texts) if letters(text) >= JUDGED_LETTERS]
+    heard = dict(zip(judged, recogniser.hear([waves[at] for at in judged]), strict=True)) if recogniser else {}
+    return [heard.get(at) for at in range(len(texts))]
 
 
 def unit(vector: np.ndarray) -> np.ndarray:

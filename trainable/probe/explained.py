@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 
 from pydantic import BaseModel, ConfigDict
 
 from spaces.verdict import Flag
-from trainable.probe.flags import (
-    CLIPPED_SHARE,
-    LINE_TEMPO,
-    SHORT_LETTERS,
-    SHORT_SECONDS,
-    SPEECH_SHARE,
-    garbled_above,
-)
+from trainable.probe.enrolment import Likeness
+from trainable.probe.flags import CLIPPED_SHARE, SPEECH_SHARE, garbled_above
 from trainable.probe.loops import LOOPED
 from trainable.probe.measures import Measured, OwnMeasures
 from trainable.probe.noise import noisy_above
+from trainable.probe.omissions import omitted_above, omitted_share
 from trainable.probe.pauses import INNER, TAIL, inner_above
 from trainable.probe.prosody import flat_below
-from trainable.probe.repetitions import INSERTED, inserted_share, repeated_words, repeats_itself
+from trainable.probe.repetitions import (
+    BABBLED_ON,
+    INSERTED,
+    doubles_a_word,
+    inserted_share,
+    repeated_words,
+    repeats_itself,
+    words_after_the_end,
+)
 from trainable.probe.signal import SILENCE_DBFS
-from trainable.probe.tempo import letters
-from trainable.probe.words import JUDGED_LETTERS
+from trainable.probe.stutter import STUTTERED
+from trainable.probe.tempo import LINE_TEMPO, SHORT_LETTERS, SHORT_SECONDS, letters, line_tempo
+from trainable.probe.words import JUDGED_LETTERS, words
 
 
 class Threshold(BaseModel):
@@ -51,8 +56,8 @@ class Explained(BaseModel):
     """None where it is not known."""
     origin: str
     """A sentence: what is measured, and where the threshold comes from."""
-    flag: Flag
-    """The one that a value beyond the threshold raises."""
+    flag: Flag | None
+    """The one that a value beyond the threshold raises; None for a measure that no flag is judged by."""
 
     @property
     def is_beyond(self) -> bool:
@@ -72,6 +77,7 @@ class Known:
     own: OwnMeasures
     clips: int
     """Recordings of the same voice that `own` is of."""
+    likeness: Likeness = Likeness()
 
 
 def explain(line: Measured, known: Known) -> dict[str, Explained]:
@@ -113,7 +119,14 @@ def explain(line: Measured, known: Known) -> dict[str, Explained]:
             "synthetic voices.",
             flag=Flag.LOOPED,
         ),
-        **_length(line, known.pace),
+        "stutter": Explained(
+            value=line.stutter,
+            threshold=None if doubles_a_word(line.text) else Threshold(most=STUTTERED),
+            origin="How alike a fragment of speech is to its own returns; the default threshold, set on clean "
+            "synthetic voices.",
+            flag=Flag.LOOPED,
+        ),
+        **_length(line, known, from_voice),
         "inner_pause_seconds": Explained(
             value=line.pauses.longest_inner,
             threshold=Threshold(most=inner_above(own.inner_pauses)),
@@ -138,27 +151,44 @@ def explain(line: Measured, known: Known) -> dict[str, Explained]:
             origin=f"Range of the pitch, semitones; the threshold is {from_voice}. It rejects nothing.",
             flag=Flag.FLAT,
         ),
+        "voice_similarity": Explained(
+            value=known.likeness.similarity,
+            threshold=None if known.likeness.least is None else Threshold(least=known.likeness.least),
+            origin="Cosine of the voice to the one it is compared with; the threshold is "
+            f"{known.likeness.origin or 'not known'}.",
+            flag=Flag.VOICE_DRIFT,
+        ),
+        "dnsmos": Explained(value=line.quality, threshold=None, origin=_quality(own), flag=None),
     }
 
 
-def _length(line: Measured, pace: str | None) -> dict[str, Explained]:
-    low, high = LINE_TEMPO
+def _quality(own: OwnMeasures) -> str:
+    told = "How good it sounds, DNSMOS overall, 1 to 5; it rejects nothing and compares clips of one voice only"
+    if not own.qualities:
+        return f"{told}."
+    return f"{told}: the median of {len(own.qualities)} recordings of this one is {median(own.qualities):.2f}."
+
+
+def _length(line: Measured, known: Known, from_voice: str) -> dict[str, Explained]:
+    pace = known.pace or "no pace is known for this script without --like"
+    high = LINE_TEMPO[1]
     if letters(line.text) < SHORT_LETTERS:
         return {
             "seconds": Explained(
                 value=line.seconds,
-                threshold=Threshold(most=max(SHORT_SECONDS, high * line.expected_seconds)) if pace else None,
+                threshold=Threshold(most=max(SHORT_SECONDS, high * line.expected_seconds)) if known.pace else None,
                 origin=f"Length; texts below {SHORT_LETTERS} letters may take {SHORT_SECONDS:g} s, or {high:g} of the "
-                f"expected length; {pace or 'no pace is known for this script without --like'}.",
+                f"expected length; {pace}.",
                 flag=Flag.TEMPO,
             )
         }
+    least, most = line_tempo(known.own.tempos)
+    set_by = "the default threshold" if (least, most) == LINE_TEMPO else f"the threshold is {from_voice}"
     return {
         "tempo": Explained(
-            value=line.seconds / line.expected_seconds if pace else None,
-            threshold=Threshold(least=low, most=high) if pace else None,
-            origin="Length over the expected length; the default threshold; "
-            f"{pace or 'no pace is known for this script without --like'}.",
+            value=line.seconds / line.expected_seconds if known.pace else None,
+            threshold=Threshold(least=least, most=most) if known.pace else None,
+            origin=f"Length over the expected length; {set_by}; {pace}.",
             flag=Flag.TEMPO,
         )
     }
@@ -185,6 +215,24 @@ def _words(line: Measured, own: OwnMeasures) -> dict[str, Explained]:
             threshold=Threshold(most=INSERTED) if judged and heard is not None else None,
             origin="Words heard too many over the words of the text; the default threshold.",
             flag=Flag.LOOPED,
+        ),
+        "words_after_the_end": Explained(
+            value=words_after_the_end(line.text, heard) if heard is not None else None,
+            threshold=Threshold(most=BABBLED_ON - 1) if judged and heard is not None else None,
+            origin="Words heard after the last one of the text; the default threshold.",
+            flag=Flag.LOOPED,
+        ),
+        "words_heard": Explained(
+            value=len(words(heard).split()) if heard is not None else None,
+            threshold=Threshold(least=1) if judged and heard is not None else None,
+            origin="Words that the recogniser understood at all; one is needed.",
+            flag=Flag.SILENT,
+        ),
+        "omitted_share": Explained(
+            value=omitted_share(line.text, heard) if heard is not None else None,
+            threshold=Threshold(most=omitted_above(own.omitted_shares)) if judged and heard is not None else None,
+            origin=f"Share of the text's words that are missing in one place, three at least; {origin}",
+            flag=Flag.GARBLED,
         ),
         "character_error": Explained(
             value=line.character_error,

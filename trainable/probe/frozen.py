@@ -20,6 +20,8 @@ from trainable.probe.noise import noisy_above
 from trainable.probe.pauses import TAIL, inner_above
 from trainable.probe.prosody import flat_below
 from trainable.probe.signal import SILENCE_DBFS
+from trainable.probe.stutter import STUTTERED
+from trainable.probe.tempo import line_tempo
 from trainable.trial_folder import write_beside
 
 FILE = "judge.json"
@@ -84,7 +86,7 @@ def freeze(
 
 def _yardsticks(calibration: Calibration) -> list[Yardstick]:
     own = calibration.own
-    least, most = flags.LINE_TEMPO
+    least, most = line_tempo(own.tempos)
     slow, fast = judge.MEDIAN_TEMPO
     known = (
         (Flag.NO_EOS, "frames / expected frames", 3.0, "a cap on what a line may cost"),
@@ -93,6 +95,7 @@ def _yardsticks(calibration: Calibration) -> list[Yardstick]:
         (Flag.CLIPPED, "share of samples at full scale above", flags.CLIPPED_SHARE, START),
         (Flag.NOISY, "flatness of the vowels above, dB", noisy_above(own.flatness), OWN),
         (Flag.LOOPED, "share of speech that sounds again above", LOOPED, START),
+        (Flag.LOOPED, "stutter above", STUTTERED, START),
         (Flag.TEMPO, "seconds / expected seconds of a line below", least, f"{START}; the expected by {OWN}"),
         (Flag.TEMPO, "seconds / expected seconds of a line above", most, f"{START}; the expected by {OWN}"),
         (Flag.TEMPO, "median of seconds / expected seconds below", slow, f"{START}; the expected by {OWN}"),

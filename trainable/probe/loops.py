@@ -61,7 +61,7 @@ def repeated_share(wave: np.ndarray) -> float:
     recognise: see `repetitions.repeats_itself`.
     """
     wave = sound(wave)
-    frames, active = _frames(wave)
+    frames, active = sound_frames(wave)
     if active.sum() < 2 * SHORTEST_LAG:
         return 0.0
     novelty = np.ones(len(frames))
@@ -111,7 +111,7 @@ def _paced(support: np.ndarray, best: np.ndarray, start: np.ndarray) -> tuple[np
     return carried, best[place], start[place]
 
 
-def _frames(wave: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def sound_frames(wave: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """[samples] → [frames, features] of about unit length around the clip's mean sound, and [frames] bool activity."""
     count = (wave.size - WINDOW) // HOP + 1
     active = active_frames(wave)[: max(0, count)]

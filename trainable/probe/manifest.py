@@ -1,29 +1,18 @@
-"""A list of recordings to judge: JSON lines of `audio`, `text` and perhaps `language`."""
+"""A list of recordings to judge: JSON lines of `audio`, `text` and perhaps `language` and `reference`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from spaces.errors import InputError
 from trainable.dataset.files import lines_of, path_inside, printable, shown
-from trainable.probe.standalone import check_recording, check_text
+from trainable.probe.recording import check_recording
+from trainable.probe.standalone import Asked, check_text
 
 SHOWN = 10
 """Wrong lines that a message shows."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """One recording that is to be judged."""
-
-    audio: Path
-    name: str
-    """What the verdict calls it: as the user wrote it."""
-    text: str
-    language: str
 
 
 class Line(BaseModel):
@@ -32,10 +21,11 @@ class Line(BaseModel):
     audio: str
     text: str
     language: str | None = None
+    reference: str | None = None
 
 
-def read_manifest(path: Path, language: str) -> list[Asked]:
-    """Every line of the file, whose audio lies beside or below it; `language` where a line names none.
+def read_manifest(path: Path, language: str, reference: Path | None) -> list[Asked]:
+    """Every line of the file, whose audio lies beside or below it; `language` and `reference` where a line names none.
 
     Raises InputError that lists what is wrong with which line, before any recording is judged.
     """
@@ -51,7 +41,7 @@ def read_manifest(path: Path, language: str) -> list[Asked]:
             continue
         where = f"{printable(path)}:{number}"
         try:
-            asked.append(_asked(line, where, folder, language))
+            asked.append(_asked(line, where, folder, language, reference))
         except InputError as error:
             wrong.append(str(error))
     if wrong:
@@ -62,22 +52,33 @@ def read_manifest(path: Path, language: str) -> list[Asked]:
     return asked
 
 
-def _asked(line: str, where: str, folder: Path, language: str) -> Asked:
+def _asked(line: str, where: str, folder: Path, language: str, reference: Path | None) -> Asked:
     try:
         row = Line.model_validate_json(line)
     except ValidationError:
         raise InputError(
-            f'{where}: expected {{"audio": …, "text": …, "language": optional}}, all text, got {shown(line.strip())}'
+            f'{where}: expected {{"audio": …, "text": …, "language": optional, "reference": optional}}, all text, got '
+            f"{shown(line.strip())}"
         ) from None
     check_text(row.text, where)
+    return Asked(
+        audio=_recording(row.audio, where, folder),
+        name=printable(row.audio),
+        text=row.text,
+        language=row.language or language,
+        reference=reference if row.reference is None else _recording(row.reference, where, folder),
+    )
+
+
+def _recording(name: str, where: str, folder: Path) -> Path:
     try:
-        audio = path_inside(folder, folder, row.audio)
+        audio = path_inside(folder, folder, name)
     except ValueError:
-        raise InputError(f"{where}: {shown(row.audio) or 'nothing'} is no file name") from None
+        raise InputError(f"{where}: {shown(name) or 'nothing'} is no file name") from None
     if audio is None:
-        raise InputError(f"{where}: {shown(row.audio)} lies outside the manifest's folder; copy it in")
+        raise InputError(f"{where}: {shown(name)} lies outside the manifest's folder; copy it in")
     try:
         check_recording(audio)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
-    return Asked(audio=audio, name=printable(row.audio), text=row.text, language=row.language or language)
+    return audio

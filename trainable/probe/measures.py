@@ -11,9 +11,13 @@ from pydantic import BaseModel, ConfigDict
 from trainable.audio import SAMPLE_RATE
 from trainable.probe.loops import repeated_share
 from trainable.probe.noise import flatness
+from trainable.probe.omissions import omitted_share
 from trainable.probe.pauses import Pauses, pauses
 from trainable.probe.prosody import energy_range_db, pitch_range_semitones
 from trainable.probe.signal import clipped_share, rms_dbfs, speech_share
+from trainable.probe.spoken_numbers import ANY_LANGUAGE
+from trainable.probe.stutter import stutter
+from trainable.probe.tempo import SHORT_LETTERS, letters
 from trainable.probe.words import character_error
 
 
@@ -42,6 +46,8 @@ class Measured:
     """dB; None where too little is spoken."""
     quality: float | None = None
     """DNSMOS, overall, 1–5; None where too little is spoken."""
+    stutter: float = 0.0
+    """See `stutter.stutter`."""
 
 
 class OwnMeasures(BaseModel):
@@ -51,20 +57,26 @@ class OwnMeasures(BaseModel):
 
     character_errors: tuple[float, ...] = ()
     """Of clips long enough to judge; empty without a recogniser."""
+    omitted_shares: tuple[float, ...] = ()
+    """See `omissions.omitted_share`; of clips whose words were understood."""
     flatness: tuple[float, ...] = ()
     inner_pauses: tuple[float, ...] = ()
     pitch_ranges: tuple[float, ...] = ()
     energy_ranges: tuple[float, ...] = ()
     qualities: tuple[float, ...] = ()
+    tempos: tuple[float, ...] = ()
+    """Lengths over the expected ones, of clips that are not short."""
 
     @property
     def character_error_p95(self) -> float | None:
         return float(np.percentile(self.character_errors, 95)) if self.character_errors else None
 
 
-def measure(wave: np.ndarray, text: str, heard: str | None, eos: bool, expected_seconds: float) -> Measured:
-    """wave: [samples] float32 at 24 kHz. `heard` is None where nobody listened. Samples that are no finite numbers make
-    the level none either, which counts as silent."""
+def measure(
+    wave: np.ndarray, text: str, heard: str | None, eos: bool, expected_seconds: float, language: str = ANY_LANGUAGE
+) -> Measured:
+    """wave: [samples] float32 at 24 kHz. `heard` is None where nobody listened; `language` is that of the text. Samples
+    that are no finite numbers make the level none either, which counts as silent."""
     return Measured(
         text=text,
         heard=heard,
@@ -74,9 +86,10 @@ def measure(wave: np.ndarray, text: str, heard: str | None, eos: bool, expected_
         rms_dbfs=rms_dbfs(wave) if np.isfinite(wave).all() else float("nan"),
         speech_share=speech_share(wave),
         clipped_share=clipped_share(wave),
-        character_error=character_error(text, heard) if heard is not None else None,
+        character_error=character_error(text, heard, language) if heard is not None else None,
         flatness=flatness(wave),
         repeated_share=repeated_share(wave),
+        stutter=stutter(wave),
         pauses=pauses(wave),
         pitch_range=pitch_range_semitones(wave),
         energy_range=energy_range_db(wave),
@@ -87,9 +100,11 @@ def own_measures(clips: Sequence[Measured]) -> OwnMeasures:
     """What lines are judged against, of the clips of the ground truth."""
     return OwnMeasures(
         character_errors=tuple(clip.character_error for clip in clips if clip.character_error is not None),
+        omitted_shares=tuple(omitted_share(clip.text, clip.heard) for clip in clips if clip.heard is not None),
         flatness=tuple(clip.flatness for clip in clips),
         inner_pauses=tuple(clip.pauses.longest_inner for clip in clips),
         pitch_ranges=tuple(clip.pitch_range for clip in clips if clip.pitch_range is not None),
         energy_ranges=tuple(clip.energy_range for clip in clips if clip.energy_range is not None),
         qualities=tuple(clip.quality for clip in clips if clip.quality is not None),
+        tempos=tuple(clip.seconds / clip.expected_seconds for clip in clips if letters(clip.text) >= SHORT_LETTERS),
     )

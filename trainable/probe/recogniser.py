@@ -10,18 +10,20 @@ from typing import Protocol
 import numpy as np
 
 from spaces.errors import InputError
-from trainable.probe.words import words
+from trainable.probe.spoken_numbers import ANY_LANGUAGE
 
 NONE, POCKETSPHINX = "none", "pocketsphinx"
-ANY_LANGUAGE = "auto"
 ENGLISH = (ANY_LANGUAGE, "en", "eng", "english")
 
 
 class Recogniser(Protocol):
     """Understands speech."""
 
-    def hear(self, wave: np.ndarray) -> str:
-        """[samples] float32 at 24 kHz → the words understood, as `words` has them; empty when there are none."""
+    def hear(self, waves: Sequence[np.ndarray]) -> list[str]:
+        """[samples] float32 at 24 kHz each → the words understood of each, as `words` has them; empty for none.
+
+        Many at once take less time than one after the other where a model hears in batches.
+        """
         ...
 
 
@@ -38,10 +40,12 @@ def check_recogniser(name: str, language: str) -> None:
 
 
 def open_recogniser(name: str, texts: Sequence[str], language: str) -> Recogniser | None:
-    """The recogniser of that name; None for `none`. Pocketsphinx hears no words but those of the texts.
+    """The recogniser of that name; None for `none`. `texts` tell pocketsphinx which words it may hear; a checkpoint
+    knows its own.
 
     `language` is a code as the checkpoint has it, or `auto`. A checkpoint is loaded once per process. Raises
-    InputError as `check_recogniser`, on words that pocketsphinx does not have, and on a checkpoint that cannot be read.
+    InputError as `check_recogniser`, on texts that are not English to pocketsphinx, and on a checkpoint that cannot be
+    read.
     """
     _check_name(name, language)
     if name == NONE:
@@ -49,7 +53,7 @@ def open_recogniser(name: str, texts: Sequence[str], language: str) -> Recognise
     if name == POCKETSPHINX:
         from trainable.probe.pocket_sphinx import PocketSphinx
 
-        return PocketSphinx(sorted({word for text in texts for word in words(text).split()}))
+        return PocketSphinx(texts)
     from trainable.probe.checkpoint_recogniser import open_checkpoint
 
     return open_checkpoint(name, _told(language))

@@ -1,29 +1,28 @@
-"""Judging one recording alone: no model, no dataset, at most other recordings of the same voice."""
+"""Judging one recording alone: no model that speaks, no dataset, at most other recordings of the same voice."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from pydantic import BaseModel, ConfigDict
 
 from spaces.errors import InputError
 from spaces.verdict import Flag
-from trainable.audio import SAMPLE_RATE, resample
 from trainable.dataset.clip import Clip
-from trainable.dataset.files import is_file, is_unicode, printable, shown
-from trainable.dataset.measure import RATES
+from trainable.dataset.files import is_unicode, shown
 from trainable.probe.activity import LONGEST_SECONDS
+from trainable.probe.enrolment import Likeness
 from trainable.probe.explained import Explained, Known, explain
 from trainable.probe.flags import flags_of
 from trainable.probe.ground_truth import check_ground_truth
 from trainable.probe.measures import Measured, OwnMeasures, measure, own_measures
 from trainable.probe.pace import CHARACTERS_PER_SECOND, default_seconds
+from trainable.probe.quality import quality
 from trainable.probe.recogniser import Recogniser
+from trainable.probe.recording import Recording, read_recording
 from trainable.probe.repetitions import repeats_itself
 from trainable.probe.tempo import Tempo, fit_tempo, letters
 from trainable.probe.words import JUDGED_LETTERS, words
@@ -31,17 +30,8 @@ from trainable.probe.words import JUDGED_LETTERS, words
 DEFAULT_PACE = f"expected ~ characters / {CHARACTERS_PER_SECOND:g} s, slower where a letter is a syllable"
 VOICE_UNKNOWN = "nothing is known of the voice; give its recordings with --like"
 
-MOST_FILTER = 100_000_000
-"""Numbers in a filter between two rates; those without a common measure need gigabytes."""
-
-
-@dataclass(frozen=True)
-class Recording:
-    wave: np.ndarray
-    """[samples] float32 at 24 kHz, the first three minutes; of a file with numbers that are not finite at its own
-    rate, with nan in their place."""
-    seconds: float
-    """Of the whole file."""
+OWN_QUALITIES = 10
+"""Recordings of the voice whose quality is measured, which takes longer than all else."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +41,20 @@ class Yardstick:
     tempo: Tempo | None = None
     own: OwnMeasures = OwnMeasures()
     clips: int = 0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One recording that is to be judged."""
+
+    audio: Path
+    name: str
+    """What the verdict calls it: as the user wrote it."""
+    text: str
+    """One that `check_text` lets pass."""
+    language: str
+    reference: Path | None
+    """A recording of the voice that it should be."""
 
 
 class Judged(BaseModel):
@@ -78,70 +82,43 @@ def check_text(text: str, where: str) -> None:
         raise InputError(f"{where}: expected the text that is spoken, got {shown(text) or 'an empty one'}")
 
 
-def check_recording(path: Path) -> None:
-    """Looks at the header. Raises InputError for what is missing or no audio."""
-    if not is_file(path):
-        raise InputError(f"{printable(path)}: no such audio file")
-    try:
-        rate = soundfile.info(path).samplerate
-    except (soundfile.SoundFileError, RuntimeError, OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
-    common = math.gcd(rate, SAMPLE_RATE)
-    if not RATES[0] <= rate <= RATES[1] or (rate // common) * (SAMPLE_RATE // common) > MOST_FILTER:
-        raise InputError(f"{printable(path)}: its header says {rate} Hz; convert it to {SAMPLE_RATE} Hz")
-
-
-def read_recording(path: Path) -> Recording:
-    """The first three minutes of a file of any length, rate and number of channels (averaged).
-
-    A file without samples, or with numbers that are not finite, is read: there is nothing to hear in it, which is for
-    the judge to say. Raises InputError as `check_recording`, and for audio that ends within a sample.
-    """
-    check_recording(path)
-    try:
-        with soundfile.SoundFile(path) as file, np.errstate(over="ignore", invalid="ignore"):
-            rate, seconds = file.samplerate, file.frames / file.samplerate
-            head = file.read(int(LONGEST_SECONDS * rate), dtype="float32", always_2d=True).mean(axis=1)
-    except (soundfile.SoundFileError, RuntimeError, OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
-    # Nothing can be resampled of nothing, and what is infinite has no level that could be compared.
-    if not head.size or not np.isfinite(head).all():
-        return Recording(np.where(np.isfinite(head), head, np.float32(np.nan)), seconds)
-    return Recording(resample(head, rate, SAMPLE_RATE), seconds)
-
-
-def yardstick_of(clips: Sequence[Clip], recogniser: Recogniser | None) -> Yardstick:
-    """What at least one recording of a voice says about another one.
+def yardstick_of(clips: Sequence[Clip], recogniser: Recogniser | None, language: str) -> Yardstick:
+    """What at least one recording of a voice, which speaks `language`, says about another one.
 
     Raises InputError where the probe would reject them: see `check_ground_truth`.
     """
     tempo = fit_tempo([clip.text for clip in clips], [clip.seconds for clip in clips])
     measured = []
-    for clip in clips:
+    for place, clip in enumerate(clips):
         recording = read_recording(clip.audio)
         judged = letters(clip.text) >= JUDGED_LETTERS
         heard = _hear(recording, recogniser) if judged else None
-        measured.append(_measure(recording, clip.text, heard, tempo.expected_seconds(clip.text)))
+        line = _measure(recording, clip.text, heard, tempo.expected_seconds(clip.text), language)
+        measured.append(_rated(line, recording) if place % -(-len(clips) // OWN_QUALITIES) == 0 else line)
     check_ground_truth(measured)
     return Yardstick(tempo, own_measures(measured), len(clips))
 
 
-def judge(audio: str, text: str, recording: Recording, recogniser: Recogniser | None, yardstick: Yardstick) -> Judged:
-    """`audio` is what the verdict calls the recording. The text must be one that `check_text` lets pass."""
+def judge(
+    asked: Asked, recording: Recording, recogniser: Recogniser | None, yardstick: Yardstick, likeness: Likeness
+) -> Judged:
+    """`recording` is of `asked.audio`, and `likeness` its voice to that of the reference."""
+    text = asked.text
     expected, pace = _expected(text, yardstick)
     heard = _hear(recording, recogniser)
     # A length that nothing is known about is the expected one: the measure and the flag say that they are unknown.
-    line = _measure(recording, text, heard, expected or max(recording.seconds, 1e-9))
-    flags = flags_of(line, yardstick.own)
-    measures = explain(line, Known(pace=pace, own=yardstick.own, clips=yardstick.clips))
+    measured = _measure(recording, text, heard, expected or max(recording.seconds, 1e-9), asked.language)
+    line = _rated(measured, recording)
+    flags = flags_of(line, yardstick.own) + ((Flag.VOICE_DRIFT,) if likeness.has_drifted else ())
+    measures = explain(line, Known(pace=pace, own=yardstick.own, clips=yardstick.clips, likeness=likeness))
     unknown = {
         **_unheard(line, recording, recogniser),
         **_without_likes(line, Flag.SILENT in flags, yardstick, pace, measures),
         Flag.NO_EOS: "a file does not say whether its model reached its end",
-        Flag.VOICE_DRIFT: "there is no speaker encoder without a model",
+        **({Flag.VOICE_DRIFT: likeness.unknown} if likeness.unknown else {}),
     }
     return Judged(
-        audio=audio,
+        audio=asked.name,
         text=text,
         accepted=not any(flag.rejects for flag in flags),
         flags=flags,
@@ -160,27 +137,32 @@ def _expected(text: str, yardstick: Yardstick) -> tuple[float | None, str | None
     return (None, None) if seconds is None else (seconds, f"expected {seconds:.1f} s at the default pace")
 
 
-def _measure(recording: Recording, text: str, heard: str | None, expected_seconds: float) -> Measured:
+def _measure(recording: Recording, text: str, heard: str | None, expected_seconds: float, language: str) -> Measured:
     """A file does not say whether its model reached its end, so that is taken as given."""
     with np.errstate(invalid="ignore", over="ignore"):
-        measured = measure(recording.wave, text, heard, eos=True, expected_seconds=expected_seconds)
+        measured = measure(recording.wave, text, heard, True, expected_seconds, language)
     return replace(measured, seconds=recording.seconds)
+
+
+def _rated(line: Measured, recording: Recording) -> Measured:
+    rated = quality(recording.wave)
+    return line if rated is None else replace(line, quality=rated.overall)
 
 
 def _hear(recording: Recording, recogniser: Recogniser | None) -> str | None:
     """None also for a recording of which only the first minutes would be heard: the text is of all of it."""
     if recogniser is None or recording.seconds > LONGEST_SECONDS:
         return None
-    if not _has_sound(recording):
+    if not recording.has_sound:
         return ""
-    return recogniser.hear(recording.wave)
+    return recogniser.hear([recording.wave])[0]
 
 
 def _unheard(line: Measured, recording: Recording, recogniser: Recogniser | None) -> dict[Flag, str]:
     """Flags that need words or sound which this recording does not have, each with the reason."""
     told = {}
     judged = letters(line.text) >= JUDGED_LETTERS
-    if not _has_sound(recording):
+    if not recording.has_sound:
         told[Flag.CLIPPED] = told[Flag.LOOPED] = "it holds no samples, or some that are not numbers"
     elif repeats_itself(line.text) and (line.heard is None or not judged):
         told[Flag.LOOPED] = "the text repeats itself, so its sound does too, and its words were not judged"
@@ -209,11 +191,3 @@ def _without_likes(
     elif line.pitch_range is None or measures["pitch_range_semitones"].threshold is None:
         told[Flag.FLAT] = "too little is spoken to tell its melody"
     return told
-
-
-def _has_sound(recording: Recording) -> bool:
-    return bool(recording.wave.size and np.isfinite(recording.wave).all())
-
-
-def _unreadable(path: Path, error: Exception) -> InputError:
-    return InputError(f"{printable(path)}: not readable as audio ({error}); convert it to WAV or FLAC")

@@ -9,6 +9,27 @@ from pydantic import BaseModel, ConfigDict
 
 CODEC_FRAMES_PER_SECOND = 12.5
 
+SHORT_LETTERS = 25
+"""Shorter lines vary too much in length for a ratio; they may take up to 3 s."""
+
+SHORT_SECONDS = 3.0
+
+LINE_TEMPO = (0.55, 1.8)
+"""A line's length over the expected one, where little is known of the voice. Clean clips spread by 10 % per clip, so
+this is wide; the median is tight."""
+
+STEADY_TEMPO = (0.7, 1.4)
+"""The bounds of a voice that is known well are never tighter."""
+
+BEYOND_OWN = 1.25
+"""Times longer than the longest, or shorter than the shortest, of the voice's own clips over their expected lengths.
+Adapters that listeners took kept within 0.83 and 1.09 in 80 % of clips (Alexandria). On eight espeak-ng and flite
+voices, 20 own clips each, this flags none of 320 other clean clips, all clips cut at half and 9 in 10 that lack their
+middle."""
+
+LEAST_CLIPS = 20
+"""Fewer clips say little about how far a voice's tempo reaches."""
+
 
 def letters(text: str) -> int:
     """Letters and digits of a text, in any script."""
@@ -32,6 +53,25 @@ class Tempo(BaseModel):
         A run that never reaches its end costs seconds, not the 164 s of the library's own limit.
         """
         return max(75, round(CODEC_FRAMES_PER_SECOND * (3 * self.expected_seconds(text) + 2)))
+
+
+def line_tempo(own: Sequence[float]) -> tuple[float, float]:
+    """Least and most of a line's length over the expected one, given those ratios of the voice's own clips."""
+    if len(own) < LEAST_CLIPS:
+        return LINE_TEMPO
+    (least, most), (slow_enough, fast_enough) = LINE_TEMPO, STEADY_TEMPO
+    return (
+        min(max(least, min(own) / BEYOND_OWN), slow_enough),
+        max(min(most, max(own) * BEYOND_OWN), fast_enough),
+    )
+
+
+def is_off_tempo(text: str, seconds: float, expected_seconds: float, own: Sequence[float]) -> bool:
+    """Whether a line is far longer or shorter than it should be, given those ratios of the voice's own clips."""
+    least, most = line_tempo(own)
+    if letters(text) < SHORT_LETTERS:
+        return seconds > max(SHORT_SECONDS, LINE_TEMPO[1] * expected_seconds)
+    return not least <= seconds / expected_seconds <= most
 
 
 def fit_tempo(texts: Sequence[str], seconds: Sequence[float]) -> Tempo:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from spaces.probe_settings import Sampling
 from trainable.qwen3_tts.prepared import CODEBOOKS
-from trainable.qwen3_tts.sampling import FirstCodeRules, draw, sharpen
+from trainable.qwen3_tts.sampling import FirstCodeRules, choose
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Prompts:
 
 @dataclass(frozen=True)
 class Spoken:
-    """One row as it was sampled."""
+    """One row as it was decoded."""
 
     codes: Tensor
     """[frames, 16] int64, without EOS."""
@@ -41,7 +41,7 @@ class Spoken:
 
 
 def decode(talker, prompts: Prompts, uniform: Tensor, frame_caps: Sequence[int], sampling: Sampling) -> list[Spoken]:
-    """Samples every row until its EOS or its cap.
+    """Chooses every row's codes, sampled or greedily, until its EOS or its cap.
 
     `talker` is a `Qwen3TTSTalkerForConditionalGeneration`, with adapters in place or without.
     uniform: [rows, largest cap + 1, 16] float64 in [0, 1), one number for each code.
@@ -64,7 +64,7 @@ def decode(talker, prompts: Prompts, uniform: Tensor, frame_caps: Sequence[int],
     while True:
         frame = len(frames)
         scores = rules.apply(talker.codec_head(hidden)[:, 0], frame)
-        first = draw(sharpen(scores, sampling.temperature, sampling.top_k), uniform[:, frame, 0])
+        first = choose(scores, uniform[:, frame, 0], sampling.temperature, sampling.top_k, sampling.greedy)
         rules.remember(first)
         lengths = torch.where(first == eos, lengths.clamp(max=frame), lengths)
         if bool((torch.minimum(lengths, caps) <= frame).all()):
@@ -84,7 +84,7 @@ def decode(talker, prompts: Prompts, uniform: Tensor, frame_caps: Sequence[int],
 
 
 class CodePredictor:
-    """Draws codebooks 1–15 of one frame after another."""
+    """Chooses codebooks 1–15 of one frame after another."""
 
     def __init__(self, predictor, like: Tensor, sampling: Sampling) -> None:
         """predictor: `Qwen3TTSTalkerCodePredictorModelForConditionalGeneration`; like: its inputs' dtype and device."""
@@ -106,8 +106,14 @@ class CodePredictor:
             zip(self._predictor.lm_head, self._predictor.get_input_embeddings(), self._turns, strict=True)
         ):
             states = self._stack(self._predictor.small_to_mtp_projection(inputs), turn)
-            scores = sharpen(head(states[:, -1:])[:, 0], sampling.subtalker_temperature, sampling.subtalker_top_k)
-            codes.append(draw(scores, uniform[:, book])[:, None])
+            code = choose(
+                head(states[:, -1:])[:, 0],
+                uniform[:, book],
+                sampling.subtalker_temperature,
+                sampling.subtalker_top_k,
+                sampling.greedy,
+            )
+            codes.append(code[:, None])
             inputs = embedding(codes[-1])
             embeddings.append(inputs)
         return torch.cat(codes, dim=1), torch.cat(embeddings, dim=1)

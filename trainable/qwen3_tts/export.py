@@ -13,7 +13,7 @@ from torch import Tensor
 
 from spaces.errors import InputError
 from spaces.probe_settings import Sampling
-from trainable.family import Utterance
+from trainable.family import Cue, Utterance
 from trainable.qwen3_tts.load import load_base
 from trainable.qwen3_tts.speak import speak
 
@@ -49,8 +49,8 @@ class QwenSpeaker:
         self._speaker = load_file(folder / VOICE)["speaker"].to(tts.model.device)
         self._language = _language(folder / VOICE)
 
-    def speak(self, text: str, seed: int, frame_cap: int, sampling: Sampling) -> Utterance:
-        [utterance] = speak(self._tts, self._speaker, self._language, [text], [seed], [frame_cap], sampling)
+    def speak(self, cue: Cue, sampling: Sampling) -> Utterance:
+        [[utterance]] = speak(self._tts, self._speaker, self._language, [cue], sampling)
         return utterance
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from spaces.draw import Draw
 from spaces.probe_settings import Sampling
-from trainable.family import ClipLosses, Utterance
+from trainable.family import ClipLosses, Cue, Utterance
 from trainable.qwen3_tts.export import export_adapter
 from trainable.qwen3_tts.layout import lay_out, think_prefix
 from trainable.qwen3_tts.listening import ground_truth, speaker_embedding
@@ -21,7 +21,7 @@ from trainable.qwen3_tts.lora import adapter_tensors, is_text_projection
 from trainable.qwen3_tts.losses import clip_losses
 from trainable.qwen3_tts.prepared import PreparedData
 from trainable.qwen3_tts.scored_frames import picked_frames
-from trainable.qwen3_tts.speak import mixed_precision, speak
+from trainable.qwen3_tts.speak import mixed_precision, speak, takes_instructions
 
 
 class QwenLearner:
@@ -43,6 +43,7 @@ class QwenLearner:
         think_prefix(tts.model.config, language)
         self.peft = peft
         self.roster = data.roster
+        self.takes_instructions = takes_instructions(tts)
         self._tts, self._data, self._language = tts, data, language
         self._sub_frames, self._seed = sub_frames, seed
         self._device = tts.model.device
@@ -86,9 +87,8 @@ class QwenLearner:
             for name, tensor in own.items():
                 tensor.copy_(tensors[name])
 
-    def speak(self, lines: Sequence[str], seed: int, frame_caps: Sequence[int], sampling: Sampling) -> list[Utterance]:
-        seeds = [seed + line for line in range(len(lines))]
-        return speak(self._tts, self._speaker, self._language, lines, seeds, frame_caps, sampling)
+    def speak(self, cues: Sequence[Cue], sampling: Sampling) -> list[Utterance]:
+        return speak(self._tts, self._speaker, self._language, cues, sampling)[0]
 
     def export(self, base_model: str, folder: Path) -> None:
         """Writes the adapter for inference, in the first speaker's voice. Raises ValueError for the base alone."""

@@ -17,7 +17,7 @@ from spaces.probe_settings import Sampling
 from spaces.trial import Losses
 from trainable.crew import Crew
 from trainable.curve import ClipRow
-from trainable.family import Batch, ClipLosses, SeatState, Utterance
+from trainable.family import Batch, ClipLosses, Cue, SeatState, Utterance
 from trainable.qwen3_tts.layout import lay_out, think_prefix
 from trainable.qwen3_tts.listening import ground_truth, speaker_embedding
 from trainable.qwen3_tts.losses import clip_losses
@@ -26,7 +26,7 @@ from trainable.qwen3_tts.packed_masks import make_masks
 from trainable.qwen3_tts.packed_talker import PackedTalker
 from trainable.qwen3_tts.prepared import PreparedData
 from trainable.qwen3_tts.scored_frames import picked_frames
-from trainable.qwen3_tts.speak import mixed_precision, speak
+from trainable.qwen3_tts.speak import mixed_precision, speak, takes_instructions
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class QwenPack:
         think_prefix(tts.model.config, language)
         self.batch = shape.batch
         self.roster = data.roster
+        self.takes_instructions = takes_instructions(tts)
         self.device = tts.model.device
         self._tts, self._data, self._language, self._crew = tts, data, language, crew
         self._speaker = data.speakers[0].to(self.device)
@@ -125,22 +126,12 @@ class QwenPack:
         with torch.no_grad():
             self._packed.load(self._rows[seat], self._trials[seat].draw, state)
 
-    def speak(
-        self, seats: Sequence[int], lines: Sequence[str], seed: int, frame_caps: Sequence[int], sampling: Sampling
-    ) -> dict[int, list[Utterance]]:
+    def speak(self, seats: Sequence[int], cues: Sequence[Cue], sampling: Sampling) -> dict[int, list[Utterance]]:
         with torch.no_grad():
             order = self._arrange(list(seats))
         self._tts.model.talker.eval()
-        said = speak(
-            self._tts,
-            self._speaker,
-            self._language,
-            [*lines] * len(order),
-            [seed + line for line in range(len(lines))] * len(order),
-            [*frame_caps] * len(order),
-            sampling,
-        )
-        return {seat: said[at * len(lines) : (at + 1) * len(lines)] for at, seat in enumerate(order)}
+        said = speak(self._tts, self._speaker, self._language, cues, sampling, len(order))
+        return dict(zip(order, said, strict=True))
 
     def ground_truth(self, clip: int) -> np.ndarray:
         return ground_truth(self._tts, self._data.clips[clip].codes)

@@ -1,4 +1,6 @@
-"""Drawing codes from logits: the library's distribution, by uniform numbers that belong to the row alone."""
+"""Codes from logits: the most probable, or drawn from the library's distribution, by uniform numbers that belong to the
+row alone.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +51,14 @@ class FirstCodeRules:
     def remember(self, codes: Tensor) -> None:
         """codes: [rows] int64, said in this frame and penalised from the next one on."""
         self._said.scatter_(1, codes[:, None], True)
+
+
+def choose(scores: Tensor, uniform: Tensor, temperature: float, top_k: int, greedy: bool) -> Tensor:
+    """The code that the uniform number draws; with `greedy` the most probable one, of equals the first.
+
+    scores: [rows, vocabulary]; uniform: [rows] float64 in [0, 1), see `uniform_numbers` → [rows] int64.
+    """
+    return scores.argmax(dim=-1) if greedy else draw(sharpen(scores, temperature, top_k), uniform)
 
 
 def sharpen(logits: Tensor, temperature: float, top_k: int) -> Tensor:

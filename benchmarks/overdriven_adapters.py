@@ -1,0 +1,149 @@
+"""What the probe says of adapters that were driven too hard: speech that a model really garbled.
+
+    python -m benchmarks.overdriven_adapters [--steps 100] [--seeds 2]
+
+Trains adapters of the demo voice at rates from a healthy one to a hundred times it, lets each speak the demo's lines
+and judges them as a search does, with the demo's own calibration and recogniser. Nobody but the rate says which of them
+are garbled: at ten times the healthy rate and more the loss stays high or rises, which is told beside the verdicts. The
+demo is a miniature that says digits, some of them wrong when it is healthy too, so its figures are its own.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from benchmarks.machine import describe_machine
+from spaces.command import told_plainly
+from spaces.draw import Draw
+from spaces.interval import wilson
+from spaces.space import FAMILIES, Space, load_space
+from spaces.trial import Losses
+from spaces.verdict import Verdict
+from trainable.alone import SEAT, Alone
+from trainable.crew import Crew
+from trainable.dataset.source import Source
+from trainable.family import Batch, Learner, load_family
+from trainable.foundation import CALIBRATION, Foundation, lay_foundation
+from trainable.probe.calibration import Calibration
+from trainable.probe.probe import probe
+
+ROOT = Path(__file__).parent.parent
+HEALTHY = 3e-3
+TIMES = (1, 10, 30, 100)
+ALIGNED = list(Losses.model_fields).index("aligned")
+LAST_STEPS = 12
+"""Whose mean loss is told."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One adapter, or none, and what the probe says of it."""
+
+    loss: float | None
+    verdict: Verdict
+
+
+def bench(
+    steps: Annotated[int, typer.Option(min=1, help="optimizer steps of each adapter")] = 100,
+    seeds: Annotated[int, typer.Option(min=1, help="adapters of each rate")] = 2,
+) -> None:
+    """Print the table."""
+    torch.set_num_threads(1)
+    with told_plainly(), TemporaryDirectory() as name:
+        folder, space = Path(name), load_space("demo")
+        base = Spoken(None, _base(space, folder))
+        orders = [(times, seed) for times in TIMES for seed in range(seeds)]
+        shown = track(orders, "over-driving", console=Console(stderr=True), transient=True)
+        spoken = {order: _adapter(space, folder, HEALTHY * order[0], steps, order[1]) for order in shown}
+    table = Table(
+        "adapters", "rate", "loss", "lines that fail", "raised", "rejected", title=f"{steps} steps on the demo voice"
+    )
+    table.add_row("the base alone", "", "", *_row([base]))
+    for times in TIMES:
+        own = [spoken[times, seed] for seed in range(seeds)]
+        losses = ", ".join(f"{each.loss:.2f}" for each in own)
+        table.add_row("healthy" if times == 1 else f"{times} × as hard", f"{HEALTHY * times:g}", losses, *_row(own))
+    Console().print(table, describe_machine(), sep="\n")
+
+
+def _base(space: Space, folder: Path) -> Verdict:
+    plan = Foundation(
+        sources=(Source.parse(str(ROOT / "demo" / "voice")),),
+        auto_reference=False,
+        cache=folder / "cache",
+        data=space.data,
+        family=FAMILIES[space.family],
+        model=space.model,
+        language=space.language,
+        seed=1,
+        probe=space.probe,
+        prepared=folder / "prepared",
+        base=folder / "base",
+    )
+    return lay_foundation(plan, lambda what, done, of: None).verdict
+
+
+def _adapter(space: Space, folder: Path, rate: float, steps: int, seed: int) -> Spoken:
+    draw = Draw(
+        objective="aligned",
+        rank=16,
+        alpha_ratio=2,
+        lora_lr=rate,
+        text_projection_lr=1e-4,
+        epochs=1,
+        targets=space.recipes["aligned"].targets,
+        batch=4,
+        accumulation=1,
+    )
+    learner = load_family(FAMILIES[space.family]).build(space.model, folder / "prepared", space.language, draw, seed)
+    loss, pack = _train(learner, draw, steps, seed)
+    recordings = folder / f"{rate:g}_{seed}"
+    verdicts = probe(
+        lambda seats, cues: pack.speak(seats, cues, space.probe.sampling),
+        pack,
+        space.probe,
+        Calibration.read(folder / "base" / CALIBRATION),
+        1,
+        {SEAT: recordings},
+        whole=True,
+    )
+    return Spoken(loss, verdicts[SEAT])
+
+
+def _train(learner: Learner, draw: Draw, steps: int, seed: int) -> tuple[float, Alone]:
+    """The mean loss of the last steps, and the pack that took them."""
+    pack, clips = Alone(learner, draw, Crew()), list(learner.roster.training)
+    pack.join(SEAT, draw, seed)
+    chance, losses = random.Random(seed), []
+    for step in range(1, steps + 1):
+        rows = pack.accumulate({SEAT: Batch(chance.sample(clips, draw.batch), step, 1 / draw.batch)})[SEAT]
+        pack.step({SEAT: 1.0})
+        losses.append(sum(row[ALIGNED] for row in rows) / len(rows))
+    last = losses[-LAST_STEPS:]
+    return sum(last) / len(last), pack
+
+
+def _row(spoken: list[Spoken]) -> tuple[str, ...]:
+    lines = list(chain.from_iterable(each.verdict.lines for each in spoken))
+    failed = sum(line.failed for line in lines)
+    flags = Counter(flag.value for line in lines for flag in line.flags)
+    told = ", ".join(f"{flag} {count / len(lines):.0%}" for flag, count in flags.most_common(4))
+    rejected = sum(not each.verdict.accepted for each in spoken)
+    share = f"{failed} of {len(lines)} ({wilson(failed, len(lines))})"
+    return share, told, f"{rejected} of {len(spoken)}"
+
+
+if __name__ == "__main__":
+    typer.run(bench)

@@ -1,0 +1,86 @@
+"""A judge of lines that knows one synthetic voice, as a probe knows the voice of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from spaces.verdict import SpokenLine, Verdict
+from trainable.audio import SAMPLE_RATE
+from trainable.probe.calibration import unit
+from trainable.probe.flags import flags_of
+from trainable.probe.judge import conclude
+from trainable.probe.likeness import hear_voice, long_pieces
+from trainable.probe.measures import Measured, OwnMeasures, measure, own_measures
+from trainable.probe.recogniser import Recogniser
+from trainable.probe.tempo import Tempo, fit_tempo
+from trainable.probe.words import character_error
+from trainable.qwen3_tts.voices import SpeakerEncoder
+
+DEMO = Path(__file__).parent.parent / "demo" / "checkpoint"
+VERDICT_LINES = 20
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What is known of the voice, and who listens; without `ears` nobody understands words."""
+
+    tempo: Tempo
+    own: OwnMeasures
+    reference: np.ndarray
+    """[dimensions] mean embedding of the calibration clips, unit length."""
+    least: float | None
+    encoder: SpeakerEncoder
+    ears: Recogniser | None
+
+    @classmethod
+    def of(
+        cls, texts: Sequence[str], waves: Sequence[np.ndarray], encoder: SpeakerEncoder, ears: Recogniser | None
+    ) -> Judge:
+        tempo = fit_tempo(texts, [wave.size / SAMPLE_RATE for wave in waves])
+        heard = ears.hear(waves) if ears else [None] * len(waves)
+        measured = [
+            measure(wave, text, understood, True, tempo.expected_seconds(text))
+            for wave, text, understood in zip(waves, texts, heard, strict=True)
+        ]
+        reference = unit(np.mean([unit(encoder.embed(wave).numpy()) for wave in waves], axis=0))
+        own = [float(unit(encoder.embed(piece).numpy()) @ reference) for piece in long_pieces(waves)]
+        return cls(tempo, own_measures(measured), reference, min(own, default=None), encoder, ears)
+
+    def listen(self, wave: np.ndarray, text: str) -> tuple[SpokenLine, SpokenLine]:
+        """The line as it is judged by sound alone, and by its words as well.
+
+        Nobody is asked for the words of a line that its sound already rejects. wave: [samples] float32 at 24 kHz.
+        """
+        measured = measure(wave, text, None, True, self.tempo.expected_seconds(text))
+        by_sound = self._line(measured)
+        if self.ears is None or by_sound.failed:
+            return by_sound, by_sound
+        heard = self.ears.hear([wave])[0]
+        return by_sound, self._line(replace(measured, heard=heard, character_error=character_error(text, heard)))
+
+    def verdict(self, lines: Sequence[SpokenLine], waves: Sequence[np.ndarray]) -> Verdict:
+        """On these lines, [samples] float32 at 24 kHz each."""
+        voice = hear_voice(
+            waves, lambda wave: float(unit(self.encoder.embed(wave).numpy()) @ self.reference), self.least, None
+        )
+        return conclude(lines, VERDICT_LINES, voice)
+
+    def _line(self, measured: Measured) -> SpokenLine:
+        """Scores are left at 0: they decide nothing."""
+        shared = {name: getattr(measured, name) for name in SpokenLine.model_fields if hasattr(measured, name)}
+        return SpokenLine(
+            **shared,
+            audio="",
+            flags=flags_of(measured, self.own),
+            frames=0,
+            frame_cap=0,
+            longest_pause=measured.pauses.longest_inner,
+            tail=measured.pauses.tail,
+            similarity=None,
+            spectral_distance=None,
+            score=0.0,
+        )

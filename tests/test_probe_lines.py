@@ -1,0 +1,323 @@
+"""What a probe speaks: the shipped sets, the filling of slots, and that nobody was trained on it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pocketsphinx
+import pytest
+
+from demo.corpus import DIGITS, is_held_out
+from search.checks import check_plan
+from spaces.errors import InputError
+from spaces.line import Line, LineKind
+from tests.toy_search import toy_plan
+from tests.voices import TEXTS, make_voice
+from trainable.probe.instructed import CALM, EXCITED, INSTRUCTED_LINES, instructed_lines
+from trainable.probe.lines import (
+    CONFIRMATION_LINES,
+    HELD_OUT,
+    check_unseen,
+    confirmation_lines,
+    lines_for,
+    load_lines,
+    shipped_names,
+    unseen_texts,
+)
+from trainable.probe.tempo import letters
+from trainable.probe.words import words
+from trainable.roster import Entry, Role, Roster
+
+LANGUAGES = ("english", "german", "norwegian")
+DEMO = Path(__file__).parents[1] / "demo" / "voice"
+NOTHING = Roster(entries=())
+ORDER = (
+    ("ordinary", 60, 100),
+    ("ordinary", 60, 100),
+    ("own", 1, 500),
+    ("passage", 200, 300),
+    *[("ordinary", 40, 140)] * 7,
+    *[("own", 1, 500)] * 4,
+    *[("passage", 300, 500)] * 2,
+    *[("number", 25, 140)] * 2,
+    *[("question", 25, 140)] * 2,
+    *[("short", 1, 24)] * 2,
+    ("hard", 25, 140),
+)
+MIXTURE = {"ordinary": 42, "passage": 4, "number": 6, "question": 6, "short": 2}
+LENGTHS = {"ordinary": (40, 140), "passage": (200, 500), "number": (25, 140), "question": (25, 140), "short": (1, 24)}
+SOUNDS = {
+    "german": "ä ö ü ß äu au eu ei ie ch sch sp st ng nk pf tz z v w j r h",
+    "norwegian": "æ ø å au ei øy kj sj skj ng rt rn rd hv j y u o v",
+}
+"""Spellings that stand for sounds of the language."""
+
+
+def held_out(*texts: str, trained: tuple[str, ...] = ()) -> Roster:
+    """Of texts of one length, a roster names the last clip first."""
+    entries = [Entry(text=text, seconds=1.0, role=Role.HELD_OUT) for text in reversed(texts)]
+    return Roster(entries=(*entries, *(Entry(text=text, seconds=1.0) for text in trained)))
+
+
+def sentences(count: int) -> tuple[str, ...]:
+    """As long as one another, so that none is more ordinary."""
+    return tuple(f"sentence {chr(97 + number // 26)}{chr(97 + number % 26)} of the voice" for number in range(count))
+
+
+def pronunciations() -> dict[str, list[str]]:
+    rows = Path(pocketsphinx.get_model_path("en-us/cmudict-en-us.dict")).read_text().splitlines()
+    return {word: sounds.split() for word, _, sounds in (row.partition(" ") for row in rows)}
+
+
+def texts_of(lines: tuple[Line, ...]) -> list[str]:
+    return [line.text for line in lines]
+
+
+def test_what_is_shipped() -> None:
+    assert shipped_names() == ("digits", *LANGUAGES)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_first_set_has_its_order_and_lengths(language: str) -> None:
+    lines = lines_for(language, held_out(*sentences(5)))
+    assert [line.kind for line in lines] == [kind for kind, _, _ in ORDER]
+    for line, (_, least, most) in zip(lines, ORDER, strict=True):
+        assert least <= letters(line.text) <= most, line.text
+    assert len({words(line.text) for line in lines}) == len(lines)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_second_set_has_its_mixture_and_is_unseen(language: str) -> None:
+    roster = held_out(*sentences(5))
+    second = confirmation_lines(language, roster)
+    assert len(second) == CONFIRMATION_LINES == 60
+    assert Counter(line.kind for line in second) == MIXTURE
+    for line in second:
+        least, most = LENGTHS[line.kind]
+        assert least <= letters(line.text) <= most, line.text
+    assert unseen_texts(second, lines_for(language, roster)) == 60
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_numbers_are_words_and_nothing_is_abbreviated(language: str) -> None:
+    spoken = [
+        *texts_of(load_lines(language)),
+        *texts_of(confirmation_lines(language, NOTHING)),
+        *instructed_lines(language, NOTHING),
+    ]
+    for text in spoken:
+        assert not any(character.isnumeric() or character in "%&$€/@" for character in text), text
+        assert re.search(r"[.!?]$", text), text
+        assert not re.search(r"\.\s+[a-zæøåäöü]", text), text
+        assert text == " ".join(text.split())
+
+
+def test_english_words_are_in_the_dictionary() -> None:
+    known = pronunciations()
+    texts = [*texts_of(load_lines("english")), *texts_of(confirmation_lines("english", NOTHING))]
+    spoken = {word for text in (*texts, *instructed_lines("english", NOTHING)) for word in words(text).split()}
+    assert not {word for word in spoken if word not in known and word.removesuffix("'s") not in known}
+
+
+def test_the_ordinary_english_lines_have_all_phonemes() -> None:
+    known = pronunciations()
+    ordinary = [line.text for line in load_lines("english") if line.kind is LineKind.ORDINARY]
+    spoken = {sound for text in ordinary for word in words(text).split() for sound in known[word]}
+    assert spoken == {sound for sounds in known.values() for sound in sounds}
+
+
+@pytest.mark.parametrize("language", sorted(SOUNDS))
+def test_the_ordinary_lines_have_the_spellings_of_all_sounds(language: str) -> None:
+    ordinary = " ".join(line.text.lower() for line in load_lines(language) if line.kind is LineKind.ORDINARY)
+    assert [spelling for spelling in SOUNDS[language].split() if spelling not in ordinary] == []
+
+
+def test_the_demos_lines_are_digits_that_its_voice_never_said() -> None:
+    first, second = lines_for("digits", NOTHING), confirmation_lines("digits", NOTHING)
+    said = {json.loads(row)["text"] for row in (DEMO / "metadata.jsonl").read_text().splitlines()}
+    said.add((DEMO / "ref_text.txt").read_text().strip())
+    assert (len(first), len(second), unseen_texts(second, first)) == (20, 60, 60)
+    assert {line.kind for line in (*first, *second)} == {LineKind.ORDINARY}
+    for line in (*first, *second):
+        assert line.text not in said and set(line.text.split()) <= set(DIGITS)
+    assert all(is_held_out(line.text) for line in second)
+
+
+@pytest.mark.parametrize(
+    ("slots", "transcripts", "chosen"),
+    [
+        (0, ("x x x",), []),
+        (2, (), []),
+        (2, ("one by one",), ["one by one"]),
+        (2, ("aa aa", "bb bb", "cc cc", "dd dd"), ["aa aa", "cc cc"]),
+        (3, ("aa aa", "bb bb", "cc cc", "dd dd", "ee ee"), ["aa aa", "bb bb", "dd dd"]),
+        (2, ("Trained on!", "bb bb", "A b", "BB BB"), ["bb bb"]),
+        (2, ("...", "bb bb"), ["bb bb"]),
+    ],
+)
+def test_slots_take_held_out_transcripts(
+    tmp_path: Path, slots: int, transcripts: tuple[str, ...], chosen: list
+) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("a b\nc d\n" + "own:\n" * slots + "e\nf\n")
+    lines = lines_for(str(file), held_out(*transcripts, trained=("trained on",)))
+    assert texts_of(lines) == ["a b", "c d", *chosen, "e", "f"]
+    assert [line.text for line in lines if line.kind is LineKind.OWN] == chosen
+    assert texts_of(load_lines(str(file))) == ["a b", "c d", "e", "f"]
+
+
+def test_a_slot_takes_no_other_speakers_transcript() -> None:
+    other = Roster(entries=(Entry(text="aa", seconds=1.0, role=Role.HELD_OUT, speaker=1),), speakers=("a", "b"))
+    assert len(lines_for("english", other)) == len(lines_for("english", NOTHING)) == 19
+
+
+def test_the_dataset_gives_up_to_twenty_lines() -> None:
+    lines = lines_for(HELD_OUT, held_out(*sentences(30)))
+    assert texts_of(lines) == list(sentences(20))
+    assert {line.kind for line in lines} == {LineKind.OWN}
+    with pytest.raises(InputError, match="3 clips of the first speaker are held out"):
+        lines_for(HELD_OUT, held_out(*sentences(4), trained=("Sentence aa of the voice!",)))
+
+
+@pytest.mark.parametrize(
+    ("count", "expected", "unseen"),
+    [
+        (90, sentences(90)[20:80], 60),
+        (70, (*sentences(70)[20:], *sentences(10)), 50),
+        (25, (*sentences(25)[20:], *sentences(20)) * 3, 5),
+        (4, sentences(4) * 15, 0),
+    ],
+)
+def test_finalists_speak_what_the_first_set_left_first(count: int, expected: tuple[str, ...], unseen: int) -> None:
+    roster = held_out(*sentences(count))
+    second = confirmation_lines(HELD_OUT, roster)
+    assert texts_of(second) == list(expected)[:60] and len(second) == 60
+    assert unseen_texts(second, lines_for(HELD_OUT, roster)) == unseen
+
+
+def test_a_file_of_ones_own_is_confirmed_with_the_file_beside_it_or_with_the_dataset(tmp_path: Path) -> None:
+    file = tmp_path / "mine.txt"
+    file.write_text("a b\nc d\nown:\nhard: she sells\ne\nf\n")
+    roster = held_out("aa aa", "bb bb", "cc cc")
+    second = confirmation_lines(str(file), roster)
+    assert texts_of(second) == (["bb bb", "cc cc", "a b", "c d", "aa aa", "e", "f"] * 9)[:60]
+    assert unseen_texts(second, lines_for(str(file), roster)) == 2
+    (tmp_path / "mine.confirmation.txt").write_text("g\nown:\nhard: sea shells\n")
+    second = confirmation_lines(str(file), roster)
+    assert texts_of(second) == ["g", "bb bb"] * 30
+    assert unseen_texts(second, lines_for(str(file), roster)) == 2
+    (tmp_path / "mine.confirmation.txt").write_text("hard: sea shells\n")
+    with pytest.raises(InputError, match="mine.confirmation.txt: expected lines that finalists speak"):
+        confirmation_lines(str(file), roster)
+
+
+@pytest.mark.parametrize(
+    ("written", "kind", "text"),
+    [
+        ("Hardly anything.", "short", "Hardly anything."),
+        ("x" * 24, "short", "x" * 24),
+        ("x" * 25, "ordinary", "x" * 25),
+        ("x" * 199, "ordinary", "x" * 199),
+        ("x " * 199 + "x", "passage", "x " * 199 + "x"),
+        ("question:  Why?", "question", "Why?"),
+        ("hard: a", "hard", "a"),
+        ("own: my own words", "own", "my own words"),
+        ("Question: why?", "short", "Question: why?"),
+        ("shortly: no", "short", "shortly: no"),
+    ],
+)
+def test_the_kind_of_a_line_is_written_or_follows_from_its_length(
+    tmp_path: Path, written: str, kind: str, text: str
+) -> None:
+    (tmp_path / "own.txt").write_text(f"\ufeff a b\n\n c d \ne\nf\n{written}\n", encoding="utf-8")
+    lines = load_lines(str(tmp_path / "own.txt"))
+    assert texts_of(lines) == ["a b", "c d", "e", "f", text]
+    assert lines[-1] == Line(kind=LineKind(kind), text=text)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"a\nb\n", "at least 4 lines, hard ones not counted, got 2"),
+        (b"a\nb\nc\nhard: d\n", "got 3"),
+        (b"a\nb\nc\n...\n", "expected words in line 4"),
+        (b"a\nb\nc\nshort:\n", "expected words in line 4"),
+        (b"a\nb\nc\n\xff\n", "UTF-8"),
+    ],
+)
+def test_a_file_that_cannot_be_spoken_is_refused(tmp_path: Path, content: bytes, problem: str) -> None:
+    (tmp_path / "bad.txt").write_bytes(content)
+    with pytest.raises(InputError, match=problem):
+        load_lines(str(tmp_path / "bad.txt"))
+
+
+def test_slots_that_stay_empty_are_no_lines(tmp_path: Path) -> None:
+    (tmp_path / "few.txt").write_text("a\nb\nc\nown:\n")
+    assert len(load_lines(str(tmp_path / "few.txt"))) == 3
+    with pytest.raises(InputError, match="got 3"):
+        lines_for(str(tmp_path / "few.txt"), NOTHING)
+
+
+@pytest.mark.parametrize("name", ["no such lines", "english.confirmation", "english.instructed", ""])
+def test_lines_that_there_are_not_are_refused(name: str) -> None:
+    with pytest.raises(InputError, match="neither one of digits, english, german, norwegian, held-out nor a text file"):
+        load_lines(name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "trained", "refused"),
+    [
+        ("ordinary", "Nobody said anything.", "nobody  said anything", True),
+        ("ordinary", "Nobody said anything.", "nobody said anything today", False),
+        ("own", "Nobody said anything.", "NOBODY SAID ANYTHING", True),
+        ("short", "Nobody said anything.", "Nobody said anything!", True),
+        ("short", "Oh!", "oh", False),
+        ("short", "Never mind.", "Never mind!", False),
+        ("ordinary", "four", "four", True),
+    ],
+)
+def test_nobody_is_trained_on_what_is_spoken(kind: str, text: str, trained: str, refused: bool) -> None:
+    line = Line(kind=LineKind(kind), text=text)
+    if not refused:
+        check_unseen([line], [trained])
+        return
+    with pytest.raises(InputError, match=re.escape(f'"{text}" among the transcripts')):
+        check_unseen([line], [trained])
+
+
+@pytest.mark.parametrize("lines", [lines_for, confirmation_lines])
+def test_a_search_whose_lines_are_trained_on_is_refused(tmp_path: Path, lines: Callable) -> None:
+    known = lines("digits", NOTHING)[4].text
+    make_voice(tmp_path / "voice", (*TEXTS, known))
+    plan = toy_plan(tmp_path)
+    with pytest.raises(InputError, match=f'expected none that is trained on, got "{known}"'):
+        check_plan(plan)
+    assert not plan.run.path.exists()
+
+
+def test_three_trained_lines_are_named() -> None:
+    lines = [Line(kind=LineKind.ORDINARY, text=f"one two {number}") for number in "abcded"]
+    with pytest.raises(InputError, match='"one two a", "one two b", "one two c" and 2 more among') as told:
+        check_unseen(lines, [line.text for line in lines])
+    assert "one two d" not in str(told.value)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_instructed_lines_are_four_that_no_set_has(language: str) -> None:
+    texts = instructed_lines(language, NOTHING)
+    others = (*load_lines(language), *confirmation_lines(language, NOTHING))
+    assert len({words(text) for text in texts}) == INSTRUCTED_LINES == 4
+    assert not {words(text) for text in texts} & {words(line.text) for line in others}
+    assert all(40 <= letters(text) <= 140 for text in texts)
+    assert CALM != EXCITED
+
+
+def test_other_lines_are_instructed_with_their_first_sentences(tmp_path: Path) -> None:
+    assert list(instructed_lines("digits", NOTHING)) == texts_of(load_lines("digits"))[:4]
+    assert instructed_lines(HELD_OUT, held_out(*sentences(6))) == sentences(4)
+    (tmp_path / "own.txt").write_text("Oh!\nquestion: Why?\nordinary: a b\nhard: c\nordinary: d e\nNo.\n")
+    assert instructed_lines(str(tmp_path / "own.txt"), NOTHING) == ("a b", "d e", "Oh!", "Why?")
