@@ -128,7 +128,8 @@ class History:
         """The interval that this trial is judged by; None where neither its own nor its objective's is known."""
         if trial in self.bands:
             return self.bands[trial]
-        draw = self.drawn.get(trial)
+        ended = self.outcomes.get(trial)
+        draw = self.drawn.get(trial) or (ended.draw if ended else None)
         return self.band(draw.objective) if draw else None
 
 

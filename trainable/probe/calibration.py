@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from trainable.probe.judge import BaseEnds
 from trainable.probe.likeness import long_pieces
 from trainable.probe.lines import confirmation_lines, lines_for
 from trainable.probe.measures import OwnMeasures, measure, own_measures
+from trainable.probe.quality import qualities
 from trainable.probe.recogniser import Recogniser, open_recogniser
 from trainable.probe.spectrum import average_spectrum, spectral_distance
 from trainable.probe.tempo import Tempo, fit_tempo, letters
@@ -85,8 +87,10 @@ def calibrate(voice: Voice, settings: ProbeSettings) -> Calibration:
     tempo = fit_tempo([entry.text for entry in own], [entry.seconds for entry in own])
     waves = [voice.ground_truth(clip) for clip in clips]
     measured = [
-        measure(wave, text, heard, True, tempo.expected_seconds(text), settings.language)
-        for wave, text, heard in zip(waves, texts, _hear(texts, waves, recogniser), strict=True)
+        replace(measure(wave, text, heard, True, tempo.expected_seconds(text), settings.language), quality=quality)
+        for wave, text, heard, quality in zip(
+            waves, texts, _hear(texts, waves, recogniser), qualities(waves), strict=True
+        )
     ]
     check_ground_truth(measured)
     embeddings = np.stack([unit(voice.speaker_embedding(wave)) for wave in waves])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from trainable.probe.frozen import freeze
 from trainable.probe.likeness import HeardVoice, hear_voice
 from trainable.probe.lines import confirmation_lines, lines_for
 from trainable.probe.measures import measure
+from trainable.probe.quality import qualities
 from trainable.probe.recogniser import Recogniser, open_recogniser
 from trainable.probe.score import score_of, score_parts
 
@@ -50,12 +51,11 @@ class Listener:
         return self.calibration.tempo.frame_cap(text)
 
     def listen(self, lines: Sequence[Line], utterances: Sequence[Utterance], names: Sequence[str]) -> list[SpokenLine]:
-        """Each line as it was spoken, and measured. `names` of the recordings. All are heard as one batch."""
-        heard = self.recogniser.hear([each.wave for each in utterances]) if self.recogniser else [None] * len(lines)
-        return [
-            self._measure(line, utterance, words, name)
-            for line, utterance, words, name in zip(lines, utterances, heard, names, strict=True)
-        ]
+        """What one voice said, line by line. `names` of the recordings. All are heard as one batch."""
+        waves = [each.wave for each in utterances]
+        heard = self.recogniser.hear(waves) if self.recogniser else [None] * len(lines)
+        spoken = zip(lines, utterances, heard, qualities(waves), names, strict=True)
+        return [self._measure(*each) for each in spoken]
 
     def hear_voice(self, waves: Sequence[np.ndarray]) -> HeardVoice:
         """See `trainable.probe.likeness.hear_voice`."""
@@ -64,12 +64,13 @@ class Listener:
     def _similarity(self, wave: np.ndarray) -> float:
         return self.calibration.similarity(self.voice.speaker_embedding(wave))
 
-    def _measure(self, line: Line, utterance: Utterance, heard: str | None, name: str) -> SpokenLine:
+    def _measure(
+        self, line: Line, utterance: Utterance, heard: str | None, quality: float | None, name: str
+    ) -> SpokenLine:
         """A line with hardly any sound is not asked for voice or spectrum: it has none."""
         known, wave = self.calibration, utterance.wave
-        measured = measure(
-            wave, line.text, heard, utterance.eos, known.tempo.expected_seconds(line.text), self.language
-        )
+        expected = known.tempo.expected_seconds(line.text)
+        measured = replace(measure(wave, line.text, heard, utterance.eos, expected, self.language), quality=quality)
         sounds = measured.speech_share > 0
         similarity = self._similarity(wave) if sounds else None
         distance = known.spectral_distance(wave) if sounds else None

@@ -110,12 +110,9 @@ def _listen(
         for number, line in zip(numbers, lines, strict=True)
     ]
     said = speak(list(candidates), cues)
-    names = [f"{who.recordings}/line_{number:02d}.wav" for who in candidates.values() for number in numbers]
-    utterances = [utterance for name in candidates for utterance in said[name]]
-    spoken = iter(listener.listen([*lines] * len(candidates), utterances, names))
     for name, who in candidates.items():
-        for utterance in said[name]:
-            line = next(spoken)
-            write_audio(who.folder / line.audio, utterance.wave)
-            heard[name].lines.append(line)
-            heard[name].waves.append(utterance.wave)
+        recordings = [f"{who.recordings}/line_{number:02d}.wav" for number in numbers]
+        for recording, utterance in zip(recordings, said[name], strict=True):
+            write_audio(who.folder / recording, utterance.wave)
+        heard[name].lines += listener.listen(lines, said[name], recordings)
+        heard[name].waves += [utterance.wave for utterance in said[name]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -55,7 +56,7 @@ def quality(wave: np.ndarray) -> Quality | None:
     The networks hear 9.01 s; a shorter clip is repeated. Their library moves them on by 1 s and averages, which for
     15 s costs seven times as much: here as few windows as cover the clip, rounded to the nearest number, lie evenly
     between its ends. Of 40 recordings of 10 to 30 s of eight synthetic voices, half differ by less than 0.06 overall
-    from the library's average, and the worst, an espeak-ng voice without pauses, by 0.5.
+    from the library's average of the same level, nine in ten by less than 0.24, and the worst by 0.36.
     """
     wave = np.clip(sound(wave), -1.0, 1.0)
     if wave.size < LEAST_SECONDS * SAMPLE_RATE:
@@ -71,6 +72,23 @@ def quality(wave: np.ndarray) -> Quality | None:
         float(np.mean([score[name] for score in scores])) for name in ("ovrl_mos", "sig_mos", "bak_mos", "p808_mos")
     )
     return Quality(overall, signal, background, p808)
+
+
+def qualities(waves: Sequence[np.ndarray]) -> list[float | None]:
+    """Overall quality of each of these clips of one voice, as it is of the piece that a clip is heard in.
+
+    Neighbours are joined to pieces of about the length that the networks hear at once, because a short clip alone
+    costs as much as a piece, and would be heard repeated.
+    """
+    scores: list[float | None] = []
+    first = 0
+    for at in range(len(waves)):
+        seconds = sum(wave.size for wave in waves[first : at + 1]) / SAMPLE_RATE
+        if seconds >= WINDOW / RATE or at == len(waves) - 1:
+            heard = quality(np.concatenate(waves[first : at + 1]))
+            scores += [heard.overall if heard else None] * (at + 1 - first)
+            first = at + 1
+    return scores
 
 
 def windows(heard: np.ndarray) -> list[np.ndarray]:

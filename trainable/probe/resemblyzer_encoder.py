@@ -20,7 +20,7 @@ class ResemblyzerEncoder:
         from resemblyzer.hparams import audio_norm_target_dBFS
 
         heard = resample(wave.astype(np.float32), SAMPLE_RATE, sampling_rate)
-        # As the library's own preprocessing, but for its voice activity detection. The level matters: the spectrogram
-        # is not of logarithms.
-        louder = normalize_volume(heard, audio_norm_target_dBFS, increase_only=True)
-        return self._encoder.embed_utterance(louder.astype(np.float32))
+        # The spectrogram is not of logarithms, so the level matters. The library brings quieter audio alone to its own
+        # level; here louder audio comes to it as well, and a voice is as much itself at any level.
+        levelled = normalize_volume(heard, audio_norm_target_dBFS)
+        return self._encoder.embed_utterance(levelled.astype(np.float32))

@@ -35,9 +35,7 @@ def score_parts(
         voice=None if similarity is None else _unit(similarity / max(similarity_ceiling, 1e-6)),
         tempo=_unit(1 - abs(math.log2(line.seconds / line.expected_seconds))),
         liveliness=_liveliness(line, own),
-        spectrum=None
-        if spectral_distance is None
-        else _unit(1 - (spectral_distance - spectral_floor) / SPECTRAL_SPAN),
+        spectrum=None if spectral_distance is None else _unit(1 - (spectral_distance - spectral_floor) / SPECTRAL_SPAN),
         quality=_quality(line, own),
     )
 
