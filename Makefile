@@ -13,7 +13,7 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-benchmarks: .venv/installed  ## speed as ratios against a peer in the same run, about 30 minutes; see benchmarks/README.md
+benchmarks: .venv/installed  ## speed against a peer, and what the judge hears of spoilt speech, about 45 minutes; see benchmarks/README.md
 	$(BIN)/python -m benchmarks.packed_steps --shape launch
 	$(BIN)/python -m benchmarks.packed_steps --shape larger
 	$(BIN)/python -m benchmarks.speech
@@ -21,6 +21,8 @@ benchmarks: .venv/installed  ## speed as ratios against a peer in the same run, 
 	$(BIN)/python -m benchmarks.preparation --codec mimi
 	$(BIN)/python -m benchmarks.throughput toy
 	$(BIN)/python -m benchmarks.throughput demo --trials 12
+	$(BIN)/python -m benchmarks.corrupted_speech
+	$(BIN)/python -m benchmarks.overdriven_adapters
 
 demo-voice: .venv/installed  ## makes the demo voice anew from espeak-ng speech, up to 90 minutes on one core
 	$(BIN)/python -m demo.make_voice

@@ -35,7 +35,7 @@ from rich.table import Table
 from benchmarks.corruption_kinds import KINDS, Kind
 from benchmarks.machine import describe_machine
 from benchmarks.synthetic_voices import SENTENCES, VOICES, Line, check_synthesisers, lines_of, speak
-from benchmarks.voice_judge import DEMO, VERDICT_LINES, Judge
+from benchmarks.voice_judge import DEMO, VERDICT_LINES, Judge, verdict
 from spaces.command import told_plainly
 from spaces.interval import wilson
 from spaces.verdict import SpokenLine, Verdict
@@ -174,8 +174,12 @@ def _clean_judged(voice: int) -> tuple[Heard, Heard]:
     ways = list(zip(*map(judge.listen, waves, BENCH.texts[CALIBRATION:]), strict=True))
     generator = np.random.default_rng(voice)
     draws = [generator.choice(len(waves), VERDICT_LINES, replace=False) for _ in range(DRAWS)]
+    voices = [judge.hear_voice([waves[place] for place in drawn]) for drawn in draws]
     return tuple(
-        Heard(list(lines), [judge.verdict([lines[k] for k in drawn], [waves[k] for k in drawn]) for drawn in draws])
+        Heard(
+            list(lines),
+            [verdict([lines[place] for place in drawn], voice) for drawn, voice in zip(draws, voices, strict=True)],
+        )
         for lines in ways
     )
 
@@ -194,13 +198,14 @@ def _judged(name: str, voice: int) -> tuple[Heard, Heard]:
     for first in range(0, len(lines) - SCREEN_LINES + 1, SCREEN_LINES):
         group = slice(first, first + SCREEN_LINES)
         heard = [deaf.listen(*each)[0] for each in zip(waves[group], texts[group], strict=True)]
-        verdict = judge.verdict(heard, waves[group])
-        sets[0].append((heard, verdict))
+        likeness = judge.hear_voice(waves[group])
+        concluded = verdict(heard, likeness)
+        sets[0].append((heard, concluded))
         # As with clips: nobody is asked for the words of a set that its sound already rejects.
-        if judge.ears and verdict.accepted:
+        if judge.ears and concluded.accepted:
             heard = [judge.listen(*each)[1] for each in zip(waves[group], texts[group], strict=True)]
-            verdict = judge.verdict(heard, waves[group])
-        sets[1].append((heard, verdict))
+            concluded = verdict(heard, likeness)
+        sets[1].append((heard, concluded))
     return tuple(Heard(list(chain.from_iterable(heard for heard, _ in way)), [each for _, each in way]) for way in sets)
 
 
@@ -247,7 +252,7 @@ def _seconds(judge: Judge, lines: Sequence[Line]) -> str:
     seconds = float("inf")
     for _ in range(5):
         started = time.process_time()
-        deaf.verdict([deaf.listen(wave, text)[0]], [wave])
+        verdict([deaf.listen(wave, text)[0]], deaf.hear_voice([wave]))
         seconds = min(seconds, time.process_time() - started)
     met = _met(seconds < MOST_SECONDS)
     return f"10 s of audio without a recogniser: {seconds:.2f} s of one core, target < {MOST_SECONDS} s: {met}"

@@ -37,9 +37,13 @@ from trainable.dataset.source import Source
 from trainable.family import Batch, Learner, load_family
 from trainable.foundation import CALIBRATION, Foundation, lay_foundation
 from trainable.probe.calibration import Calibration
-from trainable.probe.probe import probe
+from trainable.probe.lines import lines_for
+from trainable.probe.listener import Listener
+from trainable.probe.probe import Candidate, Script, probe
 
 ROOT = Path(__file__).parent.parent
+SEED = 1
+"""Of the speech and the split of the dataset."""
 HEALTHY = 3e-3
 TIMES = (1, 10, 30, 100)
 ALIGNED = list(Losses.model_fields).index("aligned")
@@ -87,7 +91,7 @@ def _base(space: Space, folder: Path) -> Verdict:
         family=FAMILIES[space.family],
         model=space.model,
         language=space.language,
-        seed=1,
+        seed=SEED,
         probe=space.probe,
         prepared=folder / "prepared",
         base=folder / "base",
@@ -109,14 +113,12 @@ def _adapter(space: Space, folder: Path, rate: float, steps: int, seed: int) -> 
     )
     learner = load_family(FAMILIES[space.family]).build(space.model, folder / "prepared", space.language, draw, seed)
     loss, pack = _train(learner, draw, steps, seed)
-    recordings = folder / f"{rate:g}_{seed}"
+    calibration = Calibration.read(folder / "base" / CALIBRATION)
     verdicts = probe(
         lambda seats, cues: pack.speak(seats, cues, space.probe.sampling),
-        pack,
-        space.probe,
-        Calibration.read(folder / "base" / CALIBRATION),
-        1,
-        {SEAT: recordings},
+        Listener.open(pack, space.probe, calibration, SEED),
+        Script(lines_for(space.probe.lines, pack.roster), SEED),
+        {SEAT: Candidate(folder / f"{rate:g}_{seed}")},
         whole=True,
     )
     return Spoken(loss, verdicts[SEAT])

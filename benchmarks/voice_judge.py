@@ -13,7 +13,7 @@ from trainable.audio import SAMPLE_RATE
 from trainable.probe.calibration import unit
 from trainable.probe.flags import flags_of
 from trainable.probe.judge import conclude
-from trainable.probe.likeness import hear_voice, long_pieces
+from trainable.probe.likeness import HeardVoice, hear_voice, long_pieces
 from trainable.probe.measures import Measured, OwnMeasures, measure, own_measures
 from trainable.probe.recogniser import Recogniser
 from trainable.probe.tempo import Tempo, fit_tempo
@@ -22,6 +22,11 @@ from trainable.qwen3_tts.voices import SpeakerEncoder
 
 DEMO = Path(__file__).parent.parent / "demo" / "checkpoint"
 VERDICT_LINES = 20
+
+
+def verdict(lines: Sequence[SpokenLine], voice: HeardVoice) -> Verdict:
+    """As a probe of twenty lines concludes."""
+    return conclude(lines, VERDICT_LINES, voice)
 
 
 @dataclass(frozen=True)
@@ -62,12 +67,11 @@ class Judge:
         heard = self.ears.hear([wave])[0]
         return by_sound, self._line(replace(measured, heard=heard, character_error=character_error(text, heard)))
 
-    def verdict(self, lines: Sequence[SpokenLine], waves: Sequence[np.ndarray]) -> Verdict:
-        """On these lines, [samples] float32 at 24 kHz each."""
-        voice = hear_voice(
+    def hear_voice(self, waves: Sequence[np.ndarray]) -> HeardVoice:
+        """[samples] float32 at 24 kHz each."""
+        return hear_voice(
             waves, lambda wave: float(unit(self.encoder.embed(wave).numpy()) @ self.reference), self.least, None
         )
-        return conclude(lines, VERDICT_LINES, voice)
 
     def _line(self, measured: Measured) -> SpokenLine:
         """Scores are left at 0: they decide nothing."""

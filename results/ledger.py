@@ -112,6 +112,10 @@ class History:
     """Lines that could not be used, each with its number."""
     bands: dict[str, Band] = field(default_factory=dict)
     """By which interval each trial is judged, where that was written down."""
+    seconds: float = 0.0
+    """During which the search ran: from each start to the last entry before the next one."""
+    budget: dict[str, Any] | None = None
+    """As it was when the search was last started or resumed, as JSON."""
 
     @property
     def running(self) -> tuple[str, ...]:
@@ -196,6 +200,9 @@ class _Reader:
         self.finals: dict[str, Final] = {}
         self.ended: str | None = None
         self.problems: list[str] = []
+        self.seconds = 0.0
+        self.budget: dict[str, Any] | None = None
+        self._latest: datetime | None = None
 
     def history(self) -> History:
         return History(
@@ -207,18 +214,23 @@ class _Reader:
             self.ended,
             tuple(self.problems),
             self.bands,
+            self.seconds,
+            self.budget,
         )
 
     def take(self, entry: Entry) -> str | None:
         """Adds an entry. Returns what is wrong with it when it contradicts an earlier one, which then stands."""
         self.ended = entry.reason if isinstance(entry, SearchEnded) else None
+        self._count_time(entry)
         match entry:
             case SearchStarted() if entry.format > FORMAT:
                 return f"format {entry.format}, written by a newer Sweetspot (this one reads {FORMAT}); left out"
             case SearchStarted() if self.search is None:
-                self.search = entry
+                self.search, self.budget = entry, entry.space.get("budget")
             case SearchStarted() if _identity(entry) != _identity(self.search):
                 return "another search was started in this ledger; the first one stands"
+            case SearchStarted():
+                self.budget = entry.space.get("budget")
             case BaseProbed() if self.base is not None:
                 return "the base was probed twice; the first outcome stands"
             case BaseProbed():
@@ -238,6 +250,13 @@ class _Reader:
             case FinalistHeard():
                 self.finals[entry.final.trial] = entry.final
         return None
+
+    def _count_time(self, entry: Entry) -> None:
+        """The time since the entry before, unless nobody was at work in between."""
+        if not isinstance(entry, SearchStarted) and self._latest is not None:
+            # A clock that was set back takes nothing away.
+            self.seconds += max(0.0, (entry.time - self._latest).total_seconds())
+        self._latest = entry.time
 
 
 def _identity(entry: SearchStarted) -> tuple[Any, ...]:

@@ -22,6 +22,7 @@ from search.introduction import warnings_in_words
 from search.isolate import Isolated
 from search.layout import Layout, lay_out
 from search.live import view_on
+from search.lock import only_writer
 from search.machine import Resources, share_machine
 from search.plan import Plan
 from search.ray_session import ray_session
@@ -44,8 +45,9 @@ def conduct(plan: Plan, checked: Checked, console: Console) -> Finish:
     """Searches, and exports the best accepted adapter. Raises InputError when the foundation cannot be laid."""
     run, ledger = plan.run, Ledger(plan.run.ledger)
     stop_file = run.path / STOP_FILE
-    stop_file.unlink(missing_ok=True)
     with (
+        only_writer(run),
+        _anew(stop_file),
         ray_session(plan) as resources,
         _way(plan, resources, stop_file) as way,
         view_on(console, plan.budget.trials, way.at_once) as view,
@@ -96,7 +98,7 @@ def bench_spec(plan: Plan, layout: Layout) -> BenchSpec:
 def _begin(plan: Plan, checked: Checked, ledger: Ledger) -> None:
     ledger.append(
         SearchStarted(
-            space=plan.space.model_dump(mode="json"),
+            space=plan.space.model_copy(update={"budget": plan.budget}).model_dump(mode="json"),
             family=plan.family,
             data=tuple(str(source) for source in plan.sources),
             auto_reference=plan.auto_reference,

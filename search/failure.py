@@ -33,6 +33,7 @@ def settle(job: Job, ending: Ending, reason: str) -> Outcome:
             verdict=None,
             train_seconds=points[-1].seconds if points else 0.0,
             probe_seconds=0.0,
+            gpu_seconds=points[-1].gpu_seconds if points else 0.0,
         )
         folder.write_outcome(outcome)
     return outcome

@@ -10,6 +10,7 @@ from rich.console import Console
 from search.checks import Checked
 from search.plan import Plan
 from search.view import shown
+from spaces.space import Budget
 from trainable.dataset.finding import Finding, Severity
 from trainable.dataset.source import Source
 
@@ -19,10 +20,7 @@ CHECK = "python -m trainable.dataset check"
 
 def introduce(plan: Plan, checked: Checked, objection: str | None, console: Console) -> None:
     """`objection` is what keeps trials from sharing one base, if anything does."""
-    budget, dataset = plan.budget, checked.dataset
-    until = [f"{budget.trials} trials"]
-    until += [f"{budget.accept} accepted"] if budget.accept else []
-    until += [f"{budget.hours:g} hours"] if budget.hours else []
+    dataset = checked.dataset
     roster = checked.roster
     parts = f"{len(roster.training)} to train on, {len(roster.held_out)} held out"
     voices = f", {len(dataset.speakers)} speakers" if len(dataset.speakers) > 1 else ""
@@ -31,7 +29,7 @@ def introduce(plan: Plan, checked: Checked, objection: str | None, console: Cons
         f"        {len(dataset.clips)} clips ({parts}), {dataset.seconds / 60:.1f} min{voices}",
         f"Model:  {shown(Path(plan.model))}",
         f"Space:  {plan.space.name}: {plan.space.about}",
-        f"Run:    {shown(plan.run.path)}, until {' or '.join(until)}",
+        f"Run:    {shown(plan.run.path)}, until {in_words(plan.budget)}",
     ]
     if objection:
         lines.append(
@@ -43,6 +41,16 @@ def introduce(plan: Plan, checked: Checked, objection: str | None, console: Cons
         lines += warnings_in_words(checked.findings)
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def in_words(budget: Budget) -> str:
+    """When a search ends, its earlier processes counted: `16 trials or 2 hours`."""
+    until = [f"{budget.trials} trials"]
+    until += [f"{budget.accept} accepted"] if budget.accept else []
+    until += [f"{budget.hours:g} hours"] if budget.hours else []
+    until += [f"{budget.gpu_hours:g} GPU hours"] if budget.gpu_hours else []
+    until += [f"{budget.patience} trials without a better score"] if budget.patience else []
+    return " or ".join(until)
 
 
 def _place(source: Source) -> str:

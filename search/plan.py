@@ -37,6 +37,7 @@ class Arguments:
     trials: int | None = None
     accept: int | None = None
     hours: float | None = None
+    gpu_hours: float | None = None
     auto_ref: bool = False
     mode: Mode = Mode()
     address: str | None = None
@@ -103,7 +104,8 @@ def _resumed(typed: Arguments, address: str) -> Plan:
     if typed.out is None:
         raise InputError("--resume needs --out RUN, the folder of the search that is to go on")
     run = RunFolder(typed.out.resolve())
-    begun = read_ledger(run.ledger).search
+    history = read_ledger(run.ledger)
+    begun = history.search
     if begun is None:
         raise InputError(f"{run.ledger}: its first line cannot be read; start anew with another --out")
     space = Space.model_validate(begun.space)
@@ -117,7 +119,8 @@ def _resumed(typed: Arguments, address: str) -> Plan:
         run=run,
         resume=True,
         seed=begun.seed,
-        budget=_budget(space.budget, typed),
+        # What the command line asked for the last time still holds.
+        budget=_budget(Budget.model_validate(history.budget or begun.space["budget"]), typed),
         address=address,
         cache=cache_folder(),
         mode=typed.mode,
@@ -125,9 +128,10 @@ def _resumed(typed: Arguments, address: str) -> Plan:
 
 
 def _refuse_changes(typed: Arguments, begun: SearchStarted) -> None:
-    space = typed.space and _load(typed.space).model_dump(mode="json")
+    space = typed.space and _load(typed.space).model_dump(mode="json", exclude={"budget"})
+    begun_space = {key: value for key, value in begun.space.items() if key != "budget"}
     for option, now, then in (
-        ("--space", space, begun.space),
+        ("--space", space, begun_space),
         ("--model", typed.model and _absolute(typed.model), begun.model),
         ("--seed", typed.seed, begun.seed),
     ):
@@ -182,7 +186,12 @@ def _load(name: str) -> Space:
 
 
 def _budget(budget: Budget, typed: Arguments) -> Budget:
-    changed = {"trials": typed.trials, "accept": typed.accept, "hours": typed.hours}
+    changed = {
+        "trials": typed.trials,
+        "accept": typed.accept,
+        "hours": typed.hours,
+        "gpu_hours": typed.gpu_hours,
+    }
     return budget.model_copy(update={name: value for name, value in changed.items() if value is not None})
 
 

@@ -71,6 +71,7 @@ class Recorder(Callback):
         if report is None:
             return
         name = report.job.trial
+        self._spending.reached(name, report.point.gpu_seconds)
         self._view.point(name, report.point, report.phase)
         if time.monotonic() - self._copied.get(name, float("-inf")) >= BOARD_SECONDS:
             self._copied[name] = time.monotonic()

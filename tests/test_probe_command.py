@@ -21,8 +21,10 @@ from trainable.cache import VARIABLE
 from trainable.probe.__main__ import app
 from trainable.probe.flags import CLIPPED_SHARE, SPEECH_SHARE, garbled_above
 from trainable.probe.loops import LOOPED
+from trainable.probe.omissions import omitted_above
 from trainable.probe.pace import default_seconds
 from trainable.probe.pauses import INNER, TAIL
+from trainable.probe.repetitions import BABBLED_ON, INSERTED
 from trainable.probe.signal import SILENCE_DBFS
 from trainable.probe.stutter import STUTTERED
 from trainable.probe.tempo import LINE_TEMPO
@@ -142,7 +144,10 @@ def test_thresholds_are_those_of_the_judge_and_say_where_they_come_from(tmp_path
         "inner_pause_seconds": {"least": None, "most": INNER},
         "tail_seconds": {"least": None, "most": TAIL},
         "repeated_phrases": {"least": None, "most": 0},
-        "inserted_share": shown["inserted_share"],
+        "inserted_share": {"least": None, "most": INSERTED},
+        "words_after_the_end": {"least": None, "most": BABBLED_ON - 1},
+        "words_heard": {"least": 1, "most": None},
+        "omitted_share": {"least": None, "most": omitted_above(())},
         "character_error": {"least": None, "most": garbled_above(None)},
         "pitch_range_semitones": None,
         "voice_similarity": None,

@@ -90,8 +90,9 @@ class Bench:
         training = Training(job, self._pack, seat, self._crew)
         self._seated[seat] = _Seated(job, training)
         with self._or_break(seat):
-            self._pack.join(seat, job.draw, job.seed)
-            training.begin()
+            with self._charged(seat):
+                self._pack.join(seat, job.draw, job.seed)
+                training.begin()
             if not training.is_starting:
                 self._say_if_it_goes_on(seat)
 
@@ -128,12 +129,18 @@ class Bench:
 
         Who has yet to start rides along; where nobody else is there, without a backward pass.
         """
-        batches = {seat: self._seated[seat].training.next_batch() for seat in seats}
-        is_trained = any(batch.share for batch in batches.values())
-        rows = self._pack.accumulate(batches) if is_trained else self._pack.losses(batches)
-        for seat in seats:
-            self._seated[seat].training.took(rows[seat])
+        with self._charged(*seats):
+            batches = {seat: self._seated[seat].training.next_batch() for seat in seats}
+            is_trained = any(batch.share for batch in batches.values())
+            rows = self._pack.accumulate(batches) if is_trained else self._pack.losses(batches)
+            for seat in seats:
+                self._seated[seat].training.took(rows[seat])
         due = [seat for seat in seats if self._seated[seat].training.is_due]
+        with self._charged(*due):
+            self._complete(due)
+
+    def _complete(self, due: list[int]) -> None:
+        """A point on the curve of each of these, who have seen all clips that it is over."""
         starting = [seat for seat in due if self._seated[seat].training.is_starting]
         for seat in starting:
             with self._or_break(seat):
@@ -180,11 +187,12 @@ class Bench:
                 continue
             with self._or_break(seat):
                 self._say(seat, Phase.TRAINING)
-                trained = self._crew.share(seated.training.finish() if self._crew.is_first else None)
+                with self._charged(seat):
+                    trained = self._crew.share(seated.training.finish() if self._crew.is_first else None)
                 if trained.ending.is_probed and trained.kept is not None:
                     seated.ready = trained
                 else:
-                    self._finish(seat, outcome_of(seated.job, trained, None, 0.0))
+                    self._finish(seat, outcome_of(seated.job, trained, None, 0.0, seated.training.gpu_seconds))
 
     def _listen(self, ready: dict[int, _Seated]) -> None:
         """The first member listens; the others wait at whatever comes next."""
@@ -192,10 +200,12 @@ class Bench:
         for seat in ready:
             self._say(seat, Phase.PROBING)
         with self._or_break(*ready):
-            verdicts = self._probe(ready) if self._crew.is_first else {}
+            with self._charged(*ready):
+                verdicts = self._probe(ready) if self._crew.is_first else {}
             seconds = (time.perf_counter() - started) / len(ready)
             for seat, seated in ready.items():
-                self._finish(seat, outcome_of(seated.job, seated.ready, verdicts.get(seat), seconds))
+                spent = seated.training.gpu_seconds
+                self._finish(seat, outcome_of(seated.job, seated.ready, verdicts.get(seat), seconds, spent))
 
     def _probe(self, ready: dict[int, _Seated]) -> dict[int, Verdict]:
         for seat, seated in ready.items():
@@ -231,6 +241,15 @@ class Bench:
                 trial = self._seated[seat].job.trial
                 self._leave(seat)
                 self._tell(Broken(trial, error))
+
+    @contextmanager
+    def _charged(self, *seats: int) -> Iterator[None]:
+        """Divides the time within among the trials in these seats, on every GPU of the crew."""
+        started, trainings = time.perf_counter(), [self._seated[seat].training for seat in seats]
+        yield
+        seconds = (time.perf_counter() - started) * self._crew.size
+        for training in trainings:
+            training.gpu_seconds += seconds / len(trainings)
 
     def _leave(self, seat: int) -> None:
         self._seated.pop(seat).training.close()

@@ -83,6 +83,7 @@ def lay_foundation(plan: Foundation, on_progress: OnProgress) -> Outcome:
         {BASE: Candidate(plan.base, end_probability=end_probability(learner))},
         whole=True,
     )
+    seconds = time.perf_counter() - started
     calibration.with_base(verdicts[BASE]).write(plan.base / CALIBRATION)
     outcome = Outcome(
         trial=BASE,
@@ -94,7 +95,8 @@ def lay_foundation(plan: Foundation, on_progress: OnProgress) -> Outcome:
         checkpoint=None,
         verdict=verdicts[BASE],
         train_seconds=0.0,
-        probe_seconds=time.perf_counter() - started,
+        probe_seconds=seconds,
+        gpu_seconds=seconds,
     )
     folder.write_outcome(outcome)
     return outcome

@@ -9,8 +9,10 @@ from spaces.verdict import Verdict
 from trainable.training import Trained
 
 
-def outcome_of(job: Job, trained: Trained, verdict: Verdict | None, probe_seconds: float) -> Outcome:
-    """`verdict` of a trial that was probed, and how long that took."""
+def outcome_of(
+    job: Job, trained: Trained, verdict: Verdict | None, probe_seconds: float, gpu_seconds: float
+) -> Outcome:
+    """`verdict` of a trial that was probed, and how long that took; `gpu_seconds` of everything."""
     return Outcome(
         trial=job.trial,
         ending=trained.ending,
@@ -22,6 +24,7 @@ def outcome_of(job: Job, trained: Trained, verdict: Verdict | None, probe_second
         verdict=verdict,
         train_seconds=trained.point.seconds,
         probe_seconds=probe_seconds,
+        gpu_seconds=gpu_seconds,
     )
 
 

@@ -57,6 +57,8 @@ class Training:
         self._keeping = Keeping(self._folder.checkpoints, pack, seat)
         self.ending: Ending | None = None
         """None while it should go on."""
+        self.gpu_seconds = 0.0
+        """See `Point.gpu_seconds`; up to this moment. Whoever gives passes to several seats adds each one's part."""
 
     @property
     def point(self) -> Point:
@@ -199,7 +201,7 @@ class Training:
         self._points = [point for point in self._folder.read_points() if point.step < state.point.step]
         self._points.append(state.point)
         self._curve = Curve(self._epoch_size, state.window)
-        self.ending = state.ending
+        self.ending, self.gpu_seconds = state.ending, state.point.gpu_seconds
 
     @property
     def _may_be_kept(self) -> bool:
@@ -236,6 +238,7 @@ class Training:
             lora_lr=self._draw.lora_lr * factor,
             text_projection_lr=self._draw.text_projection_lr * factor,
             seconds=seconds,
+            gpu_seconds=self.gpu_seconds,
             audio_seconds=audio,
         )
 

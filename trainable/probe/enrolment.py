@@ -16,10 +16,10 @@ SHORTEST = 2
 """Seconds of speech of which a voice is judged, whole.
 
 What is short is less alike, so a clip is compared with pieces of the voice as long as itself, and its threshold is
-theirs. With Resemblyzer, eight synthetic voices and 10, 12 or 14 s of each as the reference, this flagged none of 292
-pieces of the same voice of 2, 3, 5 and 7 s, and every piece of another one but those of one pair (the same espeak-ng
-formants under two accents, cosine 0.97). With the demo checkpoint's speaker encoder, 3 of 101 of the same voice at 2 s
-and 1 of 25 at 7 s, and 76 and 94 % of another."""
+theirs. With Resemblyzer, seven synthetic voices and 10, 12 or 14 s of each as the reference, this flagged none of 292
+pieces of the same voice of 2, 3, 5 and 7 s, and 95 % of those of another one: nearly all that it missed are of one pair
+(espeak-ng's formants under two accents, cosine 0.97). With the demo checkpoint's speaker encoder and half of each of
+eight voices, it flagged 3 of 101 of the same voice at 2 s and 1 of 25 at 7 s, and 76 and 94 % of another."""
 
 MOST_SPEECH = 120.0
 """Seconds of the enrolled speech that are embedded, as much of each recording."""

@@ -17,8 +17,10 @@ from trainable.probe import flags, judge, score
 from trainable.probe.calibration import Calibration
 from trainable.probe.loops import LOOPED
 from trainable.probe.noise import noisy_above
+from trainable.probe.omissions import omitted_above
 from trainable.probe.pauses import TAIL, inner_above
 from trainable.probe.prosody import flat_below
+from trainable.probe.repetitions import BABBLED_ON, INSERTED
 from trainable.probe.signal import SILENCE_DBFS
 from trainable.probe.stutter import STUTTERED
 from trainable.probe.tempo import line_tempo
@@ -102,6 +104,9 @@ def _yardsticks(calibration: Calibration) -> list[Yardstick]:
         (Flag.TEMPO, "median of seconds / expected seconds above", fast, f"{START}; the expected by {OWN}"),
         (Flag.TEMPO, "pause between words above, s", inner_above(own.inner_pauses), OWN),
         (Flag.TEMPO, "silence at the end above, s", TAIL, START),
+        (Flag.LOOPED, "words inserted / words of the text above", INSERTED, START),
+        (Flag.LOOPED, "words heard after the end, from", BABBLED_ON, START),
+        (Flag.GARBLED, "share of the words missing in one place above", omitted_above(own.omitted_shares), OWN),
         (Flag.GARBLED, "character error above", flags.garbled_above(own.character_error_p95), f"{OWN}, or {START}"),
         (Flag.VOICE_DRIFT, "cosine of joined speech, 0.05 below the least", calibration.similarity_least, OWN),
         (Flag.FLAT, "range of the pitch below, semitones", flat_below(own.pitch_ranges), OWN),
