@@ -101,7 +101,7 @@ def _table(run: RunFolder, history: History, content: list[Row]) -> Table:
     if finals:
         table.add_column("confirmed", justify="right", no_wrap=True)
     table.add_column("vs base", justify="right", overflow="fold", min_width=9)
-    table.add_column("seconds", justify="right", no_wrap=True)
+    table.add_column("GPU s", justify="right", no_wrap=True)
     for row in content:
         table.add_row(*_cells(row, finals))
     return table
@@ -131,7 +131,7 @@ def _cells(row: Row, finals: bool) -> tuple[str | Text, ...]:
         "" if row.score is None else f"{row.score:.3f}",
         *([_confirmed(row)] if finals else []),
         versus,
-        f"{row.seconds:.0f}",
+        f"{row.gpu_seconds:.0f}" if row.gpu_seconds else "",
     )
 
 

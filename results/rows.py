@@ -54,7 +54,9 @@ class Row(BaseModel):
     notes: tuple[str, ...]
     vs_base: Comparison | None
     seconds: float
-    """Training and all listening, wall-clock."""
+    """Training and all listening, wall-clock; neighbours on the same GPU do not make it any less."""
+    gpu_seconds: float
+    """The same, neighbours sharing it; 0 where nobody measured it."""
 
     @computed_field
     @property
@@ -109,6 +111,7 @@ def _ended_row(outcome: Outcome, place: int | None, history: History) -> Row:
         notes=last.notes if last else (),
         vs_base=against_base(outcome, history),
         seconds=outcome.train_seconds + outcome.probe_seconds + (final.seconds if final else 0.0),
+        gpu_seconds=outcome.gpu_seconds + (final.seconds if final else 0.0),
     )
 
 
@@ -138,6 +141,7 @@ def _running_row(run: RunFolder, trial: str, history: History) -> Row:
         notes=(),
         vs_base=None,
         seconds=latest.seconds if latest else 0.0,
+        gpu_seconds=latest.gpu_seconds if latest else 0.0,
     )
 
 

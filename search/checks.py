@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from results.ledger import read_ledger
+from results.run_folder import RunFolder
+from search.lock import LOCK_FILE, WRITER_FILE, refuse_while_written
 from search.mode import Mode
 from search.plan import Plan
 from search.suitability import check_suitability
@@ -40,7 +42,9 @@ class Checked:
 
 def check_plan(plan: Plan, on_progress: OnProgress = lambda what, done, of: None) -> Checked:
     """Finds out whether a plan can be carried out, and makes its folder. Raises InputError, with the remedy."""
-    if not plan.resume:
+    if plan.resume:
+        refuse_while_written(plan.run)
+    else:
         _check_new(plan)
     if plan.space.probe.lines != HELD_OUT:
         load_lines(plan.space.probe.lines)
@@ -82,12 +86,19 @@ def _check_of(family: str) -> ModuleType | None:
     return importlib.import_module(f"{package}.check")
 
 
+def refuse_another_search(run: RunFolder) -> None:
+    """Raises InputError where a search has begun already."""
+    if run.ledger.exists():
+        raise InputError(f"{run.path}: holds another search; add --resume to go on with it, or give another --out")
+
+
 def _check_new(plan: Plan) -> None:
+    refuse_another_search(plan.run)
+    refuse_while_written(plan.run)
     out = plan.run.path
-    if plan.run.ledger.exists():
-        raise InputError(f"{out}: holds another search; add --resume to go on with it, or give another --out")
-    # Ray's own folder may be left of a search that was refused once the machine was known.
-    if out.exists() and (not out.is_dir() or any(path != plan.run.ray for path in out.iterdir())):
+    # These may be left of a search that was refused once the machine was known.
+    left = (plan.run.ray.name, LOCK_FILE, WRITER_FILE)
+    if out.exists() and (not out.is_dir() or any(path.name not in left for path in out.iterdir())):
         raise InputError(f"{out}: expected a new or empty folder for --out, and this is not; give another")
 
 

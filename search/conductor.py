@@ -15,7 +15,7 @@ from results.ledger import BaseProbed, Ledger, SearchEnded, SearchStarted, read_
 from results.ranking import ranked
 from search import chores
 from search.benched import benched
-from search.checks import Checked
+from search.checks import Checked, refuse_another_search
 from search.failure import root_reason
 from search.finals import hear_finalists
 from search.introduction import warnings_in_words
@@ -42,12 +42,22 @@ LIBRARIES = ("torch", "transformers", "qwen-tts", "peft", "ray", "optuna", "swee
 
 
 def conduct(plan: Plan, checked: Checked, console: Console) -> Finish:
-    """Searches, and exports the best accepted adapter. Raises InputError when the foundation cannot be laid."""
+    """Searches, and exports the best accepted adapter.
+
+    Raises InputError when the foundation cannot be laid, and while another process writes to the run's folder.
+    """
+    with only_writer(plan.run):
+        if not plan.resume:
+            # Another search may have begun there since the plan was checked.
+            refuse_another_search(plan.run)
+        return _conduct(plan, checked, console)
+
+
+def _conduct(plan: Plan, checked: Checked, console: Console) -> Finish:
     run, ledger = plan.run, Ledger(plan.run.ledger)
     stop_file = run.path / STOP_FILE
+    stop_file.unlink(missing_ok=True)
     with (
-        only_writer(run),
-        _anew(stop_file),
         ray_session(plan) as resources,
         _way(plan, resources, stop_file) as way,
         view_on(console, plan.budget.trials, way.at_once) as view,

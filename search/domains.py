@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import Trial
 
 from spaces.domain import Choice, Interval
 from spaces.draw import Draw
@@ -24,20 +23,12 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
     return found
 
 
-def suggest(trial: Trial, space: Space) -> dict[str, Any]:
-    """Lets Optuna choose every searched field; returns those that are fixed. Together they make a draw."""
-    for name, distribution in distributions(space).items():
-        match distribution:
-            case CategoricalDistribution():
-                trial.suggest_categorical(name, distribution.choices)
-            case IntDistribution():
-                trial.suggest_int(name, distribution.low, distribution.high, log=distribution.log)
-            case FloatDistribution():
-                trial.suggest_float(name, distribution.low, distribution.high, log=distribution.log)
+def fixed(space: Space) -> dict[str, Any]:
+    """The fields that are not searched. Together with a value per distribution they make a draw."""
     return {name: domain.value for name, domain in space.draw.items() if not isinstance(domain, (Choice, Interval))}
 
 
 def chosen(draw: Draw, space: Space) -> dict[str, Any]:
-    """What `suggest` chose when it made this draw."""
+    """The values that make this draw, one per distribution."""
     values = draw.model_dump(mode="json")
     return {name: values[name] for name in distributions(space)}

@@ -37,8 +37,8 @@ class Writer(BaseModel):
 def only_writer(run: RunFolder) -> Iterator[None]:
     """Holds the run's lock within. Raises InputError while another process holds it.
 
-    The kernel lets go of the lock when its process dies, so a search that was killed keeps nobody out. On shared storage
-    it holds between machines as far as `flock` does there (NFS version 4 and Lustre mounted with `flock`, for example).
+    The kernel lets go of the lock when its process dies, so a search that was killed keeps nobody out. On shared
+    storage it holds between machines as far as `flock` does there.
     """
     run.path.mkdir(parents=True, exist_ok=True)
     writer = run.path / WRITER_FILE
@@ -73,6 +73,6 @@ def _taken(folder: Path) -> str:
     except (OSError, ValidationError):
         who = ""
     return (
-        f"{folder}: another search is writing here{who}; wait until it has ended or end it with Ctrl-C, then go on with "
-        "--resume, or give another --out"
+        f"{folder}: another search is writing here{who}; wait until it has ended or end it with Ctrl-C, then go on "
+        "with --resume, or give another --out"
     )

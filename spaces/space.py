@@ -24,6 +24,7 @@ from spaces.data_settings import Augment, DataSettings
 from spaces.domain import Domain, Interval
 from spaces.draw import Draw, Objective
 from spaces.errors import InputError
+from spaces.evidence import Tested
 from spaces.probe_settings import ProbeSettings, Sampling
 
 FOLDER = Path(__file__).parent
@@ -86,6 +87,8 @@ class Space(BaseModel):
     budget: Budget
     probe: ProbeSettings
     data: DataSettings = DataSettings()
+    evidence: tuple[Tested, ...] = ()
+    """Of other voices: it helps to begin, and is no trial of this one."""
 
     @field_validator("family")
     @classmethod
@@ -208,7 +211,7 @@ def _explain(path: Path, error: ValidationError) -> str:
 
 
 def _known_keys() -> set[str]:
-    models = (Space, ObjectiveRecipe, Band, AutoBand, Budget, ProbeSettings, Sampling, Interval, DataSettings, Augment)
+    models = (Space, ObjectiveRecipe, Band, AutoBand, Budget, ProbeSettings, Sampling, Interval, DataSettings, Augment, Tested)
     return set(itertools.chain.from_iterable(model.model_fields for model in models))
 
 

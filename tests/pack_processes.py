@@ -95,5 +95,5 @@ def crew_member(rank: int, model: Path, folder: Path) -> None:
 def _timeless(event: Event) -> dict:
     point = event.point if isinstance(event, Said) else event.outcome.point
     kind = event.phase if isinstance(event, Said) else event.outcome.ending
-    rest = point.model_dump(mode="json", exclude={"seconds"})
+    rest = point.model_dump(mode="json", exclude={"seconds", "gpu_seconds"})
     return {"trial": event.trial, "is": kind, "finished": isinstance(event, Finished), **rest}

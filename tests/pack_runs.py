@@ -117,7 +117,11 @@ class Left:
         outcome, points = folder.read_outcome(), folder.read_points()
         assert outcome is not None and outcome.point == points[-1]
         weights = read_checkpoints(folder.checkpoints)[-1].read().weights
-        return cls(outcome.ending, dict(weights), [point.model_copy(update={"seconds": 0.0}) for point in points])
+        return cls(
+            outcome.ending,
+            dict(weights),
+            [point.model_copy(update={"seconds": 0.0, "gpu_seconds": 0.0}) for point in points],
+        )
 
     def assert_equals(self, other: Left, closeness: float, norms: float) -> None:
         """`closeness` of every weight and every loss of the curve, `norms` of the gradients' norms as parts of them."""

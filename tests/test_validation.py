@@ -215,8 +215,8 @@ def test_validation_leaves_training_as_it_is(twenty: Voice, tmp_path: Path, monk
     monkeypatch.setattr("trainable.training.Training.is_to_be_validated", False)
     without = ended(twenty, tmp_path, "without", **changes)
     assert validated(without) == [] != validated(with_it)
-    bare = [point.model_copy(update={"validation": None, "seconds": 0.0}) for point in with_it]
-    assert bare == [point.model_copy(update={"seconds": 0.0}) for point in without]
+    bare = [point.model_copy(update={"validation": None, "seconds": 0.0, "gpu_seconds": 0.0}) for point in with_it]
+    assert bare == [point.model_copy(update={"seconds": 0.0, "gpu_seconds": 0.0}) for point in without]
 
 
 def test_a_trial_with_a_model_of_its_own_is_validated_alike(
