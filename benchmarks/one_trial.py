@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.worlds import Run, Sound, World
@@ -10,10 +9,10 @@ from spaces.band import Band
 from spaces.draw import Draw
 from spaces.ending import Ending
 from spaces.trial import Losses, Outcome, Point
-from spaces.verdict import Verdict
+from spaces.verdict import Flag, Verdict
 from trainable.band import decide, is_sudden, may_leap, nears_floor
 from trainable.schedule import exposure_of
-from trainable.second_chance import GoBack, GoOn, second_chance
+from trainable.second_chance import Mend, better, further_down
 from trainable.training import REPORTS_PER_EPOCH
 
 PROBE_EPOCHS = 1.0
@@ -38,55 +37,45 @@ class Trial:
 
 
 def run_trial(world: World, draw: Draw, band: Band, number: int) -> Trial:
-    """Trains until the band's rule ends it, listens, and takes the second chance if there is one."""
+    """Trains until the band's rule ends it, listens, and goes on once where that may mend a rejection."""
     run, curve = world.run(draw, number), []
-    ending, kept = _train(run, draw, band, world.clips, curve)
     heard: list[Heard] = []
-    probed = _counts(ending, curve, kept)
-    while probed is not None:
-        sound = world.sound(draw, float(run.true[probed.step]), number, probed.step)
-        heard.append(Heard(sound, probed, curve[-1].epoch + PROBE_EPOCHS * (len(heard) + 1)))
-        if len(heard) == 2:
-            break
-        chance = second_chance(band, probed, sound.mended_by, kept)
-        match chance:
-            case GoBack():
-                probed = chance.point
-            case GoOn() if ending is Ending.IN_BAND and probed.step < len(run.losses) - 1:
-                ending, kept = _train(run, draw, chance.band, world.clips, curve)
-                probed = _counts(ending, curve, kept)
-                probed = None if probed is not None and probed.step == heard[0].point.step else probed
-            case _:
-                probed = None
-    best = max(heard, key=lambda each: (each.sound.accepted, each.sound.score), default=None)
-    outcome = _outcome(str(number), draw, ending, curve[-1], best)
+    outcome, lower = None, band
+    while lower is not None:
+        ending, kept = _train(run, draw, lower, world.clips, curve)
+        if kept is not None and heard and kept.step == heard[0].point.step:
+            kept = None
+        verdict = None
+        if kept is not None:
+            sound = world.sound(draw, float(run.true[kept.step]), number, kept.step)
+            heard.append(Heard(sound, kept, curve[-1].epoch + PROBE_EPOCHS * (len(heard) + 1)))
+            verdict = verdict_of(sound)
+        this = _outcome(str(number), draw, ending, curve[-1], kept, verdict)
+        first, outcome = outcome, better(outcome, this) if outcome else this
+        lower = further_down(band, this, None) if first is None else None
     return Trial(outcome, tuple(curve), tuple(heard), curve[-1].epoch + PROBE_EPOCHS * len(heard))
 
 
-def _train(run: Run, draw: Draw, band: Band, clips: int, curve: list[Point]) -> tuple[Ending, list[Point]]:
-    """Adds to the curve until it ends; also returns the checkpoints that were kept on the way, all above the floor."""
-    last_step, kept = len(run.losses) - 1, []
+def _train(run: Run, draw: Draw, band: Band, clips: int, curve: list[Point]) -> tuple[Ending, Point | None]:
+    """Adds to the curve until it ends; also returns the checkpoint that is probed."""
+    last_step, kept = len(run.losses) - 1, None
     exposure = exposure_of(draw, last_step)
     every = max(1, run.steps_per_epoch // REPORTS_PER_EPOCH)
     if not curve:
         curve.append(_point(run, draw, clips, 0))
-    while True:
+    while curve[-1].step < last_step:
         curve.append(_point(run, draw, clips, curve[-1].step + 1))
         ending = decide(curve, band, clips, last_step, exposure)
+        if ending is Ending.IN_BAND:
+            return ending, curve[-1]
         if ending is not None:
-            return ending, kept
+            return ending, kept if ending is Ending.OVERSHOT else None
         step = curve[-1].step
         passing = may_leap(curve, band) or is_sudden(curve, band, clips)
         falling = step % every == 0 and nears_floor(curve, band, 2 * max(1, clips // REPORTS_PER_EPOCH))
         if curve[-1].loss >= band.low and (step % run.steps_per_epoch == 0 or passing or falling):
-            kept.append(curve[-1])
-
-
-def _counts(ending: Ending, curve: Sequence[Point], kept: Sequence[Point]) -> Point | None:
-    """The checkpoint that is probed."""
-    if ending is Ending.IN_BAND:
-        return curve[-1]
-    return kept[-1] if ending is Ending.OVERSHOT and kept else None
+            kept = curve[-1]
+    return Ending.EXHAUSTED, None
 
 
 def _point(run: Run, draw: Draw, clips: int, step: int) -> Point:
@@ -108,27 +97,32 @@ def _point(run: Run, draw: Draw, clips: int, step: int) -> Point:
     )
 
 
-def _outcome(trial: str, draw: Draw, ending: Ending, stopped: Point, best: Heard | None) -> Outcome:
-    verdict = None
-    if best is not None:
-        verdict = Verdict(
-            accepted=best.sound.accepted,
-            reasons=() if best.sound.accepted else ("it does not sound right",),
-            flags={},
-            unknown=(),
-            failed_lines=0 if best.sound.accepted else 1,
-            lines=(),
-            planned_lines=1,
-            voice_similarity=None,
-            score=best.sound.score,
-        )
+def verdict_of(sound: Sound) -> Verdict:
+    """What the probe would say: of a voice that is not yet there, another voice; of one that is spoilt, no end."""
+    flag = {None: None, Mend.MORE: Flag.VOICE_DRIFT, Mend.LESS: Flag.NO_EOS}[sound.mended_by]
+    return Verdict(
+        accepted=sound.accepted,
+        reasons=() if flag is None else (flag.value,),
+        flags={} if flag is None else {flag: 1},
+        unknown=(),
+        failed_lines=0,
+        lines=(),
+        planned_lines=1,
+        voice_similarity=None,
+        score=sound.score,
+    )
+
+
+def _outcome(
+    trial: str, draw: Draw, ending: Ending, stopped: Point, kept: Point | None, verdict: Verdict | None
+) -> Outcome:
     return Outcome.model_construct(
         trial=trial,
         ending=ending,
         reason=ending.value,
         draw=draw,
         point=stopped,
-        kept=best.point if best else None,
+        kept=kept,
         checkpoint=None,
         verdict=verdict,
         train_seconds=0.0,

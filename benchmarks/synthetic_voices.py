@@ -11,20 +11,72 @@ from pathlib import Path
 import numpy as np
 
 from spaces.errors import InputError
+from spaces.line import LineKind
 from trainable.audio import read_audio
+from trainable.probe.lines import SHIPPED, load_lines
 
 SENTENCES = Path(__file__).parent / "sentences.txt"
-VOICES = (
-    ("flite", "slt"),
-    ("espeak-ng", "en-us+m1"),
-    ("flite", "rms"),
-    ("espeak-ng", "en-gb+f2"),
-    ("flite", "kal16"),
-    ("espeak-ng", "en-us+f4"),
-    ("flite", "awb"),
-    ("espeak-ng", "en-gb-scotland+m3"),
-)
-"""In this order, so that any few of them are of both programs."""
+UNSEEN_SENTENCES = SHIPPED / "english.confirmation.txt"
+CALIBRATION = 20
+
+
+@dataclass(frozen=True)
+class Voice:
+    """One speaker of a program."""
+
+    program: str
+    name: str
+    hertz: int | None = None
+    """Mean pitch of a flite voice, which makes another speaker of it; None for its own."""
+
+    def __str__(self) -> str:
+        return f"{self.program} {self.name}" + (f" at {self.hertz} Hz" if self.hertz else "")
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Who says what."""
+
+    voices: tuple[Voice, ...]
+    """Of both programs in turn, so that any few of them are of both."""
+    sentences: tuple[str, ...]
+    """The first twenty calibrate."""
+
+
+def seen() -> Corpus:
+    """What thresholds of the judge were set on."""
+    voices = (
+        Voice("flite", "slt"),
+        Voice("espeak-ng", "en-us+m1"),
+        Voice("flite", "rms"),
+        Voice("espeak-ng", "en-gb+f2"),
+        Voice("flite", "kal16"),
+        Voice("espeak-ng", "en-us+f4"),
+        Voice("flite", "awb"),
+        Voice("espeak-ng", "en-gb-scotland+m3"),
+    )
+    return Corpus(voices, tuple(SENTENCES.read_text(encoding="utf-8").splitlines()))
+
+
+def unseen() -> Corpus:
+    """What no threshold was set on: the lines that finalists speak, and as many other voices.
+
+    Flite has no more voices but its 8 kHz one, so three of its others speak at another pitch. Short lines are left out,
+    since their words are not judged. Every third line calibrates: a voice's own clips are of all lengths.
+    """
+    voices = (
+        Voice("flite", "slt", 210),
+        Voice("espeak-ng", "en-us+f3"),
+        Voice("flite", "rms", 130),
+        Voice("espeak-ng", "en-gb+m4"),
+        Voice("flite", "kal"),
+        Voice("espeak-ng", "en-029"),
+        Voice("flite", "awb", 100),
+        Voice("espeak-ng", "en-us+m7"),
+    )
+    lines = [line.text for line in load_lines(str(UNSEEN_SENTENCES)) if line.kind is not LineKind.SHORT]
+    known = lines[::3][:CALIBRATION]
+    return Corpus(voices, (*known, *(text for text in lines if text not in known)))
 
 
 @dataclass(frozen=True)
@@ -52,13 +104,10 @@ def check_synthesisers() -> None:
 
 
 def lines_of(
-    voice: int,
-    sentences: Sequence[str],
-    chosen: Sequence[int],
-    clean: Sequence[Sequence[np.ndarray]],
-    folder: Path,
+    corpus: Corpus, voice: int, chosen: Sequence[int], clean: Sequence[Sequence[np.ndarray]], folder: Path
 ) -> list[Line]:
-    """The chosen sentences of a voice, given all voices' clean waves of all sentences."""
+    """The chosen sentences of one of the voices, given all voices' clean waves of all sentences."""
+    speaker, sentences = corpus.voices[voice], corpus.sentences
     generator = np.random.default_rng(1000 + voice)
     vocabulary = sorted({word for sentence in sentences for word in sentence.lower().rstrip(".?!").split()})
     others = clean[(voice + 1) % len(clean)]
@@ -68,26 +117,27 @@ def lines_of(
             wave=clean[voice][place],
             following=clean[voice][(place + 1) % len(sentences)],
             other_voice=others[place],
-            gibberish=speak(voice, pseudo_words(sentences[place], generator), generator, folder),
+            gibberish=speak(speaker, pseudo_words(sentences[place], generator), generator, folder),
             one_word_wrong=speak(
-                voice, with_one_word_wrong(sentences[place], vocabulary, generator), generator, folder
+                speaker, with_one_word_wrong(sentences[place], vocabulary, generator), generator, folder
             ),
         )
         for place in chosen
     ]
 
 
-def speak(voice: int, text: str, generator: np.random.Generator, folder: Path) -> np.ndarray:
+def speak(voice: Voice, text: str, generator: np.random.Generator, folder: Path) -> np.ndarray:
     """[samples] float32 at 24 kHz: paced by up to 10 % either way, -26 to -20 dBFS, over noise 38 to 52 dB below.
 
     The programs are far more even than a person: without this a voice's own clips would spread by nothing.
     """
-    program, name = VOICES[voice]
     pace, path = generator.uniform(0.9, 1.1), folder / "spoken.wav"
-    if program == "flite":
-        command = ["flite", "-voice", name, "--setf", f"duration_stretch={pace:.3f}", "-t", text, "-o", str(path)]
+    if voice.program == "flite":
+        pitch = ["--setf", f"int_f0_target_mean={voice.hertz}"] if voice.hertz else []
+        command = ["flite", "-voice", voice.name, *pitch, "--setf", f"duration_stretch={pace:.3f}"]
+        command += ["-t", text, "-o", str(path)]
     else:
-        command = ["espeak-ng", "-v", name, "-s", str(round(165 / pace)), "-w", str(path), text]
+        command = ["espeak-ng", "-v", voice.name, "-s", str(round(165 / pace)), "-w", str(path), text]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise InputError(

@@ -129,11 +129,9 @@ def _to_the_end(world: World, sampler: BaseSampler, asha: bool) -> Iterator[Prob
         loss = float(losses[epoch or draw.epochs])
         if math.isfinite(loss):
             study.tell(trial, loss)
-            # What ASHA has stopped early is not listened to.
-            if epoch is None or epoch == draw.epochs:
-                probe, _ = _listen(world, draw, run, number, epoch_step(run, draw.epochs), spent)
-                spent = probe.spent
-                yield probe
+            probe, _ = _listen(world, draw, run, number, epoch_step(run, epoch or draw.epochs), spent)
+            spent = probe.spent
+            yield probe
         else:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
         yield spent

@@ -9,7 +9,7 @@ from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.space import Space
 from spaces.trial import Outcome
-from trainable.second_chance import mend
+from trainable.second_chance import failed_share, mend
 from trainable.trial_folder import TrialFolder
 
 
@@ -20,7 +20,7 @@ class Bands:
         self._space, self._run = space, run
         self._base = history.base.verdict if history.base else None
         self._given = {trial: band for trial in history.drawn if (band := history.band_of(trial))}
-        self._heard: dict[str, tuple[Objective, Heard]] = {}
+        self._heard: dict[str, tuple[Objective, list[Heard]]] = {}
         for outcome in history.outcomes.values():
             self._hear(outcome)
 
@@ -40,11 +40,15 @@ class Bands:
         start = self._space.band(objective)
         if not self._space.is_auto(objective):
             return start
-        return acceptance([heard for of, heard in self._heard.values() if of is objective], start).band()
+        heard = [each for of, verdicts in self._heard.values() if of is objective for each in verdicts]
+        return acceptance(heard, start).band()
 
     def _hear(self, outcome: Outcome) -> None:
-        if outcome.verdict is None or outcome.draw is None or outcome.kept is None:
+        if outcome.draw is None:
             return
-        mended_by = mend(outcome.verdict, self._base)
-        heard = Heard(outcome.kept.loss, outcome.accepted, mended_by)
-        self._heard[outcome.trial] = outcome.draw.objective, heard
+        base = failed_share(self._base) if self._base else None
+        probed = ((outcome.kept, outcome.verdict), (outcome.other_kept, outcome.other_verdict))
+        verdicts = [
+            Heard(kept.loss, verdict.accepted, mend(verdict, base)) for kept, verdict in probed if kept and verdict
+        ]
+        self._heard[outcome.trial] = outcome.draw.objective, verdicts

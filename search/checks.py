@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 from results.ledger import read_ledger
 from results.run_folder import RunFolder
+from search.disk import check_room
+from search.forecast import Disk, disk, work_of
 from search.lock import LOCK_FILE, WRITER_FILE, refuse_while_written
 from search.mode import Mode
 from search.plan import Plan
@@ -17,17 +19,16 @@ from search.suitability import check_suitability
 from spaces.command import OnProgress
 from spaces.errors import InputError
 from spaces.pack_shape import PackShape
+from spaces.space import Space
 from trainable.dataset.check import check_dataset
 from trainable.dataset.clip import VoiceDataset
 from trainable.dataset.finding import Finding, raise_errors
 from trainable.dataset.lineup import line_up
 from trainable.dataset.opening import open_dataset
+from trainable.model_size import ModelSize
 from trainable.probe.lines import HELD_OUT, check_unseen, confirmation_lines, lines_for, load_lines
 from trainable.probe.recogniser import check_recogniser
 from trainable.roster import Roster
-
-LEAST_FREE_BYTES = 512 * 2**20
-"""Recordings, curves and two checkpoints per running trial; far below any real need, well above a full disk."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,23 @@ class Checked:
 
 def check_plan(plan: Plan, on_progress: OnProgress = lambda what, done, of: None) -> Checked:
     """Finds out whether a plan can be carried out, and makes its folder. Raises InputError, with the remedy."""
+    checked = look_over(plan, on_progress)
+    check_recogniser(plan.space.probe.recogniser, plan.space.probe.language)
+    # Last, because it may be a download of gigabytes.
+    check_model(plan.family, plan.model)
+    warnings = check_room(plan.run.path, disk_needed(plan, checked), plan.resume)
+    return dataclasses.replace(checked, findings=(*warnings, *checked.findings))
+
+
+def disk_needed(plan: Plan, checked: Checked) -> Disk | None:
+    """What the run's folder grows to; None where the model's size is not known."""
+    size = size_of(plan.family, plan.model, plan.space)
+    return size and disk(work_of(plan.space, checked.roster, plan.mode, plan.budget.trials), size)
+
+
+def look_over(plan: Plan, on_progress: OnProgress = lambda what, done, of: None) -> Checked:
+    """The same without what would be written or downloaded: the data, the lines and the folder. Data of the hub has to
+    be fetched to be looked at. Raises InputError, with the remedy."""
     if plan.resume:
         refuse_while_written(plan.run)
     else:
@@ -52,11 +70,20 @@ def check_plan(plan: Plan, on_progress: OnProgress = lambda what, done, of: None
     _check_lines(plan.space.probe.lines, checked.roster)
     if plan.resume:
         _check_unchanged(plan, checked.dataset)
-    check_recogniser(plan.space.probe.recogniser, plan.space.probe.language)
-    # Last, because it may be a download of gigabytes.
-    check_model(plan.family, plan.model)
-    _check_room(plan)
+    if Path(plan.model).is_dir():
+        check_model(plan.family, plan.model)
     return checked
+
+
+def size_of(family: str, model: str, space: Space) -> ModelSize | None:
+    """How large the model is, as the `size` module beside its family's own says; None where nothing is known."""
+    module = _beside(family, "size")
+    return module and module.size_of(model, PackShape.of_space(space))
+
+
+def existing_parent(folder: Path) -> Path:
+    """The folder, or the nearest above it that exists."""
+    return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def check_model(family: str, model: str) -> None:
@@ -80,10 +107,14 @@ def _check_of(family: str) -> ModuleType | None:
 
     A family without one has nothing to say before its workers do.
     """
+    return _beside(family, "check")
+
+
+def _beside(family: str, name: str) -> ModuleType | None:
     package = family.rpartition(".")[0]
-    if not package or importlib.util.find_spec(f"{package}.check") is None:
+    if not package or importlib.util.find_spec(f"{package}.{name}") is None:
         return None
-    return importlib.import_module(f"{package}.check")
+    return importlib.import_module(f"{package}.{name}")
 
 
 def refuse_another_search(run: RunFolder) -> None:
@@ -124,17 +155,3 @@ def _check_unchanged(plan: Plan, dataset: VoiceDataset) -> None:
             f"{plan.sources[0]}: its clips or transcripts have changed since this search began; "
             "put them back, or start anew with another --out"
         )
-
-
-def _check_room(plan: Plan) -> None:
-    out = plan.run.path
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        written = out / ".writable"
-        written.touch()
-        written.unlink()
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror}); give another --out") from None
-    free = shutil.disk_usage(out).free
-    if free < LEAST_FREE_BYTES:
-        raise InputError(f"{out}: only {free / 2**20:.0f} MiB free, expected 512; make room or give another --out")

@@ -15,7 +15,9 @@ from results.ledger import BaseProbed, Ledger, SearchEnded, SearchStarted, read_
 from results.ranking import ranked
 from search import chores
 from search.benched import benched
-from search.checks import Checked, refuse_another_search
+from search.budget import Spending
+from search.checks import Checked, disk_needed, refuse_another_search
+from search.disk import full_disk
 from search.failure import root_reason
 from search.finals import hear_finalists
 from search.introduction import warnings_in_words
@@ -70,7 +72,8 @@ def _conduct(plan: Plan, checked: Checked, console: Console) -> Finish:
                 view.say(line)
         history = read_ledger(run.ledger)
         view.base(history.base)
-        spending = run_trials(plan, checked.roster.epoch_size, way, ledger, view, history, stop_file)
+        spending = Spending(plan.budget, history=history, why_full=full_disk(run.path, disk_needed(plan, checked)))
+        run_trials(plan, checked.roster.epoch_size, way, ledger, view, history, spending, stop_file)
         if not spending.interrupted:
             hear_finalists(plan, way, ledger, view)
         reason = spending.why_closed() or f"all {plan.budget.trials} trials were drawn"

@@ -9,8 +9,8 @@ from search.events import Ended, Event, Failed, Lost, Reached
 from search.failure import first_line
 from search.report import REPORT_SECONDS
 from spaces.trial import Phase
-from trainable.bench import Broken, Finished, Said
 from trainable.bench import Event as BenchEvent
+from trainable.events import Broken, Finished, Said
 
 
 class Outbox:

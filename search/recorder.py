@@ -10,6 +10,7 @@ from ray.tune import Callback
 from ray.tune.experiment import Trial as TuneTrial
 
 from results.ledger import Ledger, TrialDrawn, TrialEnded
+from results.run_folder import RunFolder
 from results.tensorboard import TensorBoard
 from search.budget import Spending
 from search.failure import root_reason, settle
@@ -20,6 +21,8 @@ from spaces.draw import Draw
 from spaces.ending import Ending
 from spaces.job import Job
 from spaces.trial import Outcome
+from trainable.thinning import thin_ended
+from trainable.trial_folder import TrialFolder
 
 BOARD_SECONDS = 5.0
 """How often a running trial's curve is copied to TensorBoard."""
@@ -29,10 +32,16 @@ class Recorder(Callback):
     """Every draw is in the ledger before its trial starts, and every ending once, when the trial's folder has it."""
 
     def __init__(
-        self, ledger: Ledger, board: TensorBoard, view: View, spending: Spending, on_over: Callable[[str], None]
+        self,
+        run: RunFolder,
+        ledger: Ledger,
+        board: TensorBoard,
+        view: View,
+        spending: Spending,
+        on_over: Callable[[str], None],
     ) -> None:
         """`on_over` hears of every trial that Tune is done with, also of one that Tune has stopped in mid-flight."""
-        self._ledger, self._board, self._view, self._spending = ledger, board, view, spending
+        self._run, self._ledger, self._board, self._view, self._spending = run, ledger, board, view, spending
         self._on_over = on_over
         self._ended: set[str] = set()
         self._copied: dict[str, float] = {}
@@ -55,6 +64,7 @@ class Recorder(Callback):
             return
         self._ended.add(outcome.trial)
         self._ledger.append(TrialEnded(outcome=outcome))
+        thin_ended(TrialFolder(self._run.trial(outcome.trial)), outcome)
         self._board.end(outcome.trial, outcome.draw, outcome)
         self._spending.ended(outcome)
         self._view.ended(outcome)

@@ -3,6 +3,7 @@
     python search/run.py                       the demo voice, start to finish, on a CPU, offline
     python search/run.py --data my_voice/      a voice of your own
     python search/run.py --out RUN --resume    goes on with a search that was cut off
+    python search/run.py --dry-run             says what that would take, and starts nothing
 
 Exit codes: 0 done, 1 the best adapter could not be exported, 2 wrong input, 3 nothing accepted, 130 interrupted.
 """
@@ -17,13 +18,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from search.checks import check_plan, with_a_mode_that_fits
+from search.cards import cards_here
+from search.checks import check_plan, look_over, with_a_mode_that_fits
+from search.disk import is_full
+from search.dry_run import tell_forecast
 from search.introduction import introduce
 from search.mode import Mode
 from search.plan import Arguments, make_plan
 from search.summary import INTERRUPTED, tell
 from search.view import shown
 from spaces.command import progress_shown, told_plainly
+from spaces.errors import InputError
 
 
 def run(
@@ -48,6 +53,7 @@ def run(
     gpus_per_bench: Annotated[int | None, typer.Option(min=1, help="GPUs that train together; without it one")] = None,
     max_benches: Annotated[int | None, typer.Option(min=1, help="benches at once; without it, one per GPU")] = None,
     address: Annotated[str | None, typer.Option(help="Ray cluster: auto, host:port, or local")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what it would take, and start nothing")] = False,
 ) -> None:
     """Search for the sweet spot of a LoRA fine-tune of a voice. Without options: the demo voice."""
     console = Console()
@@ -70,6 +76,11 @@ def run(
             address=address,
         )
         plan = make_plan(typed, datetime.now(), os.environ)
+        if dry_run:
+            with progress_shown() as on_progress:
+                seen = look_over(plan, on_progress)
+            tell_forecast(plan, seen, cards_here(), console)
+            return
         with progress_shown() as on_progress:
             checked = check_plan(plan, on_progress)
         plan, objection = with_a_mode_that_fits(plan)
@@ -79,6 +90,13 @@ def run(
         introduce(plan, checked, objection, console)
         try:
             finish = conduct(plan, checked, console)
+        except Exception as error:
+            if not is_full(error):
+                raise
+            raise InputError(
+                f"{plan.run.path}: the disk took no more ({str(error).splitlines()[0]}); what has ended is kept: make "
+                "room, then go on with --resume"
+            ) from None
         except KeyboardInterrupt:
             console.print(
                 f"\nstopped; go on with: python search/run.py --out {shown(plan.run.path)} --resume", highlight=False

@@ -25,15 +25,22 @@ from trainable.trial_folder import TrialFolder
 
 
 def run_trials(
-    plan: Plan, clips: int, way: Way, ledger: Ledger, view: View, history: History, stop_file: Path
-) -> Spending:
-    """Runs trials until the budget is used up; returns what was spent. `clips` in an epoch.
+    plan: Plan,
+    clips: int,
+    way: Way,
+    ledger: Ledger,
+    view: View,
+    history: History,
+    spending: Spending,
+    stop_file: Path,
+) -> None:
+    """Runs trials until the budget is used up, and keeps `spending` up to date. `clips` in an epoch.
 
     The first Ctrl-C makes `stop_file`, at whose sight running trials end after the step they are in.
     """
     from ray import tune
 
-    run, spending = plan.run, Spending(plan.budget, history=history)
+    run = plan.run
     board = TensorBoard(run)
     board.base(history.base)
     bands = Bands(plan.space, run, history)
@@ -42,7 +49,7 @@ def run_trials(
         way.over(trial)
         bands.over(trial)
 
-    recorder = Recorder(ledger, board, view, spending, over)
+    recorder = Recorder(run, ledger, board, view, spending, over)
     past = read_past(run, history)
     _count_past(past, spending, recorder)
     for outcome in past.unrecorded:
@@ -86,7 +93,6 @@ def run_trials(
     with in_good_order(interrupt):
         tuner.fit()
     board.close()
-    return spending
 
 
 def config_of(job: Job) -> dict[str, Any]:

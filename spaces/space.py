@@ -211,7 +211,19 @@ def _explain(path: Path, error: ValidationError) -> str:
 
 
 def _known_keys() -> set[str]:
-    models = (Space, ObjectiveRecipe, Band, AutoBand, Budget, ProbeSettings, Sampling, Interval, DataSettings, Augment, Tested)
+    models = (
+        Space,
+        ObjectiveRecipe,
+        Band,
+        AutoBand,
+        Budget,
+        ProbeSettings,
+        Sampling,
+        Interval,
+        DataSettings,
+        Augment,
+        Tested,
+    )
     return set(itertools.chain.from_iterable(model.model_fields for model in models))
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.ending import Ending
 from spaces.verdict import Verdict
@@ -91,6 +92,10 @@ class Outcome(BaseModel):
     checkpoint: str | None
     """Folder of the kept checkpoint, relative to the trial's folder."""
     verdict: Verdict | None
+    other_verdict: Verdict | None = None
+    """Of a trial that was rejected and went on in its band: what was heard at the checkpoint that does not count."""
+    other_kept: Point | None = None
+    """The curve at that checkpoint, which is gone."""
     train_seconds: float
     probe_seconds: float
     gpu_seconds: float = 0.0
@@ -104,3 +109,13 @@ class Outcome(BaseModel):
     @property
     def accepted(self) -> bool:
         return self.verdict is not None and self.verdict.accepted
+
+
+class SecondChance(BaseModel):
+    """A trial was rejected, and goes on to a lower part of its band, to be probed for the second and last time."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outcome: Outcome
+    """With the verdict that rejected it."""
+    band: Band

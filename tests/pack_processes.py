@@ -14,8 +14,8 @@ import torch.distributed as dist
 from spaces.job import Job
 from tests.pack_runs import clips, draw, drive, job, shape_of
 from tests.qwen_fixtures import Tiny
-from trainable.bench import Event, Finished, Said
 from trainable.crew import Crew
+from trainable.events import Event, Finished, Said
 from trainable.qwen3_tts.load import load_base
 from trainable.qwen3_tts.pack import QwenPack
 

@@ -19,9 +19,10 @@ from spaces.probe_settings import ProbeSettings
 from spaces.trial import Point
 from tests.qwen_fixtures import Tiny
 from tests.test_qwen_training import draw as make_draw
-from trainable.bench import Bench, Broken, Event, Said
+from trainable.bench import Bench
 from trainable.checkpoint import read_checkpoints
 from trainable.crew import Crew
+from trainable.events import Broken, Event, Said
 from trainable.family import Pack
 from trainable.qwen3_tts.pack import QwenPack
 from trainable.qwen3_tts.prepared import PreparedData

@@ -17,9 +17,10 @@ from spaces.trial import Outcome, Phase
 from tests.test_loop import Bench as Voice
 from tests.test_loop import bench as voice  # noqa: F401
 from tests.told import Told
-from trainable.bench import Finished
 from trainable.checkpoint import read_checkpoints
+from trainable.events import Finished
 from trainable.loop import run_trial
+from trainable.probe.calibration import Calibration
 from trainable.trial_folder import TrialFolder
 
 PASSES = 4
@@ -38,7 +39,7 @@ def in_folder(job: Job, folder: Path) -> Job:
 
 def timeless(outcome: Outcome) -> dict:
     own = dict.fromkeys(("train_seconds", "probe_seconds", "gpu_seconds"), True)
-    return outcome.model_dump(exclude={**own, "point": SECONDS, "kept": SECONDS})
+    return outcome.model_dump(exclude={**own, "point": SECONDS, "kept": SECONDS, "other_kept": SECONDS})
 
 
 def timeless_curve(folder: Path) -> list[dict]:
@@ -294,3 +295,44 @@ def test_what_an_earlier_attempt_cost_still_counts(voice: Voice, tmp_path: Path)
     told.to_the_end()
     later = [point.gpu_seconds for point in TrialFolder(job.path).read_points() if point.step > kept.step]
     assert 0 < kept.gpu_seconds < min(later)
+
+
+def strict(voice: Voice, job: Job, folder: Path) -> Job:
+    """With a calibration to which nothing is like the voice: more training would mend every trial."""
+    calibration = Calibration.read(Path(job.calibration)).model_copy(
+        update={"similarity_least": 2.0, "base_similarity": None}
+    )
+    calibration.write(folder / "strict.json")
+    return in_folder(job, folder).model_copy(update={"calibration": str(folder / "strict.json")})
+
+
+def test_a_trial_of_another_voice_goes_on_in_its_band_and_is_heard_twice_at_most(voice: Voice, tmp_path: Path) -> None:
+    job = strict(voice, voice.job("one", lora_lr=0.02, text_projection_lr=0.0, epochs=100), tmp_path)
+    told = Told(voice, seats=1)
+    told.bench.seat(job)
+    told.to_the_end()
+    outcome, folder = told.outcomes["one"], TrialFolder(job.path)
+    chance = folder.read_second_chance()
+    assert [what for what, _ in told.pack.log if what == "speak"] == ["speak"] * 4
+    assert outcome.ending is Ending.IN_BAND and not outcome.accepted and outcome.other_verdict is not None
+    assert chance.outcome.kept.loss in job.band and outcome.point.loss in chance.band
+    assert outcome.point.step > chance.outcome.kept.step
+    assert (outcome.verdict.score, outcome.kept.step) >= (chance.outcome.verdict.score, chance.outcome.kept.step)
+    assert all((folder.path / recordings / "line_04.wav").is_file() for recordings in ("probe", "probe_2"))
+    assert (folder.path / outcome.checkpoint).is_dir()
+
+
+def test_a_second_chance_survives_the_bench(voice: Voice, tmp_path: Path) -> None:
+    changes = {"lora_lr": 0.02, "text_projection_lr": 0.0, "epochs": 100}
+    whole = strict(voice, voice.job("one", **changes), tmp_path / "whole")
+    cut = strict(voice, voice.job("one", **changes), tmp_path / "cut")
+    told = Told(voice, seats=1)
+    told.bench.seat(cut)
+    told.until(lambda: TrialFolder(cut.path).second_chance.exists())
+    for job in (whole, cut):
+        told = Told(voice, seats=1)
+        told.bench.seat(job)
+        told.to_the_end()
+    ended = [TrialFolder(job.path).read_outcome() for job in (whole, cut)]
+    assert timeless(ended[0]) == timeless(ended[1])
+    assert timeless_curve(whole.path) == timeless_curve(cut.path)

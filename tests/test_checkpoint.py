@@ -65,7 +65,7 @@ def test_a_half_written_one_is_in_nobodys_way(tmp_path: Path) -> None:
     (tmp_path / "step-000002").mkdir()
     written = write(tmp_path, step=2)
     assert read_checkpoints(tmp_path)[-1] == written
-    thin_checkpoints(tmp_path, [written])
+    thin_checkpoints(tmp_path, [written.folder])
     assert [path.name for path in tmp_path.iterdir()] == ["step-000002"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from benchmarks.corruption_kinds import KINDS
-from benchmarks.synthetic_voices import SENTENCES, Line, lines_of, speak
+from benchmarks.synthetic_voices import CALIBRATION, Corpus, Line, lines_of, seen, speak
 from benchmarks.voice_judge import DEMO, Judge, verdict
 from spaces.verdict import SpokenLine
 from trainable.probe.pocket_sphinx import PocketSphinx
@@ -21,8 +21,10 @@ from trainable.qwen3_tts.voices import SpeakerEncoder
 pytestmark = pytest.mark.skipif(
     not (shutil.which("espeak-ng") and shutil.which("flite")), reason="needs espeak-ng and flite on the path"
 )
-KNOWN, JUDGED = 20, 4
-PER_CLIP = [name for name, kind in KINDS.items() if kind.target and not kind.per_set and name != "shuffled 200 ms"]
+JUDGED = 4
+LIKE_REVERSED = ("shuffled 100 ms", "shuffled 200 ms")
+"""Nothing to understand either, which takes the recogniser longest."""
+PER_CLIP = [name for name, kind in KINDS.items() if kind.target and not kind.per_set and name not in LIKE_REVERSED]
 PER_SET = [name for name, kind in KINDS.items() if kind.target and kind.per_set]
 
 
@@ -46,16 +48,18 @@ class Known:
 @pytest.fixture(scope="module")
 def voices(tmp_path_factory) -> Iterator[list[Known]]:
     folder: Path = tmp_path_factory.mktemp("speech")
-    texts = SENTENCES.read_text(encoding="utf-8").splitlines()[: KNOWN + JUDGED]
+    whole = seen()
+    corpus = Corpus(whole.voices[:2], whole.sentences[: CALIBRATION + JUDGED])
+    texts = corpus.sentences
     clean = [
-        [speak(voice, text, np.random.default_rng([voice, place]), folder) for place, text in enumerate(texts)]
-        for voice in (0, 1)
+        [speak(voice, text, np.random.default_rng([number, place]), folder) for place, text in enumerate(texts)]
+        for number, voice in enumerate(corpus.voices)
     ]
     encoder, ears = SpeakerEncoder(DEMO, torch.device("cpu")), PocketSphinx(texts)
     yield [
         Known(
-            Judge.of(texts[:KNOWN], clean[voice][:KNOWN], encoder, ears),
-            lines_of(voice, texts, range(KNOWN, KNOWN + JUDGED), clean, folder),
+            Judge.of(texts[:CALIBRATION], clean[voice][:CALIBRATION], encoder, ears),
+            lines_of(corpus, voice, range(CALIBRATION, CALIBRATION + JUDGED), clean, folder),
         )
         for voice in (0, 1)
     ]
@@ -68,10 +72,10 @@ def test_what_is_spoilt_fails(name: str, voices: list[Known]) -> None:
 
 
 @pytest.mark.parametrize("name", PER_SET)
-def test_what_four_lines_tell_together_is_rejected(name: str, voices: list[Known]) -> None:
+def test_what_four_lines_tell_together_is_rejected_by_sound_alone(name: str, voices: list[Known]) -> None:
     for voice in voices:
-        waves = voice.spoilt(name)
-        assert not verdict(voice.listen(waves), voice.judge.hear_voice(waves)).accepted
+        waves, deaf = voice.spoilt(name), replace(voice, judge=replace(voice.judge, ears=None))
+        assert not verdict(deaf.listen(waves), deaf.judge.hear_voice(waves)).accepted
 
 
 def test_clean_speech_is_accepted(voices: list[Known]) -> None:

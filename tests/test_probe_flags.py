@@ -11,6 +11,8 @@ from trainable.probe.measures import Measured, OwnMeasures, measure
 from trainable.probe.pauses import Pauses
 
 LONG = "a sentence that is long enough to have a tempo"
+LONGER = LONG + " of which nothing is left out"
+"""Sixteen words: of so many, four more are no third."""
 HEALTHY = {
     "heard": None,
     "eos": True,
@@ -60,8 +62,8 @@ OWN = OwnMeasures(
         ({"stutter": 0.71}, ()),
         ({"stutter": 0.9, "text": "seven seven one two and some more words here"}, ()),
         ({"heard": LONG + " to have a tempo"}, (Flag.LOOPED,)),
-        ({"heard": LONG + " would early quickly"}, (Flag.LOOPED,)),
-        ({"heard": LONG + " would early"}, ()),
+        ({"heard": LONGER + " would early quickly many", "text": LONGER}, (Flag.LOOPED,)),
+        ({"heard": LONGER + " would early quickly", "text": LONGER}, ()),
         ({"heard": "a sentence that is have a tempo"}, (Flag.GARBLED,)),
         ({"heard": "a sentence that is to have a tempo"}, ()),
         ({"heard": LONG.replace("long", "song")}, ()),

@@ -19,7 +19,7 @@ from trainable.dataset.opening import load_dataset
 from trainable.dataset.source import Source
 from trainable.family import Cue, Utterance
 from trainable.probe.calibration import Calibration, calibrate
-from trainable.probe.judge import BaseEnds
+from trainable.probe.judge import BaseHeard
 from trainable.probe.listener import Listener
 from trainable.probe.probe import Candidate, Script, probe
 
@@ -37,7 +37,7 @@ def listener(tmp_path_factory) -> Listener:
     learner = toy_family.build(str(model), root / "prepared", "auto", None, 1)
     known = calibrate(learner, SETTINGS)
     # A murmur's likeness depends on its length, and these are about who speaks.
-    known = known.model_copy(update={"similarity_least": -1.0, "base_ends": BaseEnds(0.5, 0, 20)})
+    known = known.model_copy(update={"similarity_least": -1.0, "base_heard": BaseHeard(0.5, 0, 0, 20)})
     return Listener.open(learner, SETTINGS, known, SEED)
 
 

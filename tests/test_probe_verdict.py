@@ -9,12 +9,12 @@ from scipy.stats import fisher_exact
 
 from spaces.line import LineKind
 from spaces.verdict import Flag, SpokenLine
-from trainable.probe.judge import BaseEnds, allowed_failures, at_least_by_chance, conclude, fails_end
+from trainable.probe.judge import BaseHeard, allowed_failures, at_least_by_chance, conclude, fails_end
 from trainable.probe.likeness import HeardVoice
 
 LONG = "a sentence that is long enough to have a tempo"
 SAME = HeardVoice(similarity=0.9, least=0.8, strange=0)
-BASE = BaseEnds(probability=0.6, missed=0, lines=20)
+BASE = BaseHeard(probability=0.6, missed=0, failed=0, lines=20)
 
 
 def line(*flags: Flag, ratio: float = 1.0, error: float | None = 0.0, text: str = LONG, **changes) -> SpokenLine:
@@ -131,11 +131,11 @@ def test_the_screen_is_four_lines_that_count() -> None:
     [
         (0.009, BASE, False),
         (0.011, BASE, True),
-        (0.005, BaseEnds(0.04, 0, 20), True),
-        (0.003, BaseEnds(0.04, 0, 20), False),
+        (0.005, BaseHeard(0.04, 0, 0, 20), True),
+        (0.003, BaseHeard(0.04, 0, 0, 20), False),
         (None, BASE, True),
         (0.0, None, True),
-        (0.0, BaseEnds(None, 0, 20), True),
+        (0.0, BaseHeard(None, 0, 0, 20), True),
     ],
 )
 def test_an_end_that_would_hardly_come_rejects(probability, base, accepted: bool) -> None:
@@ -150,7 +150,7 @@ def test_an_end_that_would_hardly_come_rejects(probability, base, accepted: bool
 )
 def test_missed_ends_are_compared_with_those_of_the_base(missed: int, base_missed: int, told: str | None) -> None:
     lines = [line(Flag.NO_EOS)] * missed + [line()] * (20 - missed)
-    notes = conclude(lines, 20, SAME, base=BaseEnds(0.6, base_missed, 20)).notes
+    notes = conclude(lines, 20, SAME, base=BaseHeard(0.6, base_missed, base_missed, 20)).notes
     assert notes == () if told is None else told in notes[0]
     assert conclude(lines, 20, SAME).notes == ()
 

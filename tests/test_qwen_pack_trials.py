@@ -15,7 +15,7 @@ from tests.injected import separate
 from tests.pack_runs import SEED, Left, clips, draw, drive, job, make_pack, one_shape, shape_of
 from tests.qwen_fixtures import Tiny, tiny  # noqa: F401
 from tests.tiny_qwen import make_tiny_qwen
-from trainable.bench import Event, Finished, Said
+from trainable.events import Event, Finished, Said
 from trainable.qwen3_tts.load import load_base
 from trainable.qwen3_tts.prepared import PreparedData
 

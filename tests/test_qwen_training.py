@@ -20,9 +20,10 @@ from spaces.trial import Outcome, Point
 from tests.qwen_fixtures import Tiny, tiny  # noqa: F401
 from tests.test_qwen_losses import prefill
 from trainable.alone import Alone
-from trainable.bench import Bench, Broken, Event, Finished, Said
+from trainable.bench import Bench
 from trainable.crew import Crew
 from trainable.epoch import epoch_clips
+from trainable.events import Broken, Event, Finished, Said
 from trainable.family import Pack
 from trainable.qwen3_tts.learner import QwenLearner
 from trainable.qwen3_tts.lora import attach

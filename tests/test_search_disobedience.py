@@ -65,7 +65,7 @@ def test_a_trial_that_trains_past_its_ending_is_stopped_and_recorded(tmp_path):
     said = io.StringIO()
     over: list[str] = []
     view, spending = PlainView(Console(file=said)), Spending(Budget(trials=1))
-    recorder = Recorder(ledger, TensorBoard(run), view, spending, over.append)
+    recorder = Recorder(run, ledger, TensorBoard(run), view, spending, over.append)
     tune.Tuner(
         tune.with_resources(train_on_and_on, {"CPU": 0.1}),
         param_space=config_of(job),

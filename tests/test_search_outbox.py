@@ -10,7 +10,7 @@ from search.report import REPORT_SECONDS
 from spaces.ending import Ending
 from spaces.trial import Phase
 from tests.crafted import outcome, point
-from trainable.bench import Broken, Finished, Said
+from trainable.events import Broken, Finished, Said
 
 
 class Told:

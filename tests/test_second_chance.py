@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from spaces.band import Band
+from spaces.ending import Ending
+from spaces.trial import Outcome
 from spaces.verdict import Flag, Verdict
-from tests.crafted import line, point, verdict
-from trainable.second_chance import GoBack, GoOn, Mend, mend, second_chance
+from tests.crafted import line, outcome, point, verdict
+from trainable.second_chance import Mend, better, failed_share, further_down, mend
 
 BAND = Band(low=4.1, high=4.2)
 
@@ -40,36 +42,51 @@ def heard(*flags: Flag, sound: int = 0, drifted: int = 0) -> Verdict:
     ],
 )
 def test_more_or_less_training_would_mend_it(rejected: Verdict, base: Verdict | None, expected: Mend | None) -> None:
-    assert mend(rejected, base) is expected
+    assert mend(rejected, failed_share(base) if base else None) is expected
+
+
+DRIFTED = heard(sound=8, drifted=2)
+
+
+def probed(loss: float, heard: Verdict | None, ending: Ending = Ending.IN_BAND, **changes) -> Outcome:
+    return outcome("t1", ending, heard, stopped=point(9, loss)).model_copy(update=changes)
 
 
 @pytest.mark.parametrize(("loss", "high"), [(4.2, 4.15), (4.16, 4.13)])
 def test_more_training_goes_on_to_the_lower_part_of_the_band(loss: float, high: float) -> None:
-    chance = second_chance(BAND, point(9, loss), Mend.MORE, [point(5, 4.3)])
-    assert isinstance(chance, GoOn)
-    assert (chance.band.low, chance.band.high) == pytest.approx((4.1, high))
-    assert loss not in chance.band
-
-
-@pytest.mark.parametrize("loss", [4.15, 4.12, 4.3, 4.0])
-def test_past_the_aim_or_outside_the_band_there_is_nothing_to_go_on_to(loss: float) -> None:
-    assert second_chance(BAND, point(9, loss), Mend.MORE, []) is None
+    lower = further_down(BAND, probed(loss, DRIFTED), None)
+    assert (lower.low, lower.high) == pytest.approx((4.1, high))
+    assert loss not in lower
 
 
 @pytest.mark.parametrize(
-    ("kept", "step"),
+    "outcome",
     [
-        ([], None),
-        ([4.5, 4.3], None),
-        ([4.12, 4.05], None),
-        ([4.3, 4.19], 1),
-        ([4.3, 4.199, 4.17, 4.13], 2),
+        *(probed(loss, DRIFTED) for loss in (4.15, 4.12, 4.3, 4.0)),
+        probed(4.2, DRIFTED, Ending.OVERSHOT),
+        probed(4.2, heard(Flag.GARBLED, Flag.GARBLED, sound=6)),
+        probed(4.2, heard(Flag.CLIPPED, Flag.CLIPPED, sound=6)),
+        probed(4.2, verdict([0.9, 0.9])),
+        probed(4.2, None),
     ],
 )
-def test_less_training_goes_back_to_what_was_kept_higher_up_in_the_band(kept: list[float], step: int | None) -> None:
-    chance = second_chance(BAND, point(9, 4.12), Mend.LESS, [point(at, loss) for at, loss in enumerate(kept)])
-    assert (chance is None) if step is None else chance == GoBack(point(step, kept[step]))
+def test_nothing_else_goes_on(outcome: Outcome) -> None:
+    assert further_down(BAND, outcome, None) is None
 
 
-def test_what_no_training_mends_gets_no_second_chance() -> None:
-    assert second_chance(BAND, point(9, 4.2), None, [point(5, 4.2)]) is None
+ACCEPTED = verdict([0.6, 0.6])
+WORSE = heard(Flag.GARBLED, Flag.GARBLED, Flag.GARBLED, sound=5)
+
+
+@pytest.mark.parametrize(
+    ("second", "counts", "other"),
+    [
+        (probed(4.14, ACCEPTED, checkpoint="second"), "second", DRIFTED),
+        (probed(4.14, WORSE, checkpoint="second"), "first", WORSE),
+        (probed(4.3, None, Ending.HOPELESS), "first", None),
+    ],
+)
+def test_the_better_of_both_counts_and_the_second_ending(second: Outcome, counts: str, other: Verdict | None) -> None:
+    chosen = better(probed(4.2, DRIFTED, checkpoint="first"), second)
+    assert (chosen.checkpoint, chosen.other_verdict, chosen.ending) == (counts, other, second.ending)
+    assert chosen.probe_seconds == 24.0 and chosen.point == second.point

@@ -22,9 +22,9 @@ from tests.test_loop import Bench as Voice
 from tests.test_loop import bench as voice  # noqa: F401
 from tests.test_loop import lay
 from tests.told import Told
-from trainable.bench import Said
 from trainable.checkpoint import read_checkpoints
 from trainable.crew import Crew
+from trainable.events import Said
 from trainable.family import load_family
 from trainable.loop import run_trial
 from trainable.roster import Role, Roster

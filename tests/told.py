@@ -10,9 +10,10 @@ from spaces.trial import Outcome, Phase
 from tests import toy_family
 from tests.test_loop import Bench as Voice
 from tests.toy_family import ToyPack
-from trainable.bench import Bench, Broken, Event, Finished, Said
+from trainable.bench import Bench
 from trainable.crew import Crew
 from trainable.curve import ClipRow
+from trainable.events import Broken, Event, Finished, Said
 from trainable.family import Batch, Cue, Utterance
 
 

@@ -11,17 +11,21 @@ from pathlib import Path
 import torch
 
 from spaces.job import Job
-from spaces.trial import Outcome, Phase, Point
+from spaces.trial import Outcome, Phase, SecondChance
 from spaces.verdict import Verdict
+from trainable.checkpoint import Checkpoint
 from trainable.crew import Crew
 from trainable.curve import ClipRow
+from trainable.events import Broken, Event, Finished, Said
 from trainable.family import Pack
 from trainable.memory import is_out_of_memory
 from trainable.outcomes import outcome_of
 from trainable.probe.calibration import Calibration
+from trainable.probe.judge import BaseHeard
 from trainable.probe.lines import lines_for
 from trainable.probe.listener import Listener
 from trainable.probe.probe import Candidate, Script, probe
+from trainable.second_chance import better, further_down
 from trainable.training import Trained, Training
 from trainable.trial_folder import TrialFolder
 from trainable.validation import end_probabilities, validate
@@ -29,33 +33,8 @@ from trainable.validation import end_probabilities, validate
 PATIENCE_EPOCHS = 0.5
 """How long a trial that is ready to be heard waits for others: their lines cost hardly more together than alone."""
 
-
-@dataclass(frozen=True)
-class Said:
-    """A point of a trial's curve, and what the trial is doing there."""
-
-    trial: str
-    point: Point
-    phase: Phase
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A trial has its outcome, and its seat is free."""
-
-    trial: str
-    outcome: Outcome
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A trial could not go on, and its seat is free. What it left stays."""
-
-    trial: str
-    error: Exception
-
-
-Event = Said | Finished | Broken
+RECORDINGS = ("probe", "probe_2")
+"""Folders of what is said the first and the second time, in that of the trial."""
 
 
 @dataclass
@@ -66,6 +45,8 @@ class _Seated:
     """Set when it is to be listened to."""
     waited: int = 0
     """Passes since then."""
+    chance: SecondChance | None = None
+    """Set when it was rejected once and went on."""
 
 
 class Bench:
@@ -87,8 +68,9 @@ class Bench:
             self._tell(Finished(job.trial, earlier))
             return
         seat = min(set(range(self._pack.seats)) - self._seated.keys())
-        training = Training(job, self._pack, seat, self._crew)
-        self._seated[seat] = _Seated(job, training)
+        chance = self._crew.share(TrialFolder(job.path).read_second_chance() if self._crew.is_first else None)
+        training = Training(job, self._pack, seat, self._crew, chance)
+        self._seated[seat] = _Seated(job if chance is None else _in_band(job, chance), training, chance=chance)
         with self._or_break(seat):
             with self._charged(seat):
                 self._pack.join(seat, job.draw, job.seed)
@@ -189,7 +171,7 @@ class Bench:
                 self._say(seat, Phase.TRAINING)
                 with self._charged(seat):
                     trained = self._crew.share(seated.training.finish() if self._crew.is_first else None)
-                if trained.ending.is_probed and trained.kept is not None:
+                if trained.ending.is_probed and _is_new(trained.kept, seated.chance):
                     seated.ready = trained
                 else:
                     self._finish(seat, outcome_of(seated.job, trained, None, 0.0, seated.training.gpu_seconds))
@@ -200,29 +182,52 @@ class Bench:
         for seat in ready:
             self._say(seat, Phase.PROBING)
         with self._or_break(*ready):
+            # Probe, calibration and seed are the search's: the same in every job.
+            calibration = Calibration.read(Path(next(iter(ready.values())).job.calibration))
             with self._charged(*ready):
-                verdicts = self._probe(ready) if self._crew.is_first else {}
+                verdicts = self._probe(ready, calibration) if self._crew.is_first else {}
             seconds = (time.perf_counter() - started) / len(ready)
             for seat, seated in ready.items():
                 spent = seated.training.gpu_seconds
-                self._finish(seat, outcome_of(seated.job, seated.ready, verdicts.get(seat), seconds, spent))
+                outcome = outcome_of(seated.job, seated.ready, verdicts.get(seat), seconds, spent)
+                if not self._goes_on(seated, outcome, calibration.base_heard):
+                    self._finish(seat, outcome)
 
-    def _probe(self, ready: dict[int, _Seated]) -> dict[int, Verdict]:
+    def _goes_on(self, seated: _Seated, outcome: Outcome, base: BaseHeard | None) -> bool:
+        """Whether a trial that was rejected for the first time trains on instead of ending."""
+        lower = None
+        if self._crew.is_first and seated.chance is None:
+            lower = further_down(seated.job.band, outcome, base.failed_share if base else None)
+        chance = self._crew.share(SecondChance(outcome=outcome, band=lower) if lower else None)
+        if chance is None:
+            return False
+        if self._crew.is_first:
+            TrialFolder(seated.job.path).write_second_chance(chance)
+        seated.chance, seated.job = chance, _in_band(seated.job, chance)
+        seated.ready, seated.waited = None, 0
+        seated.training.go_on(chance)
+        return True
+
+    def _probe(self, ready: dict[int, _Seated], calibration: Calibration) -> dict[int, Verdict]:
         for seat, seated in ready.items():
             self._pack.load(seat, seated.ready.kept.read())
-        # Probe, calibration and seed are the search's: the same in every job.
         job = next(iter(ready.values())).job
         ends = end_probabilities(self._pack, list(ready))
-        listener = Listener.open(self._pack, job.probe, Calibration.read(Path(job.calibration)), job.seed)
+        listener = Listener.open(self._pack, job.probe, calibration, job.seed)
         return probe(
             lambda seats, cues: self._pack.speak(seats, cues, job.probe.sampling),
             listener,
             Script(lines_for(job.probe.lines, self._pack.roster), job.seed),
-            {seat: Candidate(Path(seated.job.path), end_probability=ends.get(seat)) for seat, seated in ready.items()},
+            {
+                seat: Candidate(seated.job.path, RECORDINGS[seated.chance is not None], ends.get(seat))
+                for seat, seated in ready.items()
+            },
         )
 
     def _finish(self, seat: int, outcome: Outcome) -> None:
-        job = self._seated[seat].job
+        job, chance = self._seated[seat].job, self._seated[seat].chance
+        if chance is not None:
+            outcome = better(chance.outcome, outcome)
         if self._crew.is_first:
             TrialFolder(job.path).write_outcome(outcome)
         self._leave(seat)
@@ -263,6 +268,15 @@ class Bench:
     def _say(self, seat: int, phase: Phase) -> None:
         seated = self._seated[seat]
         self._tell(Said(seated.job.trial, seated.training.point, phase))
+
+
+def _in_band(job: Job, chance: SecondChance) -> Job:
+    return job.model_copy(update={"band": chance.band})
+
+
+def _is_new(kept: Checkpoint | None, chance: SecondChance | None) -> bool:
+    """Whether there is something to listen to, and it is not where the trial was rejected before."""
+    return kept is not None and (chance is None or kept.state.point.step != chance.outcome.kept.step)
 
 
 def _is_impatient(seated: _Seated) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,11 +89,10 @@ def load_weights(folder: Path) -> dict[str, Tensor]:
     return load_file(folder / WEIGHTS)
 
 
-def thin_checkpoints(folder: Path, keep: Sequence[Checkpoint]) -> None:
-    """Removes every checkpoint but these, and what unfinished writes left behind."""
-    kept = {checkpoint.folder for checkpoint in keep}
+def thin_checkpoints(folder: Path, keep: Collection[Path]) -> None:
+    """Removes every checkpoint but those in these folders, and what unfinished writes left behind."""
     for path in folder.iterdir():
-        if path not in kept:
+        if path not in keep:
             (path / MARKER).unlink(missing_ok=True)
             shutil.rmtree(path, ignore_errors=True)
 

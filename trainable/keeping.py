@@ -15,10 +15,12 @@ epoch of thirty clips takes seconds. A first one is always written."""
 
 
 class Keeping:
-    """The checkpoints of the trial in one seat; the latest alone is kept."""
+    """The checkpoints of the trial in one seat; the latest alone is kept, and one that was probed before."""
 
     def __init__(self, folder: Path, pack: Pack, seat: int) -> None:
         self._folder, self._pack, self._seat = folder, pack, seat
+        self.probed: Path | None = None
+        """Folder of the checkpoint that was rejected before training went on."""
         self._next_write = 0.0
         self._unwritten: tuple[State, Callable[[], SeatState]] | None = None
 
@@ -52,6 +54,6 @@ class Keeping:
 
     def _write(self, state: State, trained: SeatState) -> Checkpoint:
         kept = write_checkpoint(self._folder, state, trained)
-        thin_checkpoints(self._folder, [kept])
+        thin_checkpoints(self._folder, [kept.folder, *([self.probed] if self.probed else [])])
         self._unwritten = None
         return kept

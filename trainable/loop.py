@@ -9,8 +9,9 @@ from spaces.job import Job
 from spaces.pack_shape import PackShape
 from spaces.trial import Outcome, Phase, Point
 from trainable.alone import Alone
-from trainable.bench import Bench, Broken, Event, Finished, Said
+from trainable.bench import Bench
 from trainable.crew import Crew
+from trainable.events import Broken, Event, Finished, Said
 from trainable.family import Pack, SeatCount, load_family
 from trainable.trial_folder import TrialFolder
 

@@ -1,13 +1,12 @@
-"""What a rejected trial may still try: a second probe further down its band, or further up. There is no third."""
+"""What a rejected trial may still try: a second probe further down its band. There is no third."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from spaces.band import Band
-from spaces.trial import Point
+from spaces.ending import Ending
+from spaces.trial import Outcome
 from spaces.verdict import Flag, Verdict
 from trainable.probe.judge import allowed_failures, fails_screen
 
@@ -19,53 +18,61 @@ class Mend(StrEnum):
     LESS = "less"
 
 
-@dataclass(frozen=True)
-class GoOn:
-    """Train on, to this part of the band."""
-
-    band: Band
-
-
-@dataclass(frozen=True)
-class GoBack:
-    """Probe the checkpoint that was kept at this point."""
-
-    point: Point
-
-
-def mend(verdict: Verdict, base: Verdict | None) -> Mend | None:
+def mend(verdict: Verdict, base_failed_share: float | None) -> Mend | None:
     """None of what was accepted, and of clipped lines, which no amount of training mends.
 
     A voice that is not yet there needs more training. Lines that fail need less, since speech garbles as the loss
-    falls; unless no more of them fail than of the base model's own clone, `base`, which no training has spoilt. A
+    falls; unless no larger share of them fails than of the base model's own clone, which no training has spoilt. A
     rejected voice whose lines are sound, and that is the right one, is rushed or would not end: it needs less too.
     """
     if verdict.accepted:
         return None
     if fails_screen(verdict.lines) or verdict.failed_lines > allowed_failures(verdict.planned_lines):
-        if base is not None and _failed_share(verdict) <= _failed_share(base):
+        if base_failed_share is not None and failed_share(verdict) <= base_failed_share:
             return Mend.MORE
         spoilt = {flag for line in verdict.lines if line.failed for flag in line.flags if flag.rejects}
         return None if spoilt == {Flag.CLIPPED} else Mend.LESS
     return Mend.MORE if Flag.VOICE_DRIFT in verdict.flags else Mend.LESS
 
 
-def second_chance(band: Band, probed: Point, mended_by: Mend | None, kept: Sequence[Point]) -> GoOn | GoBack | None:
-    """After a rejection at `probed`; None where nothing promising is left.
+def further_down(band: Band, outcome: Outcome, base_failed_share: float | None) -> Band | None:
+    """The part of the band that a rejected trial goes on to; None where nothing promising is left.
 
-    More training goes half of the way that is left to the band's floor, unless the aim has been passed or the trial has
-    overshot. Less goes back to that of the `kept` checkpoints, all within the band and above the probed loss, which
-    lies nearest to half-way up.
+    Only a trial that ended in its band and that more training would mend goes on, half of the way that is left to the
+    floor, unless it has passed the aim. What less training would mend is not tried: a trial ends as soon as it is in
+    its band, so nothing that was trained less is in it.
     """
-    if mended_by is Mend.MORE and band.aim[0] < probed.loss <= band.high:
-        return GoOn(Band(low=band.low, high=(band.low + probed.loss) / 2))
-    if mended_by is Mend.LESS:
-        above = [point for point in kept if point.loss in band and point.loss > probed.loss]
-        middle = (probed.loss + band.high) / 2
-        nearest = min(above, key=lambda point: abs(point.loss - middle), default=None)
-        return None if nearest is None else GoBack(nearest)
-    return None
+    if outcome.verdict is None or outcome.kept is None or outcome.ending is not Ending.IN_BAND:
+        return None
+    loss = outcome.kept.loss
+    if mend(outcome.verdict, base_failed_share) is not Mend.MORE or not band.aim[0] < loss <= band.high:
+        return None
+    return Band(low=band.low, high=(band.low + loss) / 2)
 
 
-def _failed_share(verdict: Verdict) -> float:
+def better(first: Outcome, second: Outcome) -> Outcome:
+    """What counts of a trial that was probed twice, or that came to no second probe: the second ending, and the
+    checkpoint and the verdict that are nearer to being accepted."""
+    if second.verdict is not None and _rank(second.verdict) >= _rank(first.verdict):
+        chosen, other = second, first
+    else:
+        chosen, other = first, second
+    return second.model_copy(
+        update={
+            "kept": chosen.kept,
+            "checkpoint": chosen.checkpoint,
+            "verdict": chosen.verdict,
+            "other_verdict": other.verdict,
+            "other_kept": other.kept if other.verdict else None,
+            "probe_seconds": first.probe_seconds + second.probe_seconds,
+        }
+    )
+
+
+def failed_share(verdict: Verdict) -> float:
+    """Of the lines that count."""
     return verdict.failed_lines / max(1, verdict.judged_lines)
+
+
+def _rank(verdict: Verdict) -> tuple[bool, float, float]:
+    return verdict.accepted, -failed_share(verdict), verdict.score

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from spaces.ending import Ending
 from spaces.job import Job
-from spaces.trial import Losses, Point
+from spaces.trial import Losses, Point, SecondChance
 from trainable import band
 from trainable.checkpoint import Checkpoint, State, read_checkpoint, read_checkpoints
 from trainable.crew import Crew
@@ -38,7 +38,8 @@ class Training:
     Every member of the crew holds one and comes to the same decisions; the first alone writes.
     """
 
-    def __init__(self, job: Job, pack: Pack, seat: int, crew: Crew) -> None:
+    def __init__(self, job: Job, pack: Pack, seat: int, crew: Crew, chance: SecondChance | None = None) -> None:
+        """`chance` of a trial that was rejected before: its band is the one that counts."""
         self._job, self._draw, self._pack, self._seat, self._crew = job, job.draw, pack, seat, crew
         self._folder = TrialFolder(job.path)
         self._file = CurveFile(self._folder.curve) if crew.is_first else None
@@ -57,6 +58,7 @@ class Training:
         self._keeping = Keeping(self._folder.checkpoints, pack, seat)
         self.ending: Ending | None = None
         """None while it should go on."""
+        self._chance = chance
         self.gpu_seconds = 0.0
         """See `Point.gpu_seconds`; up to this moment. Whoever gives passes to several seats adds each one's part."""
 
@@ -75,6 +77,8 @@ class Training:
         That is a pass without gradient over at most 32 clips, in the order they will be trained on.
         """
         self._started = time.perf_counter()
+        if self._chance:
+            self._take_up(self._chance)
         checkpoints = read_checkpoints(self._folder.checkpoints) if self._crew.is_first else []
         latest = self._crew.share(checkpoints[-1].folder if checkpoints else None)
         if latest is None:
@@ -158,6 +162,11 @@ class Training:
         if self._file:
             self._file.add(self.point)
 
+    def go_on(self, chance: SecondChance) -> None:
+        """Trains on where it ended, to a lower part of its band."""
+        self._take_up(chance)
+        self.ending = self._decide()
+
     def cancel(self) -> None:
         """Ends it where it is."""
         self.ending = self.ending or Ending.CANCELLED
@@ -201,7 +210,13 @@ class Training:
         self._points = [point for point in self._folder.read_points() if point.step < state.point.step]
         self._points.append(state.point)
         self._curve = Curve(self._epoch_size, state.window)
-        self.ending, self.gpu_seconds = state.ending, state.point.gpu_seconds
+        was_probed = self._chance is not None and state.point.step == self._chance.outcome.kept.step
+        self.ending = None if was_probed else state.ending
+        self.gpu_seconds = max(state.point.gpu_seconds, self._chance.outcome.gpu_seconds if self._chance else 0.0)
+
+    def _take_up(self, chance: SecondChance) -> None:
+        self._chance, self._job = chance, self._job.model_copy(update={"band": chance.band})
+        self._keeping.probed = self._job.path / chance.outcome.checkpoint
 
     @property
     def _may_be_kept(self) -> bool:

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from spaces.trial import Outcome, Point
+from spaces.trial import Outcome, Point, SecondChance
 
 
 @dataclass(frozen=True)
 class TrialFolder:
-    """The folder of one trial: `curve.jsonl`, `checkpoints/`, `probe/`, and `outcome.json` when it has ended."""
+    """The folder of one trial: `curve.jsonl`, `checkpoints/`, `probe/`, and `outcome.json` when it has ended.
+
+    One that was rejected and went on has `second_chance.json` and, for the second time, `probe_2/`.
+    """
 
     path: Path
 
@@ -37,6 +40,19 @@ class TrialFolder:
 
     def write_outcome(self, outcome: Outcome) -> None:
         write_beside(self.outcome, outcome.model_dump_json(indent=1))
+
+    @property
+    def second_chance(self) -> Path:
+        """Stands where the trial was rejected once and has gone on."""
+        return self.path / "second_chance.json"
+
+    def read_second_chance(self) -> SecondChance | None:
+        """None before a first rejection, and where there was nothing to go on to."""
+        path = self.second_chance
+        return SecondChance.model_validate_json(path.read_text()) if path.is_file() else None
+
+    def write_second_chance(self, chance: SecondChance) -> None:
+        write_beside(self.second_chance, chance.model_dump_json(indent=1))
 
     def read_points(self) -> list[Point]:
         """The curve so far. A line cut by a crash ends it."""

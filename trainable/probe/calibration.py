@@ -13,7 +13,7 @@ from spaces.probe_settings import ProbeSettings
 from spaces.verdict import Verdict
 from trainable.family import Voice
 from trainable.probe.ground_truth import check_ground_truth
-from trainable.probe.judge import BaseEnds
+from trainable.probe.judge import BaseHeard
 from trainable.probe.likeness import long_pieces
 from trainable.probe.lines import confirmation_lines, lines_for
 from trainable.probe.measures import OwnMeasures, measure, own_measures
@@ -47,13 +47,13 @@ class Calibration(BaseModel):
     own: OwnMeasures
     base_similarity: float | None = None
     """Median cosine of the base model's own clone; None until it has been heard, or said too little."""
-    base_ends: BaseEnds | None = None
-    """How the base model's own clone ends; None until it has been heard."""
+    base_heard: BaseHeard | None = None
+    """How the base model's own clone does; None until it has been heard."""
 
     def with_base(self, heard: Verdict) -> Calibration:
         """What is as near to the voice, or ends as rarely, as the base model's own clone is not the trials' doing."""
-        ends = BaseEnds(heard.end_probability, heard.missed_ends, heard.judged_lines)
-        return self.model_copy(update={"base_similarity": heard.voice_similarity, "base_ends": ends})
+        base = BaseHeard(heard.end_probability, heard.missed_ends, heard.failed_lines, heard.judged_lines)
+        return self.model_copy(update={"base_similarity": heard.voice_similarity, "base_heard": base})
 
     def write(self, path: Path) -> None:
         write_beside(path, self.model_dump_json(indent=1))

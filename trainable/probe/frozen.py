@@ -73,7 +73,7 @@ def freeze(
     seed: int,
 ) -> Frozen:
     """Equal for equal yardsticks, on every machine. What the base model is found to be is none of them."""
-    voice = calibration.model_dump(mode="json", exclude={"base_similarity", "base_ends"})
+    voice = calibration.model_dump(mode="json", exclude={"base_similarity", "base_heard"})
     content = {
         "yardsticks": [each.model_dump(mode="json") for each in _yardsticks(calibration)],
         "weights": dict(score.WEIGHTS),

@@ -34,13 +34,21 @@ SURPRISING = 0.05
 
 
 @dataclass(frozen=True)
-class BaseEnds:
-    """How the base model's own clone ends, on the same lines."""
+class BaseHeard:
+    """How the base model's own clone does, on the same lines."""
 
     probability: float | None
     """See `Verdict.end_probability`."""
     missed: int
+    """Ends that did not come."""
+    failed: int
+    """Lines that failed, those among them."""
     lines: int
+    """That count."""
+
+    @property
+    def failed_share(self) -> float:
+        return self.failed / max(1, self.lines)
 
 
 def fails_screen(lines: Sequence[SpokenLine]) -> bool:
@@ -54,7 +62,7 @@ def surely_fails(lines: Sequence[SpokenLine]) -> bool:
     return wilson(sum(line.failed for line in deciding), len(deciding)).low > SURE_RATE
 
 
-def fails_end(probability: float | None, base: BaseEnds | None) -> bool:
+def fails_end(probability: float | None, base: BaseHeard | None) -> bool:
     """Whether speech would hardly ever end, told without speaking. Unknown is no failure."""
     if probability is None or base is None or base.probability is None:
         return False
@@ -78,7 +86,7 @@ def conclude(
     voice: HeardVoice,
     *,
     end_probability: float | None = None,
-    base: BaseEnds | None = None,
+    base: BaseHeard | None = None,
     strength: float = 1.0,
     judge: str = "",
     confirms: bool = False,
@@ -137,7 +145,7 @@ def _fails_too_often(deciding: Sequence[SpokenLine], planned_lines: int, confirm
     return fails_screen(deciding) or sum(line.failed for line in deciding) > allowed_failures(planned_lines)
 
 
-def _missed_ends(deciding: Sequence[SpokenLine], base: BaseEnds | None) -> tuple[str, ...]:
+def _missed_ends(deciding: Sequence[SpokenLine], base: BaseHeard | None) -> tuple[str, ...]:
     """What a few missed ends say beside those of the base model, which misses some as well."""
     missed = sum(not line.eos for line in deciding)
     if not missed or base is None:

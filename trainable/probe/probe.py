@@ -65,7 +65,7 @@ def probe(
     """The cheapest first: who would hardly ever end says one line, for the record; the others say four, and those whom
     the four do not reject all the rest; `whole`, everybody everything. A confirmation stops after twenty likewise.
     """
-    base, heard = listener.calibration.base_ends, {speaker: _Heard() for speaker in candidates}
+    base, heard = listener.calibration.base_heard, {speaker: _Heard() for speaker in candidates}
     endless = [name for name, who in candidates.items() if not whole and fails_end(who.end_probability, base)]
     going = [name for name in candidates if name not in endless]
     first = EARLY_LINES if script.confirms else SCREEN_LINES
