@@ -16,6 +16,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from results.advice import advice
+from results.costs import costs
+from results.influence import influences
 from results.ledger import History, read_ledger
 from results.ranking import Judgement
 from results.rows import Row, rows
@@ -58,6 +61,9 @@ def as_object(run: RunFolder, history: History) -> dict:
         "ended": history.ended,
         "problems": list(history.problems),
         "rows": [row.model_dump() for row in rows(run, history)],
+        "influences": [influence._asdict() for influence in influences(history.outcomes.values())],
+        "gpu_seconds": {**costs(history)._asdict(), "per_accepted": costs(history).per_accepted},
+        "advice": [told for told, _ in advice(run, history)],
     }
 
 
@@ -74,10 +80,25 @@ def show(run: RunFolder, history: History, console: Console) -> None:
     unheard = sorted({flag.value for row in content for flag in row.unknown})
     if unheard:
         console.print(f"  nothing here could judge {', '.join(unheard)}: listen for it yourself", style="yellow")
+    _print_what_was_learned(run, history, content, console)
     for problem in history.problems:
         console.print(f"  {problem}", style="yellow", markup=False)
     if not any(row.place for row in content):
         console.print("  no adapter accepted" + ("" if history.ended else " so far"), style="bold")
+
+
+def _print_what_was_learned(run: RunFolder, history: History, content: list[Row], console: Console) -> None:
+    for row in content:
+        told = ", ".join(f"{name} {value:.3g} ({grade})" for name, (value, grade) in row.grades.items())
+        if told:
+            console.print(Text.assemble((f"  {row.trial} ", "bold"), f"graded: {told}"))
+    found = influences(history.outcomes.values())
+    for influence in [each for each in found if each.is_sure] or found[:1]:
+        console.print(f"  influence: {influence}", highlight=False)
+    if history.outcomes:
+        console.print(f"  {costs(history)}", highlight=False)
+    for told, count in advice(run, history):
+        console.print(f"  {told} ({count}×)", highlight=False)
 
 
 def _table(run: RunFolder, history: History, content: list[Row]) -> Table:

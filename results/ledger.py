@@ -1,11 +1,12 @@
 """The append-only record of a search: one JSON line per event. Every table, plot and export reads it.
 
-One process writes; any number read, also while it is being written. A line that a crash has cut, or that a newer
-Sweetspot wrote, costs only itself.
+A search and who adds votes to it write in turn; any number read, also while it is being written. A line that a crash
+has cut, or that a newer Sweetspot wrote, costs only itself.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from results.vote import Pair, Vote, search_mark
 from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.errors import InputError
@@ -91,7 +93,16 @@ class SearchEnded(_Entry):
     reason: str
 
 
-Entry = SearchStarted | BaseProbed | TrialDrawn | TrialEnded | FinalistHeard | SearchEnded
+class VotesGiven(_Entry):
+    """What a person preferred in a blind round. It may come at any time, also after the search."""
+
+    entry: Literal["votes_given"] = "votes_given"
+    round: str
+    """The round's own name; each of its pairs counts once."""
+    votes: tuple[Vote, ...]
+
+
+Entry = SearchStarted | BaseProbed | TrialDrawn | TrialEnded | FinalistHeard | SearchEnded | VotesGiven
 _entries: TypeAdapter[Entry] = TypeAdapter(Annotated[Entry, Field(discriminator="entry")])
 
 
@@ -116,6 +127,15 @@ class History:
     """During which the search ran: from each start to the last entry before the next one."""
     budget: dict[str, Any] | None = None
     """As it was when the search was last started or resumed, as JSON."""
+    votes: dict[tuple[str, Pair], Vote] = field(default_factory=dict)
+    """Of blind rounds, by the round's name and the pair."""
+
+    @property
+    def mark(self) -> str:
+        """What files of votes name this search by; empty where its start is not known."""
+        return (
+            search_mark(self.search.fingerprint, self.search.seed, self.search.time.isoformat()) if self.search else ""
+        )
 
     @property
     def running(self) -> tuple[str, ...]:
@@ -138,7 +158,7 @@ class History:
 
 
 class Ledger:
-    """The one writer of a ledger."""
+    """A writer of a ledger."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -149,6 +169,8 @@ class Ledger:
         # A diverged trial has losses that are not finite; JSON can say them only as strings.
         line = to_json(entry.model_dump(), inf_nan_mode="strings") + b"\n"
         with self.path.open("ab+") as file:
+            # Held until the file is closed, so that two writers never mix their lines.
+            fcntl.flock(file, fcntl.LOCK_EX)
             if _ends_in_cut_line(file):
                 line = b"\n" + line
             file.write(line)
@@ -202,6 +224,7 @@ class _Reader:
         self.problems: list[str] = []
         self.seconds = 0.0
         self.budget: dict[str, Any] | None = None
+        self.votes: dict[tuple[str, Pair], Vote] = {}
         self._latest: datetime | None = None
 
     def history(self) -> History:
@@ -216,10 +239,16 @@ class _Reader:
             self.bands,
             self.seconds,
             self.budget,
+            self.votes,
         )
 
     def take(self, entry: Entry) -> str | None:
         """Adds an entry. Returns what is wrong with it when it contradicts an earlier one, which then stands."""
+        if isinstance(entry, VotesGiven):
+            # It says nothing of the search: neither that it goes on nor how long it took.
+            for vote in entry.votes:
+                self.votes.setdefault((entry.round, vote.pair), vote)
+            return None
         self.ended = entry.reason if isinstance(entry, SearchEnded) else None
         self._count_time(entry)
         match entry:

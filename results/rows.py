@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
+from results.grading import Graded, graded
 from results.ledger import History
 from results.ranking import Comparison, against_base, is_accepted, last_verdict, ranked
 from results.run_folder import RunFolder
 from spaces.band import Band
 from spaces.draw import Draw, Objective
+from spaces.grades import Grades
 from spaces.interval import Interval
 from spaces.trial import Losses, Outcome, Point
 from spaces.verdict import Flag
@@ -52,6 +54,8 @@ class Row(BaseModel):
     failure_rate: Interval | None
     """Within which the share of lines that fail lies, at 95 %; None where nothing was spoken."""
     notes: tuple[str, ...]
+    grades: dict[str, Graded]
+    """By measure, where the space has a scale for it."""
     vs_base: Comparison | None
     seconds: float
     """Training and all listening, wall-clock; neighbours on the same GPU do not make it any less."""
@@ -109,10 +113,15 @@ def _ended_row(outcome: Outcome, place: int | None, history: History) -> Row:
         judged_lines=last.judged_lines if last else 0,
         failure_rate=last.failure_rate if last else None,
         notes=last.notes if last else (),
+        grades=graded(_grades(history), outcome.draw.objective if outcome.draw else None, counts, last),
         vs_base=against_base(outcome, history),
         seconds=outcome.train_seconds + outcome.probe_seconds + (final.seconds if final else 0.0),
         gpu_seconds=outcome.gpu_seconds + (final.seconds if final else 0.0),
     )
+
+
+def _grades(history: History) -> Grades:
+    return Grades.model_validate(history.search.space.get("grades", {}) if history.search else {})
 
 
 def _running_row(run: RunFolder, trial: str, history: History) -> Row:
@@ -139,6 +148,7 @@ def _running_row(run: RunFolder, trial: str, history: History) -> Row:
         judged_lines=0,
         failure_rate=None,
         notes=(),
+        grades={},
         vs_base=None,
         seconds=latest.seconds if latest else 0.0,
         gpu_seconds=latest.gpu_seconds if latest else 0.0,

@@ -30,7 +30,7 @@ class Spending:
         self._budget = budget
         self._clock = clock
         self._started = clock() - history.seconds
-        self._why_full = why_full
+        self.why_full = why_full
         # What was heard besides the trials.
         self._gpu_seconds = sum(final.seconds for final in history.finals.values())
         self._gpu_seconds += history.base.gpu_seconds if history.base else 0.0
@@ -78,7 +78,7 @@ class Spending:
             return f"{budget.gpu_hours:g} GPU hours are used up"
         if budget.patience is not None and has_stalled(self._outcomes, budget.patience):
             return f"no better than {BETTER_SHARE:.0%} in the last {budget.patience} trials"
-        return self._why_full()
+        return self.why_full()
 
 
 def has_stalled(outcomes: Sequence[Outcome], patience: int) -> bool:

@@ -73,4 +73,4 @@ class Draws:
 
     def _outside(self, point: dict[str, Any]) -> float:
         draw = self._space.to_draw({**self._fixed, **point})
-        return self._foresight.outside(draw, self._bands[draw.objective])
+        return self._foresight.outside(draw, self._bands[draw.objective]), self._foresight.epochs(draw, self._bands[draw.objective])

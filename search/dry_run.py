@@ -34,9 +34,7 @@ def tell_forecast(plan: Plan, checked: Checked, here: Sequence[Card], console: C
     ]
     size = size_of(plan.family, plan.model, plan.space)
     if size is None:
-        lines.append(
-            f"Model:     {plan.model}: its size is not known before it is here, so nothing more can be foretold"
-        )
+        lines.append(f"Model:     {plan.model}, of unknown size before it is here: nothing more can be foretold")
         _say(lines, console)
         return
     work = work_of(plan.space, roster, plan.mode, plan.budget.trials)

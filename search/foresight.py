@@ -126,6 +126,11 @@ class Foresight:
         early = math.log(epoch_steps / 4) - log_exposure - MARGIN * deviation
         return max(0.0, late, early)
 
+    def epochs(self, draw, band):
+        log_exposure, deviation = self.crossing(draw, band)
+        epoch_steps = steps_per_epoch(self._clips, draw.clips_per_step)
+        return min(draw.epochs, math.exp(min(50,log_exposure)) / epoch_steps) + 1
+
     def _fit(self, objective: Objective, level: float) -> tuple[np.ndarray, np.ndarray, float]:
         """Mean and covariance of the coefficients, and the standard deviation from run to run."""
         sights = [seen.sight(level) for seen in self._seen if seen.objective is objective]

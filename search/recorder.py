@@ -98,6 +98,10 @@ class Recorder(Callback):
         job = _job(trial)
         self.running.discard(job.trial)
         self._on_over(job.trial)
+        full = self._spending.why_full()
+        if ending is Ending.FAILED and full and TrialFolder(job.path).read_outcome() is None:
+            self._view.say(f"{job.trial} goes on with --resume: {full}")
+            return
         self.ended(settle(job, ending, reason))
 
     def __getstate__(self) -> dict[str, Any]:

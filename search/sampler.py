@@ -16,6 +16,8 @@ STARTUP_SHARE = 2
 """One trial in two is drawn at random, ten at most, before TPE takes over: Optuna's own ten would be all of a small
 budget, and two points say little about five dimensions."""
 
+CHEAP=1e9
+POW=1.0
 TRIES = 64
 """So many points are looked at for one that is worth starting; of all that are not, the nearest is taken."""
 
@@ -52,10 +54,11 @@ class ScreenedSampler(BaseSampler):
             point = self._tpe.sample_relative(study, trial, search_space) or {
                 name: self._random.sample_independent(study, trial, name, each) for name, each in search_space.items()
             }
-            away = self._outside(point)
+            away, epochs = self._outside(point)
             if away < nearest:
                 best, nearest = point, away
-            if away <= 0:
+            if away <= 0 and self._random._rng.rng.random() <= (CHEAP / max(epochs, CHEAP))**POW:
+                best = point
                 break
         return best
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from results.advice import advice
 from results.ledger import History
 from results.ranking import Judgement, against_base, is_accepted, last_verdict, nearest, ranked
-from results.run_folder import RunFolder
 from search.plan import Plan
 from search.view import flags_in_words, result_in_words, shown
-from spaces.ending import Ending
 from spaces.trial import Outcome
-from spaces.verdict import Flag
-from trainable.trial_folder import TrialFolder
 
 DONE, EXPORT_FAILED, NOTHING_ACCEPTED, INTERRUPTED = 0, 1, 3, 130
 """Exit codes."""
@@ -26,26 +22,6 @@ AGAINST_BASE = {
     Judgement.WORSE: "worse than the base model's own cloning, which needs no adapter",
     Judgement.NO_DIFFERENCE: "no different from the base model's own cloning, as far as so few lines can tell",
 }
-ROSE = "rose"
-ADVICE: dict[Ending | Flag | str, str] = {
-    ROSE: "the loss rose: lower the upper end of lora_lr in the space",
-    Ending.EXHAUSTED: "the loss stayed above the band: raise the upper end of epochs or lora_lr in the space",
-    Ending.HOPELESS: "the loss fell too slowly: raise the lower end of lora_lr in the space",
-    Ending.OVERSHOT: "the loss fell through the band: lower the upper end of lora_lr, or use fewer clips per step",
-    Ending.DIVERGED: "training broke down: lower the upper end of lora_lr in the space",
-    Ending.COLLAPSED: "there was nothing to learn: look for clips that are silent or all alike",
-    Ending.FAILED: "trials failed: the reason above says why; when it is memory, lower batch or rank",
-    Flag.NO_EOS: "the voice does not stop: search the aligned objective, or lower lora_lr",
-    Flag.SILENT: "the voice falls silent: check the clips for long silences, or lower lora_lr",
-    Flag.CLIPPED: "the voice is clipped: check the clips for clipping",
-    Flag.NOISY: "the voice is noisy: check the clips for noise, or lower lora_lr",
-    Flag.LOOPED: "the voice repeats itself: lower lora_lr, or raise the lower end of the band",
-    Flag.VOICE_DRIFT: "it is another voice: raise epochs or lora_lr where it was hardly trained; check the reference",
-    Flag.FLAT: "the voice is flat: add livelier clips, or raise the upper end of epochs",
-    Flag.TEMPO: "the voice is too fast or too slow: check that the transcripts match the clips, or lower lora_lr",
-    Flag.GARBLED: "the words are not understood: lower lora_lr or raise the lower end of the band",
-}
-MOST_ADVICE = 3
 
 
 @dataclass(frozen=True)
@@ -132,22 +108,8 @@ def _judged(best: Outcome, finish: Finish) -> str:
 
 
 def _advice(finish: Finish) -> list[str]:
-    seen: Counter[str] = Counter()
-    for outcome in finish.history.outcomes.values():
-        seen.update({ADVICE[cause] for cause in _causes(outcome, finish.plan.run) if cause in ADVICE})
-    lines = [f"  {advice} ({count}×)" for advice, count in seen.most_common(MOST_ADVICE)]
+    lines = [f"  {told} ({count}×)" for told, count in advice(finish.plan.run, finish.history)]
     return ["What to change:", *lines] if lines else []
-
-
-def _causes(outcome: Outcome, run: RunFolder) -> list[Ending | Flag | str]:
-    """Why it was not accepted: its flags, or its ending."""
-    if outcome.verdict is not None:
-        return [flag for flag, count in outcome.verdict.flags.items() if count]
-    if outcome.ending in (Ending.HOPELESS, Ending.EXHAUSTED):
-        points = TrialFolder(run.trial(outcome.trial)).read_points()
-        if points and points[-1].loss > points[0].loss:
-            return [ROSE]
-    return [outcome.ending] if outcome.ending else []
 
 
 def _where(finish: Finish, picture: Path) -> list[str]:

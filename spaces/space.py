@@ -6,7 +6,7 @@ import difflib
 import itertools
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import (
     BaseModel,
@@ -20,12 +20,13 @@ from pydantic import (
 )
 
 from spaces.band import AutoBand, Band
-from spaces.data_settings import Augment, DataSettings
-from spaces.domain import Domain, Interval
+from spaces.data_settings import DataSettings
+from spaces.domain import Domain
 from spaces.draw import Draw, Objective
 from spaces.errors import InputError
 from spaces.evidence import Tested
-from spaces.probe_settings import ProbeSettings, Sampling
+from spaces.grades import Grades
+from spaces.probe_settings import ProbeSettings
 
 FOLDER = Path(__file__).parent
 FAMILIES = {"qwen3_tts": "trainable.qwen3_tts.family"}
@@ -87,6 +88,7 @@ class Space(BaseModel):
     budget: Budget
     probe: ProbeSettings
     data: DataSettings = DataSettings()
+    grades: Grades = Grades()
     evidence: tuple[Tested, ...] = ()
     """Of other voices: it helps to begin, and is no trial of this one."""
 
@@ -200,7 +202,7 @@ def _explain(path: Path, error: ValidationError) -> str:
         parts = [str(part) for part in problem["loc"] if part not in KINDS]
         key = ".".join(parts) or "the file"
         if problem["type"] == "extra_forbidden":
-            lines.append(f"{path}: unknown key {key}{_meant(parts[-1], _known_keys())}")
+            lines.append(f"{path}: unknown key {key}{_meant(parts[-1], _known_keys(parts))}")
         elif problem["type"] == "missing":
             lines.append(f"{path}: {key} is missing; add it (see {FOLDER / 'voice.toml'} for an example)")
         else:
@@ -210,21 +212,20 @@ def _explain(path: Path, error: ValidationError) -> str:
     return "\n".join(lines)
 
 
-def _known_keys() -> set[str]:
-    models = (
-        Space,
-        ObjectiveRecipe,
-        Band,
-        AutoBand,
-        Budget,
-        ProbeSettings,
-        Sampling,
-        Interval,
-        DataSettings,
-        Augment,
-        Tested,
-    )
+def _known_keys(parts: list[str]) -> set[str]:
+    """What may stand in the section that the last of these parts was found in."""
+    models = [Space]
+    for part in parts[:-1]:
+        found = [model.model_fields[part].annotation for model in models if part in model.model_fields]
+        # A name that is no field is a key of a dictionary, or a place in a list.
+        models = [inner for annotation in found for inner in _models_in(annotation)] or models
     return set(itertools.chain.from_iterable(model.model_fields for model in models))
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for inner in get_args(annotation) for model in _models_in(inner)]
 
 
 def _meant(key: str, known: Any) -> str:

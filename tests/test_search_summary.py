@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from results.advice import ADVICE, ROSE
 from results.ledger import History, read_ledger
 from results.run_folder import RunFolder
 from search.plan import Plan, demo_source
-from search.summary import ADVICE, ROSE, Finish, tell
+from search.summary import Finish, tell
 from spaces.ending import Ending
 from spaces.verdict import Flag
 from tests.crafted import base, draw, outcome, point, started, verdict, write_curve, write_run
