@@ -120,11 +120,11 @@ def _where(finish: Finish, picture: Path) -> list[str]:
         lines.append(f"  nothing is lost; try again: python -m results.export {shown(run.path)} {shown(run.best)}")
     elif best is not None:
         lines += [f"Adapter: {shown(run.best)}", f"Listen:  {shown(run.best / 'sample.wav')}"]
-        lines += [f"         {shown(run.trial(best.trial) / best.verdict.lines[0].audio)}"]
+        lines += [f"         {shown(run.trial(best.trial) / last_verdict(best, finish.history).lines[0].audio)}"]
     else:
         lines += _nearest(finish)
     if base is not None and base.verdict is not None:
-        lines.append(f"Base:    {shown(run.base / base.verdict.lines[0].audio)}")
+        lines.append(f"Base:    {shown(run.base / last_verdict(base, finish.history).lines[0].audio)}")
     return [*lines, f"Picture: {shown(picture)}", f"Curves:  tensorboard --logdir {shown(run.tensorboard)}"]
 
 
