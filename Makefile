@@ -1,7 +1,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test lint benchmarks demo-voice
+.PHONY: demo test lint soak benchmarks demo-voice
 
 demo: .venv/installed  ## a search on the demo voice, to an exported adapter
 	$(BIN)/python search/run.py
@@ -13,6 +13,10 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+soak: .venv/installed  ## searches killed at random moments, 20 times over: nothing is lost, about an hour
+	$(BIN)/python -m tests.chaos --resumes 20
+	$(BIN)/python -m tests.chaos --resumes 20 --demo
+
 benchmarks: .venv/installed  ## speed against a peer, and what the judge hears of spoilt speech, about 45 minutes; see benchmarks/README.md
 	$(BIN)/python -m benchmarks.packed_steps --shape launch
 	$(BIN)/python -m benchmarks.packed_steps --shape larger
@@ -21,6 +25,7 @@ benchmarks: .venv/installed  ## speed against a peer, and what the judge hears o
 	$(BIN)/python -m benchmarks.preparation --codec mimi
 	$(BIN)/python -m benchmarks.throughput toy
 	$(BIN)/python -m benchmarks.throughput demo --trials 12
+	$(BIN)/python -m benchmarks.many_trials
 	$(BIN)/python -m benchmarks.corrupted_speech
 	$(BIN)/python -m benchmarks.overdriven_adapters
 

@@ -13,7 +13,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from benchmarks.one_trial import PROBE_EPOCHS, run_trial
 from benchmarks.worlds import Run, World
 from results.acceptance import Heard, acceptance
-from search.domains import distributions, fixed
+from search.domains import distributions, to_draw
 from search.draws import Draws
 from spaces.band import Band
 from spaces.draw import Draw, Objective
@@ -21,7 +21,7 @@ from spaces.draw import Draw, Objective
 RUNGS = (1, 3, 9)
 """Epochs after which Ray Tune's ASHA looks, with its default grace period of 1, and a reduction factor of 3."""
 REDUCTION = 3
-TRIALS = 400
+TRIALS = 2000
 """More than any budget here pays for."""
 
 
@@ -51,7 +51,7 @@ def ours(world: World, seed: int) -> Iterator[Probe | float]:
         draw = draws.ask(str(number))
         band = band_of(draw.objective)
         trial = run_trial(world, draw, band, number)
-        draws.tell(str(number), trial.outcome, band, trial.curve)
+        draws.tell(trial.outcome, band, trial.curve)
         for each in trial.heard:
             heard.append(Heard(each.point.loss, each.sound.accepted, each.sound.mended_by))
             yield Probe(spent + each.spent, each.sound.accepted, each.sound.score)
@@ -88,11 +88,13 @@ def guide(world: World, seed: int) -> Iterator[Probe | float]:
     """A person with the public guide: its settings for so many clips, stopped by hand at the target loss; then the
     remedies of its table of troubles, lower rates and fewer epochs when speech garbles and higher ones when it is weak.
     """
-    clips, epochs, rate = min(((30, 15, 5e-6), (60, 8, 3e-6), (120, 3, 2e-6)), key=lambda row: abs(row[0] - world.clips))
+    clips, epochs, rate = min(
+        ((30, 15, 5e-6), (60, 8, 3e-6), (120, 3, 2e-6)), key=lambda row: abs(row[0] - world.clips)
+    )
     space, spent = world.space, 0.0
-    usual = {**fixed(space), "rank": 64, "alpha_ratio": 2, "text_projection_lr": 1e-7}
+    usual = {"rank": 64, "alpha_ratio": 2, "text_projection_lr": 1e-7}
     for number in range(TRIALS):
-        draw = space.to_draw({**usual, "lora_lr": rate, "epochs": epochs})
+        draw = to_draw(space, {**usual, "lora_lr": rate, "epochs": epochs})
         run = world.run(draw, number)
         ends = range(run.steps_per_epoch, len(run.losses), run.steps_per_epoch)
         step = next((step for step in ends if run.losses[step] <= 4.2), ends[-1])
@@ -161,7 +163,7 @@ def _along_the_curve(world: World, sampler: BaseSampler, asha: bool) -> Iterator
 def _asked(study: optuna.Study, world: World) -> tuple[optuna.Trial, Draw]:
     space = world.space
     trial = study.ask(distributions(space))
-    return trial, space.to_draw({**fixed(space), **trial.params})
+    return trial, to_draw(space, trial.params)
 
 
 def epoch_step(run: Run, epoch: int) -> int:

@@ -83,14 +83,14 @@ class World:
     number: int
 
     @cached_property
-    def _facts(self) -> _Facts:
-        return _Facts(np.random.default_rng([list(Setting).index(self.setting), self.number]), self.setting, self.taste)
+    def truth(self) -> Truth:
+        return Truth(np.random.default_rng([list(Setting).index(self.setting), self.number]), self.setting, self.taste)
 
     @property
     def clips(self) -> int:
-        return self._facts.clips
+        return self.truth.clips
 
-    @property
+    @cached_property
     def space(self) -> Space:
         """The domains of a voice of one's own, with the guide's objective alone."""
         voice = load_space("voice")
@@ -101,20 +101,20 @@ class World:
 
     def run(self, draw: Draw, number: int) -> Run:
         """The `number`-th run of a search; its noise is the same whoever searches."""
-        facts, chance = self._facts, np.random.default_rng([self._facts.noise_seed, number])
-        clips, per_step = facts.clips, draw.clips_per_step
+        truth, chance = self.truth, np.random.default_rng([self.truth.noise_seed, number])
+        clips, per_step = truth.clips, draw.clips_per_step
         steps = steps_per_epoch(clips, per_step)
         seen = np.minimum(np.arange(clips * draw.epochs) % clips // per_step, steps - 1)
         step_of = np.repeat(np.arange(draw.epochs), clips) * steps + seen
-        true = facts.course(step_of, draw, steps)
+        true = truth.course(step_of, draw, steps)
         orders = np.concatenate([chance.permutation(clips) for _ in range(draw.epochs)])
-        losses = true + facts.of_clip[orders] + chance.normal(0, facts.within, true.shape)
+        losses = true + truth.of_clip[orders] + chance.normal(0, truth.within, true.shape)
         if self.setting is Setting.SPIKY:
             losses += (chance.random(true.shape) < SPIKES) * chance.uniform(2, 10, true.shape)
         ends = np.flatnonzero(np.diff(step_of, append=step_of[-1] + 1)) + 1
-        first = facts.course(np.zeros(1), draw, steps)[0]
-        shown = first + float(np.mean(facts.of_clip[orders[:FIRST_PASS_CLIPS]]))
-        if facts.diverges(draw):
+        first = truth.course(np.zeros(1), draw, steps)[0]
+        shown = first + float(np.mean(truth.of_clip[orders[:FIRST_PASS_CLIPS]]))
+        if truth.diverges(draw):
             losses[clips // 4 :] = math.nan
         return Run(
             np.concatenate([[shown], _window_means(losses, ends, clips)]),
@@ -124,22 +124,18 @@ class World:
 
     def sound(self, draw: Draw, true: float, number: int, step: int) -> Sound:
         """Of the checkpoint after so many steps of a run, whose loss in truth is `true`."""
-        facts, chance = self._facts, np.random.default_rng([facts_seed(self._facts), number, step])
+        truth, chance = self.truth, np.random.default_rng([self.truth.noise_seed + 1, number, step])
         heard = true + chance.normal(0, JITTER)
-        score = facts.score(draw, heard) + chance.normal(0, 0.003)
-        low, high = facts.window
+        score = truth.score(draw, heard) + chance.normal(0, 0.003)
+        low, high = truth.window
         if heard > high:
             return Sound(False, score, Mend.MORE)
-        if heard < low or not facts.likes(draw):
+        if heard < low or not truth.likes(draw):
             return Sound(False, score, Mend.LESS)
         return Sound(True, score, None)
 
 
-def facts_seed(facts: _Facts) -> int:
-    return facts.noise_seed + 1
-
-
-class _Facts:
+class Truth:
     """The truth that a search does not see."""
 
     def __init__(self, chance: np.random.Generator, setting: Setting, taste: Taste) -> None:

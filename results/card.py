@@ -1,44 +1,82 @@
-"""The card of an exported adapter: what it is, what was heard, how to load it."""
+"""The card of an exported adapter: what it is, what was heard, how to load it, how to train it again."""
 
 from __future__ import annotations
 
-import json
+import html
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 
 from huggingface_hub import ModelCardData
 
 from results.exported import Exported
+from results.heard_in_words import verdict_in_words
+from results.loading_code import loading_code
 from results.ranking import Comparison
-from spaces.final import Final
+from results.replay import RECIPE
+from results.samples import Sample
+from trainable.export_request import ExportLayout
+
+KINDS = {
+    ExportLayout.PEFT: "a LoRA adapter for {base}",
+    ExportLayout.ALEXANDRIA: "a LoRA adapter for {base}, in Alexandria's layout",
+    ExportLayout.KATHRINE: "a LoRA adapter for {base}, with `text_projection.bin`",
+    ExportLayout.MERGED: "a LoRA merged into {base}",
+    ExportLayout.CUSTOM_VOICE: "{base} with this voice by name",
+}
 
 
-def write_card(folder: Path, exported: Exported, voice: str, versus: Comparison | None) -> None:
-    """Writes README.md, with the front matter that the hub asks for. `voice` is the dataset's name."""
+def write_card(
+    folder: Path,
+    exported: Exported,
+    voice: str,
+    versus: Comparison | None,
+    samples: Sequence[Sample],
+    replay: str,
+) -> None:
+    """Writes README.md, with the front matter that the hub asks for.
+
+    `voice` is the dataset's name, `replay` the command that trains the trial again. Texts of a dataset are shown
+    literally.
+    """
     base = base_name(exported.base_model)
-    front = ModelCardData(
-        base_model=base,
-        library_name="peft",
-        pipeline_tag="text-to-speech",
-        tags=["lora", "text-to-speech", "sweetspot"],
-    )
     sections = [
-        f"---\n{front.to_yaml()}\n---",
-        f"# {voice}: a LoRA adapter for {base}",
-        f"Trial {exported.trial} of a Sweetspot search. Only use this voice in ways its speaker has agreed to.",
+        f"---\n{front_matter(exported)}\n---",
+        f"# {literal(voice)}: {KINDS[exported.layout].format(base=literal(base))}",
+        *([] if exported.accepted else [_warning(exported)]),
+        f"Trial {exported.trial} of a Sweetspot search. Only use this voice in ways its speaker has agreed to: whoever "
+        "publishes it vouches that the speaker consented to that.",
+        _licence(exported),
         "## What the probe heard",
-        _verdict(exported, versus),
-        "`sample.wav` says, from the adapter in this folder:",
+        verdict_in_words(exported, versus),
+        "`sample.wav` says, from the files in this folder:",
         f"    {' '.join(exported.sample_text.split())}",
+        *_listening(samples),
         "## How to load it",
-        _loading(base if base == exported.base_model else f"path/to/{base}", _has_own_codec(exported.base_model)),
+        loading_code(exported, base, voice),
         "## What was trained",
         _losses(exported),
         "\n".join(f"- {name}: {value}" for name, value in exported.draw.model_dump(mode="json").items()),
-        f"Seed {exported.seed}, language {exported.language}, dataset fingerprint `{exported.fingerprint[:16]}`. "
-        "`sweetspot.json` holds all of it, with every measure of every line.",
+        f"Seed {exported.seed}, language {exported.language}, dataset fingerprint `{exported.fingerprint}`. "
+        "`sweetspot.json` holds all of it, with every measure of every line and the SHA-256 of every file.",
+        f"`{RECIPE}` is this trial as a search of one. With the same data, base model and libraries this trains it "
+        "again, from a checkout of Sweetspot:",
+        f"    {replay}",
     ]
-    (folder / "README.md").write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text("\n\n".join(filter(None, sections)) + "\n", encoding="utf-8")
+
+
+def front_matter(exported: Exported) -> str:
+    """YAML."""
+    whole = exported.layout.is_whole
+    return ModelCardData(
+        base_model=base_name(exported.base_model),
+        base_model_relation="finetune" if whole else "adapter",
+        library_name=None if whole else "peft",
+        license=exported.licence,
+        pipeline_tag="text-to-speech",
+        tags=["lora", "text-to-speech", "sweetspot", *([] if exported.accepted else ["not-accepted"])],
+    ).to_yaml()
 
 
 def base_name(base_model: str) -> str:
@@ -47,44 +85,35 @@ def base_name(base_model: str) -> str:
     return path.name if path.is_absolute() or path.is_dir() else base_model
 
 
-def _verdict(exported: Exported, versus: Comparison | None) -> str:
-    final = exported.final
-    verdict = final.confirmed if final and final.confirmed else exported.outcome.verdict
-    if verdict is None:
-        return f"Nothing: the trial ended as {exported.outcome.ending} and was not probed."
-    judged = "Accepted" if verdict.accepted else f"**Rejected: {'; '.join(verdict.reasons)}**"
-    sentences = [
-        f"{judged}; {verdict.failed_lines} of {verdict.judged_lines} lines failed, so {verdict.failure_rate} of any "
-        f"lines would (95 % confidence); score {verdict.score:.3f}."
+def literal(text: str) -> str:
+    """A text as Markdown that shows it character by character, on one line, whatever it holds."""
+    shown = html.escape(" ".join(text.split()), quote=False)
+    return re.sub(r"([\\`*_{}\[\]()#+!|~])", r"\\\1", shown)
+
+
+def _warning(exported: Exported) -> str:
+    heard = "was rejected by the probe" if exported.outcome.verdict else "was not probed"
+    return f"> **Not accepted.** This trial {heard} and was exported because somebody asked for it. Listen before use."
+
+
+def _licence(exported: Exported) -> str:
+    if exported.licence == "unknown":
+        return "Licence of the voice: unknown, nobody has said it. The base model's own licence holds besides."
+    return f"Licence of the voice: {exported.licence}. The base model's own licence holds besides."
+
+
+def _listening(samples: Sequence[Sample]) -> list[str]:
+    if not samples:
+        return []
+    rows = [
+        f"| {literal(sample.text)} | {_link(sample.audio, 'listen')} | {_link(sample.base, 'base model')} |"
+        for sample in samples
     ]
-    if final and final.confirmed:
-        sentences.append(f"These were lines that no trial was chosen by, {final.unseen} texts never spoken before.")
-    if exported.strength != 1:
-        sentences.append(
-            f"The LoRA is written at {exported.strength:g} of the strength it was trained to, which was heard to be "
-            "better; `text_projection` is as it was trained."
-        )
-    if versus:
-        sentences.append(
-            f"Against the base model's own clone, line by line: {versus} at 95 % confidence, {versus.judgement}."
-        )
-    sentences += [f"{note[0].upper()}{note[1:]}." for note in verdict.notes]
-    if final and final.instructed:
-        sentences.append(_instructed(final))
-    if verdict.unknown:
-        sentences.append(f"Nothing could judge whether lines are {', '.join(verdict.unknown)}.")
-    return " ".join(sentences)
+    return ["Lines of the probe:", "\n".join(["| line | this voice | untrained |", "| --- | --- | --- |", *rows])]
 
 
-def _instructed(final: Final) -> str:
-    rises = [pair.pitch_rise for pair in final.instructed if pair.pitch_rise is not None]
-    pitch = f"{median(rises):+.1f} semitones in pitch, " if rises else ""
-    return (
-        f"Asked to be excited instead of calm, it changes by {pitch}"
-        f"{median(pair.level_rise for pair in final.instructed):+.1f} dB in level and "
-        f"{median(pair.speed_up for pair in final.instructed):.2f}× in tempo "
-        f"(medians of {len(final.instructed)} lines)."
-    )
+def _link(audio: str | None, name: str) -> str:
+    return f"[{name}]({audio})" if audio else ""
 
 
 def _losses(exported: Exported) -> str:
@@ -96,27 +125,3 @@ def _losses(exported: Exported) -> str:
         f"{descended} loss {point.loss:.3f} (descended) after {point.epoch:.2f} epochs; "
         f"guide loss {point.losses.guide:.3f}, aligned loss {point.losses.aligned:.3f}, in nats per label."
     )
-
-
-def _has_own_codec(base_model: str) -> bool:
-    """Whether the base speaks through the project's codec, as the demo's does; the library must be told of it first."""
-    try:
-        config = json.loads((Path(base_model) / "speech_tokenizer" / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return config.get("model_type") == "mel_codec"
-
-
-def _loading(base: str, own_codec: bool) -> str:
-    imports = "from trainable.qwen3_tts import mel_codec\n\nmel_codec.register()\n" if own_codec else "\n"
-    return f"""```python
-from peft import PeftModel
-from qwen_tts import Qwen3TTSModel
-{imports}model = Qwen3TTSModel.from_pretrained("{base}")
-PeftModel.from_pretrained(model.model.talker, "DIR")  # text_projection is inside
-waves, rate = model.generate_voice_clone(
-    "Something to say.", ref_audio="ref.wav", x_vector_only_mode=True, non_streaming_mode=True
-)
-```
-
-or, with Sweetspot: `python -m results.speak DIR "text" out.wav`"""

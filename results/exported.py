@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -12,10 +13,29 @@ from spaces.final import Final
 from spaces.probe_settings import Sampling
 from spaces.space import FAMILIES
 from spaces.trial import Outcome
+from spaces.verdict import Verdict
+from trainable.export_request import ExportLayout
 from trainable.probe.tempo import Tempo
 
 RECORD = "sweetspot.json"
-FORMAT = 1
+FORMAT = 2
+
+
+class UnfaithfulExport(RuntimeError):
+    """What was written does not speak like what was trained."""
+
+
+class Merged(BaseModel):
+    """How a merged checkpoint compares with the adapter that it is made of."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    difference: float
+    """Of the logits: root mean square of the difference over that of the adapter's own, each row about its mean."""
+    tolerance: float
+    """More is not exported."""
+    verdict: Verdict
+    """On what the merged checkpoint said, judged as every trial of the search was."""
 
 
 class Exported(BaseModel):
@@ -29,8 +49,13 @@ class Exported(BaseModel):
     outcome: Outcome
     final: Final | None = None
     """What was heard of it as a finalist; None where it was none."""
+    accepted: bool
+    """By the last that was heard of it."""
     strength: float = 1.0
     """What the LoRA was multiplied with before it was written: the file holds it at that strength."""
+    layout: ExportLayout
+    merged: Merged | None = None
+    """None for an adapter, which was found to say exactly what was trained."""
     family: str
     """Module of the model family."""
     base_model: str
@@ -42,10 +67,12 @@ class Exported(BaseModel):
     """Of the dataset's voice; it says after how many frames a line that does not end is cut off."""
     fingerprint: str
     """The dataset's."""
+    licence: str
+    """Identifier of the voice's licence; `unknown` where nobody has said."""
     sample_text: str
     """What `sample.wav` says, with `seed`."""
-    files: tuple[str, ...]
-    """Every other file of the export, relative to its folder."""
+    files: dict[str, str] = {}
+    """Every other file of the export, relative to its folder, and its SHA-256."""
 
 
 def read_exported(folder: Path) -> Exported:
@@ -58,14 +85,19 @@ def read_exported(folder: Path) -> Exported:
             f"{folder}: not an exported adapter, {RECORD} is missing; write one with `python -m results.export RUN DIR`"
         )
     try:
-        exported = Exported.model_validate_json(record.read_bytes())
+        written = json.loads(record.read_bytes())
+        format = written.get("format") if isinstance(written, dict) else None
+        if isinstance(format, int) and format > FORMAT:
+            raise InputError(f"{record}: format {format}, but this Sweetspot reads {FORMAT}; update Sweetspot")
+        return Exported.model_validate(written)
     except ValidationError as error:
         raise InputError(
             f"{record}: not readable as format {FORMAT} ({error.errors()[0]['msg']}); export the trial again"
         ) from None
-    if exported.format != FORMAT:
-        raise InputError(f"{record}: format {exported.format}, but this Sweetspot reads {FORMAT}; update Sweetspot")
-    return exported
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{record}: not readable as JSON; export the trial again") from None
 
 
 def check_family(exported: Exported) -> str:

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from results.vote import Pair, Vote, search_mark
+from results.vote import Pair, Vote
 from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.errors import InputError
@@ -128,14 +128,7 @@ class History:
     budget: dict[str, Any] | None = None
     """As it was when the search was last started or resumed, as JSON."""
     votes: dict[tuple[str, Pair], Vote] = field(default_factory=dict)
-    """Of blind rounds, by the round's name and the pair."""
-
-    @property
-    def mark(self) -> str:
-        """What files of votes name this search by; empty where its start is not known."""
-        return (
-            search_mark(self.search.fingerprint, self.search.seed, self.search.time.isoformat()) if self.search else ""
-        )
+    """Of blind rounds, by the round and the pair."""
 
     @property
     def running(self) -> tuple[str, ...]:

@@ -1,41 +1,61 @@
 """Says something with an exported adapter: `python -m results.speak DIR "text" out.wav`.
 
-Exit codes: 0 said, 1 the voice did not stop by itself, 2 wrong input.
+Any layout of `results.export` will do, and adapters of other trainers. Exit codes: 0 said, 1 the voice did not stop by
+itself, 2 wrong input.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from results.exported import check_family, read_exported
+from results.exported import RECORD, check_family, read_exported
 from spaces.command import told_plainly
 from spaces.errors import InputError
+from spaces.probe_settings import Sampling
+from spaces.space import FAMILIES
+from trainable.probe.pace import CHARACTERS_PER_SECOND, PAUSE_SECONDS
+from trainable.probe.tempo import Tempo
 
 DID_NOT_STOP = 1
 
 
+@dataclass(frozen=True)
+class _Manner:
+    """How the voice in a folder speaks."""
+
+    family: str
+    language: str | None
+    sampling: Sampling
+    tempo: Tempo
+
+
 def speak(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="an exported adapter")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="an exported adapter or checkpoint")],
     text: Annotated[str, typer.Argument(metavar="TEXT", help="what to say")],
     out: Annotated[Path, typer.Argument(metavar="OUT.WAV", help="where the speech goes, 24 kHz mono")],
     seed: Annotated[int, typer.Option(help="equal seeds, equal speech")] = 0,
-    model: Annotated[str | None, typer.Option(help="a base model other than the one the adapter names")] = None,
+    base: Annotated[
+        str | None, typer.Option("--base", "--model", help="a base model other than the one the adapter names")
+    ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="a recording of the voice, where the folder holds none")
+    ] = None,
 ) -> None:
     """Say a text in the voice of an exported adapter."""
     with told_plainly():
-        exported = read_exported(folder)
-        family = check_family(exported)
-        _check_arguments(text, out)
+        _check_arguments(folder, text, out)
+        manner = _manner(folder)
 
         from trainable.audio import SAMPLE_RATE, write_audio
         from trainable.family import Cue, load_family
 
-        speaker = load_family(family).load_exported(folder, model)
-        spoken = speaker.speak(Cue(text.strip(), seed, exported.tempo.frame_cap(text)), exported.sampling)
+        speaker = load_family(manner.family).load_exported(folder, base, manner.language, reference)
+        spoken = speaker.speak(Cue(text.strip(), seed, manner.tempo.frame_cap(text)), manner.sampling)
         try:
             write_audio(out, spoken.wave)
         except (OSError, RuntimeError) as error:
@@ -52,8 +72,19 @@ def speak(
     typer.echo(f"{out}: {seconds:.1f} s, and the voice ended its sentence by itself")
 
 
-def _check_arguments(text: str, out: Path) -> None:
+def _manner(folder: Path) -> _Manner:
+    """What an export of Sweetspot says of itself; of anything else nothing is known, and the usual is taken."""
+    if (folder / RECORD).is_file():
+        exported = read_exported(folder)
+        return _Manner(check_family(exported), exported.language, exported.sampling, exported.tempo)
+    pace = Tempo(pause=PAUSE_SECONDS, per_letter=1 / CHARACTERS_PER_SECOND)
+    return _Manner(FAMILIES["qwen3_tts"], None, Sampling(), pace)
+
+
+def _check_arguments(folder: Path, text: str, out: Path) -> None:
     """What can be known to fail before a model is loaded."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; expected an adapter that `python -m results.export RUN DIR` wrote")
     if not text.strip():
         raise InputError("the text is empty; give something to say, in quotes")
     if out.suffix.lower() != ".wav":

@@ -1,30 +1,38 @@
 """TensorBoard event files, written by the search's driver while trials run: one folder per trial under RUN/tensorboard.
 
 Every scalar stands at the trial's own optimizer step. What a folder already holds is read back when it is first
-opened, so a restarted driver goes on where it was and doubles nothing.
+opened, so a restarted driver goes on where it was and doubles nothing. What is known of a trial's draw, end and
+confirmation lies in a file each, whole or not at all.
 """
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from results.ledger import History, read_ledger
+from results.recordings import recordings
 from results.run_folder import RunFolder
+from results.tensorboard_media import add_lines, add_voice
+from results.tensorboard_scalars import LAST_SCALAR, LAYOUT, RESULT, add_hyperparameters, metrics, progress, scalars
+from results.tensorboard_words import final_in_words, outcome_in_words
+from spaces.band import Band
 from spaces.draw import Draw
-from spaces.trial import Outcome, Point
-from spaces.verdict import Verdict
+from spaces.final import Final
+from spaces.trial import BASE, Outcome
 from trainable.trial_folder import TrialFolder
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-BASE = "base"
-LAST_SCALAR = "curve"
-"""Written after all others of a step: where it stands, the step is complete."""
-RESULT_TEXT = "result"
-"""The ending and the verdict in words; written last of all."""
-METRICS = ("score", "loss", "guide", "aligned", "validation", "accepted", "epochs", "seconds")
-"""What the HParams tab shows of every trial, under `result/`; a trial lacks what it never had."""
+DRAWN = "events.out.tfevents.0.drawn"
+ENDED = f"events.out.tfevents.{'9' * 10}.ended"
+FINAL = f"events.out.tfevents.{'9' * 11}.final"
+"""TensorBoard reads a folder's files in the order of their names, and never goes back to an earlier one."""
+LISTENED = 6
+"""Lines of a trial that can be heard; of the base model all of them. The rest lies in the trial's folder."""
 
 
 class TensorBoard:
@@ -32,136 +40,139 @@ class TensorBoard:
 
     def __init__(self, run: RunFolder) -> None:
         self._run = run
-        self._open: dict[str, _Events] = {}
+        self._open: dict[str, _Curve] = {}
 
     def update(self, trial: str) -> None:
         """Writes the points that the trial's curve has gained."""
-        events = self._events(trial)
+        if self._is_ended(trial):
+            return
+        curve = self._curve(trial)
         points = TrialFolder(self._run.trial(trial)).read_points()
+        known = curve.last_step
         for before, point in zip([None, *points], points, strict=False):
-            if point.step > events.last_step:
-                for name, value in _scalars(before, point).items():
-                    events.writer.add_scalar(name, value, point.step)
-                events.last_step = point.step
-        events.writer.flush()
+            if point.step > curve.last_step:
+                for name, value in scalars(before, point, curve.band).items():
+                    curve.writer.add_scalar(name, value, point.step)
+                curve.last_step = point.step
+        if curve.last_step > known:
+            for name, value in progress(points[-1]).items():
+                curve.writer.add_scalar(f"{RESULT}/{name}", value, points[-1].step)
+        curve.writer.flush()
 
     def end(self, trial: str, draw: Draw, outcome: Outcome) -> None:
-        """Writes what is left of the curve, the draw as hyperparameters, the result, and the verdict as text."""
+        """Writes what is left of the curve; then, once, the draw with how it ended as hyperparameters, the result, the
+        verdict as text and what was spoken."""
+        if self._is_ended(trial):
+            return
         self.update(trial)
-        events = self._events(trial)
-        if not events.ended:
-            _add_hyperparameters(events.writer, draw)
-            _add_result(events.writer, outcome)
+        # One step after the curve, so that it is the last that is said of each.
+        step = self._curve(trial).last_step + 1
         self._close(trial)
 
+        def fill(writer: SummaryWriter) -> None:
+            add_hyperparameters(writer, draw, outcome)
+            _add_result(writer, outcome, step)
+            if outcome.verdict:
+                add_lines(writer, self._run.trial(trial), outcome.verdict.lines[:LISTENED], step)
+
+        # The first word on hyperparameters is the one that TensorBoard believes.
+        (self._folder(trial) / DRAWN).unlink(missing_ok=True)
+        self._write_whole(trial, ENDED, fill)
+
     def base(self, outcome: Outcome) -> None:
-        """Writes row zero's result and verdict."""
-        events = self._events(BASE)
-        if not events.ended:
-            _add_result(events.writer, outcome)
-        self._close(BASE)
+        """Writes, once, row zero's result and verdict, what it said beside the voice's own recordings, and how curves
+        are laid out."""
+        if self._is_ended(BASE):
+            return
+        lines = outcome.verdict.lines if outcome.verdict else ()
+        own = recordings(self._history(), [line.text for line in lines])
+
+        def fill(writer: SummaryWriter) -> None:
+            writer.add_custom_scalars(LAYOUT)
+            _add_result(writer, outcome, 0)
+            add_lines(writer, self._run.base, lines, 0)
+            add_voice(writer, lines, own)
+
+        self._write_whole(BASE, ENDED, fill)
+
+    def final(self, final: Final) -> None:
+        """Writes, once, what was heard of a finalist, or of the base model beside them."""
+        if (self._folder(final.trial) / FINAL).is_file():
+            return
+        folder = self._run.base if final.trial == BASE else self._run.trial(final.trial)
+
+        def fill(writer: SummaryWriter) -> None:
+            heard = final.confirmed
+            writer.add_scalar("final/accepted", float(final.accepted), 0)
+            if heard:
+                writer.add_scalar("final/score", heard.score, 0)
+                writer.add_scalar("final/strength", heard.strength, 0)
+                add_lines(writer, folder, heard.lines[:LISTENED], 0)
+            writer.add_text("final", final_in_words(final), 0)
+
+        self._write_whole(final.trial, FINAL, fill)
 
     def close(self) -> None:
         for trial in list(self._open):
             self._close(trial)
 
-    def _events(self, trial: str) -> _Events:
+    def _folder(self, trial: str) -> Path:
+        return self._run.tensorboard / trial
+
+    def _is_ended(self, trial: str) -> bool:
+        return (self._folder(trial) / ENDED).is_file()
+
+    def _history(self) -> History:
+        return read_ledger(self._run.ledger) if self._run.ledger.is_file() else History()
+
+    def _curve(self, trial: str) -> _Curve:
         if trial not in self._open:
-            self._open[trial] = _Events(self._run.tensorboard / trial)
+            history = self._history()
+            draw = history.drawn.get(trial)
+            if draw is not None and not (self._folder(trial) / DRAWN).is_file():
+                self._write_whole(trial, DRAWN, lambda writer: add_hyperparameters(writer, draw, None))
+            self._open[trial] = _Curve(self._folder(trial), history.band_of(trial))
         return self._open[trial]
 
     def _close(self, trial: str) -> None:
         self._open.pop(trial).writer.close()
 
-
-class _Events:
-    """One trial's folder of event files, and how far it has come."""
-
-    def __init__(self, folder: Path) -> None:
+    def _write_whole(self, trial: str, name: str, fill: Callable[[SummaryWriter], None]) -> None:
+        """A file of events of which a reader sees all or nothing."""
         from torch.utils.tensorboard import SummaryWriter
 
-        self.last_step, self.ended = _written(folder)
+        self._folder(trial).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._run.path, prefix=".tensorboard.") as aside:
+            writer = SummaryWriter(aside)
+            fill(writer)
+            writer.close()
+            (file,) = Path(aside).iterdir()
+            file.replace(self._folder(trial) / name)
+
+
+class _Curve:
+    """One trial's events while it runs, and how far they have come."""
+
+    def __init__(self, folder: Path, band: Band | None) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self.band = band
+        self.last_step = _last_step(folder)
         self.writer: SummaryWriter = SummaryWriter(str(folder))
 
 
-def _written(folder: Path) -> tuple[int, bool]:
-    """The last complete step in a folder of event files, -1 without any, and whether the result stands there."""
+def _last_step(folder: Path) -> int:
+    """The last complete step in a folder of event files, -1 without any."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     if not folder.is_dir():
-        return -1, False
+        return -1
     events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
-    tags = events.Tags()
-    steps = [event.step for event in events.Scalars(LAST_SCALAR)] if LAST_SCALAR in tags["scalars"] else []
-    return max(steps, default=-1), f"{RESULT_TEXT}/text_summary" in tags["tensors"]
+    known = LAST_SCALAR in events.Tags()["scalars"]
+    return max((event.step for event in events.Scalars(LAST_SCALAR)), default=-1) if known else -1
 
 
-def _scalars(before: Point | None, point: Point) -> dict[str, float]:
-    """By tag. Speed is over the steps since the point before, so that a slow stretch shows."""
-    losses = point.losses
-    scalars = {
-        "loss/guide": losses.guide,
-        "loss/aligned": losses.aligned,
-        "parts/talker": losses.talker,
-        "parts/eos": losses.eos,
-        "parts/sub": losses.sub,
-        "parts/sub_shifted": losses.sub_shifted,
-        "rate/lora": point.lora_lr,
-        "rate/text_projection": point.text_projection_lr,
-        "gradient/norm": point.grad_norm,
-    }
-    if point.validation is not None:
-        scalars |= {f"validation/{name}": value for name, value in point.validation.model_dump().items()}
-    if before is not None and point.seconds > before.seconds:
-        audio = point.audio_seconds - before.audio_seconds
-        scalars["speed/audio_seconds_per_second"] = audio / (point.seconds - before.seconds)
-    return {**scalars, LAST_SCALAR: point.loss}
-
-
-def _add_hyperparameters(writer: SummaryWriter, draw: Draw) -> None:
-    # SummaryWriter.add_hparams opens a run of its own for them; here they belong to the trial's.
-    from torch.utils.tensorboard.summary import hparams
-
-    values = draw.model_dump(mode="json")
-    for summary in hparams(values, {f"result/{metric}": 0.0 for metric in METRICS}):
-        writer.file_writer.add_summary(summary)
-
-
-def _add_result(writer: SummaryWriter, outcome: Outcome) -> None:
-    step = outcome.point.step if outcome.point else 0
-    for metric, value in _metrics(outcome).items():
-        writer.add_scalar(f"result/{metric}", value, step)
-    writer.add_text(RESULT_TEXT, _in_words(outcome), step)
-
-
-def _metrics(outcome: Outcome) -> dict[str, float]:
-    counts = outcome.judged
-    metrics: dict[str, float] = {
-        "accepted": float(outcome.accepted),
-        "seconds": outcome.train_seconds + outcome.probe_seconds,
-    }
-    if outcome.verdict:
-        metrics["score"] = outcome.verdict.score
-    if counts:
-        metrics |= {"loss": counts.loss, "guide": counts.losses.guide, "aligned": counts.losses.aligned}
-    if counts and counts.validation and outcome.draw:
-        metrics["validation"] = counts.validation.of(outcome.draw.objective)
-    if outcome.point:
-        metrics["epochs"] = outcome.point.epoch
-    return metrics
-
-
-def _in_words(outcome: Outcome) -> str:
-    """Markdown. What a recogniser heard is data: TensorBoard strips any markup from it."""
-    ending = f"**{outcome.ending}**: " if outcome.ending else ""
-    return "\n\n".join([f"{ending}{outcome.reason}", *(_verdict_in_words(outcome.verdict) if outcome.verdict else ())])
-
-
-def _verdict_in_words(verdict: Verdict) -> list[str]:
-    judged = f"**{'accepted' if verdict.accepted else 'rejected'}**, score {verdict.score:.3f}"
-    lines = [
-        f"- “{line.text}”: {', '.join(line.flags) or 'nothing wrong'}"
-        + (f"; heard “{line.heard}”" if line.heard is not None else "")
-        for line in verdict.lines
-    ]
-    return [judged, *verdict.reasons, "\n".join(lines)]
+def _add_result(writer: SummaryWriter, outcome: Outcome, step: int) -> None:
+    for name, value in metrics(outcome).items():
+        writer.add_scalar(f"{RESULT}/{name}", value, step)
+    writer.add_text(RESULT, outcome_in_words(outcome), step)

@@ -6,11 +6,14 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from spaces.interval import Interval, wilson
+
+if TYPE_CHECKING:
+    from results.ledger import SearchStarted
 
 VOTES_FORMAT = 1
 """Raised when an older reader would misunderstand a file of votes."""
@@ -92,6 +95,6 @@ def tallies(votes: Iterable[Vote]) -> dict[str, Tally]:
     return {trial: Tally(of[Choice.TRIAL], of[Choice.BASE], of[Choice.NEITHER]) for trial, of in counts.items()}
 
 
-def search_mark(fingerprint: str, seed: int, started: str) -> str:
+def search_mark(search: SearchStarted) -> str:
     """What a file of votes names its search by: the dataset's fingerprint, the seed and when it was first started."""
-    return hashlib.sha256(f"{fingerprint} {seed} {started}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{search.fingerprint} {search.seed} {search.time.isoformat()}".encode()).hexdigest()[:16]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from results.acceptance import Heard, acceptance
 from results.ledger import History
 from results.run_folder import RunFolder
+from search.evidence import heard_elsewhere
 from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.space import Space
@@ -27,7 +28,7 @@ class Bands:
     def of(self, trial: str, draw: Draw) -> Band:
         """By the verdicts known when it is first asked for; the same ever after."""
         if trial not in self._given:
-            self._given[trial] = self._band(draw.objective)
+            self._given[trial] = self.now(draw.objective)
         return self._given[trial]
 
     def over(self, trial: str) -> None:
@@ -36,11 +37,13 @@ class Bands:
         if outcome is not None:
             self._hear(outcome)
 
-    def _band(self, objective: Objective) -> Band:
+    def now(self, objective: Objective) -> Band:
+        """What a trial that were drawn now would get."""
         start = self._space.band(objective)
         if not self._space.is_auto(objective):
             return start
-        heard = [each for of, verdicts in self._heard.values() if of is objective for each in verdicts]
+        heard = heard_elsewhere(self._space, objective)
+        heard += [each for of, verdicts in self._heard.values() if of is objective for each in verdicts]
         return acceptance(heard, start).band()
 
     def _hear(self, outcome: Outcome) -> None:

@@ -22,11 +22,12 @@ class Spending:
         self,
         budget: Budget,
         clock: Callable[[], float] = time.monotonic,
-        history: History = History(),  # noqa: B008
+        history: History | None = None,
         why_full: Callable[[], str | None] = lambda: None,
     ) -> None:
         """`history` gives the time that was spent before; its trials are counted as they are told. `why_full()` says
         why the disk holds no further trial, None where it does."""
+        history = history or History()
         self._budget = budget
         self._clock = clock
         self._started = clock() - history.seconds

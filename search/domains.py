@@ -7,12 +7,14 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from spaces.domain import Choice, Interval
-from spaces.draw import Draw
+from spaces.draw import Draw, Objective
 from spaces.space import Space
+
+TARGETS = "targets"
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
-    """The fields that are searched, each with its distribution; bounds are included."""
+    """What is searched under every objective, each field with its distribution; bounds are included."""
     found: dict[str, BaseDistribution] = {}
     for name, domain in space.draw.items():
         if isinstance(domain, Choice):
@@ -23,12 +25,24 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
     return found
 
 
-def fixed(space: Space) -> dict[str, Any]:
-    """The fields that are not searched. Together with a value per distribution they make a draw."""
-    return {name: domain.value for name, domain in space.draw.items() if not isinstance(domain, (Choice, Interval))}
+def distributions_of(space: Space, objective: Objective) -> dict[str, CategoricalDistribution]:
+    """What is searched under this objective alone: its LoRA targets, where it has several."""
+    choices = space.objective[objective].target_choices
+    return {f"{objective}.{TARGETS}": CategoricalDistribution(choices)} if len(choices) > 1 else {}
+
+
+def to_draw(space: Space, point: dict[str, Any]) -> Draw:
+    """The draw of a point: a value for everything that is searched under its objective, and perhaps for more."""
+    fixed = {name: domain.value for name, domain in space.draw.items() if not isinstance(domain, (Choice, Interval))}
+    values = {**fixed, **{name: value for name, value in point.items() if name in space.draw}}
+    for name in distributions_of(space, Objective(values["objective"])):
+        if name in point:
+            values[TARGETS] = point[name]
+    return space.to_draw(values)
 
 
 def chosen(draw: Draw, space: Space) -> dict[str, Any]:
-    """The values that make this draw, one per distribution."""
+    """The point that makes this draw."""
     values = draw.model_dump(mode="json")
-    return {name: values[name] for name in distributions(space)}
+    shared = {name: values[name] for name in distributions(space)}
+    return {**shared, **{name: values[TARGETS] for name in distributions_of(space, draw.objective)}}

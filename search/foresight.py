@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from search.sampler import Prospect
 from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.evidence import Tested
@@ -16,10 +17,11 @@ from trainable.curve import FIRST_PASS_CLIPS
 from trainable.epoch import steps_per_epoch
 from trainable.schedule import exposure_of
 
-SLOPES = ((0.0, 8.0), (-1.0, 0.3), (-0.8, 0.4), (-0.4, 0.4))
-"""Mean and standard deviation, before any run was seen, of the coefficients of log(exposure to the crossing): nothing is
-known of the constant; twice the learning rate needs half the steps, and so, less surely, does twice α/r. With α/r given,
-more rank is a little faster: the best rate hardly depends on rank at equal α (LoRA Without Regret, Schulman 2025)."""
+SLOPES = ((0.0, 8.0), (-1.0, 0.3), (-0.8, 0.4), (-0.4, 0.4), (0.0, 0.5))
+"""Mean and standard deviation, before any run was seen, of the coefficients of log(exposure to the crossing): nothing
+is known of the constant; twice the learning rate needs half the steps, and so, less surely, does twice α/r. With α/r
+given, more rank is a little faster: the best rate hardly depends on rank at equal α (LoRA Without Regret, Schulman
+2025). The last is by how much other voices differ from this one, all of them alike."""
 
 NOISE = 0.25
 """Standard deviation of that logarithm from run to run, before it has been seen."""
@@ -87,7 +89,7 @@ class Foresight:
         for tested in evidence:
             epoch_steps = steps_per_epoch(tested.clips, tested.clips_per_step)
             exposures = np.array([tested.epochs * epoch_steps])
-            features = _features(tested.lora_lr, tested.alpha_ratio, tested.rank)
+            features = _features(tested.lora_lr, tested.alpha_ratio, tested.rank, elsewhere=True)
             seen = _Seen(tested.objective, features, epoch_steps, exposures, np.array([tested.loss]), tested.start)
             self._seen.append(seen)
 
@@ -115,21 +117,17 @@ class Foresight:
         features = _features(draw.lora_lr, draw.alpha_ratio, draw.rank)
         return float(features @ mean), math.sqrt(float(features @ spread @ features) + noise**2)
 
-    def outside(self, draw: Draw, band: Band) -> float:
-        """By how much, in logarithms of exposure, the crossing lies outside what the draw's epochs allow; 0 when it is
-        worth starting. A crossing within the first quarter of an epoch is too soon: nobody would see the band."""
+    def prospect(self, draw: Draw, band: Band) -> Prospect:
+        """Whether the crossing lies within what the draw's epochs allow, in logarithms of exposure. One within the
+        first quarter of an epoch is too soon: nobody would see the band."""
         log_exposure, deviation = self.crossing(draw, band)
         epoch_steps = steps_per_epoch(self._clips, draw.clips_per_step)
         last_step = epoch_steps * draw.epochs
         latest = _unlagged(exposure_of(draw, last_step)(last_step), epoch_steps)
         late = log_exposure - MARGIN * deviation - math.log(latest)
         early = math.log(epoch_steps / 4) - log_exposure - MARGIN * deviation
-        return max(0.0, late, early)
-
-    def epochs(self, draw, band):
-        log_exposure, deviation = self.crossing(draw, band)
-        epoch_steps = steps_per_epoch(self._clips, draw.clips_per_step)
-        return min(draw.epochs, math.exp(min(50,log_exposure)) / epoch_steps) + 1
+        epochs = min(draw.epochs, math.exp(min(log_exposure, math.log(latest))) / epoch_steps)
+        return Prospect(max(0.0, late, early), epochs)
 
     def _fit(self, objective: Objective, level: float) -> tuple[np.ndarray, np.ndarray, float]:
         """Mean and covariance of the coefficients, and the standard deviation from run to run."""
@@ -166,9 +164,9 @@ def _hazard(away: float) -> float:
     return math.exp(-(away**2) / 2) / math.sqrt(2 * math.pi) / (0.5 * math.erfc(-away / math.sqrt(2)))
 
 
-def _features(lora_lr: float, alpha_ratio: float, rank: int) -> np.ndarray:
+def _features(lora_lr: float, alpha_ratio: float, rank: int, elsewhere: bool = False) -> np.ndarray:
     """About a usual draw, so that the prior of the constant is the same in every direction."""
-    return np.array([1.0, math.log(lora_lr / 1e-5), math.log(alpha_ratio / 2), math.log(rank / 32)])
+    return np.array([1.0, math.log(lora_lr / 1e-5), math.log(alpha_ratio / 2), math.log(rank / 32), float(elsewhere)])
 
 
 def _unlagged(exposure: float, epoch_steps: int) -> float:

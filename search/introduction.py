@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from results.ledger import History, read_ledger
 from search.checks import Checked
 from search.plan import Plan
 from search.view import shown
@@ -31,6 +32,8 @@ def introduce(plan: Plan, checked: Checked, objection: str | None, console: Cons
         f"Space:  {plan.space.name}: {plan.space.about}",
         f"Run:    {shown(plan.run.path)}, until {in_words(plan.budget)}",
     ]
+    if plan.resume:
+        lines.append(f"So far: {_so_far(read_ledger(plan.run.ledger))}")
     if objection:
         lines.append(
             f"Trials cannot share one base here, as {objection}: each gets a process of its own, as --isolate does."
@@ -51,6 +54,14 @@ def in_words(budget: Budget) -> str:
     until += [f"{budget.gpu_hours:g} GPU hours"] if budget.gpu_hours else []
     until += [f"{budget.patience} trials without a better score"] if budget.patience else []
     return " or ".join(until)
+
+
+def _so_far(history: History) -> str:
+    gpu_seconds = sum(outcome.gpu_seconds for outcome in history.outcomes.values())
+    return (
+        f"{len(history.outcomes)} of {len(history.drawn)} trials ended, {history.seconds / 3600:.2f} hours, "
+        f"{gpu_seconds / 3600:.2f} GPU hours"
+    )
 
 
 def _place(source: Source) -> str:

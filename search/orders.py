@@ -50,6 +50,8 @@ class Orders:
         """Bench and ticket of every trial that a bench was given and has not let go."""
         self._benches: dict[str, _Bench] = {}
         self._deaths: dict[str, int] = {}
+        self._starved: set[str] = set()
+        """Trials that ran out of memory by themselves, and benches that did so before anybody sat there."""
 
     def join(self, trial: str, job: str) -> str:
         """A ticket for this trial, which is now in the queue. Whoever joined for it before hears no more."""
@@ -133,15 +135,20 @@ class Orders:
         self._evict(bench, Lost(reason))
 
     def starve(self, bench: str, generation: str) -> None:
-        """A bench has run out of memory: the next generation gets half its seats. With one, its trials have failed."""
+        """A bench has run out of memory: the next generation gets half its seats. A trial that is by itself is tried
+        once more, as somebody else may have had the memory; then it has failed."""
         if not self.is_current(bench, generation):
             return
         gone = self._benches.pop(bench)
         alone = (gone.seats or gone.granted) == 1
-        if alone and not self._at(bench):
+        seated = {trial for trial, _ in self._at(bench)}
+        guilty = (seated or {bench}) if alone else set()
+        is_known = bool(guilty & self._starved)
+        self._starved |= guilty
+        if is_known and not seated:
             self.fail_waiting(ONE_SEAT)
         self._halve(gone)
-        self._evict(bench, Failed(ONE_SEAT) if alone else Lost("its bench ran out of memory"))
+        self._evict(bench, Failed(ONE_SEAT) if is_known else Lost("its bench ran out of memory"))
 
     def close(self, bench: str) -> None:
         """A bench has ended in good order."""

@@ -53,8 +53,9 @@ class Recorder(Callback):
         self._ledger.append(TrialDrawn(trial=trial, draw=draw, band=band))
 
     def known(self, outcome: Outcome) -> None:
-        """An ending that the ledger already has."""
+        """An ending that the ledger already has; its process may have been cut off before it tidied up."""
         self._ended.add(outcome.trial)
+        self._thin(outcome)
         self._spending.ended(outcome)
         self._view.ended(outcome)
 
@@ -64,10 +65,13 @@ class Recorder(Callback):
             return
         self._ended.add(outcome.trial)
         self._ledger.append(TrialEnded(outcome=outcome))
-        thin_ended(TrialFolder(self._run.trial(outcome.trial)), outcome)
+        self._thin(outcome)
         self._board.end(outcome.trial, outcome.draw, outcome)
         self._spending.ended(outcome)
         self._view.ended(outcome)
+
+    def _thin(self, outcome: Outcome) -> None:
+        thin_ended(TrialFolder(self._run.trial(outcome.trial)), outcome)
 
     def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         job = _job(trial)

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from results.ledger import History, Ledger
+from results.run_folder import RunFolder
 from results.tensorboard import TensorBoard
 from search.bands import Bands
 from search.budget import Spending
+from search.draws import Draws
 from search.interrupt import in_good_order
+from search.journal import new_journal
 from search.past import Past, read_past
 from search.plan import Plan
 from search.recorder import Recorder
@@ -51,17 +54,19 @@ def run_trials(
 
     recorder = Recorder(run, ledger, board, view, spending, over)
     past = read_past(run, history)
-    _count_past(past, spending, recorder)
+    _count_past(run, past, spending, recorder)
     for outcome in past.unrecorded:
         bands.over(outcome.trial)
+    # A resumed search goes on to other draws: from the same seed it would begin with those it has made.
+    seed, trials = plan.seed + past.next_number, spending.left + len(past.ended)
     searcher = DrawSearcher(
-        plan.space,
-        plan.seed,
+        Draws(plan.space, seed, trials, clips, bands.now, new_journal(run.path)),
         spending,
         config_of=lambda trial, draw: config_of(job_of(plan, trial, draw, bands.of(trial, draw))),
         on_draw=lambda trial, draw: recorder.drawn(trial, draw, bands.of(trial, draw)),
         band_of=bands.of,
         outcome_of=lambda trial: TrialFolder(run.trial(trial)).read_outcome(),
+        curve_of=lambda trial: TrialFolder(run.trial(trial)).read_points(),
         past=past,
         room=way.room,
     )
@@ -100,9 +105,12 @@ def config_of(job: Job) -> dict[str, Any]:
     return {TRIAL: job.trial, JOB: job.model_dump_json()}
 
 
-def _count_past(past: Past, spending: Spending, recorder: Recorder) -> None:
+def _count_past(run: RunFolder, past: Past, spending: Spending, recorder: Recorder) -> None:
     for _ in (*past.ended, *past.unfinished):
         spending.drawn()
+    for trial, _ in past.unfinished:
+        for point in TrialFolder(run.trial(trial)).read_points()[-1:]:
+            spending.reached(trial, point.gpu_seconds)
     for outcome in past.recorded:
         recorder.known(outcome)
     for outcome in past.unrecorded:

@@ -34,6 +34,10 @@ class Interval(BaseModel):
         """Values that must be possible for the field if the whole domain is to be."""
         return (self.low, self.high)
 
+    def __contains__(self, value: Value) -> bool:
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return is_number and self.low <= value <= self.high and (not self.whole or value == int(value))
+
 
 class Choice(BaseModel):
     """One of several values. In TOML, a list."""
@@ -62,6 +66,9 @@ class Choice(BaseModel):
     def ends(self) -> tuple[Value, ...]:
         return self.values
 
+    def __contains__(self, value: Value) -> bool:
+        return value in self.values
+
 
 class Fixed(BaseModel):
     """One value, the same in every trial. In TOML, the bare value."""
@@ -81,6 +88,9 @@ class Fixed(BaseModel):
 
     def ends(self) -> tuple[Value, ...]:
         return (self.value,)
+
+    def __contains__(self, value: Value) -> bool:
+        return value == self.value
 
 
 def _kind(data: Any) -> str:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from spaces.draw import Objective
 
 
-class Heard(StrEnum):
+class Sounded(StrEnum):
     """How an adapter sounded to whoever listened."""
 
     GOOD = "good"
@@ -34,5 +34,5 @@ class Tested(BaseModel):
     clips_per_step: int = Field(default=4, ge=1)
     start: float | None = Field(default=None, gt=0, description="the loss before the first step, where it is known")
     loss: float = Field(gt=0, description="where it was stopped")
-    heard: Heard
+    sounded: Sounded
     remark: str = ""

@@ -35,7 +35,9 @@ class PackShape(BaseModel):
     @classmethod
     def of_space(cls, space: Space) -> PackShape:
         """Seats for whatever the space may draw."""
-        patterns = {TARGETS.get(recipe.targets, recipe.targets) for recipe in space.recipes.values()}
+        patterns = {
+            TARGETS.get(targets, targets) for recipe in space.recipes.values() for targets in recipe.target_choices
+        }
         return cls(
             rank=max(space.draw["rank"].ends()),
             targets=tuple(sorted(patterns)),

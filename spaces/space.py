@@ -46,7 +46,20 @@ class ObjectiveRecipe(BaseModel):
     band: Annotated[
         Annotated[Band, Tag("fixed_band")] | Annotated[AutoBand, Tag("auto_band")], Discriminator(_kind_of_band)
     ]
-    targets: str
+    targets: str | tuple[str, ...]
+    """One choice, or several to search over."""
+
+    @property
+    def target_choices(self) -> tuple[str, ...]:
+        return (self.targets,) if isinstance(self.targets, str) else self.targets
+
+    @field_validator("targets")
+    @classmethod
+    def _are_different(cls, targets: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        choices = (targets,) if isinstance(targets, str) else targets
+        if not all(choices) or not 0 < len(choices) == len(set(choices)):
+            raise ValueError(f"expected one choice of targets, or a list of different ones, got {targets!r}")
+        return targets
 
     @field_validator("band", mode="before")
     @classmethod
@@ -117,7 +130,8 @@ class Space(BaseModel):
             for end in domain.ends():
                 self.to_draw({**middle, name: end})
         for objective in objectives:
-            self.to_draw({**middle, "objective": objective})
+            for targets in self.objective[objective].target_choices:
+                self.to_draw({**middle, "objective": objective, "targets": targets})
         taken = self.draw["augmented"].ends() if "augmented" in self.draw else (0,)
         if max(taken) > 0 and self.data.augment is None:
             raise ValueError(
@@ -152,12 +166,13 @@ class Space(BaseModel):
         return isinstance(self.objective[objective].band, AutoBand)
 
     def to_draw(self, values: dict[str, Any]) -> Draw:
-        """A draw from one value per searched field. The targets are the objective's own.
+        """A draw from one value per searched field. The targets are the objective's own, the first where it has several
+        and none are given.
 
         Raises pydantic.ValidationError when a value is outside what the field can be.
         """
         recipe = self.objective[Objective(values["objective"])]
-        return Draw(**{**values, "targets": recipe.targets})
+        return Draw(**{"targets": recipe.target_choices[0], **values})
 
 
 def load_space(name_or_path: str) -> Space:

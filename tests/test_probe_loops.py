@@ -111,6 +111,7 @@ LONG = "a sentence of rather more than ten words that goes on and on for a while
         (SAT, "the cat sat cat on cat the mat", ["cat"]),
         (LONG, LONG.replace("words", "words while").replace("goes", "while goes"), []),
         (LONG, LONG.replace("words", "words while").replace("goes", "while goes") + " or while", ["while"]),
+        (LONG, LONG.replace("sentence", "while").replace("ten", "while").replace("that", "while"), []),
         ("it\u2019s late", "it's late it's late", ["it's late"]),
     ],
 )

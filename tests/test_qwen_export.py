@@ -12,6 +12,7 @@ from spaces.errors import InputError
 from spaces.probe_settings import Sampling
 from tests.qwen_fixtures import Tiny, tiny  # noqa: F401
 from tests.test_qwen_training import draw
+from trainable.export_request import ExportLayout, ExportRequest
 from trainable.family import Cue
 from trainable.qwen3_tts import family
 from trainable.qwen3_tts.check import check_model
@@ -20,6 +21,10 @@ from trainable.qwen3_tts.lora import attach
 from trainable.qwen3_tts.speak import speak
 
 CUE = Cue("speak this", seed=3, frame_cap=40)
+
+
+def request_of(tiny: Tiny, layout: ExportLayout = ExportLayout.PEFT, **given) -> ExportRequest:
+    return ExportRequest(layout, str(tiny.folder), str(tiny.folder), "somebody", **given)
 
 
 @pytest.fixture(params=["linear", "guide"])
@@ -37,7 +42,7 @@ def learner(tiny: Tiny, request) -> QwenLearner:
 
 def test_plain_peft_speaks_the_same_codes(tiny: Tiny, learner: QwenLearner, tmp_path: Path) -> None:
     [expected] = learner.speak([CUE], Sampling())
-    family.export(learner, str(tiny.folder), tmp_path)
+    family.export(learner, request_of(tiny), tmp_path)
 
     tts = tiny.fresh()
     [[base]] = speak(tts, tiny.data().speakers[0], "auto", [CUE], Sampling())
@@ -48,7 +53,7 @@ def test_plain_peft_speaks_the_same_codes(tiny: Tiny, learner: QwenLearner, tmp_
 
 
 def test_the_exported_folder_speaks_by_itself(tiny: Tiny, learner: QwenLearner, tmp_path: Path) -> None:
-    family.export(learner, str(tiny.folder), tmp_path)
+    family.export(learner, request_of(tiny), tmp_path)
     [expected] = learner.speak([CUE], Sampling())
     spoken = family.load_exported(tmp_path, None).speak(CUE, Sampling())
     assert (spoken.wave == expected.wave).all() and spoken.eos == expected.eos

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from spaces.probe_settings import Sampling
 from tests.pack_runs import SEED, draw, make_pack, shape_of
 from tests.qwen_fixtures import LANGUAGES, Tiny, tiny  # noqa: F401
+from trainable.export_request import ExportLayout, ExportRequest
 from trainable.family import Batch, Cue
 from trainable.qwen3_tts.layout import embed, lay_out
 from trainable.qwen3_tts.learner import QwenLearner
@@ -82,5 +83,5 @@ def test_the_first_speaker_is_spoken_in_and_exported(tiny: Tiny, tmp_path: Path)
         for said in (made.speak([cue], Sampling()), pack.speak([0], [cue], Sampling())[0]):
             same = said[0].wave.shape == expected.wave.shape and abs(said[0].wave - expected.wave).max() < 1e-5
             assert same == (speaker == 0)
-    made.export(str(tiny.folder), tmp_path)
+    made.export(ExportRequest(ExportLayout.PEFT, str(tiny.folder), str(tiny.folder), "voice"), tmp_path)
     assert torch.equal(load_file(tmp_path / "voice.safetensors")["speaker"], ours.speakers[0])

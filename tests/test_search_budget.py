@@ -32,7 +32,7 @@ def unheard(ending: Ending = Ending.HOPELESS) -> Outcome:
 
 
 def spending(clock=lambda: 0.0, history: History | None = None, **budget) -> Spending:
-    return Spending(Budget(trials=9, **budget), clock, history or History())
+    return Spending(Budget(trials=9, **budget), clock, history)
 
 
 @pytest.mark.parametrize(

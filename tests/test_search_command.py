@@ -19,7 +19,7 @@ from search.mode import Mode
 from search.plan import DEMO_VOICE, Arguments, make_plan
 from search.run import run
 from spaces.errors import InputError
-from spaces.space import FOLDER
+from spaces.space import FOLDER, Budget
 from tests.crafted import started
 from tests.toy_search import toy_plan
 from tests.voices import make_voice
@@ -105,6 +105,16 @@ def test_a_resumed_search_is_the_one_that_was_begun(tmp_path):
     assert made.space.model_dump(mode="json") == begun.space
     assert (made.budget.trials, made.sources, made.resume) == (40, (source(tmp_path / "moved"),), True)
     assert plan(out=tmp_path, resume=True).sources == (source("/voices/voice"),)
+
+
+def test_a_resumed_search_keeps_the_budget_that_was_asked_for_last(tmp_path):
+    """Its space does not have to be given again, and may be."""
+    ledger, begun = Ledger(tmp_path / "ledger.jsonl"), started()
+    for budget in ({"trials": 30, "hours": 2}, {"trials": 30, "hours": 5, "gpu_hours": 1.5, "patience": 4}):
+        ledger.append(begun.model_copy(update={"space": {**begun.space, "budget": budget}}))
+    assert plan(out=tmp_path, resume=True).budget == Budget(trials=30, hours=5, gpu_hours=1.5, patience=4)
+    changed = plan(out=tmp_path, resume=True, gpu_hours=3.0, trials=31, space="demo")
+    assert changed.budget == Budget(trials=31, hours=5, gpu_hours=3, patience=4)
 
 
 def test_sources_are_searched_in_the_order_they_are_given(voice):

@@ -130,15 +130,23 @@ def test_a_starved_bench_gets_half_its_seats_and_its_trials_go_on(seats, granted
     assert books.open("A").seats == granted
 
 
-def test_with_a_single_seat_it_is_the_trial_that_is_too_large():
+def test_with_a_single_seat_it_is_the_trial_that_is_too_large_when_it_is_so_twice():
     books = orders(1)
-    generation = books.open("A").generation
-    seated, waiting = books.join("x", "x"), books.join("y", "y")
-    asks(books, "A", 1)
-    books.starve("A", generation)
-    assert books.take(seated) == [Failed(ONE_SEAT)] and books.take(waiting) == []
-    books.leave(waiting)
+    for expected in (Lost("its bench ran out of memory"), Failed(ONE_SEAT)):
+        generation = books.open("A").generation
+        seated = books.join("x", "x")
+        asks(books, "A", 1)
+        waiting = books.join("y", "y")
+        books.starve("A", generation)
+        assert books.take(seated) == [expected] and books.take(waiting) == []
+        books.leave(waiting)
+
+
+def test_a_base_that_does_not_fit_twice_fails_those_who_wait_for_it():
+    books = orders(1)
     base = books.join("z", "z")
+    books.starve("A", books.open("A").generation)
+    assert books.take(base) == []
     books.starve("A", books.open("A").generation)
     assert books.take(base) == [Failed(ONE_SEAT)]
 

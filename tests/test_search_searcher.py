@@ -10,6 +10,7 @@ from ray.tune.search import Searcher
 
 from search.budget import Spending
 from search.domains import chosen, distributions
+from search.draws import Draws
 from search.past import Past
 from search.searcher import DrawSearcher
 from search.telling import NEVER_IN_BAND, NOT_ACCEPTED, telling
@@ -21,6 +22,7 @@ from tests.crafted import outcome, point, verdict
 from tests.toy_search import toy_space
 
 BAND = Band(low=1.5, high=3.0)
+CLIPS = 24
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
 GOOD, BAD = verdict([0.8, 0.8]), verdict([0.2, 0.4], ("garbled",), Flag.GARBLED)
 NAN = float("nan")
@@ -63,15 +65,18 @@ class Folders:
         self.outcomes = {}
         self.drawn = {}
         self.spending = Spending(Budget(trials=trials, **budget))
+        past = past or Past()
+        self.curves = {}
+        draws = Draws(self.space, 1 + past.next_number, trials, CLIPS, self.space.band)
         self.searcher = DrawSearcher(
-            self.space,
-            seed=1,
+            draws,
             spending=self.spending,
             config_of=lambda trial, draw: {"trial": trial, "draw": draw},
             on_draw=self.drawn.__setitem__,
             band_of=lambda trial, draw: self.space.band(draw.objective),
             outcome_of=self.outcomes.get,
-            past=past or Past(),
+            curve_of=lambda trial: self.curves.get(trial, ()),
+            past=past,
             room=lambda: self.room,
         )
 
@@ -122,6 +127,14 @@ def test_a_trial_that_wrote_its_outcome_and_then_died_counts_as_it_ended():
     folders = Folders(trials=1)
     config = folders.suggest("a")
     folders.outcomes[config["trial"]] = outcome(config["trial"], heard=GOOD, drawn=config["draw"])
+    folders.searcher.on_trial_complete("a", error=True)
+    assert folders.states == [COMPLETE]
+
+
+def test_an_ending_that_is_announced_twice_is_told_once():
+    folders = Folders(trials=2)
+    config = folders.suggest("a")
+    folders.end("a", config, Ending.IN_BAND, GOOD)
     folders.searcher.on_trial_complete("a", error=True)
     assert folders.states == [COMPLETE]
 

@@ -27,6 +27,7 @@ from trainable.crew import Crew
 from trainable.curve import ClipRow
 from trainable.dataset.finding import Finding
 from trainable.dataset.lineup import Lineup
+from trainable.export_request import ExportRequest
 from trainable.family import Batch, ClipLosses, Cue, SeatCount, SeatState, Utterance
 from trainable.roster import Roster
 from trainable.trial_folder import write_beside
@@ -73,13 +74,20 @@ def build_pack(model: str, prepared: Path, language: str, shape: PackShape, seat
     return ToyPack(lambda draw, seed: build(model, prepared, language, draw, seed), shape.batch, seats.most, crew)
 
 
-def export(learner: ToyLearner, base_model: str, folder: Path) -> None:
+def export(learner: ToyLearner, request: ExportRequest, folder: Path) -> None:
+    """The same file in every layout."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.detach().clone() for name, tensor in learner.tensors().items()}, folder / "toy.safetensors")
 
 
-def load_exported(folder: Path, model: str | None) -> ToySpeaker:
+def load_exported(
+    folder: Path, model: str | None = None, language: str | None = None, reference: Path | None = None
+) -> ToySpeaker:
     return ToySpeaker(load_file(folder / "toy.safetensors"))
+
+
+def _expect(lora: Tensor, projection: Tensor, codes: np.ndarray) -> np.ndarray:
+    return np.tile((lora + projection).detach().numpy(), (len(codes) + 1, 1))
 
 
 def _say(lora: Tensor, projection: Tensor, cue: Cue) -> Utterance:
@@ -89,7 +97,8 @@ def _say(lora: Tensor, projection: Tensor, cue: Cue) -> Utterance:
     far = float((lora + projection).abs().mean())
     letters = sum(character.isalnum() for character in cue.text)
     frames = min(cap, round(letters * SECONDS_PER_LETTER * 12.5)) if far < 10 else cap
-    return Utterance(murmur(frames / 12.5, min(200 + 20 * far, 2_000)), frames, cap, eos=frames < cap)
+    wave, codes = murmur(frames / 12.5, min(200 + 20 * far, 2_000)), np.zeros((frames, 1), np.int64)
+    return Utterance(wave, frames, cap, eos=frames < cap, codes=codes)
 
 
 class ToySpeaker:
@@ -98,6 +107,9 @@ class ToySpeaker:
 
     def speak(self, cue: Cue, sampling: Sampling) -> Utterance:
         return _say(self._lora, self._projection, cue)
+
+    def expectation(self, text: str, codes: np.ndarray) -> np.ndarray:
+        return _expect(self._lora, self._projection, codes)
 
 
 class ToyPack:
@@ -193,6 +205,9 @@ class ToyLearner:
     def speak(self, cues: Sequence[Cue], sampling: Sampling) -> list[Utterance]:
         with torch.no_grad():
             return [_say(self._lora, self._projection, cue) for cue in cues]
+
+    def expectation(self, text: str, codes: np.ndarray) -> np.ndarray:
+        return _expect(self._lora, self._projection, codes)
 
     def ground_truth(self, clip: int) -> np.ndarray:
         return murmur(self.roster.entries[clip].seconds)

@@ -18,7 +18,7 @@ from trainable.crew import Crew
 from trainable.curve import ClipRow
 from trainable.events import Broken, Event, Finished, Said
 from trainable.family import Pack
-from trainable.memory import is_out_of_memory
+from trainable.memory import is_device_lost, is_out_of_memory
 from trainable.outcomes import outcome_of
 from trainable.probe.calibration import Calibration
 from trainable.probe.judge import BaseHeard
@@ -235,12 +235,13 @@ class Bench:
 
     @contextmanager
     def _or_break(self, *seats: int) -> Iterator[None]:
-        """What goes wrong within concerns these seats' trials alone; but for memory, which concerns everybody."""
+        """What goes wrong within concerns these seats' trials alone; but for the memory and the GPU, which are
+        everybody's."""
         try:
             yield
         except Exception as error:
             # Other members of a crew know nothing of it and would wait for this one for ever.
-            if is_out_of_memory(error) or self._crew.size > 1:
+            if is_out_of_memory(error) or is_device_lost(error) or self._crew.size > 1:
                 raise
             for seat in self._seated.keys() & seats:
                 trial = self._seated[seat].job.trial

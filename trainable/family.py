@@ -25,6 +25,7 @@ from trainable.crew import Crew
 from trainable.curve import ClipRow
 from trainable.dataset.finding import Finding
 from trainable.dataset.lineup import Lineup
+from trainable.export_request import ExportRequest
 from trainable.roster import Roster
 
 
@@ -66,6 +67,8 @@ class Utterance:
     frame_cap: int
     eos: bool
     """Whether the end-of-speech code was sampled; read from the sampled sequence, not from the length."""
+    codes: np.ndarray | None = None
+    """[frames, codebooks] int64 that the wave was decoded from; None for a family without codes."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,11 @@ class Learner(Voice, Protocol):
 
         Raises ValueError for a cue with an instruction where the model takes none.
         """
+        ...
+
+    def expectation(self, text: str, codes: np.ndarray) -> np.ndarray:
+        """[frames + 1, vocabulary] float32: what is expected at each of these frames of the text in the first speaker's
+        voice, given those before it, and after the last; logits. codes: [frames, codebooks] int64 of an utterance."""
         ...
 
 
@@ -246,20 +254,31 @@ class Family(Protocol):
         """A base with as many free seats of this shape as `seats` and the memory allow, one at least."""
         ...
 
-    def export(self, learner: Learner, base_model: str, folder: Path) -> None:
-        """Writes the adapter as inference loads it."""
+    def export(self, learner: Learner, request: ExportRequest, folder: Path) -> None:
+        """Writes a trial as inference loads it, into an empty folder. Raises InputError where its layout cannot hold
+        what was trained."""
         ...
 
-    def load_exported(self, folder: Path, model: str | None) -> Speaker:
-        """An exported adapter, ready to speak. `model` overrides the base model that the adapter names."""
+    def load_exported(
+        self, folder: Path, model: str | None = None, language: str | None = None, reference: Path | None = None
+    ) -> Speaker:
+        """What was exported, in whichever layout, ready to speak; or what another trainer has written.
+
+        `model` overrides the base model that an adapter names, `language` the one that it was trained to speak, and
+        `reference`, a recording, the voice. Raises InputError where nothing can be loaded, or no voice is known.
+        """
         ...
 
 
 class Speaker(Protocol):
-    """An exported adapter on its base, away from any prepared data."""
+    """What was exported, away from any prepared data."""
 
     def speak(self, cue: Cue, sampling: Sampling) -> Utterance:
         """Raises ValueError for a cue with an instruction where the model takes none."""
+        ...
+
+    def expectation(self, text: str, codes: np.ndarray) -> np.ndarray:
+        """See `Learner.expectation`."""
         ...
 
 

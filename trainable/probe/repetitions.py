@@ -19,7 +19,9 @@ followed by 2.3 s of babble in the same voice 78."""
 FEW_WORDS = 10
 OVER_IN_FEW, OVER_IN_MANY = 2, 3
 """A word is repeated when it is heard so many times more often than the text has it, in a text of at most ten words and
-in a longer one; the thresholds are those of tts-audiobook-tool."""
+in a longer one; the thresholds are those of tts-audiobook-tool. Only words beside those of the text count: in place of
+others pocketsphinx hears short words such as "the", in a passage often. Counted as well, they made 31 of 224 clean
+passages of five sentences loops; as it is, none."""
 
 ONCE = 1
 """A word that comes so many times too often is one word wrong, as recognisers mishear them."""
@@ -32,14 +34,14 @@ def repeated_words(text: str, heard: str) -> list[str]:
     """Phrases that the transcript `heard` says again and the text does not, each once; empty when there are none.
 
     Either a phrase comes twice in a row and one of the two is more than the text asks for, unless it is a single word
-    that comes once too often, or a word comes far more often than in the text.
+    that comes once too often, or a word of the text comes far more often than there, and not in place of others.
     """
     wanted, got = words(text).split(), words(heard).split()
     inserted = _inserted(wanted, got)
     too_often = Counter(word for word, is_inserted in zip(got, inserted, strict=True) if is_inserted)
     found = [phrase for phrase in _adjacent(got, inserted) if too_often.get(phrase) != ONCE]
     allowed = OVER_IN_FEW if len(wanted) <= FEW_WORDS else OVER_IN_MANY
-    more = Counter(got) - Counter(wanted)
+    more = too_often & (Counter(got) - Counter(wanted))
     known = {word for phrase in found for word in phrase.split()}
     found += [word for word in dict.fromkeys(got) if word in wanted and more[word] >= allowed and word not in known]
     return list(dict.fromkeys(found))

@@ -27,6 +27,8 @@ PACKABLE = re.compile(TARGETS["all-linear"])
 """The linear layers of both transformers. Each is called once per pass with equally many rows of every seat, which is
 not so for embeddings, heads and text_projection."""
 TALKER = "talker."
+BASE, CUSTOM_VOICE = ("qwen3_tts", "base"), ("qwen3_tts", "custom_voice")
+"""Kinds of checkpoints, as `kind_of` tells them."""
 
 
 def check_model(model: str) -> str:
@@ -35,23 +37,36 @@ def check_model(model: str) -> str:
     Raises InputError for a folder that is no such checkpoint, and for a hub id that cannot be had.
     """
     folder = Path(model) if Path(model).is_dir() else _download(model)
+    kind = kind_of(folder, model)
+    if kind != BASE:
+        raise InputError(
+            f"{model}: expected model_type qwen3_tts and tts_model_type base, got {kind[0]} and {kind[1]}; "
+            "use Qwen/Qwen3-TTS-12Hz-1.7B-Base, Qwen/Qwen3-TTS-12Hz-0.6B-Base or a folder of one"
+        )
+    check_complete(folder, model)
+    return str(folder)
+
+
+def kind_of(folder: Path, model: str) -> tuple[str | None, str | None]:
+    """The model_type and tts_model_type of a checkpoint's folder. `model` is what messages call it.
+
+    Raises InputError where there is no config.json that says so.
+    """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise InputError(
             f"{model}: no readable config.json; expected a folder of a Qwen3-TTS Base checkpoint"
         ) from None
-    kind = (config.get("model_type"), config.get("tts_model_type")) if isinstance(config, dict) else (None, None)
-    if kind != ("qwen3_tts", "base"):
-        raise InputError(
-            f"{model}: expected model_type qwen3_tts and tts_model_type base, got {kind[0]} and {kind[1]}; "
-            "use Qwen/Qwen3-TTS-12Hz-1.7B-Base, Qwen/Qwen3-TTS-12Hz-0.6B-Base or a folder of one"
-        )
+    return (config.get("model_type"), config.get("tts_model_type")) if isinstance(config, dict) else (None, None)
+
+
+def check_complete(folder: Path, model: str) -> None:
+    """Raises InputError when a file that loading reads is missing from a checkpoint's folder."""
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     missing += [f"{part or '.'}/*.safetensors" for part in ("", "speech_tokenizer") if not _has_weights(folder / part)]
     if missing:
         raise InputError(f"{model}: incomplete checkpoint, {', '.join(missing)} missing; download it again")
-    return str(folder)
 
 
 def why_not_packed(model: str, shape: PackShape) -> str | None:

@@ -10,15 +10,16 @@ from spaces.pack_shape import PackShape
 from trainable.crew import Crew
 from trainable.dataset.finding import Finding
 from trainable.dataset.lineup import Lineup
+from trainable.export_request import ExportRequest
 from trainable.family import SeatCount
 from trainable.qwen3_tts import preparation
 from trainable.qwen3_tts import prepared as data
 from trainable.qwen3_tts.check import check_model, why_not_packed
-from trainable.qwen3_tts.export import load_exported
 from trainable.qwen3_tts.learner import QwenLearner
 from trainable.qwen3_tts.load import load_base
 from trainable.qwen3_tts.lora import attach
 from trainable.qwen3_tts.pack import QwenPack
+from trainable.qwen3_tts.reading import load_exported
 from trainable.qwen3_tts.room import seats_that_fit
 
 __all__ = ["build", "build_pack", "check_model", "export", "load_exported", "prepare", "why_not_packed"]
@@ -46,6 +47,6 @@ def build_pack(model: str, prepared: Path, language: str, shape: PackShape, seat
     return pack
 
 
-def export(learner: QwenLearner, base_model: str, folder: Path) -> None:
+def export(learner: QwenLearner, request: ExportRequest, folder: Path) -> None:
     """See `trainable.family.Family.export`."""
-    learner.export(base_model, folder)
+    learner.export(request, folder)

@@ -13,7 +13,9 @@ from torch import Tensor
 
 from spaces.draw import Draw
 from spaces.probe_settings import Sampling
+from trainable.export_request import ExportRequest
 from trainable.family import ClipLosses, Cue, Utterance
+from trainable.qwen3_tts.expectation import expectation
 from trainable.qwen3_tts.export import export_adapter
 from trainable.qwen3_tts.layout import lay_out, think_prefix
 from trainable.qwen3_tts.listening import ground_truth, speaker_embedding
@@ -22,6 +24,7 @@ from trainable.qwen3_tts.losses import clip_losses
 from trainable.qwen3_tts.prepared import PreparedData
 from trainable.qwen3_tts.scored_frames import picked_frames
 from trainable.qwen3_tts.speak import mixed_precision, speak, takes_instructions
+from trainable.roster import Role
 
 
 class QwenLearner:
@@ -90,11 +93,15 @@ class QwenLearner:
     def speak(self, cues: Sequence[Cue], sampling: Sampling) -> list[Utterance]:
         return speak(self._tts, self._speaker, self._language, cues, sampling)[0]
 
-    def export(self, base_model: str, folder: Path) -> None:
-        """Writes the adapter for inference, in the first speaker's voice. Raises ValueError for the base alone."""
+    def expectation(self, text: str, codes: np.ndarray) -> np.ndarray:
+        return expectation(self._tts, self._speaker, self._language, text, codes)
+
+    def export(self, request: ExportRequest, folder: Path) -> None:
+        """Writes it for inference, in the first speaker's voice. Raises ValueError for the base alone."""
         if self.peft is None:
             raise ValueError("expected a trained adapter to export, got the base model alone")
-        export_adapter(self.peft, self._data.speakers[0], self._language, base_model, folder)
+        samples = sum(entry.role is Role.TRAINING for entry in self.roster.entries)
+        export_adapter(self.peft, self._data.speakers[0], self._language, samples, request, folder)
 
     def ground_truth(self, clip: int) -> np.ndarray:
         return ground_truth(self._tts, self._data.clips[clip].codes)

@@ -15,7 +15,11 @@ def load_base(model: str) -> Qwen3TTSModel:
     Nothing that a checkpoint brings is executed: codecs are the library's own and the project's registered one.
     Raises InputError where there is no such checkpoint.
     """
-    folder = check_model(model)
+    return load_checkpoint(check_model(model))
+
+
+def load_checkpoint(folder: str) -> Qwen3TTSModel:
+    """The same for a folder that is known to hold a checkpoint of whatever kind."""
     mel_codec.register()
     has_gpu = torch.cuda.is_available()
     device = torch.device("cuda", torch.cuda.current_device()) if has_gpu else torch.device("cpu")

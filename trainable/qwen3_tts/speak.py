@@ -65,7 +65,13 @@ def _speak(
     # One by one: in a batch the codec rounds otherwise, and a lone wave is work enough for a GPU.
     waves = [model.speech_tokenizer.decode([{"audio_codes": row.codes}])[0][0] for row in spoken]
     return [
-        Utterance(wave=np.asarray(wave, dtype=np.float32), frames=len(row.codes), frame_cap=cap, eos=row.eos)
+        Utterance(
+            wave=np.asarray(wave, dtype=np.float32),
+            frames=len(row.codes),
+            frame_cap=cap,
+            eos=row.eos,
+            codes=row.codes.cpu().numpy(),
+        )
         for wave, row, cap in zip(waves, spoken, caps, strict=True)
     ]
 

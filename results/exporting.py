@@ -1,0 +1,227 @@
+"""Takes a trial out of a run: rebuilt, written in the layout asked for, proved in a fresh process, and described."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from results.card import base_name, write_card
+from results.export_folder import hashes, written_whole
+from results.exported import RECORD, Exported
+from results.ledger import History, SearchStarted, read_ledger
+from results.ranking import against_base, is_accepted, last_verdict
+from results.replay import RECIPE, command, write_recipe
+from results.run_folder import RunFolder
+from results.samples import fresh_samples, samples_of
+from spaces.command import OnProgress
+from spaces.errors import InputError
+from spaces.probe_settings import ProbeSettings
+from spaces.trial import Outcome
+from trainable.export_request import ExportLayout, ExportRequest, Reference, speaker_name
+from trainable.trial_folder import write_beside
+
+UNHEARD_TEXT = "One two three."
+"""Spoken when neither the trial nor the base model was probed."""
+UNKNOWN_LICENCE = "unknown"
+_LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How an export is to be."""
+
+    layout: ExportLayout = ExportLayout.PEFT
+    base: str | None = None
+    """What files and card call the base model, where the run knows it as a folder of its machine."""
+    licence: str = UNKNOWN_LICENCE
+    """Identifier of the licence under which the voice may be used, such as cc-by-4.0."""
+
+    def __post_init__(self) -> None:
+        if not _LICENCE.fullmatch(self.licence):
+            raise InputError(
+                f"--licence {self.licence!r}: expected an identifier such as cc-by-4.0, apache-2.0, other or "
+                f"{UNKNOWN_LICENCE}"
+            )
+
+
+def no_progress(what: str, done: int, of: int) -> None:
+    """Shows nothing."""
+
+
+def export_trial(
+    run: RunFolder, trial: str, folder: Path, wish: Wish = Wish(), on_progress: OnProgress = no_progress
+) -> Path:
+    """Exports that trial's kept checkpoint into `folder`, whatever its verdict; an earlier export there is replaced.
+
+    Raises InputError for an unknown trial, one that kept no checkpoint, a layout that cannot hold it, or a folder that
+    holds anything else, and UnfaithfulExport when what was written does not speak like what was trained. Then `folder`
+    is as it was.
+    """
+    history = read_ledger(run.ledger)
+    outcome = _outcome(history, trial)
+    if history.search is None:
+        raise InputError(f"{run.ledger}: does not say how the search was started; {'; '.join(history.problems)}")
+    folder = folder.resolve()
+    with written_whole(folder) as beside:
+        _Export(run, history, history.search, outcome, wish, on_progress).write(beside)
+    return folder
+
+
+def _outcome(history: History, trial: str) -> Outcome:
+    outcome = history.outcomes.get(trial)
+    if outcome is None:
+        state = "has not ended" if trial in history.drawn else "is unknown"
+        known = ", ".join(name for name, each in history.outcomes.items() if each.checkpoint) or "none yet"
+        raise InputError(f"trial {trial} {state}; trials that can be exported: {known}")
+    if outcome.checkpoint is None or outcome.draw is None:
+        raise InputError(f"trial {trial} kept no checkpoint ({outcome.ending}: {outcome.reason}); give another --trial")
+    return outcome
+
+
+@dataclass(frozen=True)
+class _Export:
+    run: RunFolder
+    history: History
+    search: SearchStarted
+    outcome: Outcome
+    wish: Wish
+    on_progress: OnProgress
+
+    def write(self, beside: Path) -> None:
+        """Fills an empty folder, the record last."""
+        from results.proof import Proof, Written, prove, sample_name
+        from trainable.audio import write_audio
+        from trainable.checkpoint import load_weights
+        from trainable.family import Cue, load_family
+        from trainable.probe.calibration import Calibration
+        from trainable.strength import at_strength
+
+        search, outcome = self.search, self.outcome
+        checkpoint = self._checkpoint()
+        reference = self._reference() if self.wish.layout is ExportLayout.ALEXANDRIA else None
+        self._tell("loading the base model", 0)
+        family = load_family(search.family)
+        settings = ProbeSettings.model_validate(search.space["probe"])
+        try:
+            calibration = Calibration.read(self.run.calibration)
+        except ValidationError:
+            raise InputError(
+                f"{self.run.calibration}: not readable by this Sweetspot; export with the version that searched"
+            ) from None
+        language = search.space["language"]
+        heard = last_verdict(outcome, self.history)
+        strength = heard.strength if heard else 1.0
+        accepted = is_accepted(outcome, self.history)
+        learner = family.build(search.model, self.run.prepared, language, outcome.draw, search.seed)
+        learner.load_tensors(at_strength(load_weights(checkpoint), strength))
+        learner.eval()
+
+        self._tell(f"writing {outcome.trial} as {self.wish.layout}", 1)
+        name = self.wish.base or search.model
+        request = ExportRequest(
+            layout=self.wish.layout,
+            model=search.model,
+            base_name=name,
+            speaker=speaker_name(search.voice),
+            outcome=outcome,
+            reference=reference,
+        )
+        family.export(learner, request, beside)
+
+        self._tell("loading it in a process of its own, and letting it speak", 2)
+        text = self._sample_text()
+        written = Written(
+            trial=outcome.trial,
+            family=search.family,
+            model=search.model,
+            folder=beside,
+            layout=self.wish.layout,
+            language=language,
+            seed=search.seed,
+            probe=settings,
+            strength=strength,
+            accepted=accepted,
+        )
+        proof: Proof = prove(written, learner, calibration, Cue(text, search.seed, calibration.tempo.frame_cap(text)))
+        write_audio(beside / "sample.wav", proof.sample.wave)
+        for place, (_, said) in enumerate(proof.lines):
+            write_audio(beside / sample_name(place), said.wave)
+        lines = tuple(line for line, _ in proof.lines)
+        samples = (
+            fresh_samples(self.run, self.history, lines, beside)
+            if lines
+            else samples_of(self.run, self.history, outcome, beside)
+        )
+        exported = Exported(
+            trial=outcome.trial,
+            draw=outcome.draw,
+            outcome=outcome,
+            final=self.history.finals.get(outcome.trial),
+            accepted=accepted,
+            strength=strength,
+            layout=self.wish.layout,
+            merged=proof.merged,
+            family=search.family,
+            base_model=name,
+            language=language,
+            seed=search.seed,
+            sampling=settings.sampling,
+            tempo=calibration.tempo,
+            fingerprint=search.fingerprint,
+            licence=self.wish.licence,
+            sample_text=text,
+        )
+        called = base_name(name) if base_name(name) == name else f"path/to/{base_name(name)}"
+        band = self.history.band_of(outcome.trial)
+        write_recipe(beside / RECIPE, search, outcome.trial, outcome.draw, band, base_name(name))
+        write_card(
+            beside,
+            exported,
+            search.voice,
+            against_base(outcome, self.history),
+            samples,
+            command(search, called),
+        )
+        exported = exported.model_copy(update={"files": hashes(beside)})
+        write_beside(beside / RECORD, exported.model_dump_json(indent=1) + "\n")
+
+    def _checkpoint(self) -> Path:
+        folder = self.run.trial(self.outcome.trial)
+        checkpoint = folder / self.outcome.checkpoint
+        if not checkpoint.resolve().is_relative_to(self.run.path.resolve()):
+            raise InputError(f"{self.run.ledger}: names a checkpoint outside the run, {self.outcome.checkpoint}")
+        for needed in (self.run.prepared, self.run.calibration, checkpoint):
+            if not needed.exists():
+                raise InputError(
+                    f"{needed}: missing, so trial {self.outcome.trial} cannot be rebuilt; it is part of the run"
+                )
+        return checkpoint
+
+    def _reference(self) -> Reference:
+        """The first speaker's, from the dataset itself: a run keeps no recording of it."""
+        from trainable.cache import cache_folder
+        from trainable.dataset.opening import load_dataset
+        from trainable.dataset.source import Source
+
+        self._tell("opening the voice for its reference", 0)
+        sources = tuple(Source.parse(source) for source in self.search.data)
+        dataset = load_dataset(sources, self.search.auto_reference, cache_folder())
+        if dataset.fingerprint() != self.search.fingerprint:
+            raise InputError(
+                f"{self.search.voice}: has changed since the search, so its reference may be another one; put "
+                "the voice back, or export another layout"
+            )
+        reference = dataset.speakers[0].reference
+        return Reference(reference.audio, reference.text)
+
+    def _sample_text(self) -> str:
+        for probed in (self.outcome, self.history.base):
+            if probed is not None and probed.verdict is not None:
+                return probed.verdict.lines[0].text
+        return UNHEARD_TEXT
+
+    def _tell(self, what: str, done: int) -> None:
+        self.on_progress(what, done, 3)

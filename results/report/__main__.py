@@ -1,0 +1,24 @@
+"""Writes the listening page: `python -m results.report RUN`. Possible while the search runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from results.report.page import write_report
+from results.run_folder import RunFolder
+from spaces.command import progress_shown, told_plainly
+
+
+def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a search")]) -> None:
+    """Write RUN/report/index.html, on which a search is heard and voted on; it works from disk."""
+    with told_plainly():
+        with progress_shown() as on_progress:
+            page = write_report(RunFolder(run), on_progress)
+        typer.echo(str(page))
+
+
+if __name__ == "__main__":
+    typer.run(report)

@@ -1,0 +1,29 @@
+"""What a blind round may ask: pairs of recordings of one line, a trial's and the base model's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from results.hearings import pairs_of
+from results.ledger import History
+from results.report.media import Media
+from results.vote import VOTES_FORMAT, search_mark
+from spaces.trial import BASE
+
+ROUND = 12
+"""Pairs of one round: some minutes of listening."""
+
+
+def blind(history: History, featured: Sequence[str], media: Media) -> dict[str, Any] | None:
+    """What the page needs to hold rounds, as JSON; None where there is no pair to hear. The page draws, shuffles and
+    hides the order; recordings are by their addresses."""
+    pairs = []
+    for trial in featured:
+        for pair, (own, base) in pairs_of(history, trial).items():
+            addresses = media.recording(trial, own.audio), media.recording(BASE, base.audio)
+            if own.decides and all(addresses):
+                pairs.append({**pair._asdict(), "addresses": {"trial": addresses[0], "base": addresses[1]}})
+    if not pairs or history.search is None:
+        return None
+    return {"format": VOTES_FORMAT, "search": search_mark(history.search), "size": ROUND, "pairs": pairs}

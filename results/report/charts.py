@@ -1,0 +1,173 @@
+"""The drawings of a listening page, as SVG elements that take the page's colours and type."""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from results.acceptance import Heard, acceptance
+from results.ledger import History
+from results.rows import Row
+from results.run_folder import RunFolder
+from spaces.draw import Objective
+from trainable.second_chance import failed_share, mend
+from trainable.trial_folder import TrialFolder
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INK, ACCEPTED, REJECTED, UNPROBED, BAND = "#010101", "#020202", "#030303", "#040404", "#050505"
+OWN_COLOURS = {
+    INK: "currentColor",
+    ACCEPTED: "var(--accepted)",
+    REJECTED: "var(--rejected)",
+    UNPROBED: "var(--quiet)",
+    BAND: "var(--band)",
+}
+"""Colours of a drawing, and the page's own that take their place."""
+POINTS = 160
+"""Of one curve; more are not seen."""
+LABEL_SHARE = 0.042
+"""Of a drawing's height that a name takes."""
+LABELLED = 12
+"""Curves with their trial's name at the end; accepted ones come first."""
+
+
+def curves(objective: Objective, run: RunFolder, table: Sequence[Row], history: History) -> str:
+    """The loss of every trial over its epochs, and the band."""
+    with _svg((5.6, 3.4), f"curves {objective}") as (axes, held):
+        band = history.band(objective)
+        if band:
+            axes.axhspan(band.low, band.high, color=BAND, alpha=0.25, linewidth=0)
+        labelled = sorted((row for row in table if row.objective is objective), key=lambda row: not row.accepted)
+        ends: list[tuple[float, float, str, str]] = []
+        for place, row in enumerate(labelled):
+            points = [point for point in TrialFolder(run.trial(row.trial)).read_points() if math.isfinite(point.loss)]
+            if not points:
+                continue
+            points = points[:: max(1, len(points) // POINTS)] + points[-1:]
+            colour = _colour(row)
+            epochs, losses = [point.epoch for point in points], [point.loss for point in points]
+            axes.plot(epochs, losses, color=colour, linewidth=1.4 if row.accepted else 0.9, alpha=0.9)
+            axes.plot(epochs[-1], losses[-1], "o", color=colour, markersize=4)
+            if place < LABELLED:
+                ends.append((losses[-1], epochs[-1], row.trial, colour))
+        _label(axes, ends)
+        axes.set_xlabel("epochs", color=INK, fontsize=9)
+    return held.content
+
+
+def likelihood(objective: Objective, history: History) -> str | None:
+    """P(accepted | loss) with its 95 % interval, and each verdict as a mark; None before the first one."""
+    band, verdicts = history.band(objective), _verdicts(objective, history)
+    if band is None or not verdicts:
+        return None
+    seen = [verdict.loss for verdict in verdicts]
+    margin = 0.05 * (band.high - band.low)
+    losses = np.linspace(min(band.low, *seen) - margin, max(band.high, *seen) + margin, 120)
+    found = acceptance(verdicts, band)
+    with _svg((5.6, 3.4), f"likelihood {objective}") as (axes, held):
+        axes.axvspan(band.low, band.high, color=BAND, alpha=0.25, linewidth=0)
+        low, high = zip(*(found.interval(loss) for loss in losses), strict=True)
+        axes.fill_between(losses, low, high, color=INK, alpha=0.12, linewidth=0)
+        axes.plot(losses, [found.probability(loss) for loss in losses], color=INK, linewidth=1.5)
+        for verdict in verdicts:
+            height, colour = (1.04, ACCEPTED) if verdict.accepted else (-0.04, REJECTED)
+            axes.plot(verdict.loss, height, "o", color=colour, markersize=5, alpha=0.8, clip_on=False)
+        axes.set_ylim(-0.06, 1.06)
+        axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+        axes.set_xlabel(f"{objective} loss where it was probed", color=INK, fontsize=9)
+    return held.content
+
+
+def influence(parameter: str, table: Sequence[Row], is_log: bool) -> str:
+    """The score of every probed trial against one drawn parameter."""
+    with _svg((3.4, 2.3), f"influence {parameter}") as (axes, held):
+        for row in table:
+            if row.draw is not None and row.score is not None:
+                axes.plot(getattr(row.draw, parameter), row.score, "o", color=_colour(row), markersize=5, alpha=0.8)
+        if is_log:
+            axes.set_xscale("log")
+            axes.minorticks_off()
+        axes.margins(0.1, 0.15)
+        axes.set_xlabel(parameter.replace("_", " "), color=INK, fontsize=9)
+    return held.content
+
+
+def varied(table: Sequence[Row]) -> list[tuple[str, bool]]:
+    """Parameters that probed trials drew differently, and whether their values span more than a factor of ten."""
+    draws = [row.draw for row in table if row.draw is not None and row.score is not None]
+    found = []
+    for name in type(draws[0]).model_fields if draws else ():
+        values = {getattr(draw, name) for draw in draws}
+        if len(values) > 1 and all(type(value) in (int, float) for value in values):
+            found.append((name, min(values) > 0 and max(values) / min(values) > 10))
+        elif len(values) > 1:
+            found.append((name, False))
+    return found
+
+
+def _verdicts(objective: Objective, history: History) -> list[Heard]:
+    base = failed_share(history.base.verdict) if history.base and history.base.verdict else None
+    verdicts = []
+    for outcome in history.outcomes.values():
+        if outcome.draw is None or outcome.draw.objective is not objective:
+            continue
+        for kept, verdict in ((outcome.kept, outcome.verdict), (outcome.other_kept, outcome.other_verdict)):
+            if kept and verdict and math.isfinite(kept.loss):
+                verdicts.append(Heard(kept.loss, verdict.accepted, mend(verdict, base)))
+    return verdicts
+
+
+def _colour(row: Row) -> str:
+    return {True: ACCEPTED, False: REJECTED, None: UNPROBED}[row.accepted]
+
+
+def _label(axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
+    """Each trial's name at the end of its curve, or above where another name is in the way. Ends: loss, epoch, name,
+    colour."""
+    low, high = axes.get_ylim()
+    gap, height = LABEL_SHARE * (high - low), -math.inf
+    for loss, epoch, name, colour in sorted(ends):
+        height = max(loss, height + gap)
+        words = {"fontsize": 8, "color": colour, "va": "center", "annotation_clip": False, "parse_math": False}
+        axes.annotate(name, (epoch, height), (4, 0), textcoords="offset points", **words)
+
+
+class _Held:
+    content = ""
+
+
+@contextmanager
+def _svg(inches: tuple[float, float], name: str) -> Iterator[tuple[Axes, _Held]]:
+    """Axes to draw on, and where their SVG is when the block has ended; ids in it are made from the name."""
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure, held = Figure(figsize=inches, facecolor="none", layout="constrained"), _Held()
+    FigureCanvasSVG(figure)
+    axes = figure.add_subplot(facecolor="none")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(INK)
+    axes.spines[["left", "bottom"]].set_alpha(0.35)
+    axes.tick_params(length=2, colors=INK, labelsize=8)
+    yield axes, held
+    file = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = file.getvalue()
+    for colour, own in OWN_COLOURS.items():
+        svg = svg.replace(colour, own)
+    # Several drawings share a page, and matplotlib calls the groups of each alike.
+    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
+    box = re.search(r'viewBox="[^"]*"', svg)
+    assert box is not None
+    content = svg[svg.index("<defs>") :]
+    held.content = f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" {box.group()} aria-hidden="true">{content}'

@@ -1,0 +1,95 @@
+"""The recordings of a run beside its page, each with a picture of what it sounds like."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+
+from results.run_folder import RunFolder
+from results.spectrogram import envelope, spectrogram
+from spaces.errors import InputError
+from spaces.trial import BASE
+from trainable.audio import SAMPLE_RATE, read_audio
+from trainable.whole_file import whole_file
+
+FOLDER = "media"
+COLUMNS_PER_SECOND, LEAST_COLUMNS, MOST_COLUMNS = 100, 140, 480
+WAVE_ROWS, SPECTRUM_ROWS = 26, 54
+SHADES = 24
+"""Of the spectrum; fewer make smaller files."""
+WAVE_COLOUR = (0x5B, 0x93, 0xC9, 0xFF)
+"""Told apart from a light and from a dark page."""
+
+
+class Media:
+    """What a page refers to, in a folder beside it. What is there already and has not changed is left as it is."""
+
+    def __init__(self, run: RunFolder, page_folder: Path) -> None:
+        self._run, self._folder = run, page_folder
+        self._files: dict[str, Path] = {}
+
+    def recording(self, trial: str, audio: str) -> str | None:
+        """The address of a recording, `audio` relative to the trial's folder; None where it is gone."""
+        owner = self._run.base if trial == BASE else self._run.trial(trial)
+        file = owner / audio
+        if not file.is_file() or not file.resolve().is_relative_to(owner.resolve()):
+            return None
+        return self._address(_linked(file, self._folder / FOLDER / trial / audio))
+
+    def of_the_voice(self, file: Path | None, name: str) -> str | None:
+        """The address of a recording of the dataset, which is called `name` here; None where it is gone."""
+        if file is None or not file.is_file():
+            return None
+        return self._address(_linked(file, self._folder / FOLDER / "voice" / f"{name}{file.suffix}"))
+
+    def picture(self, address: str | None) -> str | None:
+        """The address of the picture of what stands at that address; None where it cannot be read."""
+        if address is None:
+            return None
+        file = self._files[address]
+        target = file.with_suffix(".png")
+        if not target.is_file() or target.stat().st_mtime_ns < file.stat().st_mtime_ns:
+            try:
+                wave = read_audio(file)
+            except InputError:
+                return None
+            _draw(wave, target)
+        return self._address(target)
+
+    def _address(self, file: Path) -> str:
+        address = quote(file.relative_to(self._folder).as_posix(), errors="surrogateescape")
+        self._files[address] = file
+        return address
+
+
+def _linked(file: Path, target: Path) -> Path:
+    """The same file under another name, or a copy where that cannot be."""
+    if target.exists() and (target.samefile(file) or target.stat().st_mtime_ns == file.stat().st_mtime_ns):
+        return target
+    with whole_file(target) as beside:
+        try:
+            os.link(file.resolve(), beside)
+        except OSError:
+            shutil.copy2(file, beside)
+    return target
+
+
+def _draw(wave: np.ndarray, target: Path) -> None:
+    """The wave above its spectrum, in a PNG."""
+    from matplotlib import colormaps
+    from matplotlib.image import imsave
+
+    columns = int(np.clip(len(wave) / SAMPLE_RATE * COLUMNS_PER_SECOND, LEAST_COLUMNS, MOST_COLUMNS))
+    levels = np.round(spectrogram(wave, SPECTRUM_ROWS, columns) * SHADES) / SHADES
+    spectrum = colormaps["magma"](levels, bytes=True)
+    low, high = (np.clip(edge, -1, 1) for edge in envelope(wave, columns))
+    heights = np.linspace(1, -1, WAVE_ROWS)[:, None]
+    inked = (heights <= high + 1 / WAVE_ROWS) & (heights >= low - 1 / WAVE_ROWS)
+    picture = np.zeros((WAVE_ROWS, columns, 4), np.uint8)
+    picture[inked] = WAVE_COLOUR
+    with whole_file(target) as beside:
+        imsave(beside, np.concatenate([picture, spectrum]), format="png", pil_kwargs={"optimize": True})

@@ -1,0 +1,128 @@
+"""The listening page of a run as one folder that needs nothing beside it, and nothing from the network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from results.card import base_name
+from results.influence import influences
+from results.ledger import History, read_ledger
+from results.ranking import finalists, ranked
+from results.recordings import recordings
+from results.report.blind import blind
+from results.report.charts import curves, influence, likelihood, varied
+from results.report.media import Media
+from results.report.takes import VOICE, Take, line_sets, section
+from results.rows import Row, rows
+from results.run_folder import RunFolder
+from results.vote import tallies
+from spaces.command import OnProgress
+from spaces.errors import InputError
+from spaces.trial import BASE
+from trainable.trial_folder import write_beside
+
+FEATURED = 3
+"""Trials beside the base model while no finalists were heard."""
+
+
+def page_of(run: RunFolder) -> Path:
+    """Where the page is, or will be."""
+    return run.path / "report" / "index.html"
+
+
+def nothing_shown(what: str, done: int, of: int) -> None:
+    """Shows nothing."""
+
+
+def write_report(run: RunFolder, on_progress: OnProgress = nothing_shown) -> Path:
+    """Writes the page of a run as far as it has come, and returns where it is; the recordings lie beside it.
+
+    Raises InputError when there is no ledger, or when the page cannot be written.
+    """
+    history = read_ledger(run.ledger)
+    path = page_of(run)
+    try:
+        write_beside(path, _page(run, history, Media(run, path.parent), on_progress))
+    except OSError as error:
+        raise InputError(f"{path.parent}: cannot be written ({error.strerror}); free its disk or its rights") from None
+    return path
+
+
+def featured(history: History) -> list[str]:
+    """Who stands beside the base model: the finalists, the best first; until they are heard, who would be."""
+    order = [outcome.trial for outcome in ranked(history)]
+    heard = [trial for trial in history.finals if trial != BASE]
+    if not heard:
+        return [outcome.trial for outcome in finalists(history, FEATURED)]
+    return sorted(heard, key=lambda trial: order.index(trial) if trial in order else len(order))
+
+
+def _page(run: RunFolder, history: History, media: Media, on_progress: OnProgress) -> str:
+    import jinja2
+    from markupsafe import Markup
+
+    table, chosen = rows(run, history), featured(history)
+    base = history.base.verdict if history.base else None
+    own = recordings(history, [line.text for line in base.lines] if base else [])
+    address = media.of_the_voice(own.reference, "reference")
+    done = iter(range(1_000_000))
+    sets = line_sets(
+        history,
+        chosen,
+        own.clips,
+        media,
+        lambda trial: on_progress("recordings beside the page", next(done), 0),
+    )
+    folder = Path(__file__).parent
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    script = (folder / "page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return environment.get_template("page.html").render(
+        history=history,
+        table=table,
+        featured=chosen,
+        best=next((row for row in table if row.place), None),
+        tallies=tallies(history.votes.values()),
+        reference=Take("reference", own.text, address, media.picture(address)) if address else None,
+        problems=[*history.problems, *([own.problem] if own.problem else [])],
+        sets=sets,
+        sections=[section(row, history, media) for row in table],
+        curves=[(each, Markup(curves(each, run, table, history))) for each in _objectives(table)],
+        likelihoods=[
+            (each, Markup(drawn)) for each in _objectives(table) if (drawn := likelihood(each, history)) is not None
+        ],
+        influences=[(name, told, Markup(drawn)) for name, told, drawn in _influences(table, history)],
+        blind=blind(history, chosen, media),
+        names={VOICE: "the voice's own", BASE: "base model", **{row.trial: _name(row) for row in table if row.draw}},
+        model=base_name(history.search.model) if history.search else "",
+        style=Markup((folder / "page.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        digest=digest,
+    )
+
+
+def _name(row: Row) -> str:
+    """What a trial is called above its recordings."""
+    strength = f" at {row.strength:g}×" if row.strength != 1 else ""
+    return f"{row.trial}{strength}{', rejected' if row.accepted is False else ''}"
+
+
+def _objectives(table: Sequence[Row]) -> list:
+    return list(dict.fromkeys(row.objective for row in table if row.objective))
+
+
+def _influences(table: Sequence[Row], history: History) -> list[tuple[str, str, str]]:
+    """Parameter, what is known of it in words, and the drawing; the strongest first."""
+    told = {each.parameter: str(each) for each in influences(history.outcomes.values())}
+    order = list(told)
+    found = sorted(varied(table), key=lambda each: order.index(each[0]) if each[0] in told else len(order))
+    return [(name, told.get(name, ""), influence(name, table, is_log)) for name, is_log in found]

@@ -1,0 +1,10 @@
+"""Searches killed at random moments: see `tests.chaos`, whose longer form is `make soak`."""
+
+from __future__ import annotations
+
+from tests.chaos import chaos
+
+
+def test_a_search_that_is_killed_again_and_again_loses_nothing(tmp_path) -> None:
+    left = chaos(tmp_path, resumes=3, seed=1, is_demo=False, trials=6)
+    assert len(left.ended) == 6
