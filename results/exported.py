@@ -89,6 +89,8 @@ def read_exported(folder: Path) -> Exported:
         format = written.get("format") if isinstance(written, dict) else None
         if isinstance(format, int) and format > FORMAT:
             raise InputError(f"{record}: format {format}, but this Sweetspot reads {FORMAT}; update Sweetspot")
+        if isinstance(format, int) and format < FORMAT:
+            raise InputError(f"{record}: format {format}, of an earlier Sweetspot; export the trial again")
         return Exported.model_validate(written)
     except ValidationError as error:
         raise InputError(

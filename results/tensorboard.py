@@ -107,7 +107,7 @@ class TensorBoard:
             if heard:
                 writer.add_scalar("final/score", heard.score, 0)
                 writer.add_scalar("final/strength", heard.strength, 0)
-                add_lines(writer, folder, heard.lines[:LISTENED], 0)
+                add_lines(writer, folder, heard.lines[:LISTENED], 0, "final")
             writer.add_text("final", final_in_words(final), 0)
 
         self._write_whole(final.trial, FINAL, fill)

@@ -34,7 +34,7 @@ INNER = {
 """What a search outlives, and what of its process's title tells it."""
 FATAL = {"driver": "", "raylet": "raylet", "GCS": "gcs_server"}
 """What ends it; it has to be resumed."""
-STARTING_SECONDS, ENDING_SECONDS, LINGERING_SECONDS = 180.0, 900.0, 20.0
+STARTING_SECONDS, ENDING_SECONDS, LINGERING_SECONDS = 600.0, 3600.0, 20.0
 
 
 def chaos(folder: Path, resumes: int, seed: int, is_demo: bool, trials: int, say=print) -> Records:

@@ -1,3 +1,4 @@
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,12 @@ def test_the_best_accepted_adapter_is_exported_with_its_proof(run, tmp_path):
     assert code == 0
     assert "trial t2, accepted" in said
     out = tmp_path / "out"
-    assert sorted(path.name for path in out.iterdir()) == ["README.md", "sample.wav", RECORD, "toy.safetensors"]
+    files = {"README.md", "recipe.toml", "sample.wav", "toy.safetensors"}
+    assert {path.name for path in out.iterdir()} == {*files, RECORD}
     assert beside(out) == []
 
     exported = read_exported(out)
+    assert exported.files == {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in files}
     assert (exported.trial, exported.family, exported.seed, exported.language) == ("t2", TOY, 1, "auto")
     assert exported.outcome.verdict.score == pytest.approx(0.85)
     assert exported.sampling == Sampling(temperature=0.5, subtalker_temperature=0.5)
@@ -53,6 +56,9 @@ def test_the_card_has_front_matter_that_the_hub_accepts_and_no_path_of_this_mach
         "PeftModel.from_pretrained(model.model.talker",
         "- lora_lr: 0.001",
         "its speaker has agreed to",
+        "Licence of the voice: unknown",
+        "dataset fingerprint `" + "f" * 64,
+        '--space DIR/recipe.toml --model "path/to/toy model" --data voice --trials 1 --seed 1',
     ):
         assert words in card.text
     assert str(tmp_path) not in card.text
@@ -65,9 +71,9 @@ def test_a_rejected_trial_can_be_asked_for_and_its_card_says_so(run, tmp_path):
 
 
 def test_a_model_that_speaks_otherwise_after_loading_is_not_exported(run, tmp_path, monkeypatch):
-    def forgets_text_projection(learner, base_model, folder):
+    def forgets_text_projection(learner, request, folder):
         learner.load_tensors({**learner.tensors(), "text_projection.weight": torch.zeros(toy_family.WIDTH)})
-        written(learner, base_model, folder)
+        written(learner, request, folder)
         learner.load_tensors({**learner.tensors(), "text_projection.weight": torch.ones(toy_family.WIDTH)})
 
     written = toy_family.export

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,14 +13,22 @@ from results.exported import RECORD
 from spaces.probe_settings import Sampling
 from spaces.space import FAMILIES
 from tests import crafted, toy_family
-from tests.toy_run import TOY, command, empty, end, keep_checkpoint, run  # noqa: F401
+from tests.toy_run import TOY, command, empty, end, keep_checkpoint, make_empty, make_run, run  # noqa: F401
 from trainable.family import Cue
 
 
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory) -> Path:
+    """An export takes a process of its own, so one serves all."""
+    folder = tmp_path_factory.mktemp("exported")
+    return export.export_trial(make_run(make_empty(folder), folder), "t2", folder / "adapter")
+
+
 @pytest.fixture
-def adapter(run, tmp_path, monkeypatch) -> Path:
+def adapter(exported, tmp_path, monkeypatch) -> Path:
     monkeypatch.setitem(FAMILIES, "toy", TOY)
-    return export.export_trial(run, "t2", tmp_path / "adapter")
+    (tmp_path / "voice").mkdir()
+    return Path(shutil.copytree(exported, tmp_path / "adapter"))
 
 
 def test_an_exported_adapter_speaks(adapter, tmp_path):
@@ -45,7 +54,7 @@ def test_a_voice_that_does_not_stop_is_told(run, tmp_path, monkeypatch):
     ("folder", "text", "out", "said"),
     [
         ("nowhere", "hello", "out.wav", "no such folder"),
-        ("voice", "hello", "out.wav", "not an exported adapter, sweetspot.json is missing"),
+        ("voice", "hello", "out.wav", "neither an adapter (adapter_config.json) nor a checkpoint (config.json)"),
         ("adapter", " \n", "out.wav", "the text is empty"),
         ("adapter", "hello", "nowhere/out.wav", "no such folder"),
         ("adapter", "hello", "adapter", "expected a name that ends in .wav"),
@@ -65,7 +74,8 @@ def test_what_cannot_be_said(adapter, tmp_path, folder, text, out, said):
     [
         ({"family": "tests.crafted"}, "Nothing was loaded from it"),
         ({"family": "os"}, "Nothing was loaded from it"),
-        ({"format": 2}, "update Sweetspot"),
+        ({"format": 3, "more": 1}, "update Sweetspot"),
+        ({"format": 1}, "export the trial again"),
         ({"seed": "many"}, "export the trial again"),
     ],
 )

@@ -245,7 +245,7 @@ def test_what_a_trial_said_stands_beside_the_base_and_the_voices_own_recordings(
     for trial in ("t1", "t3"):
         read = events(heard, trial)
         assert set(read.Tags()["audio"]) == spoken
-        assert set(read.Tags()["images"]) == {f"spectrum/{name}" for name in (*names, f"{names[0]}_2")}
+        assert set(read.Tags()["images"]) == {f"probe_spectrum/{name}" for name in (*names, f"{names[0]}_2")}
     (audio,) = events(heard, "t3").Audio(f"probe/{names[0]}/spoken")
     wave, rate = soundfile.read(io.BytesIO(audio.encoded_audio_string))
     original, _ = soundfile.read(heard.trial("t3") / "probe/line_00.wav")
@@ -262,7 +262,8 @@ def test_a_finalist_has_its_confirmation_once(heard):
         read = events(heard, trial)
         assert [event.value for event in read.Scalars("final/score")] == [pytest.approx(score)]
         assert [event.value for event in read.Scalars("final/strength")] == [strength]
-        assert len(read.Tags()["audio"]) == len(heard_run.OTHERS)
+        names = ("somewhere_else_entirely", "a_line_for_finalists")
+        assert set(read.Tags()["audio"]) == {f"final/{name}/spoken" for name in names}
     words = events(heard, "t1").Tensors("final/text_summary")[0].tensor_proto.string_val[0].decode()
     assert "at 0.5 of its strength: accepted" in words
 

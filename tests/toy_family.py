@@ -97,7 +97,8 @@ def _say(lora: Tensor, projection: Tensor, cue: Cue) -> Utterance:
     far = float((lora + projection).abs().mean())
     letters = sum(character.isalnum() for character in cue.text)
     frames = min(cap, round(letters * SECONDS_PER_LETTER * 12.5)) if far < 10 else cap
-    wave, codes = murmur(frames / 12.5, min(200 + 20 * far, 2_000)), np.zeros((frames, 1), np.int64)
+    wave = murmur(frames / 12.5, min(200 + 20 * far, 2_000))
+    codes = np.full((frames, 1), round(1e3 * min(1e6, far)), np.int64)
     return Utterance(wave, frames, cap, eos=frames < cap, codes=codes)
 
 

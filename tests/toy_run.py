@@ -42,23 +42,31 @@ def end(run: RunFolder, outcome: Outcome) -> None:
 
 @pytest.fixture
 def empty(tmp_path) -> RunFolder:
+    return make_empty(tmp_path)
+
+
+@pytest.fixture
+def run(empty, tmp_path) -> RunFolder:
+    return make_run(empty, tmp_path)
+
+
+def make_empty(folder: Path) -> RunFolder:
     """A run of the toy family with its base probed and no trial."""
-    run = RunFolder(tmp_path / "run")
-    model = toy_family.make_toy_model(tmp_path / "toy model")
-    source, cache = Source.parse(str(make_voice(tmp_path / "voice"))), tmp_path / "cache"
+    run = RunFolder(folder / "run")
+    model = toy_family.make_toy_model(folder / "toy model")
+    source, cache = Source.parse(str(make_voice(folder / "voice"))), folder / "cache"
     lineup = line_up(load_dataset([source], False, cache), DataSettings(), seed=1)
     toy_family.prepare(lineup, str(model), run.prepared, cache, lambda done, of: None)
     calibrate(toy_family.build(str(model), run.prepared, "auto", None, 1), ProbeSettings(lines="english")).write(
         run.calibration
     )
     started = crafted.started(TOY, str(model))
-    Ledger(run.ledger).append(SearchStarted(**{**started.model_dump(), "data": (str(tmp_path / "voice"),)}))
+    Ledger(run.ledger).append(SearchStarted(**{**started.model_dump(), "data": (str(folder / "voice"),)}))
     Ledger(run.ledger).append(BaseProbed(outcome=crafted.base([0.5, 0.5])))
     return run
 
 
-@pytest.fixture
-def run(empty, tmp_path) -> RunFolder:
+def make_run(empty: RunFolder, folder: Path) -> RunFolder:
     """t1 accepted, t2 accepted and better, t3 rejected, t4 without a checkpoint, t5 running."""
     verdicts = {
         "t1": crafted.verdict([0.7, 0.7]),
@@ -66,7 +74,7 @@ def run(empty, tmp_path) -> RunFolder:
         "t3": crafted.verdict([0.1, 0.1], ("2 of 2 lines failed",), Flag.NO_EOS),
     }
     for number, (trial, heard) in enumerate(verdicts.items(), start=1):
-        checkpoint = keep_checkpoint(empty, tmp_path / "toy model", trial, 0.1 * number)
+        checkpoint = keep_checkpoint(empty, folder / "toy model", trial, 0.1 * number)
         end(empty, crafted.outcome(trial, heard=heard, checkpoint=checkpoint))
     end(empty, crafted.outcome("t4", Ending.HOPELESS, reason="too slow"))
     Ledger(empty.ledger).append(TrialDrawn(trial="t5", draw=crafted.draw()))
