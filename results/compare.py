@@ -75,6 +75,8 @@ def show(run: RunFolder, history: History, console: Console) -> None:
         for sentence in row.reasons or (() if row.accepted or row.state == "base" else (row.reason,)):
             console.print(Text.assemble((f"  {row.trial} ", "bold"), f"{_word(row)}: {sentence}"))
     for row in content:
+        if row.votes:
+            console.print(Text.assemble((f"  {row.trial} ", "bold"), f"votes of listeners: {row.votes}"))
         for note in row.notes:
             console.print(Text.assemble((f"  {row.trial} ", "bold"), note))
     unheard = sorted({flag.value for row in content for flag in row.unknown})

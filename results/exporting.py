@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
@@ -22,6 +23,10 @@ from spaces.probe_settings import ProbeSettings
 from spaces.trial import Outcome
 from trainable.export_request import ExportLayout, ExportRequest, Reference, speaker_name
 from trainable.trial_folder import write_beside
+
+if TYPE_CHECKING:
+    from results.proof import Proof
+    from trainable.probe.calibration import Calibration
 
 UNHEARD_TEXT = "One two three."
 """Spoken when neither the trial nor the base model was probed."""
@@ -92,11 +97,9 @@ class _Export:
 
     def write(self, beside: Path) -> None:
         """Fills an empty folder, the record last."""
-        from results.proof import Proof, Written, prove, sample_name
-        from trainable.audio import write_audio
+        from results.proof import Written, prove
         from trainable.checkpoint import load_weights
-        from trainable.family import Cue, load_family
-        from trainable.probe.calibration import Calibration
+        from trainable.family import load_family
         from trainable.strength import at_strength
 
         search, outcome = self.search, self.outcome
@@ -104,27 +107,18 @@ class _Export:
         reference = self._reference() if self.wish.layout is ExportLayout.ALEXANDRIA else None
         self._tell("loading the base model", 0)
         family = load_family(search.family)
-        settings = ProbeSettings.model_validate(search.space["probe"])
-        try:
-            calibration = Calibration.read(self.run.calibration)
-        except ValidationError:
-            raise InputError(
-                f"{self.run.calibration}: not readable by this Sweetspot; export with the version that searched"
-            ) from None
-        language = search.space["language"]
+        calibration = self._calibration()
         heard = last_verdict(outcome, self.history)
         strength = heard.strength if heard else 1.0
-        accepted = is_accepted(outcome, self.history)
-        learner = family.build(search.model, self.run.prepared, language, outcome.draw, search.seed)
+        learner = family.build(search.model, self.run.prepared, search.space["language"], outcome.draw, search.seed)
         learner.load_tensors(at_strength(load_weights(checkpoint), strength))
         learner.eval()
 
         self._tell(f"writing {outcome.trial} as {self.wish.layout}", 1)
-        name = self.wish.base or search.model
         request = ExportRequest(
             layout=self.wish.layout,
             model=search.model,
-            base_name=name,
+            base_name=self.wish.base or search.model,
             speaker=speaker_name(search.voice),
             outcome=outcome,
             reference=reference,
@@ -133,60 +127,58 @@ class _Export:
 
         self._tell("loading it in a process of its own, and letting it speak", 2)
         text = self._sample_text()
-        written = Written(
-            trial=outcome.trial,
-            family=search.family,
-            model=search.model,
-            folder=beside,
-            layout=self.wish.layout,
-            language=language,
-            seed=search.seed,
-            probe=settings,
-            strength=strength,
-            accepted=accepted,
-        )
-        proof: Proof = prove(written, learner, calibration, Cue(text, search.seed, calibration.tempo.frame_cap(text)))
-        write_audio(beside / "sample.wav", proof.sample.wave)
-        for place, (_, said) in enumerate(proof.lines):
-            write_audio(beside / sample_name(place), said.wave)
-        lines = tuple(line for line, _ in proof.lines)
-        samples = (
-            fresh_samples(self.run, self.history, lines, beside)
-            if lines
-            else samples_of(self.run, self.history, outcome, beside)
-        )
         exported = Exported(
             trial=outcome.trial,
             draw=outcome.draw,
             outcome=outcome,
             final=self.history.finals.get(outcome.trial),
-            accepted=accepted,
+            accepted=is_accepted(outcome, self.history),
             strength=strength,
             layout=self.wish.layout,
-            merged=proof.merged,
             family=search.family,
-            base_model=name,
-            language=language,
+            base_model=request.base_name,
+            language=search.space["language"],
             seed=search.seed,
-            sampling=settings.sampling,
+            sampling=ProbeSettings.model_validate(search.space["probe"]).sampling,
             tempo=calibration.tempo,
             fingerprint=search.fingerprint,
             licence=self.wish.licence,
             sample_text=text,
         )
-        called = base_name(name) if base_name(name) == name else f"path/to/{base_name(name)}"
-        band = self.history.band_of(outcome.trial)
-        write_recipe(beside / RECIPE, search, outcome.trial, outcome.draw, band, base_name(name))
-        write_card(
-            beside,
-            exported,
-            search.voice,
-            against_base(outcome, self.history),
-            samples,
-            command(search, called),
-        )
+        written = Written(beside, exported, search.model, ProbeSettings.model_validate(search.space["probe"]))
+        self._describe(beside, exported, prove(written, learner, calibration))
+
+    def _describe(self, beside: Path, exported: Exported, proof: Proof) -> None:
+        """Adds recordings, recipe, card and record to a folder of weights."""
+        from results.proof import sample_name
+        from trainable.audio import write_audio
+
+        write_audio(beside / "sample.wav", proof.sample.wave)
+        for place, (_, said) in enumerate(proof.lines):
+            write_audio(beside / sample_name(place), said.wave)
+        if proof.lines:
+            samples = fresh_samples(self.run, self.history, tuple(line for line, _ in proof.lines), beside)
+        else:
+            samples = samples_of(self.run, self.history, self.outcome, beside)
+        exported = exported.model_copy(update={"merged": proof.merged})
+        name = base_name(exported.base_model)
+        band = self.history.band_of(exported.trial)
+        write_recipe(beside / RECIPE, self.search, exported.trial, exported.draw, band, name)
+        replay = command(self.search, name if name == exported.base_model else f"path/to/{name}")
+        versus = against_base(self.outcome, self.history)
+        write_card(beside, exported, self.search.voice, versus, samples, replay)
         exported = exported.model_copy(update={"files": hashes(beside)})
         write_beside(beside / RECORD, exported.model_dump_json(indent=1) + "\n")
+
+    def _calibration(self) -> Calibration:
+        from trainable.probe.calibration import Calibration
+
+        try:
+            return Calibration.read(self.run.calibration)
+        except ValidationError:
+            raise InputError(
+                f"{self.run.calibration}: not readable by this Sweetspot; export with the version that searched"
+            ) from None
 
     def _checkpoint(self) -> Path:
         folder = self.run.trial(self.outcome.trial)

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from results.exported import Merged, UnfaithfulExport
+from results.exported import Exported, Merged, UnfaithfulExport
 from results.fresh_process import FreshProcessFailed, answer_of
 from spaces.probe_settings import ProbeSettings
 from spaces.verdict import Verdict
-from trainable.export_request import ExportLayout
 from trainable.family import Cue, Learner, Utterance
 from trainable.probe.calibration import Calibration
 
@@ -26,18 +25,12 @@ values: no large model has been measured."""
 class Written:
     """What is to be proved."""
 
-    trial: str
-    family: str
+    folder: Path
+    exported: Exported
+    """What is to be said of it."""
     model: str
     """The base model that was trained on."""
-    folder: Path
-    layout: ExportLayout
-    language: str
-    seed: int
     probe: ProbeSettings
-    strength: float
-    accepted: bool
-    """Whether the trial was."""
 
 
 @dataclass(frozen=True)
@@ -50,43 +43,41 @@ class Proof:
     merged: Merged | None = None
 
 
-def prove(written: Written, learner: Learner, calibration: Calibration, sample: Cue) -> Proof:
-    """An adapter has to say `sample` in the same codes as the trained model. A merged checkpoint, whose sums round
+def prove(written: Written, learner: Learner, calibration: Calibration) -> Proof:
+    """An adapter has to say the sample in the same codes as the trained model. A merged checkpoint, whose sums round
     otherwise, has to expect the same of it within a tolerance, and is probed anew on four lines.
 
     Raises UnfaithfulExport, which says what differs.
     """
-    (trained,) = learner.speak([sample], written.probe.sampling)
-    numbers, cues = _fresh_lines(written, learner, calibration) if written.layout.is_whole else ((), ())
+    about = written.exported
+    text, is_whole = about.sample_text, about.layout.is_whole
+    sample = Cue(text, about.seed, calibration.tempo.frame_cap(text))
+    (trained,) = learner.speak([sample], about.sampling)
+    numbers, cues = _fresh_lines(written, learner, calibration) if is_whole else ((), ())
+    model = None if is_whole else written.model
     try:
         answer = answer_of(
-            written.family,
-            written.folder,
-            None if written.layout.is_whole else written.model,
-            written.language,
-            [sample, *cues],
-            written.probe.sampling,
-            trained.codes,
+            about.family, written.folder, model, about.language, [sample, *cues], about.sampling, trained.codes
         )
     except FreshProcessFailed as error:
         raise UnfaithfulExport(
-            f"trial {written.trial}: what was written could not be loaded again ({error}). Nothing was exported"
+            f"trial {about.trial}: what was written could not be loaded again ({error}). Nothing was exported"
         ) from None
     said, fresh = answer.utterances[0], answer.utterances[1:]
-    if not written.layout.is_whole:
-        _check_equal(written.trial, sample.text, trained, said)
+    if not is_whole:
+        _check_equal(about.trial, text, trained, said)
         return Proof(said)
-    difference = relative_difference(learner.expectation(sample.text, trained.codes), answer.expectation)
+    difference = relative_difference(learner.expectation(text, trained.codes), answer.expectation)
     tolerance = tolerance_of(written.folder)
     if not difference <= tolerance:
         raise UnfaithfulExport(
-            f"trial {written.trial}: the merged checkpoint's logits differ from the adapter's by {difference:.2g}, "
+            f"trial {about.trial}: the merged checkpoint's logits differ from the adapter's by {difference:.2g}, "
             f"expected {tolerance:g} at most. Nothing was exported"
         )
     verdict = _verdict(written, learner, calibration, numbers, fresh)
-    if written.accepted and not verdict.accepted:
+    if about.accepted and not verdict.accepted:
         raise UnfaithfulExport(
-            f"trial {written.trial} was accepted, but what was merged from it was rejected: "
+            f"trial {about.trial} was accepted, but what was merged from it was rejected: "
             f"{'; '.join(verdict.reasons)}. Nothing was exported; the adapter itself can be"
         )
     texts = (cue.text for cue in cues)
@@ -136,7 +127,7 @@ def _fresh_lines(written: Written, learner: Learner, calibration: Calibration) -
     lines = lines_for(written.probe.lines, learner.roster)
     numbers = [number for number, line in enumerate(lines) if line.decides][:SCREEN_LINES]
     return numbers, [
-        Cue(lines[number].text, written.seed + number, calibration.tempo.frame_cap(lines[number].text))
+        Cue(lines[number].text, written.exported.seed + number, calibration.tempo.frame_cap(lines[number].text))
         for number in numbers
     ]
 
@@ -148,12 +139,12 @@ def _verdict(
     from trainable.probe.lines import lines_for
     from trainable.probe.listener import Listener
 
-    listener = Listener.open(learner, written.probe, calibration, written.seed)
+    listener = Listener.open(learner, written.probe, calibration, written.exported.seed)
     every = lines_for(written.probe.lines, learner.roster)
     lines = [every[number] for number in numbers]
     heard = listener.listen(lines, said, [sample_name(place) for place in range(len(lines))])
     voice = listener.hear_voice([each.wave for each in said])
-    return conclude(heard, len(lines), voice, strength=written.strength, judge=listener.fingerprint)
+    return conclude(heard, len(lines), voice, strength=written.exported.strength, judge=listener.fingerprint)
 
 
 def sample_name(place: int) -> str:

@@ -8,6 +8,7 @@ from results.grading import Graded, graded
 from results.ledger import History
 from results.ranking import Comparison, against_base, is_accepted, last_verdict, ranked
 from results.run_folder import RunFolder
+from results.vote import Tally, tallies
 from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.grades import Grades
@@ -57,6 +58,8 @@ class Row(BaseModel):
     grades: dict[str, Graded]
     """By measure, where the space has a scale for it."""
     vs_base: Comparison | None
+    votes: Tally | None
+    """Of people who heard it beside the base model without knowing which was which; None where nobody voted."""
     seconds: float
     """Training and all listening, wall-clock; neighbours on the same GPU do not make it any less."""
     gpu_seconds: float
@@ -115,6 +118,7 @@ def _ended_row(outcome: Outcome, place: int | None, history: History) -> Row:
         notes=last.notes if last else (),
         grades=graded(_grades(history), outcome.draw.objective if outcome.draw else None, counts, last),
         vs_base=against_base(outcome, history),
+        votes=tallies(history.votes.values()).get(outcome.trial),
         seconds=outcome.train_seconds + outcome.probe_seconds + (final.seconds if final else 0.0),
         gpu_seconds=outcome.gpu_seconds + (final.seconds if final else 0.0),
     )
@@ -150,6 +154,7 @@ def _running_row(run: RunFolder, trial: str, history: History) -> Row:
         notes=(),
         grades={},
         vs_base=None,
+        votes=None,
         seconds=latest.seconds if latest else 0.0,
         gpu_seconds=latest.gpu_seconds if latest else 0.0,
     )

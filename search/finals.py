@@ -6,6 +6,7 @@ import functools
 
 from results.ledger import FinalistHeard, Ledger, read_ledger
 from results.ranking import finalists
+from results.tensorboard import TensorBoard
 from search import chores
 from search.failure import root_reason
 from search.plan import Plan
@@ -31,3 +32,4 @@ def hear_finalists(plan: Plan, way: Way, ledger: Ledger, view: View) -> None:
             view.say(f"{outcome.trial} was not heard on sixty other lines: {root_reason(error)}")
         else:
             ledger.append(FinalistHeard(final=final))
+            TensorBoard(plan.run).final(final)

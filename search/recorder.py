@@ -55,6 +55,7 @@ class Recorder(Callback):
     def known(self, outcome: Outcome) -> None:
         """An ending that the ledger already has; its process may have been cut off before it tidied up."""
         self._ended.add(outcome.trial)
+        self._board.end(outcome.trial, outcome.draw, outcome)
         self._thin(outcome)
         self._spending.ended(outcome)
         self._view.ended(outcome)

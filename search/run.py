@@ -24,7 +24,7 @@ from search.disk import is_full
 from search.dry_run import tell_forecast
 from search.introduction import introduce
 from search.mode import Mode
-from search.plan import Arguments, make_plan
+from search.plan import Arguments, Plan, make_plan
 from search.summary import INTERRUPTED, tell
 from search.view import shown
 from spaces.command import progress_shown, told_plainly
@@ -104,8 +104,20 @@ def run(
             raise typer.Exit(INTERRUPTED) from None
         from results.picture import draw_search
 
-        tell(finish, draw_search(plan.run), console)
+        tell(finish, draw_search(plan.run), _page(plan, console), console)
         raise typer.Exit(finish.exit_code)
+
+
+def _page(plan: Plan, console: Console) -> Path | None:
+    """The listening page; None where it could not be written, which is told and takes nothing from what was found."""
+    from results.report.page import write_report
+
+    try:
+        with progress_shown() as on_progress:
+            return write_report(plan.run, on_progress)
+    except InputError as error:
+        console.print(str(error), style="yellow", markup=False)
+        return None
 
 
 if __name__ == "__main__":

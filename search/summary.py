@@ -49,9 +49,9 @@ class Finish:
         return EXPORT_FAILED if self.problem else DONE
 
 
-def tell(finish: Finish, picture: Path, console: Console) -> None:
+def tell(finish: Finish, picture: Path, page: Path | None, console: Console) -> None:
     """Prints the summary."""
-    lines = [*_trials(finish), "", *_found(finish), *_where(finish, picture), "", *_next(finish)]
+    lines = [*_trials(finish), "", *_found(finish), *_where(finish, picture, page), "", *_next(finish)]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
@@ -112,7 +112,7 @@ def _advice(finish: Finish) -> list[str]:
     return ["What to change:", *lines] if lines else []
 
 
-def _where(finish: Finish, picture: Path) -> list[str]:
+def _where(finish: Finish, picture: Path, page: Path | None) -> list[str]:
     run, best, base = finish.plan.run, finish.best, finish.history.base
     lines = []
     if finish.problem:
@@ -125,7 +125,9 @@ def _where(finish: Finish, picture: Path) -> list[str]:
         lines += _nearest(finish)
     if base is not None and base.verdict is not None:
         lines.append(f"Base:    {shown(run.base / last_verdict(base, finish.history).lines[0].audio)}")
-    return [*lines, f"Picture: {shown(picture)}", f"Curves:  tensorboard --logdir {shown(run.tensorboard)}"]
+    page_line = [f"Page:    {shown(page)}"] if page else []
+    curves = f"Curves:  tensorboard --logdir {shown(run.tensorboard)}"
+    return [*lines, *page_line, f"Picture: {shown(picture)}", curves]
 
 
 def _nearest(finish: Finish) -> list[str]:

@@ -29,7 +29,7 @@ def plan(tmp_path: Path) -> Plan:
 
 def told(finish: Finish) -> str:
     said = io.StringIO()
-    tell(finish, Path("search.png"), Console(file=said, width=80))
+    tell(finish, Path("search.png"), Path("report/index.html"), Console(file=said, width=80))
     return said.getvalue()
 
 

@@ -68,7 +68,7 @@ class Utterance:
     eos: bool
     """Whether the end-of-speech code was sampled; read from the sampled sequence, not from the length."""
     codes: np.ndarray | None = None
-    """[frames, codebooks] int64 that the wave was decoded from; None for a family without codes."""
+    """[frames, codebooks] int64 that the wave was decoded from; None where nobody asks."""
 
 
 @dataclass(frozen=True)
