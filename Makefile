@@ -17,7 +17,7 @@ soak: .venv/installed  ## searches killed at random moments, 20 times over: noth
 	$(BIN)/python -m tests.chaos --resumes 20
 	$(BIN)/python -m tests.chaos --resumes 20 --demo
 
-benchmarks: .venv/installed  ## speed against a peer, and what the judge hears of spoilt speech, about 45 minutes; see benchmarks/README.md
+benchmarks: .venv/installed  ## speed against a peer, and what the judge hears of spoilt speech, about 90 minutes; see benchmarks/README.md
 	$(BIN)/python -m benchmarks.packed_steps --shape launch
 	$(BIN)/python -m benchmarks.packed_steps --shape larger
 	$(BIN)/python -m benchmarks.speech
@@ -27,7 +27,9 @@ benchmarks: .venv/installed  ## speed against a peer, and what the judge hears o
 	$(BIN)/python -m benchmarks.throughput demo --trials 12
 	$(BIN)/python -m benchmarks.many_trials
 	$(BIN)/python -m benchmarks.corrupted_speech
+	$(BIN)/python -m benchmarks.corrupted_speech --unseen
 	$(BIN)/python -m benchmarks.overdriven_adapters
+	$(BIN)/python -m benchmarks.search_efficiency --worlds 30
 
 demo-voice: .venv/installed  ## makes the demo voice anew from espeak-ng speech, up to 90 minutes on one core
 	$(BIN)/python -m demo.make_voice
