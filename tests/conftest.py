@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from trainable.cache import VARIABLE
 
 ROOT = Path(__file__).parent.parent
+
+# How long an example takes says something of the machine, and nothing of the code.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # Read when torch is first imported: models this small lose more to waiting for each other's threads than they gain.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
