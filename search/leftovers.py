@@ -1,55 +1,107 @@
-"""What Ray Train leaves behind when its controller is killed while it waits for CPUs or GPUs."""
+"""What Ray Train leaves behind when its controller is killed while it starts, or waits for CPUs or GPUs."""
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 
 import ray
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 from ray.util.state import list_actors, list_placement_groups
 from ray.util.state.exception import RayStateApiException
 
-MOST_GROUPS = 10_000
-CONTROLLER = "TrainController"
-"""Ray Train's actor that asks for the resources of a run."""
-PATIENCE_SECONDS = 20.0
-"""For controllers to be gone; it takes one or two."""
+MOST = 10_000
+"""Actors, and placement groups, that Ray is asked for."""
+CONTROLLER, CLEANER = "TrainController", "PlacementGroupCleaner"
+"""Ray Train's actors: the one asks for the resources of a run; the other removes them when the first has died."""
+PATIENCE_SECONDS = 60.0
+"""For controllers to be gone, which takes one or two on an idle machine, and for Ray's dashboard to answer."""
+CLEANING_SECONDS = 5.0
+"""How long a cleaner may outlive the last controller; it looks every second."""
+UNAVAILABLE = (RayStateApiException, ConnectionError)
+"""What Ray's dashboard, which knows actors and groups, fails with while it is too busy to answer."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What of Ray Train is there."""
+
+    controllers: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    cleaners: dict[str, int] = field(default_factory=dict)
+    """Process ids on this node; 0 for one that has no process yet, or runs elsewhere."""
 
 
 @contextmanager
 def no_placement_groups_left() -> Iterator[None]:
-    """Removes, at the end, the placement groups that this job has made within.
+    """Removes, at the end, the placement groups that this job has made within, and the actors that watch over them.
 
-    Train's own cleaner knows only those whose workers have started; another would keep its resources as soon as it gets
-    them, until the job is over.
+    Train's own cleaner knows only groups whose workers have started; another would keep its resources, as soon as it
+    gets them, until the job is over. A cleaner whose controller died before it began to watch stays for ever.
     """
-    before = _groups()
+    before = _found_at_first()
     try:
         yield
     finally:
-        _wait_for_controllers()
-        for group in _groups() - before:
-            remove_placement_group(PlacementGroup(ray.PlacementGroupID.from_hex(group)))
+        _sweep(before)
 
 
-def _wait_for_controllers() -> None:
-    """Until none is alive that could make a group after the others are removed: they die some time after the actor that
-    owns them."""
-    job, deadline = ray.get_runtime_context().get_job_id(), time.monotonic() + PATIENCE_SECONDS
-    with suppress(RayStateApiException, ConnectionError):
-        while time.monotonic() < deadline:
-            filters = [("job_id", "=", job), ("class_name", "=", CONTROLLER), ("state", "!=", "DEAD")]
-            if not list_actors(filters=filters):
+def _sweep(before: Found) -> None:
+    """Until nothing is left, and no controller is alive that could make another group: controllers die some time after
+    the actor that owns them."""
+    deadline, quiet_since = time.monotonic() + PATIENCE_SECONDS, float("inf")
+    while (now := time.monotonic()) < deadline:
+        with suppress(*UNAVAILABLE):
+            found = _found()
+            for group in found.groups - before.groups:
+                remove_placement_group(PlacementGroup(ray.PlacementGroupID.from_hex(group)))
+            quiet_since = float("inf") if found.controllers else min(quiet_since, now)
+            cleaners = found.cleaners.keys() - before.cleaners.keys()
+            if not (found.controllers or found.groups - before.groups or cleaners):
                 return
-            time.sleep(0.2)
+            if now - quiet_since > CLEANING_SECONDS:
+                _kill(found.cleaners[cleaner] for cleaner in cleaners)
+        time.sleep(0.2)
 
 
-def _groups() -> set[str]:
-    """Of this job; none where Ray's dashboard, which knows them, does not answer."""
-    job = ray.get_runtime_context().get_job_id()
-    with suppress(RayStateApiException, ConnectionError):
-        found = list_placement_groups(filters=[("creator_job_id", "=", job)], limit=MOST_GROUPS)
-        return {group.placement_group_id for group in found if group.state != "REMOVED"}
-    return set()
+def _kill(processes: Iterator[int]) -> None:
+    for process in filter(None, processes):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
+def _found_at_first() -> Found:
+    """As soon as the dashboard, which may still be starting, answers; nothing if it never does."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(*UNAVAILABLE):
+            return _found()
+        time.sleep(0.2)
+    return Found()
+
+
+def _found() -> Found:
+    """Of this job. Raises what UNAVAILABLE lists."""
+    context = ray.get_runtime_context()
+    job, node = context.get_job_id(), context.get_node_id()
+    actors = [
+        actor
+        for name in (CONTROLLER, CLEANER)
+        for actor in list_actors(
+            filters=[("job_id", "=", job), ("class_name", "=", name), ("state", "!=", "DEAD")], limit=MOST
+        )
+    ]
+    groups = list_placement_groups(filters=[("creator_job_id", "=", job)], limit=MOST)
+    return Found(
+        frozenset(actor.actor_id for actor in actors if actor.class_name == CONTROLLER),
+        frozenset(group.placement_group_id for group in groups if group.state != "REMOVED"),
+        {
+            actor.actor_id: (actor.pid or 0) if actor.node_id == node else 0
+            for actor in actors
+            if actor.class_name == CLEANER
+        },
+    )

