@@ -11,7 +11,7 @@ from ray.tune import Stopper
 from search.report import Report
 from spaces.ending import Ending
 from spaces.job import Job
-from spaces.trial import Phase, Point
+from spaces.trial import Phase, Point, SecondChance
 from trainable.band import decide
 from trainable.epoch import steps_per_epoch
 from trainable.schedule import exposure_of
@@ -48,12 +48,16 @@ class BandStopper(Stopper):
         report = Report.of(result)
         if report is None or report.phase is not Phase.TRAINING:
             return False
-        curve = TrialFolder(report.job.path).read_points()
+        folder = TrialFolder(report.job.path)
+        curve, chance = folder.read_points(), folder.read_second_chance()
         judged = self._judged.setdefault(report.job.trial, _Judged())
         if len(curve) < judged.points:
             # The trial was cut off and goes on from an earlier checkpoint.
             judged.points, judged.end = 0, None
-        decided = self._decider(report.job)
+        if chance is not None and judged.end is not None and judged.end.step <= chance.outcome.point.step:
+            # It was rejected there, and has gone on.
+            judged.end = None
+        decided = self._decider(report.job, chance)
         while judged.end is None and judged.points < len(curve):
             judged.points += 1
             if decided(curve[: judged.points]) is not None:
@@ -63,10 +67,12 @@ class BandStopper(Stopper):
     def stop_all(self) -> bool:
         return self._is_drained()
 
-    def _decider(self, job: Job) -> Callable[[list[Point]], Ending | None]:
+    def _decider(self, job: Job, chance: SecondChance | None) -> Callable[[list[Point]], Ending | None]:
+        """The rule for a curve as far as it is given. What lies before a second chance has been judged by the loop."""
         last_step = steps_per_epoch(self._clips, job.draw.clips_per_step) * job.draw.epochs
         exposure = exposure_of(job.draw, last_step)
-        return lambda curve: decide(curve, job.band, self._clips, last_step, exposure)
+        begin, band = (chance.outcome.point.step, chance.band) if chance else (-1, job.band)
+        return lambda curve: decide(curve, band, self._clips, last_step, exposure) if curve[-1].step > begin else None
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing. Tune pickles its stopper for a restore that never happens here."""

@@ -12,8 +12,9 @@ from search.stopper import BandStopper
 from spaces.band import Band
 from spaces.job import Job
 from spaces.probe_settings import ProbeSettings
-from spaces.trial import Phase
-from tests.crafted import draw, point, write_curve
+from spaces.trial import Phase, SecondChance
+from tests.crafted import draw, outcome, point, write_curve
+from trainable.trial_folder import TrialFolder
 
 CLIPS = 48
 """With the 4 clips per step of a crafted draw: 12 steps to an epoch, as a crafted point counts them."""
@@ -77,6 +78,20 @@ def test_a_trial_that_goes_on_from_a_checkpoint_is_judged_anew(run):
     assert stopper("id", result(run, FALLING[: IN_BAND_AT + 14]))
     assert not stopper("id", result(run, FALLING[: IN_BAND_AT - 10]))
     assert not stopper("id", result(run, FALLING[: IN_BAND_AT + 5]))
+
+
+@pytest.mark.parametrize("is_watched", [True, False])
+def test_a_second_chance_is_judged_by_its_own_band(run, is_watched):
+    """Whether or not the stopper saw the first ending before the trial went on."""
+    stopper, lower = BandStopper(CLIPS, is_drained=lambda: False), Band(low=1.5, high=1.8)
+    again_at = next(step for step, loss in enumerate(FALLING) if loss in lower)
+    if is_watched:
+        assert not stopper("id", result(run, FALLING[: IN_BAND_AT + 5]))
+    rejected = outcome("t000", stopped=point(IN_BAND_AT, FALLING[IN_BAND_AT]))
+    TrialFolder(run.trial("t000")).write_second_chance(SecondChance(outcome=rejected, band=lower))
+    assert again_at > IN_BAND_AT + 12
+    assert not stopper("id", result(run, FALLING[: again_at + 13]))
+    assert stopper("id", result(run, FALLING[: again_at + 14]))
 
 
 def test_a_result_without_a_point_is_left_alone():
