@@ -1,7 +1,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 
-.PHONY: demo test lint soak benchmarks demo-voice
+.PHONY: demo test lint soak benchmarks demo-voice pictures cluster-test
 
 demo: .venv/installed  ## a search on the demo voice, to an exported adapter
 	$(BIN)/python search/run.py
@@ -13,9 +13,13 @@ lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-soak: .venv/installed  ## searches killed at random moments, 20 times over: nothing is lost, about an hour
+soak: .venv/installed  ## searches whose processes and nodes are killed at random moments, over and over: nothing is lost, some hours
 	$(BIN)/python -m tests.chaos --resumes 20
 	$(BIN)/python -m tests.chaos --resumes 20 --demo
+	$(BIN)/python -m tests.node_soak
+
+cluster-test: .venv/installed  ## ray up, a search and ray down on hosts made of namespaces, one cut off: root, Linux, ten minutes
+	$(BIN)/python -m tests.cluster_hosts
 
 benchmarks: .venv/installed  ## speed against a peer, and what the judge hears of spoilt speech, about 90 minutes; see benchmarks/README.md
 	$(BIN)/python -m benchmarks.packed_steps --shape launch
@@ -26,10 +30,14 @@ benchmarks: .venv/installed  ## speed against a peer, and what the judge hears o
 	$(BIN)/python -m benchmarks.throughput toy
 	$(BIN)/python -m benchmarks.throughput demo --trials 12
 	$(BIN)/python -m benchmarks.many_trials
+	$(BIN)/python -m benchmarks.driver_load
 	$(BIN)/python -m benchmarks.corrupted_speech
 	$(BIN)/python -m benchmarks.corrupted_speech --unseen
 	$(BIN)/python -m benchmarks.overdriven_adapters
 	$(BIN)/python -m benchmarks.search_efficiency --worlds 30
+
+pictures: .venv/installed  ## the README's pictures, from a search on the demo voice; needs chromium
+	run=$$(mktemp -d)/demo && $(BIN)/python search/run.py --out $$run && $(BIN)/python -m docs.pictures $$run
 
 demo-voice: .venv/installed  ## makes the demo voice anew from espeak-ng speech, up to 90 minutes on one core
 	$(BIN)/python -m demo.make_voice
