@@ -52,6 +52,8 @@ class SearchStarted(_Entry):
     seed: int
     versions: dict[str, str]
     """Of the libraries that results depend on."""
+    storage: str | None = None
+    """Address of the run's folder in storage; None where its nodes share a folder."""
 
     @property
     def voice(self) -> str:
@@ -129,6 +131,8 @@ class History:
     """As it was when the search was last started or resumed, as JSON."""
     votes: dict[tuple[str, Pair], Vote] = field(default_factory=dict)
     """Of blind rounds, by the round and the pair."""
+    storage: str | None = None
+    """Where the run was kept besides when the search was last started or resumed."""
 
     @property
     def running(self) -> tuple[str, ...]:
@@ -218,22 +222,12 @@ class _Reader:
         self.seconds = 0.0
         self.budget: dict[str, Any] | None = None
         self.votes: dict[tuple[str, Pair], Vote] = {}
+        self.storage: str | None = None
         self._latest: datetime | None = None
 
     def history(self) -> History:
-        return History(
-            self.search,
-            self.base,
-            self.drawn,
-            self.outcomes,
-            self.finals,
-            self.ended,
-            tuple(self.problems),
-            self.bands,
-            self.seconds,
-            self.budget,
-            self.votes,
-        )
+        told = self.search, self.base, self.drawn, self.outcomes, self.finals, self.ended, tuple(self.problems)
+        return History(*told, self.bands, self.seconds, self.budget, self.votes, self.storage)
 
     def take(self, entry: Entry) -> str | None:
         """Adds an entry. Returns what is wrong with it when it contradicts an earlier one, which then stands."""
@@ -248,11 +242,11 @@ class _Reader:
             case SearchStarted() if entry.format > FORMAT:
                 return f"format {entry.format}, written by a newer Sweetspot (this one reads {FORMAT}); left out"
             case SearchStarted() if self.search is None:
-                self.search, self.budget = entry, entry.space.get("budget")
+                self.search, self.budget, self.storage = entry, entry.space.get("budget"), entry.storage
             case SearchStarted() if _identity(entry) != _identity(self.search):
                 return "another search was started in this ledger; the first one stands"
             case SearchStarted():
-                self.budget = entry.space.get("budget")
+                self.budget, self.storage = entry.space.get("budget"), entry.storage
             case BaseProbed() if self.base is not None:
                 return "the base was probed twice; the first outcome stands"
             case BaseProbed():

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from spaces.band import Band
 from spaces.draw import Draw
 from spaces.probe_settings import ProbeSettings
+from spaces.storage import Storage
 
 
 class Job(BaseModel):
@@ -18,7 +19,7 @@ class Job(BaseModel):
 
     trial: str
     folder: str
-    """Where the trial keeps its curve, checkpoints, recordings and outcome. Reachable from every node."""
+    """Where the trial keeps its curve, checkpoints, recordings and outcome."""
     family: str
     """Module of the model family."""
     model: str
@@ -33,6 +34,8 @@ class Job(BaseModel):
     draw: Draw
     band: Band
     probe: ProbeSettings
+    storage: Storage | None = None
+    """Where its folder is kept when nodes share none; None where every node reaches the folder itself."""
 
     @property
     def path(self) -> Path:

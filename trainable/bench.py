@@ -26,6 +26,8 @@ from trainable.probe.lines import lines_for
 from trainable.probe.listener import Listener
 from trainable.probe.probe import Candidate, Script, probe
 from trainable.second_chance import better, further_down
+from trainable.storage import pull, push
+from trainable.thinning import thin_ended
 from trainable.training import Trained, Training
 from trainable.trial_folder import TrialFolder
 from trainable.validation import end_probabilities, validate
@@ -63,6 +65,15 @@ class Bench:
 
     def seat(self, job: Job) -> None:
         """Gives a trial a free seat, where it begins or goes on. One that has its outcome already only tells it."""
+        try:
+            pull(job.storage, job.path)
+        except OSError as error:
+            if self._crew.size > 1:
+                raise
+            self._tell(Broken(job.trial, error))
+            return
+        # Nobody writes before every node has the same.
+        self._crew.wait()
         earlier = self._crew.share(TrialFolder(job.path).read_outcome() if self._crew.is_first else None)
         if earlier is not None:
             self._tell(Finished(job.trial, earlier))
@@ -203,6 +214,7 @@ class Bench:
             return False
         if self._crew.is_first:
             TrialFolder(seated.job.path).write_second_chance(chance)
+            push(seated.job.storage, seated.job.path)
         seated.chance, seated.job = chance, _in_band(seated.job, chance)
         seated.ready, seated.waited = None, 0
         seated.training.go_on(chance)
@@ -230,6 +242,10 @@ class Bench:
             outcome = better(chance.outcome, outcome)
         if self._crew.is_first:
             TrialFolder(job.path).write_outcome(outcome)
+            if job.storage is not None:
+                # Whoever writes the ledger does so too, but two thirds need not travel before.
+                thin_ended(TrialFolder(job.path), outcome)
+            push(job.storage, job.path)
         self._leave(seat)
         self._tell(Finished(job.trial, outcome))
 

@@ -37,5 +37,10 @@ class Crew:
         dist.broadcast_object_list(held, src=0, device=self._device())
         return held[0]
 
+    def wait(self) -> None:
+        """Until every member is here."""
+        if self.size > 1:
+            dist.barrier()
+
     def _device(self) -> torch.device | None:
         return torch.device("cuda", torch.cuda.current_device()) if dist.get_backend() == "nccl" else None

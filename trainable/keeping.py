@@ -17,8 +17,9 @@ epoch of thirty clips takes seconds. A first one is always written."""
 class Keeping:
     """The checkpoints of the trial in one seat; the latest alone is kept, and one that was probed before."""
 
-    def __init__(self, folder: Path, pack: Pack, seat: int) -> None:
-        self._folder, self._pack, self._seat = folder, pack, seat
+    def __init__(self, folder: Path, pack: Pack, seat: int, on_written: Callable[[], None] = lambda: None) -> None:
+        """`on_written` is called when the folder has changed; its time counts as that of writing."""
+        self._folder, self._pack, self._seat, self._on_written = folder, pack, seat, on_written
         self.probed: Path | None = None
         """Folder of the checkpoint that was rejected before training went on."""
         self._next_write = 0.0
@@ -56,4 +57,5 @@ class Keeping:
         kept = write_checkpoint(self._folder, state, trained)
         thin_checkpoints(self._folder, [kept.folder, *([self.probed] if self.probed else [])])
         self._unwritten = None
+        self._on_written()
         return kept

@@ -13,6 +13,7 @@ from trainable.bench import Bench
 from trainable.crew import Crew
 from trainable.events import Broken, Event, Finished, Said
 from trainable.family import Pack, SeatCount, load_family
+from trainable.storage import pull
 from trainable.trial_folder import TrialFolder
 
 OnPoint = Callable[[Point, Phase], None]
@@ -26,6 +27,8 @@ def run_trial(job: Job, on_point: OnPoint, stop: Callable[[], bool] = lambda: Fa
     returns it at once. In a process group every member calls this; the first one calls `on_point` and is asked `stop`.
     """
     crew = Crew()
+    pull(job.storage, job.path)
+    crew.wait()
     earlier = crew.share(TrialFolder(job.path).read_outcome() if crew.is_first else None)
     if earlier is not None:
         return earlier

@@ -17,6 +17,7 @@ from trainable.epoch import epoch_clips, steps_per_epoch
 from trainable.family import Batch, Pack
 from trainable.keeping import Keeping
 from trainable.schedule import exposure_of, learning_rate_factor
+from trainable.storage import push
 from trainable.trial_folder import CurveFile, TrialFolder
 
 REPORTS_PER_EPOCH = 4
@@ -55,7 +56,7 @@ class Training:
         self._clips: list[int] = []
         self._rows: list[ClipRow] = []
         self._part = 0
-        self._keeping = Keeping(self._folder.checkpoints, pack, seat)
+        self._keeping = Keeping(self._folder.checkpoints, pack, seat, lambda: push(job.storage, job.path))
         self.ending: Ending | None = None
         """None while it should go on."""
         self._chance = chance
