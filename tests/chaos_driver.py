@@ -15,7 +15,9 @@ from pathlib import Path
 import psutil
 
 from results.run_folder import RunFolder
-from search.plan import Plan
+from search.mode import Mode
+from search.plan import LOCAL, Plan
+from spaces.command import told_plainly
 from tests.conftest import ROOT
 from tests.toy_search import toy_plan
 
@@ -24,12 +26,14 @@ STUDY = "study.json"
 FAMILY = "tests.frail_family"
 
 
-def toy_command(folder: Path, trials: int) -> list[str]:
-    return [sys.executable, "-m", "tests.chaos_driver", str(folder), str(trials)]
+def toy_command(folder: Path, trials: int, address: str = LOCAL, **mode: float) -> list[str]:
+    """`mode` as `search.mode.Mode` takes it."""
+    where = [address, json.dumps(mode)]
+    return [sys.executable, "-m", "tests.chaos_driver", str(folder), str(trials), *where]
 
 
 def demo_command(run: RunFolder, trials: int) -> list[str]:
-    return [sys.executable, "search/run.py", "--out", str(run.path), "--trials", str(trials)]
+    return [sys.executable, "search/run.py", "--address", LOCAL, "--out", str(run.path), "--trials", str(trials)]
 
 
 class Driver:
@@ -60,6 +64,10 @@ class Driver:
             if process.is_running() and process.pid != self._process.pid:
                 with _gone():
                     process.kill()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def is_running(self) -> bool:
@@ -118,10 +126,10 @@ class _gone:
 
 
 def plan_of(folder: Path, trials: int) -> Plan:
-    return toy_plan(folder, FAMILY, trials=trials, lora_lr={"low": 0.03, "high": 0.08, "log": True})
+    return toy_plan(folder, FAMILY, trials=trials, finalists=1, lora_lr={"low": 0.03, "high": 0.08, "log": True})
 
 
-def drive(folder: Path, trials: int, resume: bool) -> int:
+def drive(folder: Path, trials: int, resume: bool, address: str, mode: Mode) -> int:
     """Searches, slowly, and leaves what the study says."""
     import optuna
     from rich.console import Console
@@ -134,7 +142,8 @@ def drive(folder: Path, trials: int, resume: bool) -> int:
     searchers = []
     make = search_trials.DrawSearcher
     search_trials.DrawSearcher = lambda *arguments, **more: searchers.append(make(*arguments, **more)) or searchers[-1]
-    plan = dataclasses.replace(plan_of(folder, trials), resume=resume and RunFolder(folder / "run").ledger.exists())
+    begun = resume and RunFolder(folder / "run").ledger.exists()
+    plan = dataclasses.replace(plan_of(folder, trials), resume=begun, address=address, mode=mode)
     checked = check_plan(plan)
     (plan.run.path / SLOW).touch()
     finish = conductor.conduct(plan, checked, Console(width=200))
@@ -146,4 +155,6 @@ def drive(folder: Path, trials: int, resume: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(drive(Path(sys.argv[1]), int(sys.argv[2]), "--resume" in sys.argv))
+    where, number, at, how = sys.argv[1:5]
+    with told_plainly():
+        sys.exit(drive(Path(where), int(number), "--resume" in sys.argv, at, Mode(**json.loads(how))))

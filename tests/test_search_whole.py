@@ -52,7 +52,7 @@ def test_a_search_survives_a_killed_worker_and_a_draw_that_always_fails(tmp_path
     monkeypatch.setattr(
         trials, "DrawSearcher", lambda *args, **more: searchers.append(DrawSearcher(*args, **more)) or searchers[0]
     )
-    plan = toy_plan(tmp_path, "tests.frail_family", trials=4)
+    plan = toy_plan(tmp_path, "tests.frail_family", trials=4, finalists=2)
     dataset = check_plan(plan)
     for fault in (frail_family.DOOM, frail_family.KILL):
         (plan.run.path / fault).touch()
@@ -76,6 +76,7 @@ def test_a_search_survives_a_killed_worker_and_a_draw_that_always_fails(tmp_path
     told = [trial.state for trial in searchers[0].study.trials]
     assert sorted(told) == [*[TrialState.COMPLETE] * 3, TrialState.FAIL]
     assert history.base is not None and history.base.verdict is not None
+    assert len(history.finals) == 2 and history.finals.keys() < history.outcomes.keys() - {failed[0].trial}
     assert (plan.run.best / "sample.wav").is_file()
     assert {path.name for path in plan.run.tensorboard.iterdir()} == {"base", *TRIALS}
     assert "Traceback" not in said.getvalue() and "\x1b" not in said.getvalue()

@@ -14,7 +14,8 @@ from trainable.dataset.source import Source
 BAND = (0.55, 0.7)
 
 
-def toy_space(model: str, **draw) -> Space:
+def toy_space(model: str, finalists: int = 0, **draw) -> Space:
+    """Hears no finalists unless asked to: they take longer than all that comes before them."""
     domains = {
         "objective": "aligned",
         "rank": [4, 8],
@@ -33,17 +34,17 @@ def toy_space(model: str, **draw) -> Space:
             "draw": {**domains, **draw},
             "objective": {"aligned": {"band": list(BAND), "targets": "linear"}},
             "budget": {"trials": 3},
-            "probe": {"lines": "digits"},
+            "probe": {"lines": "digits", "finalists": finalists},
         }
     )
 
 
-def toy_plan(folder: Path, family: str = "tests.toy_family", trials: int = 3, **draw) -> Plan:
+def toy_plan(folder: Path, family: str = "tests.toy_family", trials: int = 3, finalists: int = 0, **draw) -> Plan:
     """A plan whose voice, model and run lie under `folder`; keywords replace domains."""
     voice, model = folder / "voice", str(make_toy_model(folder / "model"))
     if not voice.exists():
         make_voice(voice)
-    space = toy_space(model, **draw)
+    space = toy_space(model, finalists, **draw)
     return Plan(
         space=space,
         family=family,
