@@ -83,9 +83,11 @@ def open_ctc(name: str, language: str | None) -> Ctc:
     adapted = _adapters(name)
     told = {"target_lang": language, "ignore_mismatched_sizes": True} if adapted else {}
     try:
-        model = AutoModelForCTC.from_pretrained(name, dtype=torch.float32, **told)
-        extractor = AutoFeatureExtractor.from_pretrained(name)
-        tokenizer = AutoTokenizer.from_pretrained(name, **({"target_lang": language} if adapted else {}))
+        # Unless it is told not to, the library asks whoever sits there whether to run what a checkpoint brings.
+        model = AutoModelForCTC.from_pretrained(name, dtype=torch.float32, trust_remote_code=False, **told)
+        extractor = AutoFeatureExtractor.from_pretrained(name, trust_remote_code=False)
+        chosen = {"target_lang": language} if adapted else {}
+        tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **chosen)
     except Exception as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise InputError(f"{name}: cannot be loaded ({reason}); download the checkpoint again") from None

@@ -49,8 +49,11 @@ def open_xvector(name: str) -> XVector:
 
     logging.set_verbosity_error()
     try:
-        model, told = AutoModelForAudioXVector.from_pretrained(name, dtype=torch.float32, output_loading_info=True)
-        extractor = AutoFeatureExtractor.from_pretrained(name)
+        # Unless it is told not to, the library asks whoever sits there whether to run what a checkpoint brings.
+        model, told = AutoModelForAudioXVector.from_pretrained(
+            name, dtype=torch.float32, output_loading_info=True, trust_remote_code=False
+        )
+        extractor = AutoFeatureExtractor.from_pretrained(name, trust_remote_code=False)
     except Exception as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise InputError(f"{name}: cannot be loaded ({reason}); download the checkpoint again") from None

@@ -27,6 +27,10 @@ PACKABLE = re.compile(TARGETS["all-linear"])
 """The linear layers of both transformers. Each is called once per pass with equally many rows of every seat, which is
 not so for embeddings, heads and text_projection."""
 TALKER = "talker."
+CODE = "auto_map"
+"""Key under which configurations of transformers name classes that come with the checkpoint, as Python."""
+CODECS = ("qwen3_tts_tokenizer_12hz", "qwen3_tts_tokenizer_25hz", "mel_codec")
+"""Kinds that the library registers, and the project's own."""
 BASE, CUSTOM_VOICE = ("qwen3_tts", "base"), ("qwen3_tts", "custom_voice")
 """Kinds of checkpoints, as `kind_of` tells them."""
 
@@ -62,11 +66,38 @@ def kind_of(folder: Path, model: str) -> tuple[str | None, str | None]:
 
 
 def check_complete(folder: Path, model: str) -> None:
-    """Raises InputError when a file that loading reads is missing from a checkpoint's folder."""
+    """Raises InputError when a file that loading reads is missing from a checkpoint's folder, and when one names code
+    that loading would ask to run."""
     missing = [name for name in NEEDED if not (folder / name).is_file()]
     missing += [f"{part or '.'}/*.safetensors" for part in ("", "speech_tokenizer") if not _has_weights(folder / part)]
     if missing:
         raise InputError(f"{model}: incomplete checkpoint, {', '.join(missing)} missing; download it again")
+    for name in NEEDED:
+        if name.endswith(".json") and name != "vocab.json" and CODE in _object(folder / name):
+            raise InputError(
+                f"{model}: {name} names code of its own ({CODE}), and nothing that a checkpoint brings is run; use a "
+                "checkpoint in the published layout"
+            )
+    _check_codec(folder, model)
+
+
+def _check_codec(folder: Path, model: str) -> None:
+    """Raises InputError for a codec of no registered class."""
+    codec = _object(folder / "speech_tokenizer/config.json").get("model_type")
+    if codec not in CODECS:
+        raise InputError(
+            f"{model}: speech_tokenizer/config.json: expected model_type {' or '.join(CODECS)}, got {codec}; use a "
+            "checkpoint in the published layout"
+        )
+
+
+def _object(path: Path) -> dict:
+    """A JSON object; empty where it is none, which loading tells."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def why_not_packed(model: str, shape: PackShape) -> str | None:
