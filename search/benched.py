@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search.desk import Desk
 from search.errands import Progress, Raised, Returned
-from search.events import Lost
-from search.failure import LostError
+from search.events import Lost, Outlook, Stranded
+from search.failure import LostError, StrandedError
 from search.layout import Layout
 from search.leftovers import no_placement_groups_left
+from search.nodes import on_this_node
 from search.seated import ANSWER_SECONDS, WAIT_SECONDS, trial_function
 from search.service import BenchSpec
 from search.way import Result
@@ -30,19 +32,21 @@ ROOM_SECONDS = 0.5
 """How old the number of seats may be."""
 CLOSE_SECONDS = 20.0
 """How long benches may take to end in good order."""
-NODE_SHARE = 0.001
-"""Of the driver's node, per trial: functions of trials run there, and take none of its CPUs."""
+BARE_SECONDS = 20.0
+"""After so long without an open bench it is said what is waited for."""
 
 
 @contextmanager
-def benched(layout: Layout, spec: BenchSpec, storage: Path, stop_file: Path) -> Iterator[Benched]:
-    """Opens benches, and closes them at the end: nothing of them is left in Ray."""
+def benched(
+    layout: Layout, spec: BenchSpec, storage: Path, stop_file: Path, identity: Mapping[str, str] | None = None
+) -> Iterator[Benched]:
+    """Opens benches, and closes them at the end: nothing of them is left in Ray. See `search.desk.Desk`."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     with no_placement_groups_left():
         desk = (
             ray.remote(Desk)
             .options(num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=1000, scheduling_strategy=here)
-            .remote(layout, spec, storage, stop_file)
+            .remote(layout, spec, storage, stop_file, identity)
         )
         try:
             yield Benched(desk, layout)
@@ -60,25 +64,49 @@ class Benched:
 
     def __init__(self, desk: ActorHandle, layout: Layout) -> None:
         self.desk = desk
-        self._room, self._asked, self._asking = layout.at_once, 0.0, None
+        self._layout, self._outlook = layout, Outlook(layout.at_once)
+        self._asked, self._asking = 0.0, None
+        self._said: set[str] = set()
         self.at_once = layout.at_once
         together = "one at a time" if layout.at_once == 1 else f"up to {layout.at_once} side by side"
         self.about = f"{together} on {'one base' if layout.most == 1 else 'shared bases'}"
-        self.resources = {"CPU": 0.0, f"node:{ray.util.get_node_ip_address()}": NODE_SHARE}
+        self.resources = on_this_node()
 
     def trial(self) -> Callable[[dict[str, Any]], None]:
         return trial_function(self.desk)
 
     def room(self) -> int:
-        """As the desk said not long ago."""
+        self._look()
+        return self._outlook.room
+
+    def stranded(self) -> str | None:
+        self._look()
+        return self._outlook.stranded
+
+    def notices(self) -> list[str]:
+        self._look()
+        told = [f"Left out: {problem}" for problem in self._outlook.left_out]
+        patience = self._layout.patience
+        if math.isfinite(patience) and self._outlook.bare_seconds >= BARE_SECONDS:
+            told.append(
+                f"No bench is open: one is starting, or waits for {self._layout.place}; given up after "
+                f"{patience / 60:g} minutes without such a node"
+            )
+        else:
+            self._said = {line for line in self._said if line in told}
+        fresh = [line for line in told if line not in self._said]
+        self._said.update(fresh)
+        return fresh
+
+    def _look(self) -> None:
+        """How things stand, as the desk said not long ago."""
         if self._asking is None and time.monotonic() - self._asked >= ROOM_SECONDS:
-            self._asking, self._asked = self.desk.room.remote(), time.monotonic()
+            self._asking, self._asked = self.desk.outlook.remote(), time.monotonic()
         if self._asking is not None and ray.wait([self._asking], timeout=0)[0]:
-            # While the desk is being started again the older number will do.
+            # While the desk is being started again the older one will do.
             with suppress(RayActorError):
-                self._room = ray.get(self._asking)
+                self._outlook = ray.get(self._asking)
             self._asking = None
-        return self._room
 
     def over(self, trial: str) -> None:
         self.desk.leave_trial.remote(trial)
@@ -88,12 +116,16 @@ class Benched:
         pickled = cloudpickle.dumps(work)
         try:
             return self._do(pickled, on_progress)
+        except StrandedError:
+            raise
         except LostError:
             return self._do(pickled, on_progress)
 
     def _do(self, work: bytes, on_progress: OnProgress) -> Any:
         number = ray.get(self.desk.ask.remote(work), timeout=ANSWER_SECONDS)
         while True:
+            for line in self.notices():
+                on_progress(line, 0, 0)
             for news in ray.get(self.desk.news.remote(number, WAIT_SECONDS), timeout=ANSWER_SECONDS):
                 match news:
                     case Progress():
@@ -102,5 +134,7 @@ class Benched:
                         return pickle.loads(news.result)
                     case Raised():
                         raise pickle.loads(news.error)
+                    case Stranded():
+                        raise StrandedError(news.reason)
                     case Lost():
                         raise LostError(news.reason)

@@ -23,15 +23,15 @@ class Spending:
         budget: Budget,
         clock: Callable[[], float] = time.monotonic,
         history: History | None = None,
-        why_full: Callable[[], str | None] = lambda: None,
+        why_stuck: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`history` gives the time that was spent before; its trials are counted as they are told. `why_full()` says
-        why the disk holds no further trial, None where it does."""
+        """`history` gives the time that was spent before; its trials are counted as they are told. `why_stuck()` says
+        why no trial can go on, as when the disk is full; None while they can."""
         history = history or History()
         self._budget = budget
         self._clock = clock
         self._started = clock() - history.seconds
-        self.why_full = why_full
+        self.why_stuck = why_stuck
         # What was heard besides the trials.
         self._gpu_seconds = sum(final.seconds for final in history.finals.values())
         self._gpu_seconds += history.base.gpu_seconds if history.base else 0.0
@@ -79,7 +79,7 @@ class Spending:
             return f"{budget.gpu_hours:g} GPU hours are used up"
         if budget.patience is not None and has_stalled(self._outcomes, budget.patience):
             return f"no better than {BETTER_SHARE:.0%} in the last {budget.patience} trials"
-        return self.why_full()
+        return self.why_stuck()
 
 
 def has_stalled(outcomes: Sequence[Outcome], patience: int) -> bool:

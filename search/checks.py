@@ -15,6 +15,7 @@ from search.forecast import Disk, disk, work_of
 from search.lock import LOCK_FILE, WRITER_FILE, refuse_while_written
 from search.mode import Mode
 from search.plan import Plan
+from search.stored_runs import check_storage
 from search.suitability import check_suitability
 from spaces.command import OnProgress
 from spaces.errors import InputError
@@ -48,7 +49,7 @@ def check_plan(plan: Plan, on_progress: OnProgress = lambda what, done, of: None
     # Last, because it may be a download of gigabytes.
     check_model(plan.family, plan.model)
     warnings = check_room(plan.run.path, disk_needed(plan, checked), plan.resume)
-    return dataclasses.replace(checked, findings=(*warnings, *checked.findings))
+    return dataclasses.replace(checked, findings=(*warnings, *check_storage(plan), *checked.findings))
 
 
 def disk_needed(plan: Plan, checked: Checked) -> Disk | None:
@@ -99,7 +100,7 @@ def with_a_mode_that_fits(plan: Plan) -> tuple[Plan, str | None]:
     objection = check and check.why_not_packed(plan.model, PackShape.of_space(plan.space))
     if not objection:
         return plan, None
-    return dataclasses.replace(plan, mode=Mode(isolate=True)), objection
+    return dataclasses.replace(plan, mode=Mode(isolate=True, wait_minutes=plan.mode.wait_minutes)), objection
 
 
 def _check_of(family: str) -> ModuleType | None:

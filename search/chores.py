@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from search.plan import Plan
+from search.storing import pull_data, pull_foundation, pull_ledger
 from spaces.command import OnProgress
 from spaces.final import Final
 from spaces.trial import Outcome
+from trainable.storage import pull, push
 
 
 def lay_foundation(plan: Plan, on_progress: OnProgress) -> Outcome:
     """See `trainable.foundation.lay_foundation`."""
     from trainable import foundation
 
-    return foundation.lay_foundation(
+    pull_foundation(plan.stored, plan.space.probe.lines)
+    pull_data(plan.stored, plan.sources)
+    outcome = foundation.lay_foundation(
         foundation.Foundation(
             sources=plan.sources,
             auto_reference=plan.auto_reference,
@@ -28,6 +32,9 @@ def lay_foundation(plan: Plan, on_progress: OnProgress) -> Outcome:
         ),
         on_progress,
     )
+    push(plan.stored, plan.run.prepared)
+    push(plan.stored, plan.run.base)
+    return outcome
 
 
 def hear_finalist(plan: Plan, outcome: Outcome, on_progress: OnProgress) -> Final:
@@ -35,7 +42,9 @@ def hear_finalist(plan: Plan, outcome: Outcome, on_progress: OnProgress) -> Fina
     from trainable import finals
 
     folder = plan.run.trial(outcome.trial) if outcome.draw else plan.run.base
-    return finals.hear_finalist(
+    pull_foundation(plan.stored, plan.space.probe.lines)
+    pull(plan.stored, folder)
+    final = finals.hear_finalist(
         finals.Stage(
             family=plan.family,
             model=plan.model,
@@ -54,11 +63,18 @@ def hear_finalist(plan: Plan, outcome: Outcome, on_progress: OnProgress) -> Fina
         ),
         on_progress,
     )
+    push(plan.stored, folder)
+    return final
 
 
 def export(plan: Plan, trial: str, on_progress: OnProgress) -> None:
     """See `results.export.export_trial`."""
     from results.export import export_trial
 
+    pull_foundation(plan.stored, plan.space.probe.lines)
+    pull(plan.stored, plan.run.trial(trial))
+    pull(plan.stored, plan.run.best)
+    pull_ledger(plan.stored)
     on_progress(f"exporting {trial}, loading it back and letting it speak", 0, 1)
     export_trial(plan.run, trial, plan.run.best)
+    push(plan.stored, plan.run.best)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,19 +17,23 @@ from results.ranking import ranked
 from search import chores
 from search.benched import benched
 from search.budget import Spending
-from search.checks import Checked, disk_needed, refuse_another_search
+from search.checks import Checked, disk_needed, refuse_another_search, size_of
 from search.disk import full_disk
-from search.failure import root_reason
+from search.failure import StrandedError, root_reason
 from search.finals import hear_finalists
+from search.identity import identity
 from search.introduction import warnings_in_words
 from search.isolate import Isolated
 from search.layout import Layout, lay_out
 from search.live import view_on
 from search.lock import only_writer
 from search.machine import Resources, share_machine
-from search.plan import Plan
+from search.nodes import await_nodes
+from search.plan import LOCAL, Plan
+from search.preflight import check_nodes, needs_of
 from search.ray_session import ray_session
 from search.service import BenchSpec
+from search.storing import mirrored, push_bookkeeping
 from search.summary import Finish
 from search.trials import run_trials
 from search.way import Way
@@ -37,6 +42,7 @@ from spaces.errors import InputError
 from spaces.pack_shape import PackShape
 from spaces.trial import Outcome
 from trainable.dataset.finding import read_findings
+from trainable.storage import pull
 
 STOP_FILE = "stop"
 """In the run's folder; where it stands, running trials end after the step they are in."""
@@ -52,16 +58,17 @@ def conduct(plan: Plan, checked: Checked, console: Console) -> Finish:
         if not plan.resume:
             # Another search may have begun there since the plan was checked.
             refuse_another_search(plan.run)
-        return _conduct(plan, checked, console)
+        stop_file = plan.run.path / STOP_FILE
+        stop_file.unlink(missing_ok=True)
+        with mirrored(plan, checked, stop_file, lambda line: console.print(line, markup=False, highlight=False)):
+            return _conduct(plan, checked, console, stop_file)
 
 
-def _conduct(plan: Plan, checked: Checked, console: Console) -> Finish:
+def _conduct(plan: Plan, checked: Checked, console: Console, stop_file: Path) -> Finish:
     run, ledger = plan.run, Ledger(plan.run.ledger)
-    stop_file = run.path / STOP_FILE
-    stop_file.unlink(missing_ok=True)
     with (
         ray_session(plan) as resources,
-        _way(plan, resources, stop_file) as way,
+        _way(plan, _ready(plan, resources, console), stop_file) as way,
         view_on(console, plan.budget.trials, way.at_once) as view,
     ):
         view.say(f"Trials: {way.about}")
@@ -72,14 +79,29 @@ def _conduct(plan: Plan, checked: Checked, console: Console) -> Finish:
                 view.say(line)
         history = read_ledger(run.ledger)
         view.base(history.base)
-        spending = Spending(plan.budget, history=history, why_full=full_disk(run.path, disk_needed(plan, checked)))
+        why_full = full_disk(run.path, disk_needed(plan, checked))
+        spending = Spending(plan.budget, history=history, why_stuck=lambda: way.stranded() or why_full())
         run_trials(plan, checked.roster.epoch_size, way, ledger, view, history, spending, stop_file)
-        if not spending.interrupted:
+        if not spending.interrupted and way.stranded() is None:
             hear_finalists(plan, way, ledger, view)
         reason = spending.why_closed() or f"all {plan.budget.trials} trials were drawn"
         ledger.append(SearchEnded(reason=reason))
         problem = _export_best(plan, way, view.progress)
     return Finish(plan, read_ledger(run.ledger), reason, spending.interrupted, problem)
+
+
+def _ready(plan: Plan, resources: Resources, console: Console) -> Resources:
+    """What there is once nothing of it keeps trials from running. Raises InputError where something does."""
+    if plan.address == LOCAL:
+        return resources
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    resources = await_nodes(plan.mode, say)
+    size = None if Path(plan.model).is_dir() else size_of(plan.family, plan.model, plan.space)
+    check_nodes(needs_of(plan, size.file_bytes if size else 0.0), say)
+    return resources
 
 
 @contextmanager
@@ -89,8 +111,10 @@ def _way(plan: Plan, resources: Resources, stop_file: Path) -> Iterator[Way]:
     if plan.mode.isolate:
         yield Isolated(share_machine(resources, trials), plan.run.ray, stop_file)
         return
-    layout = lay_out(resources, plan.mode, trials)
-    with benched(layout, bench_spec(plan, layout), plan.run.ray, stop_file) as way:
+    layout, here = lay_out(resources, plan.mode, trials), None
+    if plan.address != LOCAL:
+        layout, here = replace(layout, patience=60 * plan.mode.wait_minutes), identity()
+    with benched(layout, bench_spec(plan, layout), plan.run.ray, stop_file, here) as way:
         yield way
 
 
@@ -105,6 +129,8 @@ def bench_spec(plan: Plan, layout: Layout) -> BenchSpec:
         memory=layout.memory,
         exactly=layout.exactly,
         threads=layout.threads,
+        storage=plan.stored,
+        lines=plan.space.probe.lines,
     )
 
 
@@ -119,18 +145,24 @@ def _begin(plan: Plan, checked: Checked, ledger: Ledger) -> None:
             model=plan.model,
             seed=plan.seed,
             versions={name: version(name) for name in LIBRARIES},
+            storage=plan.storage,
         )
     )
 
 
 def _lay_foundation(plan: Plan, way: Way, on_progress: OnProgress) -> Outcome:
     try:
-        return way.do(functools.partial(chores.lay_foundation, plan), on_progress)
+        outcome = way.do(functools.partial(chores.lay_foundation, plan), on_progress)
+    except StrandedError as error:
+        raise InputError(str(error)) from None
     except RayError as error:
         raise InputError(
             f"{plan.model}: preparing the voice with it failed, {root_reason(error)}; "
             "give it more memory or take a smaller model, then go on with --resume"
         ) from None
+    pull(plan.stored, plan.run.prepared)
+    pull(plan.stored, plan.run.base)
+    return outcome
 
 
 def _export_best(plan: Plan, way: Way, on_progress: OnProgress) -> str | None:
@@ -139,7 +171,9 @@ def _export_best(plan: Plan, way: Way, on_progress: OnProgress) -> str | None:
     if not accepted:
         return None
     try:
+        push_bookkeeping(plan)
         way.do(functools.partial(chores.export, plan, accepted[0].trial), on_progress)
+        pull(plan.stored, plan.run.best)
     except Exception as error:
         return root_reason(error)
     return None

@@ -6,20 +6,21 @@ import asyncio
 import itertools
 import time
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import ray
 
 from search.errands import Errands, News
-from search.events import DIED, Answer, Event, Opening, Standing
+from search.events import DIED, Answer, Event, Lost, Opening, Outlook, Standing, Stranded
 from search.failure import root_reason
 from search.keeper import BenchRun, backoff, run_bench
 from search.layout import Layout
+from search.nodes import alive_nodes, holds, never_came
 from search.orders import Orders
 from search.service import HEARTBEAT_SECONDS, BenchSpec
-from search.staffing import Post, is_short, retiring, room
+from search.staffing import Post, Vigil, is_short, retiring, room
 
 LOOK_SECONDS = 0.2
 """How often the desk looks around: for the stop file, for silent benches, for too few or too many of them."""
@@ -27,6 +28,7 @@ SILENT_SECONDS = 30.0
 """A bench says that it lives every two seconds, whatever else it does. After so long without a word it is given up."""
 FRAGILE_SECONDS = 10.0
 """A Train controller that is killed while it starts leaves a helper behind for ever, so one that starts is let be."""
+RESUME = "go on with --resume"
 MOST_IN_VAIN = 4
 """After so many starts in a row that came to nothing, those who wait for a bench are told."""
 IDLE_POLL_SECONDS = HEARTBEAT_SECONDS
@@ -40,11 +42,14 @@ class Desk:
     desk that Ray starts in its place launches benches anew.
     """
 
-    def __init__(self, layout: Layout, spec: BenchSpec, storage: Path, stop_file: Path) -> None:
-        """`storage` is a folder that every node reaches; where `stop_file` stands, the search stops."""
+    def __init__(
+        self, layout: Layout, spec: BenchSpec, storage: Path, stop_file: Path, identity: Mapping[str, str] | None = None
+    ) -> None:
+        """`storage` is a folder that every node reaches; where `stop_file` stands, the search stops; `identity` as in
+        `BenchRun`."""
         self._layout, self._stop_file = layout, stop_file
         self._orders, self._errands = Orders(layout.seats, _name), Errands(_name)
-        self._run = BenchRun(layout, spec, storage, ray.get_runtime_context().current_actor)
+        self._run = BenchRun(layout, spec, storage, ray.get_runtime_context().current_actor, identity)
         # A bench is a blocking call in a thread for as long as it is there.
         self._threads = ThreadPoolExecutor(max_workers=max(1, layout.most))
         self._keeping: dict[str, asyncio.Task[None]] = {}
@@ -54,6 +59,12 @@ class Desk:
         """When each bench was last started."""
         self._idle_since: dict[str, float] = {}
         self._closing: set[str] = set()
+        self._left_out: dict[str, str] = {}
+        """Nodes by id, and what is wrong with them."""
+        self._moving: set[str] = set()
+        """Benches that are to start again on another node."""
+        self._vigil = Vigil(layout.patience)
+        self._stranded: str | None = None
         self._changed = asyncio.Event()
         for _ in range(layout.there):
             self._launch()
@@ -85,6 +96,8 @@ class Desk:
     async def ask(self, work: bytes) -> str:
         """Takes an errand; returns its number."""
         number = self._errands.ask(work)
+        if self._stranded is not None:
+            self._errands.lose_waiting(Stranded(self._stranded))
         self._notify()
         return number
 
@@ -139,9 +152,23 @@ class Desk:
         self._orders.fail_waiting(reason)
         self._notify()
 
-    async def room(self) -> int:
-        """How many trials should run at once."""
-        return room(self._posts(), self._orders.seats, self._layout.most, self._layout.at_once)
+    async def leave_out(self, bench: str, node: str, problem: str) -> None:
+        """This bench has started on a node that it must not be on; no bench is started there any more."""
+        self._left_out[node] = problem
+        self._moving.add(bench)
+
+    async def is_left_out(self, bench: str) -> bool:
+        """Whether this bench is to end, and to start again on another node."""
+        return bench in self._moving
+
+    async def outlook(self) -> Outlook:
+        """How things stand."""
+        return Outlook(
+            room(self._posts(), self._orders.seats, self._layout.most, self._layout.at_once),
+            self._vigil.seconds(time.monotonic()),
+            self._stranded,
+            tuple(self._left_out.values()),
+        )
 
     async def close(self, seconds: float) -> None:
         """Closes all benches. Those that are open may take so many seconds to end."""
@@ -176,7 +203,7 @@ class Desk:
             self._launched[bench] = time.monotonic()
             try:
                 await asyncio.get_running_loop().run_in_executor(
-                    self._threads, run_bench, self._run, bench, f"{bench}-{attempt}"
+                    self._threads, run_bench, self._run, bench, f"{bench}-{attempt}", tuple(self._left_out)
                 )
             except Exception as error:
                 in_vain = 0 if bench in self._open else in_vain + 1
@@ -187,10 +214,13 @@ class Desk:
                     break
                 await asyncio.sleep(backoff(in_vain))
             else:
-                break
+                if bench in self._closing or bench not in self._moving:
+                    break
+                self._moving.discard(bench)
         self._orders.close(bench)
         self._forget(bench)
         self._closing.discard(bench)
+        self._moving.discard(bench)
         del self._keeping[bench]
 
     async def _look_around(self) -> None:
@@ -201,12 +231,25 @@ class Desk:
                 self._notify()
             for bench in [name for name, heard in self._open.items() if time.monotonic() - heard > SILENT_SECONDS]:
                 self._lose(bench, "its bench fell silent")
+            self._look_for_benches()
             posts = self._posts()
             if is_short(posts, self._orders.waiting, self._layout.most):
                 self._launch()
             elif bench := retiring(posts, time.monotonic()):
                 self._closing.add(bench)
                 self._notify()
+
+    def _look_for_benches(self) -> None:
+        """Gives up once somebody has waited for too long while no bench was open."""
+        is_wanted = bool(self._orders.waiting or self._errands.waiting)
+        is_over = self._vigil.look(time.monotonic(), bool(self._open), is_wanted, self._has_place)
+        if is_over and self._stranded is None:
+            self._stranded = never_came(self._layout.place, self._layout.patience / 60, RESUME)
+            self._errands.lose_waiting(Stranded(self._stranded))
+            self._notify()
+
+    def _has_place(self) -> bool:
+        return holds([node for node in alive_nodes() if node.id not in self._left_out], self._layout)
 
     def _lose(self, bench: str, reason: str) -> None:
         self._orders.lose(bench, reason)
@@ -217,7 +260,7 @@ class Desk:
     def _give_up(self, reason: str) -> None:
         """Whoever waits for a bench would wait for ever."""
         self._orders.fail_waiting(reason)
-        self._errands.lose_waiting(reason)
+        self._errands.lose_waiting(Lost(reason))
         self._notify()
 
     def _forget(self, bench: str) -> None:

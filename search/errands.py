@@ -86,8 +86,13 @@ class Errands:
             if entry.bench == bench and all(isinstance(item, Progress) for item in entry.news):
                 entry.news.append(Lost(reason))
 
-    def lose_waiting(self, reason: str) -> None:
+    @property
+    def waiting(self) -> int:
+        """Those that no bench has taken up."""
+        return sum(entry.bench is None and not entry.news for entry in self._entries.values())
+
+    def lose_waiting(self, lost: Lost) -> None:
         """There is no bench for those that none has taken up."""
         for entry in self._entries.values():
             if entry.bench is None:
-                entry.news.append(Lost(reason))
+                entry.news.append(lost)

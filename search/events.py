@@ -41,6 +41,16 @@ class Lost:
     reason: str
 
 
+@dataclass(frozen=True)
+class Barred(Lost):
+    """The same, since storage could not be read or written there; it may be again after a while."""
+
+
+@dataclass(frozen=True)
+class Stranded(Lost):
+    """No bench came for so long that none is waited for any more."""
+
+
 Event = Reached | Ended | Failed | Cancelled | Lost
 """All but the first are the last that a ticket hears."""
 
@@ -61,6 +71,20 @@ class Errand:
     number: str
     work: bytes
     """Pickled, so that nobody on the way imports what it needs."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """How things stand with benches, for the driver."""
+
+    room: int
+    """Trials that should run at once."""
+    bare_seconds: float = 0.0
+    """How long somebody has waited while no bench was open."""
+    stranded: str | None = None
+    """Why nothing is waited for any more."""
+    left_out: tuple[str, ...] = ()
+    """Nodes that benches keep away from, each with what is wrong with it."""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from search.events import DIED
 from spaces.ending import Ending
 from spaces.job import Job
 from spaces.trial import Outcome
+from trainable.storage import pull, push
 from trainable.trial_folder import TrialFolder
 
 
@@ -16,9 +17,18 @@ class LostError(RayError):
     """The bench that was at it is gone; the message says why. Somebody else may do it."""
 
 
+class BarredError(LostError):
+    """Storage could not be read or written; it may be again after a while."""
+
+
+class StrandedError(LostError):
+    """No bench came, and none is waited for any more."""
+
+
 def settle(job: Job, ending: Ending, reason: str) -> Outcome:
     """The trial's own outcome, or one of this ending where it left none; then it is written to the trial's folder."""
     folder = TrialFolder(job.path)
+    pull(job.storage, job.path)
     outcome = folder.read_outcome()
     if outcome is None:
         points = folder.read_points()
@@ -36,6 +46,7 @@ def settle(job: Job, ending: Ending, reason: str) -> Outcome:
             gpu_seconds=points[-1].gpu_seconds if points else 0.0,
         )
         folder.write_outcome(outcome)
+        push(job.storage, job.path)
     return outcome
 
 

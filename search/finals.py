@@ -12,6 +12,7 @@ from search.failure import root_reason
 from search.plan import Plan
 from search.view import View
 from search.way import Way
+from trainable.storage import pull
 
 
 def hear_finalists(plan: Plan, way: Way, ledger: Ledger, view: View) -> None:
@@ -28,6 +29,7 @@ def hear_finalists(plan: Plan, way: Way, ledger: Ledger, view: View) -> None:
             continue
         try:
             final = way.do(functools.partial(chores.hear_finalist, plan, outcome), view.progress)
+            pull(plan.stored, plan.run.trial(outcome.trial) if outcome.draw else plan.run.base)
         except Exception as error:
             view.say(f"{outcome.trial} was not heard on sixty other lines: {root_reason(error)}")
         else:

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from results.ledger import History, read_ledger
 from search.checks import Checked
-from search.plan import Plan
+from search.plan import LOCAL, Plan
 from search.view import shown
 from spaces.space import Budget
 from trainable.dataset.finding import Finding, Severity
@@ -32,6 +32,8 @@ def introduce(plan: Plan, checked: Checked, objection: str | None, console: Cons
         f"Space:  {plan.space.name}: {plan.space.about}",
         f"Run:    {shown(plan.run.path)}, until {in_words(plan.budget)}",
     ]
+    if plan.address != LOCAL:
+        lines.append(f"Ray:    joins the cluster at {plan.address}; --address local keeps to this machine")
     if plan.resume:
         lines.append(f"So far: {_so_far(read_ledger(plan.run.ledger))}")
     if objection:

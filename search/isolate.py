@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from search.failure import root_reason, settle
-from search.machine import TRIAL_FUNCTION_CPU, Machine
+from search.machine import Machine
+from search.nodes import on_this_node
 from search.remote import do_remotely
 from search.report import JOB, REPORT_SECONDS, TRIAL, Report
+from search.storing import StopSign, pull_foundation, ray_storage
 from search.way import Result
 from spaces.command import OnProgress
 from spaces.ending import Ending
@@ -27,7 +29,6 @@ class Isolated:
     """See `search.way.Way`."""
 
     about = "one process per trial (--isolate)"
-    resources = {"CPU": TRIAL_FUNCTION_CPU}
     # A trial stopped in mid-flight would still be in its trainer's `fit` when the next one comes.
     reuses_processes = False
     tries = 3
@@ -36,12 +37,20 @@ class Isolated:
         """`bookkeeping` is a folder that every node reaches; at the sight of `stop_file` trials end."""
         self._machine, self._bookkeeping, self._stop_file = machine, bookkeeping, stop_file
         self.at_once = machine.at_once
+        self.resources = on_this_node()
 
     def trial(self) -> Callable[[dict[str, Any]], None]:
         return trial_function(self._machine, self._bookkeeping, self._stop_file)
 
     def room(self) -> int:
         return self.at_once
+
+    def stranded(self) -> str | None:
+        """None: Ray Train waits for as long as it takes."""
+        return None
+
+    def notices(self) -> list[str]:
+        return []
 
     def over(self, trial: str) -> None:
         """Nothing: what a trial had ends with its function."""
@@ -67,7 +76,7 @@ def trial_function(machine: Machine, bookkeeping: Path, stop_file: Path) -> Call
             scaling_config=ScalingConfig(num_workers=1, use_gpu=use_gpu, resources_per_worker=resources),
             run_config=RunConfig(
                 name=f"train-{job.trial}",
-                storage_path=str(bookkeeping),
+                **ray_storage(job.storage, bookkeeping),
                 callbacks=[TuneReportCallback()],
                 failure_config=FailureConfig(max_failures=RESTARTS),
             ),
@@ -100,4 +109,5 @@ def train(config: dict[str, Any]) -> None:
         ray.train.report(Report(job, point, phase).as_result())
         said = time.monotonic()
 
-    run_trial(job, on_point, stop_file.exists)
+    pull_foundation(job.storage, job.probe.lines)
+    run_trial(job, on_point, StopSign(job.storage, stop_file))

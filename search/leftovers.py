@@ -87,15 +87,16 @@ def _found_at_first() -> Found:
 def _found() -> Found:
     """Of this job. Raises what UNAVAILABLE lists."""
     context = ray.get_runtime_context()
-    job, node = context.get_job_id(), context.get_node_id()
+    # Where several Rays run on this machine, the state API would not know which is meant.
+    job, node, here = context.get_job_id(), context.get_node_id(), context.gcs_address
     actors = [
         actor
         for name in (CONTROLLER, CLEANER)
         for actor in list_actors(
-            filters=[("job_id", "=", job), ("class_name", "=", name), ("state", "!=", "DEAD")], limit=MOST
+            here, filters=[("job_id", "=", job), ("class_name", "=", name), ("state", "!=", "DEAD")], limit=MOST
         )
     ]
-    groups = list_placement_groups(filters=[("creator_job_id", "=", job)], limit=MOST)
+    groups = list_placement_groups(here, filters=[("creator_job_id", "=", job)], limit=MOST)
     return Found(
         frozenset(actor.actor_id for actor in actors if actor.class_name == CONTROLLER),
         frozenset(group.placement_group_id for group in groups if group.state != "REMOVED"),

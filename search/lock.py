@@ -57,14 +57,21 @@ def only_writer(run: RunFolder) -> Iterator[None]:
 
 def refuse_while_written(run: RunFolder) -> None:
     """Raises InputError while another process writes to the run. Nobody is kept out by having asked."""
+    if is_written(run):
+        raise InputError(_taken(run.path))
+
+
+def is_written(run: RunFolder) -> bool:
+    """Whether a search writes to the run on this disk."""
     if not (run.path / LOCK_FILE).exists():
-        return
+        return False
     lock = FileLock(run.path / LOCK_FILE)
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        raise InputError(_taken(run.path)) from None
+        return True
     lock.release()
+    return False
 
 
 def _taken(folder: Path) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-TRIAL_FUNCTION_CPU = 0.01
-"""Of a CPU, for the light function that Tune runs per trial; the training worker reserves its own share."""
 FIRST_BYTES = 1.5e9
 """Ray itself, its dashboard and the driver: 1.4 GB seen, as the sum of proportional set sizes."""
 TRIAL_BYTES = 2.0e9
@@ -15,8 +13,7 @@ CPU_THREADS = 1
 """Only small models are trained on a CPU. Their threads wait for one another at every small product: with another
 program on one of two cores, a trial with two threads was seen to take twenty times as long as with one."""
 CPU_SHARE = 0.9
-"""Of the CPUs, for training; the rest is for trial functions. They are placed apart from the workers, and two functions
-that had taken all of a CPU would wait for ever for their workers."""
+"""Of the CPUs, for training; the rest is for Ray and for the light functions that Tune runs per trial."""
 TRIALS_TO_LEARN_FROM = 3
 """No more than a third of the trials run at once: the others are drawn knowing how some went."""
 
@@ -29,6 +26,21 @@ class Resources:
     gpus: float
     memory: float
     """Bytes, those of GPUs left out."""
+    nodes: tuple[Resources, ...] = ()
+    """Of each node by itself, where there are several."""
+    most_gpus: float = 0.0
+    """That there may be once an autoscaler has added nodes."""
+
+    @property
+    def each(self) -> tuple[Resources, ...]:
+        """One for every node."""
+        return self.nodes or (self,)
+
+    @property
+    def cpus_per_gpu(self) -> float:
+        """Where they are scarcest, of the nodes that have GPUs."""
+        shares = [node.cpus / node.gpus for node in self.each if node.gpus >= 1]
+        return min(shares, default=self.cpus)
 
 
 @dataclass(frozen=True)
@@ -46,13 +58,15 @@ class Machine:
 def share_machine(resources: Resources, trials: int) -> Machine:
     """Shares CPUs, GPUs and memory among the isolated trials of a search.
 
-    One GPU each where there are some. Otherwise as many as the CPUs and the memory hold.
+    One GPU each where there are some, or may come to be. Otherwise as many as the CPUs and the memory hold.
     """
-    cpus, gpus = resources.cpus, resources.gpus
-    if gpus >= 1:
-        at_once = int(gpus)
-        share = min(1.0, 0.5 * cpus / at_once)
-        return Machine(at_once, True, {"GPU": 1, "CPU": share}, max(1, int(cpus / at_once)))
+    learning = math.ceil(trials / TRIALS_TO_LEARN_FROM)
+    if resources.gpus >= 1:
+        at_once = max(int(resources.gpus), min(int(resources.most_gpus), learning))
+        cpus = resources.cpus_per_gpu
+        return Machine(at_once, True, {"GPU": 1, "CPU": min(1.0, 0.5 * cpus)}, max(1, int(cpus)))
     fitting = max(1, int((resources.memory - FIRST_BYTES) // TRIAL_BYTES))
-    at_once = max(1, min(int(cpus), fitting, math.ceil(trials / TRIALS_TO_LEARN_FROM)))
-    return Machine(at_once, False, {"CPU": round(CPU_SHARE * cpus / at_once, 2)}, CPU_THREADS)
+    at_once = max(1, min(sum(int(node.cpus) for node in resources.each), fitting, learning))
+    # A share of all CPUs may be more than any one of several nodes has left.
+    share = 1.0 if resources.nodes else resources.cpus / at_once
+    return Machine(at_once, False, {"CPU": round(CPU_SHARE * share, 2)}, CPU_THREADS)

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from spaces.errors import InputError
 
+WAIT_MINUTES = 30.0
+"""A spot node is ordered, boots and installs within ten, where there are any to be had."""
+
 
 @dataclass(frozen=True)
 class Mode:
@@ -20,6 +23,8 @@ class Mode:
     """Of a bench."""
     gpus_per_bench: int | None = None
     max_benches: int | None = None
+    wait_minutes: float = WAIT_MINUTES
+    """For a node that can hold a bench, on a cluster."""
 
     def __post_init__(self) -> None:
         typed = {

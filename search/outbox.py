@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 
-from search.events import Ended, Event, Failed, Lost, Reached
+from search.events import Barred, Ended, Event, Failed, Lost, Reached
 from search.failure import first_line
 from search.report import REPORT_SECONDS
 from spaces.trial import Phase
 from trainable.bench import Event as BenchEvent
 from trainable.events import Broken, Finished, Said
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Outbox:
@@ -31,9 +34,12 @@ class Outbox:
                 self._reached(event)
             case Finished():
                 self._end(event.trial, Ended())
+            case Broken(error=OSError() as error) if error.errno in NO_ROOM:
+                # The driver sees that too, and ends the search.
+                self._end(event.trial, Lost(first_line(error)))
             case Broken(error=OSError() as error):
                 # Storage that fails now may be there again.
-                self._end(event.trial, Lost(first_line(error)))
+                self._end(event.trial, Barred(first_line(error)))
             case Broken():
                 self._end(event.trial, Failed(first_line(event.error)))
 

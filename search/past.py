@@ -42,5 +42,12 @@ def read_past(run: RunFolder, history: History) -> Past:
         unrecorded=tuple(outcome for outcome in found.values() if outcome is not None),
         unfinished=tuple((trial, history.drawn[trial]) for trial, outcome in found.items() if outcome is None),
         cancelled=tuple(history.drawn[trial] for trial in sorted(cancelled) if history.drawn[trial] not in tried),
-        next_number=len(history.drawn),
+        next_number=_next_number(run, history),
     )
+
+
+def _next_number(run: RunFolder, history: History) -> int:
+    """Above that of every trial that is known or has left a folder: another trial never goes on from there."""
+    folders = [folder.name for folder in run.trials.iterdir()] if run.trials.is_dir() else []
+    numbers = [int(name[1:]) for name in (*history.drawn, *folders) if name[1:].isdecimal()]
+    return max(numbers, default=-1) + 1

@@ -12,6 +12,7 @@ from results.run_folder import RunFolder
 from search.mode import Mode
 from spaces.errors import InputError
 from spaces.space import FAMILIES, Budget, Space, load_space
+from spaces.storage import Storage, checked_uri
 from trainable.cache import cache_folder
 from trainable.dataset.source import Source
 
@@ -41,6 +42,7 @@ class Arguments:
     auto_ref: bool = False
     mode: Mode = Mode()
     address: str | None = None
+    storage: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,12 @@ class Plan:
     cache: Path
     """Folder of what all searches share."""
     mode: Mode = Mode()
+    storage: str | None = None
+    """Address of the run's folder in storage; None where every node reaches the folder itself."""
+
+    @property
+    def stored(self) -> Storage | None:
+        return Storage(root=self.run.path, uri=self.storage) if self.storage else None
 
     @property
     def is_demo(self) -> bool:
@@ -96,6 +104,7 @@ def make_plan(typed: Arguments, now: datetime, environment: Mapping[str, str]) -
         address=address,
         cache=cache_folder(),
         mode=typed.mode,
+        storage=checked_uri(typed.storage) if typed.storage else None,
     )
 
 
@@ -124,6 +133,7 @@ def _resumed(typed: Arguments, address: str) -> Plan:
         address=address,
         cache=cache_folder(),
         mode=typed.mode,
+        storage=checked_uri(typed.storage) if typed.storage else history.storage,
     )
 
 

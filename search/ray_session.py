@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from search.machine import Resources
+from search.nodes import alive_nodes, resources_of
 from search.plan import LOCAL, Plan
 from spaces.errors import InputError
 
@@ -51,17 +52,19 @@ def ray_session(plan: Plan) -> Iterator[Resources]:
     import ray
 
     _quieten()
+    _keep_keys_here()
     ours = not ray.is_initialized()
     if ours:
         _start(plan.address, environment)
-    try:
-        plan.run.ray.mkdir(parents=True, exist_ok=True)
-        total = ray.cluster_resources()
-        with _without_error_listener(plan.run.ray / "messages.log"):
-            yield Resources(total.get("CPU", 1), total.get("GPU", 0), total.get("memory", 0))
-    finally:
-        if ours:
-            ray.shutdown()
+    plan.run.ray.mkdir(parents=True, exist_ok=True)
+    with _without_error_listener(plan.run.ray / "messages.log") as aside:
+        try:
+            yield resources_of(alive_nodes())
+        finally:
+            if ours:
+                # It prints what is left of other processes' errors.
+                with contextlib.redirect_stdout(aside):
+                    ray.shutdown()
 
 
 def _start(address: str, environment: dict[str, str]) -> None:
@@ -71,6 +74,10 @@ def _start(address: str, environment: dict[str, str]) -> None:
     if address != LOCAL:
         try:
             ray.init(address=address, runtime_env={"env_vars": environment}, **common)
+        except RuntimeError as error:
+            if "ersion mismatch" not in str(error):
+                raise
+            raise InputError(f"{address}: {_in_a_line(error)}; install the same Ray and Python on both") from None
         except (ConnectionError, ValueError) as error:
             token = ", it asks for a token (set RAY_AUTH_MODE=token)" if "InvalidAuthToken" in _chain(error) else ""
             raise InputError(
@@ -85,6 +92,10 @@ def _start(address: str, environment: dict[str, str]) -> None:
         object_store_memory=OBJECT_STORE_BYTES,
         **common,
     )
+
+
+def _in_a_line(error: BaseException) -> str:
+    return " ".join(str(error).split()).rstrip(".")
 
 
 def _chain(error: BaseException | None) -> str:
@@ -105,11 +116,20 @@ def _quieten() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
+def _keep_keys_here() -> None:
+    """Tune gives the driver's AWS keys to the processes of trials as settings of Ray, which writes settings into its
+    logs and shows them on its dashboard. A node has keys of its own, or what its Ray was started with."""
+    from ray.tune.execution import class_cache
+
+    kept = {name for name in class_cache.ENV_VARS_TO_PROPAGATE if not name.startswith("AWS_")}
+    class_cache.ENV_VARS_TO_PROPAGATE = kept
+
+
 @contextlib.contextmanager
-def _without_error_listener(log: Path) -> Iterator[None]:
-    """Sends what Ray's error listener prints to a file. What concerns a trial is in its outcome."""
+def _without_error_listener(log: Path) -> Iterator[TextIO]:
+    """Sends what Ray's error listener prints to a file, which it yields. What concerns a trial is in its outcome."""
     with log.open("a", encoding="utf-8") as file, contextlib.redirect_stdout(_Sieve(sys.stdout, file)):
-        yield
+        yield file
 
 
 class _Sieve:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from ray.tune import Callback
@@ -20,7 +21,10 @@ from spaces.band import Band
 from spaces.draw import Draw
 from spaces.ending import Ending
 from spaces.job import Job
+from spaces.storage import Storage
 from spaces.trial import Outcome
+from trainable.storage import push
+from trainable.stored_files import StorageError
 from trainable.thinning import thin_ended
 from trainable.trial_folder import TrialFolder
 
@@ -39,8 +43,10 @@ class Recorder(Callback):
         view: View,
         spending: Spending,
         on_over: Callable[[str], None],
+        storage: Storage | None = None,
     ) -> None:
         """`on_over` hears of every trial that Tune is done with, also of one that Tune has stopped in mid-flight."""
+        self._storage = storage
         self._run, self._ledger, self._board, self._view, self._spending = run, ledger, board, view, spending
         self._on_over = on_over
         self._ended: set[str] = set()
@@ -67,6 +73,9 @@ class Recorder(Callback):
         self._ended.add(outcome.trial)
         self._ledger.append(TrialEnded(outcome=outcome))
         self._thin(outcome)
+        # Room in storage is all that this would save, and the outcome is there.
+        with suppress(OSError):
+            push(self._storage, self._run.trial(outcome.trial))
         self._board.end(outcome.trial, outcome.draw, outcome)
         self._spending.ended(outcome)
         self._view.ended(outcome)
@@ -103,11 +112,16 @@ class Recorder(Callback):
         job = _job(trial)
         self.running.discard(job.trial)
         self._on_over(job.trial)
-        full = self._spending.why_full()
-        if ending is Ending.FAILED and full and TrialFolder(job.path).read_outcome() is None:
-            self._view.say(f"{job.trial} goes on with --resume: {full}")
+        stuck = self._spending.why_stuck()
+        if stuck and TrialFolder(job.path).read_outcome() is None:
+            self._view.say(f"{job.trial} goes on with --resume: {stuck}")
             return
-        self.ended(settle(job, ending, reason))
+        try:
+            outcome = settle(job, ending, reason)
+        except StorageError as error:
+            self._view.say(f"{job.trial} goes on with --resume: {error}")
+            return
+        self.ended(outcome)
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing. Tune pickles its callbacks for a restore that never happens here: the ledger is the record."""

@@ -3,6 +3,7 @@
     python search/run.py                       the demo voice, start to finish, on a CPU, offline
     python search/run.py --data my_voice/      a voice of your own
     python search/run.py --out RUN --resume    goes on with a search that was cut off
+    python search/run.py --cluster cluster.yaml --data my_voice/    on a cluster, followed from here
     python search/run.py --dry-run             says what that would take, and starts nothing
 
 Exit codes: 0 done, 1 the best adapter could not be exported, 2 wrong input, 3 nothing accepted, 130 interrupted.
@@ -23,8 +24,11 @@ from search.checks import check_plan, look_over, with_a_mode_that_fits
 from search.disk import is_full
 from search.dry_run import tell_forecast
 from search.introduction import introduce
-from search.mode import Mode
+from search.mode import WAIT_MINUTES, Mode
 from search.plan import Arguments, Plan, make_plan
+from search.recorded import recorded_ray
+from search.stored_runs import bring_home
+from search.storing import push_bookkeeping
 from search.summary import INTERRUPTED, tell
 from search.view import shown
 from spaces.command import progress_shown, told_plainly
@@ -32,6 +36,7 @@ from spaces.errors import InputError
 
 
 def run(
+    context: typer.Context,
     data: Annotated[list[str] | None, typer.Option(help="folder of clips, a JSONL, or hf:ID; may be repeated")] = None,
     max_audio_hours: Annotated[float | None, typer.Option(min=0.001, help="of each --data, at most")] = None,
     model: Annotated[str | None, typer.Option(help="base model: hub id or folder; without it the space's")] = None,
@@ -52,13 +57,24 @@ def run(
     seats: Annotated[int | None, typer.Option(min=1, help="trials at once on one bench; without it, by memory")] = None,
     gpus_per_bench: Annotated[int | None, typer.Option(min=1, help="GPUs that train together; without it one")] = None,
     max_benches: Annotated[int | None, typer.Option(min=1, help="benches at once; without it, one per GPU")] = None,
-    address: Annotated[str | None, typer.Option(help="Ray cluster: auto, host:port, or local")] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster: auto, host:port, or local; without it one that runs here")
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(min=0.0, help="minutes to wait for a node that holds a bench, on a cluster")
+    ] = WAIT_MINUTES,
+    storage: Annotated[
+        str | None, typer.Option(help="s3://bucket/prefix and the like, for nodes that share no folder")
+    ] = None,
+    cluster: Annotated[
+        Path | None, typer.Option(help="YAML that `ray up` was given: search there, followed from here")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what it would take, and start nothing")] = False,
 ) -> None:
     """Search for the sweet spot of a LoRA fine-tune of a voice. Without options: the demo voice."""
     console = Console()
     with told_plainly():
-        mode = Mode(isolate, seats, gpus_per_bench, max_benches)
+        mode = Mode(isolate, seats, gpus_per_bench, max_benches, wait)
         typed = Arguments(
             data=tuple(data or ()),
             max_audio_hours=max_audio_hours,
@@ -73,8 +89,13 @@ def run(
             gpu_hours=gpu_hours,
             auto_ref=auto_ref,
             mode=mode,
-            address=address,
+            address=address or recorded_ray(os.environ),
+            storage=storage,
         )
+        if cluster is not None:
+            raise typer.Exit(_search_on(cluster, typed, address, dry_run, context, console))
+        with progress_shown() as on_progress:
+            bring_home(typed, on_progress)
         plan = make_plan(typed, datetime.now(), os.environ)
         if dry_run:
             with progress_shown() as on_progress:
@@ -91,11 +112,12 @@ def run(
         try:
             finish = conduct(plan, checked, console)
         except Exception as error:
-            if not is_full(error):
+            if not is_full(error) and getattr(error, "errno", None) is None:
                 raise
+            what, remedy = ("the disk took no more", "make room") if is_full(error) else ("storage failed", "mend it")
             raise InputError(
-                f"{plan.run.path}: the disk took no more ({str(error).splitlines()[0]}); what has ended is kept: make "
-                "room, then go on with --resume"
+                f"{plan.run.path}: {what} ({str(error).splitlines()[0]}); what has ended is kept: {remedy}, then go on "
+                "with --resume"
             ) from None
         except KeyboardInterrupt:
             console.print(
@@ -104,8 +126,24 @@ def run(
             raise typer.Exit(INTERRUPTED) from None
         from results.picture import draw_search
 
-        tell(finish, draw_search(plan.run), _page(plan, console), console)
+        drawn, page = draw_search(plan.run), _page(plan, console)
+        push_bookkeeping(plan)
+        tell(finish, drawn, page, console)
         raise typer.Exit(finish.exit_code)
+
+
+def _search_on(
+    cluster: Path, typed: Arguments, address: str | None, dry_run: bool, context: typer.Context, console: Console
+) -> int:
+    """The same on a cluster's head. Returns the search's exit code there."""
+    for option, given in (("--address", address is not None), ("--dry-run", dry_run)):
+        if given:
+            raise InputError(f"--cluster searches on that cluster, and {option} is about this machine: leave one out")
+    from search.laptop import Wish, search_on
+    from search.laptop_inputs import typed_options
+    from search.ray_up_head import RayUpHead
+
+    return search_on(RayUpHead(cluster), Wish(typed, typed_options(context), datetime.now()), console)
 
 
 def _page(plan: Plan, console: Console) -> Path | None:

@@ -19,12 +19,16 @@ from ray.exceptions import GetTimeoutError, RayActorError
 from search.errands import Progress, Raised, Returned
 from search.events import Answer, Errand, Standing
 from search.failure import first_line
+from search.storing import pull_foundation
 from spaces.job import Job
 from spaces.pack_shape import PackShape
+from spaces.storage import Storage
 
 HEARTBEAT_SECONDS = 2.0
 UNHEARD_SECONDS = 60.0
 """A desk that has not answered for so long is gone, and whoever it worked for too."""
+STORAGE_PAUSE_SECONDS = 15.0
+"""How long a bench waits that could not read what it is built from, before it is started again."""
 POLL_SECONDS = 0.05
 """How often a bench on which somebody sits asks the desk; it costs a millisecond or two."""
 
@@ -44,6 +48,10 @@ class BenchSpec:
     """Whether the number of seats was asked for, whatever the memory seems to hold."""
     threads: int
     """Of torch."""
+    storage: Storage | None = None
+    """Where the run is kept when nodes share no folder."""
+    lines: str = ""
+    """Of the probe, by name or as a file."""
 
 
 def serve(spec: BenchSpec, bench: str, desk: ActorHandle) -> None:
@@ -155,9 +163,14 @@ class _Service:
 
         spec, seats = self._spec, SeatCount(self._seats, self._spec.memory, self._spec.exactly)
         try:
+            pull_foundation(spec.storage, spec.lines)
+            self._crew.wait()
             family = load_family(spec.family)
             pack = family.build_pack(spec.model, spec.prepared, spec.language, spec.shape, seats, self._crew)
         except Exception as error:
+            if isinstance(error, OSError):
+                # Storage may be there again after a while, and the next process counts this one as dead.
+                time.sleep(STORAGE_PAUSE_SECONDS)
             if is_out_of_memory(error) or isinstance(error, OSError) or self._crew.size > 1:
                 raise
             ray.get(self._desk.fail_waiting.remote(first_line(error)), timeout=UNHEARD_SECONDS)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+STARTING_SECONDS = 600.0
+"""What a bench may take to start and to load its model from slow storage, before a node that holds it counts for none:
+another job may have its GPU."""
 RETIRE_SECONDS = 60.0
 """A GPU that nobody has had a use for so long is given back, as long as another bench is open."""
 
@@ -40,3 +43,26 @@ def room(posts: Sequence[Post], seats: int, most: int, at_once: int) -> int:
     """How many trials should run, those that wait included: one for each seat, and, where another bench may be
     launched, as many as fill it, since it is launched only when somebody waits."""
     return max(1, min(at_once, sum(post.seats for post in posts) + (seats if len(posts) < most else 0)))
+
+
+class Vigil:
+    """For how long somebody has waited while no bench was open."""
+
+    def __init__(self, patience: float) -> None:
+        """`patience` in seconds."""
+        self._patience = patience
+        self._since: float | None = None
+
+    def look(self, now: float, is_open: bool, is_wanted: bool, has_place: Callable[[], bool]) -> bool:
+        """Takes note of how things stand: whether a bench is open, whether somebody waits for one, and, asked only
+        then, whether there is a node that could hold one, where it may be starting. True once the patience is used up.
+        """
+        if is_open or not is_wanted:
+            self._since = None
+            return False
+        if self._since is None:
+            self._since = now
+        return self.seconds(now) > self._patience + (STARTING_SECONDS if has_place() else 0)
+
+    def seconds(self, now: float) -> float:
+        return 0.0 if self._since is None else now - self._since

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,9 @@ from search.way import Way
 from spaces.band import Band
 from spaces.draw import Draw
 from spaces.job import Job
+from spaces.trial import Outcome
+from trainable.storage import pull
+from trainable.stored_files import StorageError
 from trainable.trial_folder import TrialFolder
 
 
@@ -52,7 +56,15 @@ def run_trials(
         way.over(trial)
         bands.over(trial)
 
-    recorder = Recorder(run, ledger, board, view, spending, over)
+    def outcome_of(trial: str) -> Outcome | None:
+        # The trial's own function has mostly done so on this node already.
+        with suppress(StorageError):
+            pull(plan.stored, run.trial(trial))
+        return TrialFolder(run.trial(trial)).read_outcome()
+
+    recorder = Recorder(run, ledger, board, view, spending, over, plan.stored)
+    for trial in history.running:
+        pull(plan.stored, run.trial(trial))
     past = read_past(run, history)
     _count_past(run, past, spending, recorder)
     for outcome in past.unrecorded:
@@ -65,12 +77,19 @@ def run_trials(
         config_of=lambda trial, draw: config_of(job_of(plan, trial, draw, bands.of(trial, draw))),
         on_draw=lambda trial, draw: recorder.drawn(trial, draw, bands.of(trial, draw)),
         band_of=bands.of,
-        outcome_of=lambda trial: TrialFolder(run.trial(trial)).read_outcome(),
+        outcome_of=outcome_of,
         curve_of=lambda trial: TrialFolder(run.trial(trial)).read_points(),
         past=past,
         room=way.room,
     )
-    stopper = BandStopper(clips, is_drained=lambda: spending.interrupted and not recorder.running)
+
+    def is_drained() -> bool:
+        """Asked at every turn of Tune's loop."""
+        for line in way.notices():
+            view.say(line)
+        return way.stranded() is not None or (spending.interrupted and not recorder.running)
+
+    stopper = BandStopper(clips, is_drained=is_drained)
 
     def interrupt() -> None:
         spending.interrupted = True
@@ -131,6 +150,7 @@ def job_of(plan: Plan, trial: str, draw: Draw, band: Band) -> Job:
         draw=draw,
         band=band,
         probe=plan.space.probe,
+        storage=plan.stored,
     )
 
 

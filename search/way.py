@@ -32,6 +32,14 @@ class Way(Protocol):
         """How many trials should run just then. Asked often."""
         ...
 
+    def stranded(self) -> str | None:
+        """Why what waits will never be done, since no node came for it; None while it may be."""
+        ...
+
+    def notices(self) -> list[str]:
+        """What a person should hear of nodes and benches since the last call."""
+        ...
+
     def over(self, trial: str) -> None:
         """Nobody waits for this trial any more, however it ended."""
         ...

@@ -13,7 +13,7 @@ from trainable.cache import VARIABLE
 
 ROOT = Path(__file__).parent.parent
 
-# How long an example takes says something of the machine, and nothing of the code; the examples are the same every time.
+# How long an example takes says something of the machine alone; the examples are the same every time.
 settings.register_profile("steady", deadline=None, derandomize=True)
 settings.load_profile("steady")
 

@@ -21,7 +21,9 @@ def assert_nothing_is_left() -> None:
 
 
 def _left() -> list[str]:
-    actors = [actor.class_name for actor in list_actors() if actor.state != "DEAD" and actor.class_name != RAYS_OWN]
-    groups = [group.placement_group_id for group in list_placement_groups() if group.state != "REMOVED"]
+    # Other Rays may run on this machine.
+    here = ray.get_runtime_context().gcs_address
+    actors = [actor.class_name for actor in list_actors(here) if actor.state != "DEAD" and actor.class_name != RAYS_OWN]
+    groups = [group.placement_group_id for group in list_placement_groups(here) if group.state != "REMOVED"]
     taken = ray.cluster_resources().get("CPU", 0) - ray.available_resources().get("CPU", 0)
     return [*actors, *groups, *([f"{taken} CPUs"] if taken > 1e-6 else [])]

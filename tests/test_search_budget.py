@@ -92,7 +92,7 @@ def test_the_base_model_and_finalists_take_gpu_hours_too() -> None:
 
 def test_a_full_disk_ends_the_draws() -> None:
     full: list[str | None] = [None]
-    spent = Spending(Budget(trials=9), why_full=lambda: full[0])
+    spent = Spending(Budget(trials=9), why_stuck=lambda: full[0])
     assert spent.why_closed() is None
     full[0] = "the disk is full"
     assert spent.why_closed() == "the disk is full"

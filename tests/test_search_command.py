@@ -32,6 +32,12 @@ app = typer.Typer()
 app.command()(run)
 
 
+@pytest.fixture(autouse=True)
+def no_ray_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs these tests may have started one."""
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "none"))
+
+
 @pytest.fixture
 def voice(tmp_path: Path) -> Path:
     return make_voice(tmp_path / "voice")

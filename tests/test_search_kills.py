@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+import ray
 from ray.util.state import list_actors
 from ray.util.state.common import ActorState
 from rich.console import Console
@@ -81,11 +82,13 @@ def wait_for_training(plan: Plan) -> None:
 
 
 def kill(name: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    here, deadline = ray.get_runtime_context().gcs_address, time.monotonic() + PATIENCE_SECONDS
     while not (
-        found := [actor for actor in list_actors(detail=True) if is_alive(actor) and actor.class_name.endswith(name)]
+        found := [
+            actor for actor in list_actors(here, detail=True) if is_alive(actor) and actor.class_name.endswith(name)
+        ]
     ):
-        assert time.monotonic() < deadline, f"no {name} among {[actor.class_name for actor in list_actors()]}"
+        assert time.monotonic() < deadline, f"no {name} among {[actor.class_name for actor in list_actors(here)]}"
         time.sleep(0.1)
     os.kill(found[0].pid, signal.SIGKILL)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
-from search.events import Ended, Failed, Lost, Reached
+from search.events import Barred, Ended, Failed, Lost, Reached
 from search.outbox import Outbox
 from search.report import REPORT_SECONDS
 from spaces.ending import Ending
@@ -44,7 +46,8 @@ def test_points_of_a_trial_are_thinned_but_not_those_of_others_nor_the_start_of_
     [
         (Finished("x", outcome("x", Ending.EXHAUSTED)), Ended()),
         (Broken("x", ValueError("rank 4 is odd\nand more")), Failed("ValueError: rank 4 is odd")),
-        (Broken("x", OSError("disk full")), Lost("OSError: disk full")),
+        (Broken("x", OSError("stale handle")), Barred("OSError: stale handle")),
+        (Broken("x", OSError(errno.ENOSPC, "disk full")), Lost("OSError: [Errno 28] disk full")),
     ],
 )
 def test_the_last_word_is_never_left_out(last, event):

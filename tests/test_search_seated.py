@@ -15,6 +15,7 @@ from rich.console import Console
 from results.ledger import BaseProbed, Ledger, read_ledger
 from results.run_folder import RunFolder
 from search.benched import Benched, benched
+from search.budget import Spending
 from search.conductor import bench_spec
 from search.events import Ended, Event, Failed, Lost, Reached, Standing
 from search.layout import Layout
@@ -106,7 +107,8 @@ def test_whatever_becomes_of_a_trial_its_seat_is_free_for_the_next(tmp_path):
         bench = PlayedBench(way, plan.run)
         bench.start()
         view = PlainView(Console(file=said, width=200))
-        run_trials(plan, CLIPS, way, ledger, view, read_ledger(plan.run.ledger), tmp_path / "stop")
+        history, spending = read_ledger(plan.run.ledger), Spending(plan.budget)
+        run_trials(plan, CLIPS, way, ledger, view, history, spending, tmp_path / "stop")
     history = read_ledger(plan.run.ledger)
     assert {trial: ended.ending for trial, ended in history.outcomes.items()} == {
         DISOBEYS: Ending.CANCELLED,

@@ -8,7 +8,7 @@ import pytest
 
 from search.errands import Errands, Progress, Returned
 from search.events import Lost
-from search.staffing import RETIRE_SECONDS, Post, is_short, retiring, room
+from search.staffing import RETIRE_SECONDS, STARTING_SECONDS, Post, Vigil, is_short, retiring, room
 
 
 def test_errands_go_to_one_bench_and_their_news_back():
@@ -23,7 +23,7 @@ def test_errands_go_to_one_bench_and_their_news_back():
     errands.lose("B", "gone")
     assert errands.take(first) == [Returned(b"done")] and errands.take(second) == [Lost("gone")]
     assert isinstance(errands.take(second)[0], Lost)
-    errands.lose_waiting("no bench")
+    errands.lose_waiting(Lost("no bench"))
     assert errands.take(third) == [Lost("no bench")] and errands.deal("C") is None
 
 
@@ -68,3 +68,18 @@ def test_there_is_room_for_as_many_as_sit_and_for_what_makes_another_bench_open(
     assert room(one, seats=4, most=2, at_once=99) == 7
     assert room(one, seats=4, most=2, at_once=5) == 5
     assert room([], seats=4, most=1, at_once=0) == 1
+
+
+def test_only_waiting_without_an_open_bench_uses_patience_up():
+    vigil = Vigil(10)
+
+    def look(now: float, is_open: bool = False, is_wanted: bool = True, has_place: bool = False) -> bool:
+        return vigil.look(now, is_open, is_wanted, lambda: has_place)
+
+    assert not look(0, is_wanted=False) and vigil.seconds(100) == 0
+    assert not look(100)
+    assert not look(110) and vigil.seconds(110) == 10
+    assert look(111) and not look(111, has_place=True)
+    assert look(111 + STARTING_SECONDS, has_place=True)
+    assert not look(800, is_open=True)
+    assert not look(813) and vigil.seconds(815) == 2

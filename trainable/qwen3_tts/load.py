@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from qwen_tts import Qwen3TTSModel
 
+from trainable.node_copy import node_copy
 from trainable.qwen3_tts import mel_codec
 from trainable.qwen3_tts.check import check_model
 
@@ -15,7 +18,9 @@ def load_base(model: str) -> Qwen3TTSModel:
     Nothing that a checkpoint brings is executed: codecs are the library's own and the project's registered one.
     Raises InputError where there is no such checkpoint.
     """
-    return load_checkpoint(check_model(model))
+    folder = check_model(model)
+    # The hub's own cache is on the node already.
+    return load_checkpoint(str(node_copy(Path(folder))) if Path(model).is_dir() else folder)
 
 
 def load_checkpoint(folder: str) -> Qwen3TTSModel:

@@ -1,0 +1,43 @@
+"""A model on shared storage, copied once to each node's own disk."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from filelock import FileLock
+
+VARIABLE = "SWEETSPOT_NODE_CACHE"
+
+
+def node_copy(folder: Path) -> Path:
+    """The copy of a model's folder under `$SWEETSPOT_NODE_CACHE` on this node; the folder itself where that is not set
+    or its disk has no room.
+
+    The first process that asks makes it, whoever asks meanwhile waits; a folder whose files have changed is copied
+    anew. What a killed process left half copied is never used.
+    """
+    named = os.environ.get(VARIABLE)
+    if not named:
+        return folder
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    copy = Path(named) / "models" / f"{folder.name}-{_digest(folder, files)}"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{copy}.lock"):
+        if copy.is_dir():
+            return copy
+        if shutil.disk_usage(copy.parent).free < 2 * sum(path.stat().st_size for path in files):
+            return folder
+        part = copy.with_name(f".{copy.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.copytree(folder, part)
+        part.replace(copy)
+    return copy
+
+
+def _digest(folder: Path, files: list[Path]) -> str:
+    """Of names, sizes and times: the weights themselves are what should be read once."""
+    told = [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return hashlib.sha256(repr((str(folder), told)).encode()).hexdigest()[:12]
