@@ -17,10 +17,11 @@ from search.events import DIED, Answer, Event, Lost, Opening, Outlook, Standing,
 from search.failure import root_reason
 from search.keeper import BenchRun, backoff, run_bench
 from search.layout import Layout
+from search.leftovers import Strays
 from search.nodes import alive_nodes, holds, never_came
 from search.orders import Orders
 from search.service import HEARTBEAT_SECONDS, BenchSpec
-from search.staffing import Post, Vigil, is_short, retiring, room
+from search.staffing import Post, StrayWatch, Vigil, is_short, retiring, room
 
 LOOK_SECONDS = 0.2
 """How often the desk looks around: for the stop file, for silent benches, for too few or too many of them."""
@@ -28,7 +29,6 @@ SILENT_SECONDS = 30.0
 """A bench says that it lives every two seconds, whatever else it does. After so long without a word it is given up."""
 FRAGILE_SECONDS = 10.0
 """A Train controller that is killed while it starts leaves a helper behind for ever, so one that starts is let be."""
-RESUME = "go on with --resume"
 MOST_IN_VAIN = 4
 """After so many starts in a row that came to nothing, those who wait for a bench are told."""
 IDLE_POLL_SECONDS = HEARTBEAT_SECONDS
@@ -63,7 +63,7 @@ class Desk:
         """Nodes by id, and what is wrong with them."""
         self._moving: set[str] = set()
         """Benches that are to start again on another node."""
-        self._vigil = Vigil(layout.patience)
+        self._vigil, self._stray_watch, self._strays = Vigil(layout.patience), StrayWatch(), Strays()
         self._stranded: str | None = None
         self._changed = asyncio.Event()
         for _ in range(layout.there):
@@ -242,9 +242,11 @@ class Desk:
     def _look_for_benches(self) -> None:
         """Gives up once somebody has waited for too long while no bench was open."""
         is_wanted = bool(self._orders.waiting or self._errands.waiting)
-        is_over = self._vigil.look(time.monotonic(), bool(self._open), is_wanted, self._has_place)
+        is_over = self._vigil.look(now := time.monotonic(), bool(self._open), is_wanted, self._has_place)
+        if self._stray_watch.is_due(self._vigil.seconds(now)):
+            asyncio.get_running_loop().run_in_executor(None, self._strays.remove)
         if is_over and self._stranded is None:
-            self._stranded = never_came(self._layout.place, self._layout.patience / 60, RESUME)
+            self._stranded = never_came(self._layout.place, self._layout.patience / 60, "go on with --resume")
             self._errands.lose_waiting(Stranded(self._stranded))
             self._notify()
 

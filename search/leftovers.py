@@ -50,6 +50,30 @@ def no_placement_groups_left() -> Iterator[None]:
         _sweep(before)
 
 
+class Strays:
+    """Placement groups that nobody owns any more, while the search goes on.
+
+    A controller that is killed while its workers start leaves its group to nobody, and whatever takes the controller's
+    place would wait for those resources for ever.
+    """
+
+    def __init__(self) -> None:
+        self._held: frozenset[str] = frozenset()
+
+    def remove(self) -> None:
+        """For every so often while no bench is open: removes what holds resources now and did the last time, if another
+        group waits for some."""
+        with suppress(*UNAVAILABLE):
+            context = ray.get_runtime_context()
+            filters = [("creator_job_id", "=", context.get_job_id())]
+            groups = list_placement_groups(context.gcs_address, filters=filters, limit=MOST)
+            held = frozenset(group.placement_group_id for group in groups if group.state == "CREATED")
+            if any(group.state == "PENDING" for group in groups):
+                for group in held & self._held:
+                    remove_placement_group(PlacementGroup(ray.PlacementGroupID.from_hex(group)))
+            self._held = held
+
+
 def _sweep(before: Found) -> None:
     """Until nothing is left, and no controller is alive that could make another group: controllers die some time after
     the actor that owns them."""

@@ -8,7 +8,17 @@ import pytest
 
 from search.errands import Errands, Progress, Returned
 from search.events import Lost
-from search.staffing import RETIRE_SECONDS, STARTING_SECONDS, Post, Vigil, is_short, retiring, room
+from search.staffing import (
+    RETIRE_SECONDS,
+    STARTING_SECONDS,
+    STRAY_SECONDS,
+    Post,
+    StrayWatch,
+    Vigil,
+    is_short,
+    retiring,
+    room,
+)
 
 
 def test_errands_go_to_one_bench_and_their_news_back():
@@ -83,3 +93,9 @@ def test_only_waiting_without_an_open_bench_uses_patience_up():
     assert look(111 + STARTING_SECONDS, has_place=True)
     assert not look(800, is_open=True)
     assert not look(813) and vigil.seconds(815) == 2
+
+
+def test_strays_are_looked_for_every_so_often_while_somebody_waits():
+    watch = StrayWatch()
+    waits = [0.0, 1.0, STRAY_SECONDS, STRAY_SECONDS + 1, 2 * STRAY_SECONDS, 0.0, STRAY_SECONDS - 1, STRAY_SECONDS]
+    assert [watch.is_due(waited) for waited in waits] == [False, False, True, False, True, False, False, True]
