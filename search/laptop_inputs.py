@@ -11,6 +11,7 @@ from pathlib import Path
 
 import typer
 
+from results.run_folder import RunFolder
 from search.parcel import Parcel, everything_in, parcel_of
 from search.plan import Plan
 from spaces.errors import InputError
@@ -98,7 +99,18 @@ def inputs_of(plan: Plan, dataset: VoiceDataset, options: Iterable[Option], fold
         parcel, named = _space_parcel(path, plan, "model" in typed, folder)
         parcels += [parcel, *named]
         instead["space"] = (f"{folder}/{parcel.name}/space.toml",)
+    if "like" in typed:
+        runs = [_run_parcel(Path(run)) for run in typed["like"]]
+        parcels += runs
+        instead["like"] = tuple(f"{folder}/{parcel.name}" for parcel in runs)
     return Inputs(tuple(parcels), instead)
+
+
+def _run_parcel(run: Path) -> Parcel:
+    """Of a run on a similar voice what is learned from: what was heard, and where curves began."""
+    curves = sorted(run.glob("trials/*/curve.jsonl"))
+    paths = (RunFolder(run).ledger, *curves)
+    return parcel_of("like", {path.relative_to(run).as_posix(): path for path in paths})
 
 
 def _place_source(source: Source, dataset: VoiceDataset, folder: str) -> tuple[Parcel | None, str]:

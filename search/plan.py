@@ -9,6 +9,7 @@ from pathlib import Path
 
 from results.ledger import SearchStarted, read_ledger
 from results.run_folder import RunFolder
+from search.evidence import evidence_in
 from search.mode import Mode
 from spaces.errors import InputError
 from spaces.space import FAMILIES, Budget, Space, load_space
@@ -22,6 +23,8 @@ VOICE_SPACE = "voice"
 """The space of a voice of one's own, when none is named."""
 SEED = 1
 LOCAL = "local"
+MOVABLE = {"budget", "evidence"}
+"""Parts of a space that the command line adds to."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class Arguments:
     mode: Mode = Mode()
     address: str | None = None
     storage: str | None = None
+    like: tuple[Path, ...] = ()
+    """Folders of finished runs of similar voices."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,8 @@ def make_plan(typed: Arguments, now: datetime, environment: Mapping[str, str]) -
         return _resumed(typed, address)
     space_name, sources = _space_and_sources(typed, address)
     space = _load(space_name)
+    model = _absolute(typed.model or space.model)
+    space = _with_evidence(space, typed.like, model)
     name = DEMO_SPACE if sources == (demo_source(),) else sources[0].name
     out = typed.out or Path("runs") / f"{name}-{now:%Y%m%d-%H%M%S}"
     return Plan(
@@ -96,7 +103,7 @@ def make_plan(typed: Arguments, now: datetime, environment: Mapping[str, str]) -
         family=FAMILIES[space.family],
         sources=sources,
         auto_reference=typed.auto_ref,
-        model=_absolute(typed.model or space.model),
+        model=model,
         run=RunFolder(out.resolve()),
         resume=False,
         seed=SEED if typed.seed is None else typed.seed,
@@ -137,9 +144,17 @@ def _resumed(typed: Arguments, address: str) -> Plan:
     )
 
 
+def _with_evidence(space: Space, like: tuple[Path, ...], model: str) -> Space:
+    """The space, with what those runs heard as evidence beside its own."""
+    found = [tested for run in like for tested in evidence_in(RunFolder(run.resolve()), model)]
+    return space.model_copy(update={"evidence": (*space.evidence, *found)})
+
+
 def _refuse_changes(typed: Arguments, begun: SearchStarted) -> None:
-    space = typed.space and _load(typed.space).model_dump(mode="json", exclude={"budget"})
-    begun_space = {key: value for key, value in begun.space.items() if key != "budget"}
+    if typed.like:
+        raise InputError("--like: what other runs teach is in the ledger since this search began; leave it out")
+    space = typed.space and _load(typed.space).model_dump(mode="json", exclude=MOVABLE)
+    begun_space = {key: value for key, value in begun.space.items() if key not in MOVABLE}
     for option, now, then in (
         ("--space", space, begun_space),
         ("--model", typed.model and _absolute(typed.model), begun.model),

@@ -52,6 +52,9 @@ def run(
     gpu_hours: Annotated[
         float | None, typer.Option(min=0.001, help="the same, in hours of GPUs that its trials took")
     ] = None,
+    like: Annotated[
+        list[Path] | None, typer.Option(help="folder of a finished run of a similar voice, to learn from; repeatable")
+    ] = None,
     auto_ref: Annotated[bool, typer.Option("--auto-ref", help="use the best clip where no reference is given")] = False,
     isolate: Annotated[bool, typer.Option("--isolate", help="a process per trial instead of a seat")] = False,
     seats: Annotated[int | None, typer.Option(min=1, help="trials at once on one bench; without it, by memory")] = None,
@@ -91,6 +94,7 @@ def run(
             mode=mode,
             address=address or recorded_ray(os.environ),
             storage=storage,
+            like=tuple(like or ()),
         )
         if cluster is not None:
             raise typer.Exit(_search_on(cluster, typed, address, dry_run, context, console))
