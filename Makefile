@@ -35,6 +35,8 @@ benchmarks: .venv/installed  ## speed against a peer, and what the judge hears o
 	$(BIN)/python -m benchmarks.corrupted_speech --unseen
 	$(BIN)/python -m benchmarks.overdriven_adapters
 	$(BIN)/python -m benchmarks.search_efficiency --worlds 30
+	$(BIN)/python -m benchmarks.demo_replay
+	$(BIN)/python -m benchmarks.demo_live
 
 pictures: .venv/installed  ## the README's pictures, from a search on the demo voice; needs chromium
 	run=$$(mktemp -d)/demo && $(BIN)/python search/run.py --out $$run && $(BIN)/python -m docs.pictures $$run

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.worlds import Run, Sound, World
+from benchmarks.spent import PROBE_EPOCHS, Spent
+from benchmarks.worlds import Run, Searched, Sound
 from spaces.band import Band
 from spaces.draw import Draw
 from spaces.ending import Ending
@@ -15,17 +16,14 @@ from trainable.schedule import exposure_of
 from trainable.second_chance import Mend, better, further_down
 from trainable.training import REPORTS_PER_EPOCH
 
-PROBE_EPOCHS = 1.0
-"""What a probe is taken to cost: on thirty clips it takes about as long as an epoch."""
-
 
 @dataclass(frozen=True)
 class Heard:
-    """A probe, and how much had been spent on the run by then, in epochs with the probes among them."""
+    """A probe, and how much had been spent on the run by then."""
 
     sound: Sound
     point: Point
-    spent: float
+    spent: Spent
 
 
 @dataclass(frozen=True)
@@ -33,14 +31,14 @@ class Trial:
     outcome: Outcome
     curve: tuple[Point, ...]
     heard: tuple[Heard, ...]
-    spent: float
+    spent: Spent
 
 
-def run_trial(world: World, draw: Draw, band: Band, number: int) -> Trial:
+def run_trial(world: Searched, draw: Draw, band: Band, number: int) -> Trial:
     """Trains until the band's rule ends it, listens, and goes on once where that may mend a rejection."""
     run, curve = world.run(draw, number), []
     heard: list[Heard] = []
-    outcome, lower = None, band
+    outcome, lower, probes = None, band, Spent()
     while lower is not None:
         ending, kept = _train(run, draw, lower, world.clips, curve)
         if kept is not None and heard and kept.step == heard[0].point.step:
@@ -48,12 +46,18 @@ def run_trial(world: World, draw: Draw, band: Band, number: int) -> Trial:
         verdict = None
         if kept is not None:
             sound = world.sound(draw, float(run.true[kept.step]), number, kept.step)
-            heard.append(Heard(sound, kept, curve[-1].epoch + PROBE_EPOCHS * (len(heard) + 1)))
+            probes += Spent(PROBE_EPOCHS, sound.seconds)
+            heard.append(Heard(sound, kept, trained(run, curve[-1]) + probes))
             verdict = verdict_of(sound)
         this = _outcome(str(number), draw, ending, curve[-1], kept, verdict)
         first, outcome = outcome, better(outcome, this) if outcome else this
         lower = further_down(band, this, None) if first is None else None
-    return Trial(outcome, tuple(curve), tuple(heard), curve[-1].epoch + PROBE_EPOCHS * len(heard))
+    return Trial(outcome, tuple(curve), tuple(heard), trained(run, curve[-1]) + probes)
+
+
+def trained(run: Run, point: Point) -> Spent:
+    """What it took to get there."""
+    return Spent(point.epoch, float(run.seconds[point.step]))
 
 
 def _train(run: Run, draw: Draw, band: Band, clips: int, curve: list[Point]) -> tuple[Ending, Point | None]:

@@ -1,4 +1,4 @@
-"""Ways to search a made-up world, each told only what it could see. All have the same domains and the same budget."""
+"""Ways to search a world, each told only what it could see. All have the same domains and the same budget."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
-from benchmarks.one_trial import PROBE_EPOCHS, run_trial
-from benchmarks.worlds import Run, World
+from benchmarks.one_trial import run_trial
+from benchmarks.spent import PROBE_EPOCHS, Spent
+from benchmarks.worlds import Run, Searched
 from results.acceptance import Heard, acceptance
 from search.domains import distributions, to_draw
 from search.draws import Draws
@@ -27,20 +28,24 @@ TRIALS = 2000
 
 @dataclass(frozen=True)
 class Probe:
-    """What was heard, and the epochs that had been spent by then, a probe among them as PROBE_EPOCHS."""
+    """What was heard, and what had been spent by then."""
 
-    spent: float
+    spent: Spent
     accepted: bool
     score: float
 
 
-Tuner = Callable[[World, int], Iterator[Probe | float]]
-"""Yields each probe, and after each trial the epochs spent so far, for as long as it is asked."""
+Said = Probe | Spent
+Tuner = Callable[[Searched, int], Iterator[Said]]
+"""Yields each probe, and after each trial what was spent so far, for as long as it is asked and there are runs."""
+
+NEAR = 0.3
+"""So many nats above his target, a person listens anyway."""
 
 
-def ours(world: World, seed: int) -> Iterator[Probe | float]:
+def ours(world: Searched, seed: int) -> Iterator[Said]:
     """The study, the band's rule and the second chance of a search, one trial at a time."""
-    space, heard, spent = world.space, [], 0.0
+    space, heard, spent = world.space, [], Spent()
 
     def band_of(objective: Objective) -> Band:
         start = space.band(objective)
@@ -59,49 +64,48 @@ def ours(world: World, seed: int) -> Iterator[Probe | float]:
         yield spent
 
 
-def at_random(world: World, seed: int) -> Iterator[Probe | float]:
+def at_random(world: Searched, seed: int) -> Iterator[Said]:
     """Trains each draw for its epochs and listens to what comes out."""
     return _to_the_end(world, RandomSampler(seed=seed), asha=False)
 
 
-def tpe(world: World, seed: int) -> Iterator[Probe | float]:
+def tpe(world: Searched, seed: int) -> Iterator[Said]:
     """Optuna's TPE on the final loss."""
     return _to_the_end(world, TPESampler(seed=seed), asha=False)
 
 
-def asha(world: World, seed: int) -> Iterator[Probe | float]:
+def asha(world: Searched, seed: int) -> Iterator[Said]:
     """TPE, with trials stopped by the rule of Ray Tune's ASHA."""
     return _to_the_end(world, TPESampler(seed=seed), asha=True)
 
 
-def tpe_probing(world: World, seed: int) -> Iterator[Probe | float]:
+def tpe_probing(world: Searched, seed: int) -> Iterator[Said]:
     """TPE on the score, given checkpoints and probes along the curve."""
     return _along_the_curve(world, TPESampler(seed=seed), asha=False)
 
 
-def asha_probing(world: World, seed: int) -> Iterator[Probe | float]:
+def asha_probing(world: Searched, seed: int) -> Iterator[Said]:
     """The same with ASHA."""
     return _along_the_curve(world, TPESampler(seed=seed), asha=True)
 
 
-def guide(world: World, seed: int) -> Iterator[Probe | float]:
+def guide(world: Searched, seed: int) -> Iterator[Said]:
     """A person with the public guide: its settings for so many clips, stopped by hand at the target loss; then the
     remedies of its table of troubles, lower rates and fewer epochs when speech garbles and higher ones when it is weak.
     """
-    clips, epochs, rate = min(
-        ((30, 15, 5e-6), (60, 8, 3e-6), (120, 3, 2e-6)), key=lambda row: abs(row[0] - world.clips)
-    )
-    space, spent = world.space, 0.0
-    usual = {"rank": 64, "alpha_ratio": 2, "text_projection_lr": 1e-7}
+    space, habit, spent = world.space, world.habit, Spent()
+    (least, fastest), longest = space.draw["lora_lr"].ends(), max(space.draw["epochs"].ends())
+    rate, epochs = habit.lora_lr, habit.epochs
+    usual = {name: getattr(habit, name) for name in ("rank", "alpha_ratio", "text_projection_lr")}
     for number in range(TRIALS):
-        draw = to_draw(space, {**usual, "lora_lr": rate, "epochs": epochs})
+        draw = to_draw(space, {**usual, "objective": space.objectives[0], "lora_lr": rate, "epochs": epochs})
         run = world.run(draw, number)
         ends = range(run.steps_per_epoch, len(run.losses), run.steps_per_epoch)
-        step = next((step for step in ends if run.losses[step] <= 4.2), ends[-1])
-        spent += step / run.steps_per_epoch
+        step = next((step for step in ends if run.losses[step] <= habit.target), ends[-1])
+        spent += _trained(run, step)
         loss = run.losses[step]
-        weaker, more = max(1e-6, rate / 1.5), min(2e-4, rate * 1.5)
-        if loss <= 4.5:
+        weaker, more = max(least, rate / 1.5), min(fastest, rate * 1.5)
+        if loss <= habit.target + NEAR:
             probe, mended_by = _listen(world, draw, run, number, step, spent)
             spent = probe.spent
             yield probe
@@ -109,29 +113,35 @@ def guide(world: World, seed: int) -> Iterator[Probe | float]:
                 rate = more if mended_by == "more" else weaker
         elif math.isfinite(loss):
             # Further from the target than a remedy by half would mend.
-            rate, epochs = min(2e-4, rate * 2), min(15, epochs + 3)
+            rate, epochs = min(fastest, rate * 2), min(longest, epochs + 3)
         else:
             rate = weaker
         yield spent
 
 
-def _listen(world: World, draw: Draw, run: Run, number: int, step: int, spent: float) -> tuple[Probe, str | None]:
+def _listen(world: Searched, draw: Draw, run: Run, number: int, step: int, spent: Spent) -> tuple[Probe, str | None]:
     sound = world.sound(draw, float(run.true[step]), number, step)
-    return Probe(spent + PROBE_EPOCHS, sound.accepted, sound.score), sound.mended_by
+    return Probe(spent + Spent(PROBE_EPOCHS, sound.seconds), sound.accepted, sound.score), sound.mended_by
 
 
-def _to_the_end(world: World, sampler: BaseSampler, asha: bool) -> Iterator[Probe | float]:
-    study, rungs, spent = optuna.create_study(sampler=sampler), _Rungs(), 0.0
+def _trained(run: Run, step: int, since: int = 0) -> Spent:
+    """From one step to another."""
+    return Spent((step - since) / run.steps_per_epoch, float(run.seconds[step] - run.seconds[since]))
+
+
+def _to_the_end(world: Searched, sampler: BaseSampler, asha: bool) -> Iterator[Said]:
+    study, rungs, spent = optuna.create_study(sampler=sampler), _Rungs(), Spent()
     for number in range(TRIALS):
         trial, draw = _asked(study, world)
         run = world.run(draw, number)
         losses = run.losses[:: run.steps_per_epoch]
-        epoch = next((epoch for epoch in range(1, draw.epochs + 1) if asha and rungs.stops(epoch, losses[epoch])), None)
-        spent += epoch or draw.epochs
-        loss = float(losses[epoch or draw.epochs])
+        stopped = (epoch for epoch in range(1, draw.epochs + 1) if asha and rungs.stops(epoch, losses[epoch]))
+        step = epoch_step(run, next(stopped, draw.epochs))
+        spent += _trained(run, step)
+        loss = float(run.losses[step])
         if math.isfinite(loss):
             study.tell(trial, loss)
-            probe, _ = _listen(world, draw, run, number, epoch_step(run, epoch or draw.epochs), spent)
+            probe, _ = _listen(world, draw, run, number, step, spent)
             spent = probe.spent
             yield probe
         else:
@@ -139,18 +149,19 @@ def _to_the_end(world: World, sampler: BaseSampler, asha: bool) -> Iterator[Prob
         yield spent
 
 
-def _along_the_curve(world: World, sampler: BaseSampler, asha: bool) -> Iterator[Probe | float]:
-    study, rungs, spent = optuna.create_study(direction="maximize", sampler=sampler), _Rungs(), 0.0
-    band = world.space.band(Objective.GUIDE)
+def _along_the_curve(world: Searched, sampler: BaseSampler, asha: bool) -> Iterator[Said]:
+    study, rungs, spent = optuna.create_study(direction="maximize", sampler=sampler), _Rungs(), Spent()
+    band = world.space.band(world.space.objectives[0])
     for number in range(TRIALS):
         trial, draw = _asked(study, world)
         run = world.run(draw, number)
         best, probes = 0.0, 0
         for epoch in range(1, draw.epochs + 1):
-            spent += 1
-            loss = run.losses[epoch_step(run, epoch)]
+            step = epoch_step(run, epoch)
+            spent += _trained(run, step, since=epoch_step(run, epoch - 1))
+            loss = run.losses[step]
             if loss in band and probes < 2:
-                probe, _ = _listen(world, draw, run, number, epoch_step(run, epoch), spent)
+                probe, _ = _listen(world, draw, run, number, step, spent)
                 probes, spent = probes + 1, probe.spent
                 best = max(best, probe.score if probe.accepted else 0.0)
                 yield probe
@@ -160,7 +171,7 @@ def _along_the_curve(world: World, sampler: BaseSampler, asha: bool) -> Iterator
         yield spent
 
 
-def _asked(study: optuna.Study, world: World) -> tuple[optuna.Trial, Draw]:
+def _asked(study: optuna.Study, world: Searched) -> tuple[optuna.Trial, Draw]:
     space = world.space
     trial = study.ask(distributions(space))
     return trial, to_draw(space, trial.params)

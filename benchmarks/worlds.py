@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
+from benchmarks.spent import PROBE_EPOCHS
 from spaces.band import AutoBand, Band
 from spaces.draw import Draw, Objective
 from spaces.space import ObjectiveRecipe, Space, load_space
@@ -20,6 +22,10 @@ GUIDE_BAND = Band(low=4.1, high=4.2, aim=(4.15, 4.2))
 START_INTERVAL = Band(low=3.4, high=4.7)
 """Of a band that the verdicts find."""
 MIDDLE = 4.15
+GUIDE_ROWS = ((30, 15, 5e-6), (60, 8, 3e-6), (120, 3, 2e-6))
+"""Clips, epochs and LoRA rate in the public guide's table."""
+CLIP_SECONDS = 1.0
+"""That training on a clip takes; made up, as everything."""
 JITTER = 0.01
 """Nats by which what is heard of equal losses differs from run to run, a standard deviation."""
 
@@ -61,6 +67,8 @@ class Sound:
     accepted: bool
     score: float
     mended_by: Mend | None
+    seconds: float
+    """That listening took."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,54 @@ class Run:
     """[steps + 1], each the mean over the last epoch's clips, with everything that makes it hard to read."""
     true: np.ndarray
     """[steps + 1], the same means without: what decides how the adapter sounds."""
+    seconds: np.ndarray
+    """[steps + 1] of training, up to there."""
     steps_per_epoch: int
+
+    def until(self, epochs: int) -> Run:
+        """Its first epochs."""
+        steps = epochs * self.steps_per_epoch + 1
+        return Run(self.losses[:steps], self.true[:steps], self.seconds[:steps], self.steps_per_epoch)
+
+
+class Searched(Protocol):
+    """What a tuner can search."""
+
+    @property
+    def space(self) -> Space: ...
+
+    @property
+    def clips(self) -> int:
+        """In an epoch."""
+        ...
+
+    @property
+    def habit(self) -> Habit: ...
+
+    def run(self, draw: Draw, number: int) -> Run:
+        """The `number`-th run of a search. Raises UsedUp where there are no more."""
+        ...
+
+    def sound(self, draw: Draw, true: float, number: int, step: int) -> Sound:
+        """Of the checkpoint after so many steps of that run, whose loss in truth is `true`."""
+        ...
+
+
+class UsedUp(Exception):
+    """There is no further run to be had."""
+
+
+@dataclass(frozen=True)
+class Habit:
+    """What a person without a tuner begins with, and where he stops."""
+
+    rank: int
+    alpha_ratio: float
+    text_projection_lr: float
+    lora_lr: float
+    epochs: int
+    target: float
+    """The loss to stop at."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +144,12 @@ class World:
     @property
     def clips(self) -> int:
         return self.truth.clips
+
+    @property
+    def habit(self) -> Habit:
+        """The public guide's settings for about so many clips."""
+        clips, epochs, rate = min(GUIDE_ROWS, key=lambda row: abs(row[0] - self.clips))
+        return Habit(rank=64, alpha_ratio=2, text_projection_lr=1e-7, lora_lr=rate, epochs=epochs, target=4.2)
 
     @cached_property
     def space(self) -> Space:
@@ -119,6 +180,7 @@ class World:
         return Run(
             np.concatenate([[shown], _window_means(losses, ends, clips)]),
             np.concatenate([[first], _window_means(true, ends, clips)]),
+            np.concatenate([[0.0], ends * CLIP_SECONDS]),
             steps,
         )
 
@@ -128,11 +190,12 @@ class World:
         heard = true + chance.normal(0, JITTER)
         score = truth.score(draw, heard) + chance.normal(0, 0.003)
         low, high = truth.window
+        seconds = PROBE_EPOCHS * truth.clips * CLIP_SECONDS
         if heard > high:
-            return Sound(False, score, Mend.MORE)
+            return Sound(False, score, Mend.MORE, seconds)
         if heard < low or not truth.likes(draw):
-            return Sound(False, score, Mend.LESS)
-        return Sound(True, score, None)
+            return Sound(False, score, Mend.LESS, seconds)
+        return Sound(True, score, None, seconds)
 
 
 class Truth:

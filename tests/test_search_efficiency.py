@@ -8,10 +8,12 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from benchmarks.one_trial import PROBE_EPOCHS, run_trial
-from benchmarks.search_efficiency import EQUAL_EPOCHS, TUNERS, best_of_reference, measure
+from benchmarks.contest import NEVER, TUNERS, measure
+from benchmarks.one_trial import run_trial
+from benchmarks.search_efficiency import EQUAL_EPOCHS, best_of_reference, limits
+from benchmarks.spent import PROBE_EPOCHS
 from benchmarks.tuners import Probe, ours
-from benchmarks.worlds import GUIDE_BAND, Setting, Taste, World
+from benchmarks.worlds import CLIP_SECONDS, GUIDE_BAND, Setting, Taste, World
 from spaces.draw import Draw
 from spaces.ending import Ending
 from trainable.second_chance import Mend
@@ -29,7 +31,7 @@ def draw(world: World, epochs: int = 12, **changes) -> Draw:
 @pytest.mark.parametrize("world", WORLDS, ids=lambda world: world.setting.value)
 def test_ours_finds_an_accepted_adapter_in_every_kind_of_world(world):
     found = (said for said in ours(world, world.number) if not isinstance(said, Probe) or said.accepted)
-    first = next(said for said in found if isinstance(said, Probe) or said > 300)
+    first = next(said for said in found if isinstance(said, Probe) or said.epochs > 300)
     assert isinstance(first, Probe)
 
 
@@ -72,7 +74,8 @@ def test_a_trial_ends_in_its_band_and_pays_for_its_probe():
     trial = run_trial(world, draw(world), GUIDE_BAND, 0)
     assert trial.outcome.ending is Ending.IN_BAND
     assert trial.outcome.kept.loss in GUIDE_BAND
-    assert trial.spent == trial.curve[-1].epoch + PROBE_EPOCHS * len(trial.heard)
+    assert trial.spent.epochs == trial.curve[-1].epoch + PROBE_EPOCHS * len(trial.heard)
+    assert trial.spent.seconds == pytest.approx(trial.spent.epochs * world.clips * CLIP_SECONDS)
     assert trial.outcome.accepted == any(each.sound.accepted for each in trial.heard)
 
 
@@ -92,14 +95,15 @@ def test_every_tuner_goes_on_for_as_long_as_it_is_asked_and_spends_what_it_says(
     spent = [each.spent if isinstance(each, Probe) else each for each in said]
     assert len(said) == 12
     assert spent == sorted(spent)
-    assert spent[0] > 0
+    assert spent[0].epochs > 0
+    assert [each.seconds for each in spent] == pytest.approx([each.epochs * WORLDS[0].clips for each in spent])
 
 
 def test_what_is_measured_comes_from_accepted_adapters_alone():
     world = World(Setting.EVEN, Taste.LOSS, 5)
     reference = best_of_reference(world)
-    result = measure(world, "ours", 60.0, reference)
+    result = measure(world, "ours", 5, limits(60.0), reference)
     assert 0.5 < reference < 0.9
     assert result.first <= result.nearly_best
     assert len(result.best_at) == len(EQUAL_EPOCHS)
-    assert measure(world, "ours", 0.5, reference).first == math.inf
+    assert measure(world, "ours", 5, limits(0.5), reference).first == NEVER

@@ -1,0 +1,202 @@
+"""The demo voice's reference set: draws that were trained to their last epoch, and what the probe heard along the way.
+
+A file of JSON lines, packed by gzip when its name ends in `.gz`: first how it was made, then a line for each draw.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+from scipy.stats.qmc import Sobol
+
+from benchmarks.one_trial import run_trial
+from benchmarks.worlds import Run, Sound
+from search.domains import distributions
+from spaces.band import Band
+from spaces.domain import Choice, Interval
+from spaces.draw import Draw, Schedule
+from spaces.errors import InputError
+from spaces.space import Space
+from trainable.second_chance import Mend
+
+FILE = Path(__file__).parent / "demo_reference.jsonl.gz"
+EPOCHS = "epochs"
+LISTENED_EPOCHS = (1, 2, 3, 4, 6, 8, 10)
+"""After which every draw is listened to."""
+NEAR_STEPS = 1
+"""A checkpoint that a search would listen to is left out when one so few steps away is heard anyway."""
+
+
+class Made(BaseModel):
+    """How the record was made. Draws compare when this is equal."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    space: str
+    seed: int
+    clips: int
+    """In an epoch."""
+    epochs: int
+    steps_per_epoch: int
+
+
+class Heard(BaseModel):
+    """What the probe said of one checkpoint."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    step: int
+    accepted: bool
+    score: float
+    mended_by: Mend | None
+    lines: int
+    """Spoken until it was clear."""
+    seconds: float
+
+
+class Recorded(BaseModel):
+    """One draw. It is trained to the last epoch that the space allows; a draw of fewer epochs is its beginning."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    number: int
+    """In the design."""
+    point: dict[str, float]
+    """What is searched, but for the epochs."""
+    losses: tuple[float | None, ...]
+    """[steps + 1]; None where not finite."""
+    seconds: tuple[float, ...]
+    """[steps + 1] of training, up to there."""
+    heard: tuple[Heard, ...]
+    """By step."""
+
+    @cached_property
+    def curve(self) -> np.ndarray:
+        return np.array([math.nan if loss is None else loss for loss in self.losses])
+
+    def nearest(self, step: int) -> Heard:
+        """What was heard nearest to that step; of two equally near, the later."""
+        return min(self.heard, key=lambda each: (abs(each.step - step), -each.step))
+
+
+class Record(BaseModel):
+    """The whole reference set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    made: Made
+    draws: tuple[Recorded, ...]
+
+
+def read_record(file: Path) -> Record:
+    """Raises InputError where there is none, or a line cannot be read. A last line that was cut off is left out."""
+    try:
+        data = file.read_bytes()
+        text = (gzip.decompress(data) if file.suffix == ".gz" else data).decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{file}: no record of the demo voice ({error}); python -m benchmarks.demo_reference makes one"
+        ) from None
+    lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    try:
+        draws = tuple(Recorded.model_validate_json(line) for line in lines[1:])
+        return Record(made=Made.model_validate_json(lines[0]), draws=draws)
+    except (ValidationError, IndexError) as error:
+        raise InputError(f"{file}: not a record of the demo voice ({error}); make it anew with another --out") from None
+
+
+def pack(record: Record, file: Path) -> None:
+    """Writes it whole, packed."""
+    lines = (record.made.model_dump_json(), *(each.model_dump_json() for each in record.draws))
+    file.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0))
+
+
+def searched(space: Space) -> tuple[str, ...]:
+    """What is searched, but for the epochs, which only cut a curve short.
+
+    Raises InputError where they would do more, or the objective is searched as well.
+    """
+    is_constant = Schedule.CONSTANT in space.draw["schedule"] if "schedule" in space.draw else True
+    if not is_constant or len(space.objectives) > 1:
+        raise InputError(f"{space.name}: a record needs one objective and a constant schedule")
+    return tuple(name for name in distributions(space) if name != EPOCHS)
+
+
+def design(space: Space, draws: int) -> list[dict[str, float]]:
+    """The first so many points of a scrambled Sobol sequence over what is searched; more begin with the same."""
+    names = searched(space)
+    units = Sobol(len(names), rng=0).random(2 ** max(1, math.ceil(math.log2(draws))))[:draws]
+    return [{name: _value(space, name, unit) for name, unit in zip(names, row, strict=True)} for row in units]
+
+
+def whole(space: Space, point: dict[str, float], epochs: int) -> Draw:
+    """The draw of a point."""
+    fixed = {name: domain.value for name, domain in space.draw.items() if name not in (*point, EPOCHS)}
+    return space.to_draw({**fixed, **point, EPOCHS: epochs})
+
+
+def steps_to_hear(losses: np.ndarray, space: Space, point: dict[str, float], made: Made) -> list[int]:
+    """The epochs that everybody is heard after, and wherever a search may listen: it is asked as if each first
+    probe said that more training is needed, under every cap of epochs."""
+    per_epoch = made.steps_per_epoch
+    steps = {epoch * per_epoch for epoch in LISTENED_EPOCHS if epoch <= made.epochs}
+    caps = space.draw[EPOCHS].ends()
+    for cap in range(min(caps), min(max(caps), made.epochs) + 1):
+        draw = whole(space, point, cap)
+        unsure = _Unsure(Run(losses, losses, np.zeros(len(losses)), per_epoch), made.clips)
+        trial = run_trial(unsure, draw, _band(space), 0)
+        for step in (each.point.step for each in trial.heard):
+            if min(abs(step - other) for other in steps) > NEAR_STEPS:
+                steps.add(step)
+    return [step for step in sorted(steps) if math.isfinite(losses[step])]
+
+
+@dataclass(frozen=True)
+class _Unsure:
+    """One curve, of which nobody knows yet how it sounds."""
+
+    whole: Run
+    clips: int
+
+    def run(self, draw: Draw, number: int) -> Run:
+        return self.whole.until(draw.epochs)
+
+    def sound(self, draw: Draw, true: float, number: int, step: int) -> Sound:
+        return Sound(False, 0.0, Mend.MORE, 0.0)
+
+
+def _band(space: Space) -> Band:
+    return space.band(space.objectives[0])
+
+
+def _value(space: Space, name: str, unit: float) -> float:
+    domain = space.draw[name]
+    if isinstance(domain, Choice):
+        return domain.values[int(unit * len(domain.values))]
+    if not isinstance(domain, Interval) or domain.whole:
+        raise InputError(f"{space.name}: a record knows choices and intervals of fractions, not {name}")
+    if domain.log:
+        return float(f"{domain.low * (domain.high / domain.low) ** unit:.4g}")
+    return float(f"{domain.low + (domain.high - domain.low) * unit:.4g}")
+
+
+def in_units(space: Space, points: Sequence[dict[str, float]]) -> np.ndarray:
+    """[points, searched] with each domain from 0 to 1: an interval by its logarithm where it is searched so, and a
+    choice by the logarithms of its values, evenly."""
+    rows = [[_unit(space, name, point[name]) for name in searched(space)] for point in points]
+    return np.array(rows)
+
+
+def _unit(space: Space, name: str, value: float) -> float:
+    domain = space.draw[name]
+    if isinstance(domain, Choice):
+        return sorted(domain.values).index(value) / max(1, len(domain.values) - 1)
+    low, high = domain.low, domain.high
+    return math.log(value / low) / math.log(high / low) if domain.log else (value - low) / (high - low)

@@ -1,0 +1,154 @@
+"""Records the demo voice's reference set: what draws of its space come to, and how they sound along the way.
+
+    gunzip --keep benchmarks/demo_reference.jsonl.gz
+    python -m benchmarks.demo_reference --draws 40 --out benchmarks/demo_reference.jsonl
+
+Draws are the points of a Sobol sequence, each trained to the last epoch that the space allows, several at once in a
+pack. The file grows by so many lines at a time, and a record that is there already, as the shipped one unpacked, is
+gone on with. A draw takes about a minute of one core, most of it speech and listening. At the end the file is packed
+beside itself, as `.gz`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from benchmarks.demo_record import (
+    EPOCHS,
+    Heard,
+    Made,
+    Record,
+    Recorded,
+    design,
+    pack,
+    read_record,
+    steps_to_hear,
+    whole,
+)
+from benchmarks.demo_studio import SEED, Course, Studio
+from benchmarks.machine import describe_machine
+from spaces.command import told_plainly
+from spaces.draw import Draw
+from spaces.errors import InputError
+from spaces.space import Space, load_space
+from trainable.epoch import steps_per_epoch
+
+Order = tuple[int, dict[str, float]]
+"""The number in the design, and the point."""
+
+
+def record(
+    out: Annotated[Path, typer.Option(help="JSON lines; goes on with one that is there")],
+    draws: Annotated[int, typer.Option(min=1, help="in all")] = 40,
+    seats: Annotated[int, typer.Option(min=1, help="draws at once, written down together")] = 4,
+) -> None:
+    """Record so many draws."""
+    console = Console()
+    with told_plainly(), TemporaryDirectory() as folder, _bar(console) as bar:
+        space = load_space("demo")
+        task = bar.add_task("reference draws", total=draws)
+        studio = Studio(space, Path(folder), seats)
+        made = _made(space, studio.clips)
+        done = _begin(out, made)
+        orders = [order for order in enumerate(design(space, draws)) if order[0] not in done]
+        bar.update(task, completed=draws - len(orders))
+        for start in range(0, len(orders), seats):
+            found = record_together(space, studio, made, orders[start : start + seats])
+            with out.open("a", encoding="utf-8") as file:
+                file.writelines(f"{each.model_dump_json()}\n" for each in found)
+            bar.advance(task, len(found))
+        whole_record = read_record(out)
+        pack(whole_record, out.with_name(f"{out.name}.gz"))
+    console.print(_summary(whole_record), describe_machine(), sep="\n", highlight=False)
+
+
+def record_together(space: Space, studio: Studio, made: Made, orders: list[Order]) -> list[Recorded]:
+    """As many draws as there are seats, at most."""
+    trained = [whole(space, point, made.epochs) for _, point in orders]
+    courses = studio.train(trained)
+    heard: dict[int, list[Heard]] = {number: [] for number, _ in orders}
+    asked = [
+        (number, draw, course, step)
+        for (number, point), draw, course in zip(orders, trained, courses, strict=True)
+        for step in steps_to_hear(course.losses, space, point, made)
+    ]
+    for start in range(0, len(asked), studio.seats):
+        together = asked[start : start + studio.seats]
+        for (number, _, _, step), heard_there in zip(together, _listen(studio, together), strict=True):
+            heard[number].append(heard_there.model_copy(update={"step": step}))
+    return [_recorded(number, point, course, heard[number]) for (number, point), course in zip(orders, courses)]  # noqa: B905
+
+
+def _listen(studio: Studio, together: list[tuple[int, Draw, Course, int]]) -> list[Heard]:
+    hearings = studio.listen(
+        [draw for _, draw, _, _ in together], [course.weights[step] for _, _, course, step in together]
+    )
+    return [
+        Heard(
+            step=step,
+            accepted=hearing.verdict.accepted,
+            score=round(hearing.verdict.score, 5),
+            mended_by=hearing.mended_by,
+            lines=len(hearing.verdict.lines),
+            seconds=round(hearing.seconds, 3),
+        )
+        for hearing, (_, _, _, step) in zip(hearings, together, strict=True)
+    ]
+
+
+def _recorded(number: int, point: dict[str, float], course: Course, heard: list[Heard]) -> Recorded:
+    return Recorded(
+        number=number,
+        point=point,
+        losses=tuple(round(float(loss), 4) if loss == loss else None for loss in course.losses),
+        seconds=tuple(round(float(seconds), 3) for seconds in course.seconds),
+        heard=tuple(heard),
+    )
+
+
+def _made(space: Space, clips: int) -> Made:
+    epochs = max(space.draw[EPOCHS].ends())
+    per_step = whole(space, design(space, 1)[0], epochs).clips_per_step
+    return Made(
+        space=space.name, seed=SEED, clips=clips, epochs=epochs, steps_per_epoch=steps_per_epoch(clips, per_step)
+    )
+
+
+def _begin(out: Path, made: Made) -> set[int]:
+    """Which draws are there already; a line that was cut off goes."""
+    if not out.exists():
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(f"{made.model_dump_json()}\n", encoding="utf-8")
+    earlier = read_record(out)
+    if earlier.made != made:
+        raise InputError(f"{out}: was made otherwise ({earlier.made}, not {made}); name another --out")
+    lines = (earlier.made, *earlier.draws)
+    out.write_text("".join(f"{line.model_dump_json()}\n" for line in lines), encoding="utf-8")
+    return {each.number for each in earlier.draws}
+
+
+def _summary(found: Record) -> str:
+    heard = [each for draw in found.draws for each in draw.heard]
+    seconds = sum(draw.seconds[-1] for draw in found.draws), sum(each.seconds for each in heard)
+    accepted = [each.score for each in heard if each.accepted]
+    best = f", the best {max(accepted):.3f}" if accepted else ""
+    return (
+        f"{len(found.draws)} draws of {found.made.epochs} epochs in {seconds[0]:.0f} s of one core; {len(heard)} "
+        f"checkpoints listened to in {seconds[1]:.0f} s, {len(accepted)} of them accepted{best}"
+    )
+
+
+def _bar(console: Console) -> Progress:
+    shown = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=shown, transient=True)
+
+
+if __name__ == "__main__":
+    typer.run(record)
