@@ -14,6 +14,7 @@ lint: .venv/installed
 	$(BIN)/ruff format --check .
 
 soak: .venv/installed  ## searches whose processes and nodes are killed at random moments, over and over: nothing is lost, some hours
+	$(BIN)/python -m pytest -m soak
 	$(BIN)/python -m tests.chaos --resumes 20
 	$(BIN)/python -m tests.chaos --resumes 20 --demo
 	$(BIN)/python -m tests.node_soak

@@ -32,7 +32,7 @@ from tests.browser import NAMES, Browser
 DOCS = Path(__file__).parent
 WIDTH, HEIGHT = 1440, 900
 PATIENCE_SECONDS = 90.0
-SETTLING_SECONDS = 8.0
+SETTLING_SECONDS = 15.0
 """TensorBoard draws its charts one after the other, and says nothing when the last is there."""
 
 
@@ -51,7 +51,9 @@ def main(run: Path) -> None:
         shoot(window, DOCS / "page.png")
         with tensorboard(folder.tensorboard) as address:
             window.ask("Page.navigate", url=f"{address}/#custom_scalars")
-            window.wait_for("document.querySelector('tf-tensorboard, app-root') !== null")
+            window.wait_for("document.title === 'TensorBoard'")
+            # Its page looks at the address only when it is loaded.
+            window.reload()
             time.sleep(SETTLING_SECONDS)
             shoot(window, DOCS / "tensorboard.png")
 

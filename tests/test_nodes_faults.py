@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from results.ledger import read_ledger
 from results.run_folder import RunFolder
 from search.summary import DONE, NOTHING_ACCEPTED
@@ -17,6 +19,7 @@ from tests.frail_family import RESUMED, SLOW
 from tests.nodes import OTHER_TORCH, Nodes
 from trainable.trial_folder import TrialFolder
 
+pytestmark = pytest.mark.soak
 PATIENCE_SECONDS = 900.0
 """For anything that should happen within seconds; other work may have the machine."""
 LINGERING_SECONDS = 20.0

@@ -89,6 +89,7 @@ def test_more_benches_are_launched_while_trials_wait(tmp_path, monkeypatch):
     assert len(list(plan.run.ray.glob("bench-*"))) == 2
 
 
+@pytest.mark.soak
 def test_a_bench_that_waits_in_vain_for_its_cpus_holds_nothing_up_and_is_not_left_behind(tmp_path, monkeypatch):
     layout = laid_out(seats=1, worker={"CPU": 1.8}, most=2)
     monkeypatch.setattr(conductor, "lay_out", lambda *asked: layout)

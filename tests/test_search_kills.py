@@ -25,7 +25,7 @@ from tests.left_behind import assert_nothing_is_left
 from tests.toy_search import toy_plan
 from trainable.trial_folder import TrialFolder
 
-pytestmark = pytest.mark.usefixtures("local_ray")
+pytestmark = [pytest.mark.usefixtures("local_ray"), pytest.mark.soak]
 PATIENCE_SECONDS = 120
 FUNCTION, CONTROLLER, WORKER, DESK = "ImplicitFunc", "TrainController", "RayTrainWorker", "Desk"
 """Ray's names for the processes of a search."""

@@ -50,6 +50,7 @@ def no_times(outcomes) -> dict:
     return {trial: (each.ending, each.draw, each.verdict and each.verdict.score) for trial, each in outcomes.items()}
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("local_ray")
 def test_a_search_goes_on_from_storage_after_its_head_is_lost(tmp_path) -> None:
     plan = stored_plan(tmp_path, trials=1)
@@ -74,6 +75,7 @@ def test_a_search_goes_on_from_storage_after_its_head_is_lost(tmp_path) -> None:
     assert (tmp_path / "storage" / "ledger.jsonl").read_bytes() == plan.run.ledger.read_bytes()
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("local_ray")
 def test_an_isolated_search_is_kept_in_storage_too(tmp_path) -> None:
     plan = stored_plan(tmp_path, trials=1)
