@@ -182,6 +182,7 @@ def test_only_pairs_that_can_be_heard_are_asked(run):
     }
 
 
+@pytest.mark.soak
 def test_a_hundred_trials_still_make_a_page_that_loads(tmp_path):
     run = heard_run.write_heard_run(tmp_path)
     many = heard_run.lines(0.2, texts=tuple(f"line number {number} of a probe of twenty" for number in range(20)))

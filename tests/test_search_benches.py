@@ -56,6 +56,7 @@ def test_benches_and_isolated_processes_come_to_the_same(tmp_path):
     assert_nothing_is_left()
 
 
+@pytest.mark.soak
 def test_a_bench_that_runs_out_of_memory_gets_fewer_seats_and_every_trial_ends(tmp_path):
     plan = dataclasses.replace(toy_plan(tmp_path, "tests.hungry_family", trials=5), mode=Mode(seats=4))
     history, _ = search(plan, **{hungry_family.HOLDS: "2"})
@@ -80,6 +81,7 @@ def test_two_workers_train_what_one_process_would(tmp_path, monkeypatch):
         assert outcome.verdict.score == pytest.approx(alone.verdict.score, abs=1e-3)
 
 
+@pytest.mark.soak
 def test_more_benches_are_launched_while_trials_wait(tmp_path, monkeypatch):
     layout = laid_out(seats=1, worker={"CPU": 0.8}, most=2)
     monkeypatch.setattr(conductor, "lay_out", lambda *asked: layout)
