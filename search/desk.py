@@ -113,11 +113,11 @@ class Desk:
         self._errands.tell(number, news)
         self._notify()
 
-    async def open(self, bench: str) -> Opening:
-        """A bench's process has started. See `Orders.open`."""
+    async def open(self, bench: str, node: str) -> Opening:
+        """A bench's process has started on the node of this id. See `Orders.open`."""
         self._errands.lose(bench, DIED)
         self._open[bench] = time.monotonic()
-        opening = self._orders.open(bench)
+        opening = self._orders.open(bench, node, {each.id for each in alive_nodes()})
         self._notify()
         return opening
 

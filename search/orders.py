@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from search.events import DIED, Answer, Cancelled, Ended, Event, Failed, Lost, Opening, Reached, Standing
+from search.suspects import Suspects
 
 ONE_SEAT = "out of memory with a single seat; lower rank or batch"
+DEADLY = "its bench died under it again and again, and it got no further; out of memory, or a fault of this draw alone"
 BARREN_DEATHS = 2
 """A bench that has died so often without ending a trial in between is given fewer seats: when a machine's memory runs
 out, the kernel kills without a word."""
@@ -25,6 +27,7 @@ class _Ticket:
 @dataclass
 class _Bench:
     generation: str
+    node: str
     granted: int
     seats: int = 0
     seated: int = 0
@@ -50,6 +53,9 @@ class Orders:
         """Bench and ticket of every trial that a bench was given and has not let go."""
         self._benches: dict[str, _Bench] = {}
         self._deaths: dict[str, int] = {}
+        self._roomy = seats
+        """Seats per bench, were nobody to die without a word."""
+        self._suspects = Suspects()
         self._starved: set[str] = set()
         """Trials that ran out of memory by themselves, and benches that did so before anybody sat there."""
 
@@ -82,11 +88,14 @@ class Orders:
         for ticket in [name for name, held in self._tickets.items() if held.trial == trial]:
             self.leave(ticket)
 
-    def open(self, bench: str) -> Opening:
-        """A bench has started. Who sat on an earlier generation of it has lost the seat."""
-        self.lose(bench, DIED)
+    def open(self, bench: str, node: str, alive: Collection[str]) -> Opening:
+        """A bench has started on this one of the nodes that are `alive`. Who sat on an earlier generation of it has
+        lost the seat."""
+        before = self._benches.get(bench)
+        # One whose node is gone has not died of what it did.
+        self.lose(bench, DIED, is_fault=before is not None and before.node in alive)
         opening = Opening(self._name(), self.seats)
-        self._benches[bench] = _Bench(opening.generation, self.seats)
+        self._benches[bench] = _Bench(opening.generation, node, self.seats)
         return opening
 
     def is_current(self, bench: str, generation: str) -> bool:
@@ -100,8 +109,12 @@ class Orders:
             at, ticket = self._sitting.get(trial, ("", ""))
             if at == bench:
                 self._tell(ticket, event)
-                if not isinstance(event, Reached):
+                if isinstance(event, Reached):
+                    self._suspects.reached(trial, event.point.step)
+                else:
                     del self._sitting[trial]
+                if isinstance(event, (Ended, Failed)):
+                    self._suspects.over(trial)
                 known.ended += isinstance(event, Ended)
         for trial, ticket in self._at(bench):
             if trial not in standing.seated:
@@ -113,7 +126,7 @@ class Orders:
         held = {trial: ticket for trial, ticket in self._at(bench) if ticket in self._tickets}
         dismissed = tuple(trial for trial in standing.seated if trial not in held)
         given = []
-        for ticket in self._next()[: standing.free]:
+        for ticket in self._choice(bench, standing.free):
             self._waiting.remove(ticket)
             order = self._tickets[ticket]
             self._sitting[order.trial] = (bench, ticket)
@@ -122,10 +135,19 @@ class Orders:
         wanted = standing.seats == 0 and bool(self._next())
         return Answer(tuple(given), dismissed, is_wanted=wanted, stop=self.stopping)
 
-    def lose(self, bench: str, reason: str) -> None:
-        """A bench's process is gone, or must go: its trials have to join again, and its generation counts no more."""
+    def lose(self, bench: str, reason: str, is_fault: bool = False) -> None:
+        """A bench's process is gone, or must go: its trials have to join again, and its generation counts no more.
+        `is_fault` where it died of what it did: the trial that caused it, once that is known, has failed."""
         gone = self._benches.pop(bench, None)
         if gone is None:
+            return
+        seated = dict(self._at(bench))
+        if is_fault and (guilty := self._suspects.died(seated)) is not None:
+            del self._sitting[guilty]
+            self._suspects.over(guilty)
+            self._tell(seated[guilty], Failed(DEADLY))
+            self._deaths[bench], self.seats = 0, self._roomy
+            self._evict(bench, Lost(reason))
             return
         deaths = self._deaths[bench] = 0 if gone.ended else self._deaths.get(bench, 0) + 1
         if deaths and deaths % BARREN_DEATHS == 0:
@@ -148,6 +170,7 @@ class Orders:
         if is_known and not seated:
             self.fail_waiting(ONE_SEAT)
         self._halve(gone)
+        self._roomy = self.seats
         self._evict(bench, Failed(ONE_SEAT) if is_known else Lost("its bench ran out of memory"))
 
     def close(self, bench: str) -> None:
@@ -181,6 +204,17 @@ class Orders:
     def free_of(self, bench: str) -> int:
         known = self._benches.get(bench)
         return self.seats_of(bench) - (known.seated if known else 0)
+
+    def _choice(self, bench: str, free: int) -> list[str]:
+        """Whom this bench seats next: so many, and no suspect where one sits."""
+        chosen: list[str] = []
+        is_watched = any(trial in self._suspects for trial, _ in self._at(bench))
+        for ticket in self._next():
+            is_suspect = self._tickets[ticket].trial in self._suspects
+            if len(chosen) < free and not (is_suspect and is_watched):
+                chosen.append(ticket)
+                is_watched = is_watched or is_suspect
+        return chosen
 
     def _next(self) -> list[str]:
         return [ticket for ticket in self._waiting if self._tickets[ticket].trial not in self._sitting]

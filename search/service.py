@@ -61,7 +61,8 @@ def serve(spec: BenchSpec, bench: str, desk: ActorHandle) -> None:
     """
     opening = None
     if ray.train.get_context().get_world_rank() == 0:
-        opening = ray.get(desk.open.remote(bench), timeout=UNHEARD_SECONDS)
+        node = ray.get_runtime_context().get_node_id()
+        opening = ray.get(desk.open.remote(bench, node), timeout=UNHEARD_SECONDS)
         threading.Thread(target=_beat, args=(desk, bench, opening.generation), daemon=True).start()
     # The desk knows of the bench before torch and the family are imported, which takes seconds.
     import torch

@@ -19,8 +19,10 @@ from search.conductor import bench_spec
 from search.failure import LostError
 from search.layout import Layout
 from search.mode import Mode
+from search.orders import DEADLY
 from search.plan import Plan
 from search.trials import job_of
+from spaces.draw import Draw
 from spaces.ending import Ending
 from spaces.errors import InputError
 from tests import frail_family, hungry_family
@@ -79,6 +81,19 @@ def test_two_workers_train_what_one_process_would(tmp_path, monkeypatch):
         assert (outcome.ending, outcome.point.step) == (alone.ending, alone.point.step)
         assert outcome.point.loss == pytest.approx(alone.point.loss, rel=1e-5)
         assert outcome.verdict.score == pytest.approx(alone.verdict.score, abs=1e-3)
+
+
+@pytest.mark.soak
+def test_a_draw_that_kills_its_bench_fails_by_itself_and_costs_three_starts(tmp_path):
+    plan = dataclasses.replace(toy_plan(tmp_path, "tests.frail_family", trials=6), mode=Mode(seats=4))
+    history, _ = search(plan, **{frail_family.POISON: ""})
+    deaths = (plan.run.path / frail_family.POISONED).read_text().splitlines()
+    poison = Draw.model_validate_json(deaths[0])
+    (failed,) = [outcome for outcome in history.outcomes.values() if outcome.draw == poison]
+    assert (failed.ending, failed.reason) == (Ending.FAILED, DEADLY) and len(deaths) <= 3
+    others = [outcome.ending for outcome in history.outcomes.values() if outcome is not failed]
+    assert others == [Ending.IN_BAND] * 5
+    assert_nothing_is_left()
 
 
 @pytest.mark.soak

@@ -10,8 +10,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from search.events import Answer, Cancelled, Ended, Event, Failed, Lost, Reached, Standing
-from search.orders import BARREN_DEATHS, FUTILE_DEATHS, ONE_SEAT, Orders
+from search.events import Answer, Cancelled, Ended, Event, Failed, Lost, Opening, Reached, Standing
+from search.orders import BARREN_DEATHS, DEADLY, FUTILE_DEATHS, ONE_SEAT, Orders
 from spaces.trial import Phase
 from tests.crafted import point
 
@@ -19,6 +19,11 @@ from tests.crafted import point
 def orders(seats: int = 2) -> Orders:
     numbers = itertools.count()
     return Orders(seats, lambda: f"name-{next(numbers)}")
+
+
+def opened(books: Orders, bench: str, node: str = "node") -> Opening:
+    """A bench starts on a node that lives on."""
+    return books.open(bench, node, {"node"})
 
 
 def asks(books: Orders, bench: str, seats: int, seated: Sequence[str] = (), *events: tuple[str, Event]) -> Answer:
@@ -33,8 +38,8 @@ def reached(step: int) -> Reached:
 
 def test_orders_are_handed_out_once_in_the_order_they_came():
     books = orders()
-    books.open("A")
-    books.open("B")
+    opened(books, "A")
+    opened(books, "B")
     for trial in "xyz":
         books.join(trial, f"job of {trial}")
     assert books.waiting == 3
@@ -47,7 +52,7 @@ def test_orders_are_handed_out_once_in_the_order_they_came():
 
 def test_each_event_is_heard_once_and_by_its_own_trial():
     books = orders()
-    books.open("A")
+    opened(books, "A")
     x, y = books.join("x", "x"), books.join("y", "y")
     asks(books, "A", 2)
     asks(books, "A", 2, "xy", ("x", reached(1)), ("y", reached(2)), ("x", reached(3)))
@@ -60,8 +65,8 @@ def test_each_event_is_heard_once_and_by_its_own_trial():
 
 def test_a_trial_that_comes_back_is_seated_when_its_older_seat_is_free():
     books = orders()
-    books.open("A")
-    books.open("B")
+    opened(books, "A")
+    opened(books, "B")
     older = books.join("x", "x")
     asks(books, "A", 1)
     newer = books.join("x", "x again")
@@ -79,7 +84,7 @@ def test_a_trial_that_comes_back_is_seated_when_its_older_seat_is_free():
 @pytest.mark.parametrize("leave", [lambda books, ticket: books.leave(ticket), lambda books, _: books.leave_trial("x")])
 def test_a_seat_that_nobody_waits_for_is_freed(leave):
     books = orders()
-    books.open("A")
+    opened(books, "A")
     ticket = books.join("x", "x")
     asks(books, "A", 1)
     for _ in range(2):
@@ -91,17 +96,17 @@ def test_a_seat_that_nobody_waits_for_is_freed(leave):
 
 def test_one_who_leaves_while_he_waits_is_not_seated():
     books = orders()
-    books.open("A")
+    opened(books, "A")
     books.leave(books.join("x", "x"))
     assert books.waiting == 0 and asks(books, "A", 1).is_empty
 
 
 def test_a_bench_that_starts_again_has_lost_its_trials_and_its_older_self_does_not_count():
     books = orders()
-    first = books.open("A").generation
+    first = opened(books, "A").generation
     ticket = books.join("x", "x")
     asks(books, "A", 1)
-    second = books.open("A").generation
+    second = opened(books, "A").generation
     assert not books.is_current("A", first) and books.is_current("A", second)
     assert isinstance(books.take(ticket)[0], Lost)
     books.leave(ticket)
@@ -111,7 +116,7 @@ def test_a_bench_that_starts_again_has_lost_its_trials_and_its_older_self_does_n
 
 def test_an_answer_that_never_arrived_is_noticed():
     books = orders()
-    books.open("A")
+    opened(books, "A")
     ticket = books.join("x", "x")
     assert asks(books, "A", 1).jobs == ("x",)
     assert asks(books, "A", 1, ()).jobs == ()
@@ -121,19 +126,19 @@ def test_an_answer_that_never_arrived_is_noticed():
 @pytest.mark.parametrize(("seats", "granted"), [(8, 4), (3, 1), (2, 1)])
 def test_a_starved_bench_gets_half_its_seats_and_its_trials_go_on(seats, granted):
     books = orders(8)
-    generation = books.open("A").generation
+    generation = opened(books, "A").generation
     ticket = books.join("x", "x")
     asks(books, "A", seats)
     books.starve("A", generation)
     books.starve("A", generation)
     assert isinstance(books.take(ticket)[0], Lost)
-    assert books.open("A").seats == granted
+    assert opened(books, "A").seats == granted
 
 
 def test_with_a_single_seat_it_is_the_trial_that_is_too_large_when_it_is_so_twice():
     books = orders(1)
     for expected in (Lost("its bench ran out of memory"), Failed(ONE_SEAT)):
-        generation = books.open("A").generation
+        generation = opened(books, "A").generation
         seated = books.join("x", "x")
         asks(books, "A", 1)
         waiting = books.join("y", "y")
@@ -145,25 +150,84 @@ def test_with_a_single_seat_it_is_the_trial_that_is_too_large_when_it_is_so_twic
 def test_a_base_that_does_not_fit_twice_fails_those_who_wait_for_it():
     books = orders(1)
     base = books.join("z", "z")
-    books.starve("A", books.open("A").generation)
+    books.starve("A", opened(books, "A").generation)
     assert books.take(base) == []
-    books.starve("A", books.open("A").generation)
+    books.starve("A", opened(books, "A").generation)
     assert books.take(base) == [Failed(ONE_SEAT)]
 
 
 def test_a_bench_that_dies_in_vain_gets_fewer_seats_and_at_last_nobody_waits_for_it():
     books = orders(8)
     ticket = books.join("x", "x")
-    granted = [books.open("A").seats for _ in range(FUTILE_DEATHS + 1)]
+    granted = [opened(books, "A").seats for _ in range(FUTILE_DEATHS + 1)]
     assert granted == [max(1, 8 // 2 ** (deaths // BARREN_DEATHS)) for deaths in range(FUTILE_DEATHS + 1)]
     (failed,) = books.take(ticket)
     assert isinstance(failed, Failed) and f"{FUTILE_DEATHS} times" in failed.reason
 
 
+def die_of(books: Orders, poison: str, trials: str, node: str = "node") -> list[str]:
+    """A bench of eight seats seats whoever wants to; each gets further in its life, but dies with it where the poison
+    sits. Returns who sat there in each life, until nobody has died or the poison has failed."""
+    tickets, lives, further = {trial: books.join(trial, trial) for trial in trials}, [], 0
+    while True:
+        opened(books, "A", node)
+        seated: list[str] = []
+        while given := asks(books, "A", 8, seated, *((trial, reached(further)) for trial in seated)).jobs:
+            seated += given
+            further += 1
+            if poison in seated:
+                break
+        lives.append("".join(seated))
+        if poison not in seated:
+            return lives
+        opened(books, "A", node)
+        for trial in seated:
+            said = books.take(tickets[trial])[-1]
+            books.leave(tickets[trial])
+            if said == Failed(DEADLY):
+                return lives
+            assert isinstance(said, Lost)
+            tickets[trial] = books.join(trial, trial)
+
+
+@pytest.mark.parametrize("poison", "abcdefgh")
+def test_a_draw_that_kills_its_bench_is_found_among_eight_and_the_others_keep_their_seats(poison):
+    books = orders(8)
+    lives = die_of(books, poison, "abcdefgh")
+    assert lives[:2] == ["abcdefgh"] * 2
+    # Whoever came further while the poison was not there is beyond suspicion, and may sit beside the next suspect.
+    assert lives[2].endswith(poison) and len(lives) == 3
+    assert opened(books, "A").seats == 8
+
+
+def test_a_draw_that_kills_a_bench_of_its_own_has_failed_at_the_second_time():
+    books = orders(1)
+    for expected in (Lost, Failed):
+        opened(books, "A")
+        ticket = books.join("x", "x")
+        asks(books, "A", 1)
+        opened(books, "A")
+        assert isinstance(books.take(ticket)[0], expected)
+        books.leave(ticket)
+
+
+@pytest.mark.parametrize("node", ["node", "a node that is gone"])
+def test_a_node_that_goes_is_no_fault_of_the_trials_that_sat_there(node):
+    books, heard = orders(1), []
+    for _ in range(BARREN_DEATHS):
+        opened(books, "A", node)
+        ticket = books.join("x", "x")
+        asks(books, "A", 1)
+        opened(books, "A", node)
+        heard += books.take(ticket)
+        books.leave(ticket)
+    assert (Failed(DEADLY) in heard) == (node == "node")
+
+
 def test_deaths_between_trials_that_end_cost_no_seats():
     books = orders(4)
     for trial in "abcdefgh":
-        assert books.open("A").seats == 4
+        assert opened(books, "A").seats == 4
         ticket = books.join(trial, trial)
         asks(books, "A", 4)
         asks(books, "A", 4, (), (trial, Ended()))
@@ -172,7 +236,7 @@ def test_deaths_between_trials_that_end_cost_no_seats():
 
 def test_a_stopped_search_seats_nobody_and_says_so():
     books = orders()
-    books.open("A")
+    opened(books, "A")
     seated, waiting = books.join("x", "x"), books.join("y", "y")
     asks(books, "A", 1)
     books.stop()
@@ -207,7 +271,7 @@ class DeskMachine(RuleBasedStateMachine):
 
     @rule(bench=st.sampled_from("AB"))
     def start(self, bench):
-        self.generations[bench] = self.books.open(bench).generation
+        self.generations[bench] = opened(self.books, bench).generation
         self.seated[bench], self.events[bench] = set(), []
 
     @rule(bench=st.sampled_from("AB"), is_heard=st.booleans())

@@ -55,7 +55,7 @@ class PlayedBench(threading.Thread):
 
     def _serve(self) -> None:
         """Until the desk is gone."""
-        opening = ray.get(self._desk.open.remote("played"))
+        opening = ray.get(self._desk.open.remote("played", "no node"))
         events: list[tuple[str, Event]] = []
         while True:
             seated = (self._seated.trial,) if self._seated else ()
