@@ -49,13 +49,13 @@ def soak(folder: Path, trials: int, count: int, every: float, seats: int, seed: 
             if code not in (0, 3):
                 raise Amiss(f"the search ended with code {code}:\n{driver.said()[-3000:]}")
         after = _settled(nodes)
+    _must_not_leak(before, after, handles)
     left = records(run)
     left.must_follow(left)
     left.must_be_whole(trials)
     compare_study(folder, run)
     (run.path / SLOW).unlink(missing_ok=True)
     compare_with_undisturbed(folder, run)
-    _must_not_leak(before, after, handles)
     return (
         f"{len(left.ended)} trials ended once, {killed} nodes killed; left in Ray: {after['actors']} actors, "
         f"{after['groups']} placement groups; open files of Ray's processes {before['handles']}, then "
