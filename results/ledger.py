@@ -145,6 +145,11 @@ class History:
         recipe = self.search.space.get("objective", {}).get(objective.value) if self.search else None
         return Band.model_validate(recipe["band"].get("auto_within", recipe["band"])) if recipe else None
 
+    def latest_band(self, objective: Objective) -> Band | None:
+        """By which the latest trial of this objective is judged: of a band that moves, where it has come to."""
+        drawn = [trial for trial, draw in self.drawn.items() if draw.objective is objective]
+        return self.band_of(drawn[-1]) if drawn else self.band(objective)
+
     def band_of(self, trial: str) -> Band | None:
         """The interval that this trial is judged by; None where neither its own nor its objective's is known."""
         if trial in self.bands:

@@ -92,7 +92,7 @@ def _subtitle(history: History) -> str:
 def _draw_curves(axes: Axes, objective: Objective, run: RunFolder, table: Sequence[Row], history: History) -> None:
     curves = [(row, _points(run, row)) for row in table if row.objective is objective]
     curves = [(row, points) for row, points in curves if points]
-    band = history.band(objective)
+    band, latest = history.band(objective), history.latest_band(objective)
     losses = [point.loss for _, points in curves for point in points]
     losses += [loss for _, points in curves for _, loss in _validation(points, objective)]
     losses += [band.low, band.high] if band else []
@@ -102,8 +102,9 @@ def _draw_curves(axes: Axes, objective: Objective, run: RunFolder, table: Sequen
     axes.set_xlim(0, right * LABEL_COLUMN)
     title = f"{objective} loss in nats per label"
     if band is not None:
-        title += f"; band {band} shaded"
-        axes.axhspan(band.low, band.high, xmax=1 / LABEL_COLUMN, color=BAND, alpha=0.2, linewidth=0)
+        title += f"; band {latest} shaded" + (f", found within {band}" if latest != band else "")
+        for shaded in {band, latest}:
+            axes.axhspan(shaded.low, shaded.high, xmax=1 / LABEL_COLUMN, color=BAND, alpha=0.2, linewidth=0)
     if any(_validation(points, objective) for _, points in curves):
         title += ", held-out clips dotted"
     for row, points in curves:

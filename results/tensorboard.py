@@ -7,6 +7,7 @@ confirmation lies in a file each, whole or not at all.
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,8 @@ DRAWN = "events.out.tfevents.0.drawn"
 ENDED = f"events.out.tfevents.{'9' * 10}.ended"
 FINAL = f"events.out.tfevents.{'9' * 11}.final"
 """TensorBoard reads a folder's files in the order of their names, and never goes back to an earlier one."""
+ASIDE = ".tensorboard."
+"""What a file is called, in the run's folder, while it is written."""
 LISTENED = 6
 """Lines of a trial that can be heard; of the base model all of them. The rest lies in the trial's folder."""
 
@@ -41,6 +44,9 @@ class TensorBoard:
     def __init__(self, run: RunFolder) -> None:
         self._run = run
         self._open: dict[str, _Curve] = {}
+        # An earlier writer was killed.
+        for aside in run.path.glob(f"{ASIDE}*"):
+            shutil.rmtree(aside, ignore_errors=True)
 
     def update(self, trial: str) -> None:
         """Writes the points that the trial's curve has gained."""
@@ -142,7 +148,7 @@ class TensorBoard:
         from torch.utils.tensorboard import SummaryWriter
 
         self._folder(trial).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._run.path, prefix=".tensorboard.") as aside:
+        with tempfile.TemporaryDirectory(dir=self._run.path, prefix=ASIDE) as aside:
             writer = SummaryWriter(aside)
             fill(writer)
             writer.close()

@@ -53,7 +53,7 @@ class Band(BaseModel):
         return max(self.low - loss, loss - self.high)
 
     def __str__(self) -> str:
-        return f"{self.low:g}–{self.high:g}"
+        return f"{self.low:.4g}–{self.high:.4g}"
 
 
 class AutoBand(BaseModel):

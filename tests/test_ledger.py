@@ -170,3 +170,24 @@ def test_any_cut_leaves_the_entries_before_it_and_the_writer_goes_on(tmp_path_fa
     after = read_ledger(write(path, SearchEnded(reason="after the crash")))
     assert after.ended == "after the crash"
     assert after.problems == history.problems
+
+
+@pytest.mark.parametrize(
+    ("drawn", "expected"),
+    [
+        ([], (1.0, 3.0)),
+        ([(1.0, 3.0)], (1.0, 3.0)),
+        ([(1.0, 3.0), (1.5, 2.5)], (1.5, 2.5)),
+        ([(1.5, 2.5), None], (1.0, 3.0)),
+    ],
+)
+def test_a_band_that_moves_has_come_to_where_its_latest_trial_is_judged(tmp_path, drawn, expected):
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    space = crafted.started().space
+    space["objective"] = {"aligned": {"band": {"auto_within": [1.0, 3.0]}}}
+    ledger.append(crafted.started().model_copy(update={"space": space}))
+    for number, band in enumerate(drawn):
+        given = Band.model_validate(band) if band else None
+        ledger.append(TrialDrawn(trial=f"t{number:03d}", draw=crafted.draw(objective="aligned"), band=given))
+    latest = read_ledger(ledger.path).latest_band(Objective.ALIGNED)
+    assert (latest.low, latest.high) == expected

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.ledger import Ledger, TrialEnded
+from results.ledger import Ledger, TrialDrawn, TrialEnded
 from results.picture import _spread, draw_search
 from results.run_folder import RunFolder
+from spaces.band import Band
 from spaces.ending import Ending
 from spaces.errors import InputError
 from tests import crafted
@@ -30,6 +31,16 @@ def with_held_out_clips(folder):
     return run
 
 
+def with_a_band_that_moves(folder):
+    run, space = RunFolder(folder), crafted.started().space
+    space["objective"]["aligned"]["band"] = {"auto_within": [1.0, 3.0]}
+    ledger = Ledger(run.ledger)
+    ledger.append(crafted.started().model_copy(update={"space": space}))
+    ledger.append(TrialDrawn(trial="t1", draw=crafted.draw(), band=Band(low=1.234567, high=2, aim=(1.5, 2))))
+    crafted.write_curve(run, "t1", crafted.descent(3.5, 1.5, 20))
+    return run
+
+
 def only_diverged(folder):
     run = only_drawn(folder)
     crafted.write_curve(run, "t1", [crafted.point(0, float("nan"))])
@@ -37,7 +48,9 @@ def only_diverged(folder):
     return run
 
 
-@pytest.mark.parametrize("make", [crafted.write_run, only_drawn, only_diverged, with_held_out_clips])
+@pytest.mark.parametrize(
+    "make", [crafted.write_run, only_drawn, only_diverged, with_held_out_clips, with_a_band_that_moves]
+)
 def test_a_run_is_drawn_however_far_it_has_come(tmp_path, make):
     run = make(tmp_path)
     assert draw_search(run) == run.picture

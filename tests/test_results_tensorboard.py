@@ -204,6 +204,14 @@ def test_a_trial_that_was_killed_and_resumed_is_one_session_with_its_end(run, en
     assert ahead == sorted(set(ahead)) and ahead[-1] == 8
 
 
+def test_what_a_killed_writer_left_half_written_is_swept(run):
+    half = run.path / ".tensorboard.abc"
+    half.mkdir(parents=True)
+    (half / "events.out.tfevents.1").write_bytes(b"half")
+    TensorBoard(run).base(crafted.base([0.5]))
+    assert not half.exists() and (run.tensorboard / "base").is_dir()
+
+
 def test_every_curve_is_laid_out_against_its_own_band(run):
     Ledger(run.ledger).append(crafted.started())
     bands = {"t1": Band(low=1.0, high=2.0, aim=(1.5, 2.0)), "t2": None}

@@ -15,6 +15,7 @@ from results.acceptance import Heard, acceptance
 from results.ledger import History
 from results.rows import Row
 from results.run_folder import RunFolder
+from spaces.band import Band
 from spaces.draw import Objective
 from trainable.second_chance import failed_share, mend
 from trainable.trial_folder import TrialFolder
@@ -42,8 +43,7 @@ LABELLED = 12
 def curves(objective: Objective, run: RunFolder, table: Sequence[Row], history: History) -> str:
     """The loss of every trial over its epochs, and the band."""
     with _svg((5.6, 3.4), f"curves {objective}") as (axes, held):
-        band = history.band(objective)
-        if band:
+        for band in _bands(objective, history):
             axes.axhspan(band.low, band.high, color=BAND, alpha=0.25, linewidth=0)
         labelled = sorted((row for row in table if row.objective is objective), key=lambda row: not row.accepted)
         ends: list[tuple[float, float, str, str]] = []
@@ -73,7 +73,8 @@ def likelihood(objective: Objective, history: History) -> str | None:
     losses = np.linspace(min(band.low, *seen) - margin, max(band.high, *seen) + margin, 120)
     found = acceptance(verdicts, band)
     with _svg((5.6, 3.4), f"likelihood {objective}") as (axes, held):
-        axes.axvspan(band.low, band.high, color=BAND, alpha=0.25, linewidth=0)
+        for shaded in _bands(objective, history):
+            axes.axvspan(shaded.low, shaded.high, color=BAND, alpha=0.25, linewidth=0)
         low, high = zip(*(found.interval(loss) for loss in losses), strict=True)
         axes.fill_between(losses, low, high, color=INK, alpha=0.12, linewidth=0)
         axes.plot(losses, [found.probability(loss) for loss in losses], color=INK, linewidth=1.5)
@@ -111,6 +112,11 @@ def varied(table: Sequence[Row]) -> list[tuple[str, bool]]:
         elif len(values) > 1:
             found.append((name, False))
     return found
+
+
+def _bands(objective: Objective, history: History) -> set[Band]:
+    """The band, and of one that moves both where it may lie and where it has come to."""
+    return {band for band in (history.band(objective), history.latest_band(objective)) if band}
 
 
 def _verdicts(objective: Objective, history: History) -> list[Heard]:
