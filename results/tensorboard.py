@@ -44,9 +44,16 @@ class TensorBoard:
     def __init__(self, run: RunFolder) -> None:
         self._run = run
         self._open: dict[str, _Curve] = {}
+        self._drawn: dict[str, tuple[Draw, Band]] = {}
+        """Of trials that have not begun."""
         # An earlier writer was killed.
         for aside in run.path.glob(f"{ASIDE}*"):
             shutil.rmtree(aside, ignore_errors=True)
+
+    def drawn(self, trial: str, draw: Draw, band: Band) -> None:
+        """A trial that is about to begin, and the interval that it is judged by. What was not said of one is looked up in
+        the ledger."""
+        self._drawn[trial] = draw, band
 
     def update(self, trial: str) -> None:
         """Writes the points that the trial's curve has gained."""
@@ -133,12 +140,15 @@ class TensorBoard:
 
     def _curve(self, trial: str) -> _Curve:
         if trial not in self._open:
-            history = self._history()
-            draw = history.drawn.get(trial)
+            draw, band = self._drawn.pop(trial, None) or self._recorded(trial)
             if draw is not None and not (self._folder(trial) / DRAWN).is_file():
                 self._write_whole(trial, DRAWN, lambda writer: add_hyperparameters(writer, draw, None))
-            self._open[trial] = _Curve(self._folder(trial), history.band_of(trial))
+            self._open[trial] = _Curve(self._folder(trial), band)
         return self._open[trial]
+
+    def _recorded(self, trial: str) -> tuple[Draw | None, Band | None]:
+        history = self._history()
+        return history.drawn.get(trial), history.band_of(trial)
 
     def _close(self, trial: str) -> None:
         self._open.pop(trial).writer.close()

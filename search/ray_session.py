@@ -28,6 +28,8 @@ SETTINGS = {
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
     # The searcher says itself how many trials there is room for; none of them waits for another one's process to start.
     "TUNE_MAX_PENDING_TRIALS_PG": "1000",
+    # The ledger is the record. Tune would write all trials anew every few seconds, for a restore that never happens.
+    "TUNE_GLOBAL_CHECKPOINT_S": "1e9",
     # Ctrl-C is the search's own: it lets running trials end in good order.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     # The older of Tune's two reporters can be silenced; the newer prints its banner whatever the verbosity.

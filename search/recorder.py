@@ -57,6 +57,7 @@ class Recorder(Callback):
     def drawn(self, trial: str, draw: Draw, band: Band) -> None:
         """`band` is the interval that it is judged by."""
         self._ledger.append(TrialDrawn(trial=trial, draw=draw, band=band))
+        self._board.drawn(trial, draw, band)
 
     def known(self, outcome: Outcome) -> None:
         """An ending that the ledger already has; its process may have been cut off before it tidied up."""

@@ -187,6 +187,15 @@ def test_a_running_trial_has_its_draw_and_how_far_it_has_come(run):
     assert events(run, "t1").Scalars("result/loss")[-1].value == pytest.approx(CURVE[2].loss)
 
 
+def test_what_was_said_of_a_draw_need_not_be_looked_up(run):
+    crafted.write_curve(run, "t1", CURVE[:3])
+    board = TensorBoard(run)
+    board.drawn("t1", crafted.draw(rank=16), Band(low=0.5, high=0.7))
+    board.update("t1")
+    assert session(run, "t1")[0]["rank"].number_value == 16
+    assert events(run, "t1").Scalars("band/high")[-1].value == pytest.approx(0.7)
+
+
 @pytest.mark.parametrize("ending", [Ending.IN_BAND, Ending.CANCELLED, Ending.FAILED])
 def test_a_trial_that_was_killed_and_resumed_is_one_session_with_its_end(run, ending):
     Ledger(run.ledger).append(TrialDrawn(trial="t1", draw=crafted.draw()))
