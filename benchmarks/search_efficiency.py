@@ -1,6 +1,6 @@
 """Epochs until a search has an accepted adapter, and until it has nearly the best one, in made-up worlds.
 
-    python -m benchmarks.search_efficiency [--worlds 35] [--budget 1000] [--processes 2]
+    python -m benchmarks.search_efficiency [--worlds 35] [--budget 1000] [--processes 2] [--setting noisy]
 
 No torch, no Ray: trials are made up, and the study, the band's rule and the second chance are those of a search. Within
 a world, seconds would be epochs times clips, a probe one epoch, so that they would tell nothing that epochs do not;
@@ -13,6 +13,7 @@ import itertools
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from typing import Annotated
 
 import optuna
 import typer
@@ -59,18 +60,24 @@ def limits(budget: float) -> Limits:
     return Limits(budget, EQUAL_EPOCHS, Unit.EPOCHS)
 
 
-def main(worlds: int = 35, budget: float = 1000.0, processes: int = 2) -> None:
+def main(
+    worlds: int = 35,
+    budget: float = 1000.0,
+    processes: int = 2,
+    setting: Annotated[list[Setting] | None, typer.Option(help="these alone")] = None,
+) -> None:
     """`worlds` per setting; a tuner that has not got there within `budget` epochs has missed."""
     started, console = time.perf_counter(), Console(width=140)
-    orders = list(itertools.product(Setting, range(worlds)))
-    found: dict[Setting, list[dict[str, Result]]] = {setting: [] for setting in Setting}
+    orders = list(itertools.product(setting or Setting, range(worlds)))
+    found: dict[Setting, list[dict[str, Result]]] = {each: [] for each in setting or Setting}
     with ProcessPoolExecutor(processes) as pool:
         results = pool.map(measure_world, *zip(*orders, strict=True), itertools.repeat(budget))
-        for (setting, _), result in zip(orders, results, strict=True):
-            found[setting].append(result)
-    for setting, results in found.items():
-        _print(console, setting, results, budget)
-    _print(console, "all", list(itertools.chain.from_iterable(found.values())), budget)
+        for (each, _), result in zip(orders, results, strict=True):
+            found[each].append(result)
+    for each, results in found.items():
+        _print(console, each, results, budget)
+    if len(found) > 1:
+        _print(console, "all", list(itertools.chain.from_iterable(found.values())), budget)
     console.print(f"{len(orders)} worlds in {time.perf_counter() - started:.0f} s")
 
 

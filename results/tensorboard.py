@@ -51,8 +51,7 @@ class TensorBoard:
             shutil.rmtree(aside, ignore_errors=True)
 
     def drawn(self, trial: str, draw: Draw, band: Band) -> None:
-        """A trial that is about to begin, and the interval that it is judged by. What was not said of one is looked up in
-        the ledger."""
+        """A trial is about to begin; `band` judges it. One of which nothing was said is looked up in the ledger."""
         self._drawn[trial] = draw, band
 
     def update(self, trial: str) -> None:
