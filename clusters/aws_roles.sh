@@ -23,6 +23,10 @@ for role in sweetspot-head sweetspot-worker; do
     aws iam add-role-to-instance-profile --instance-profile-name "$role" --role-name "$role"
 done
 
+# Amazon makes its own role for spot machines by itself only where the first one is started in its console.
+aws iam get-role --role-name AWSServiceRoleForEC2Spot >/dev/null 2>&1 ||
+    aws iam create-service-linked-role --aws-service-name spot.amazonaws.com
+
 # Ray's autoscaler describes, starts, tags and ends machines, hands them their profile, and looks up their image.
 pass="$(allow iam:PassRole "arn:aws:iam::*:role/sweetspot-worker")"
 images="$(allow ssm:GetParameters "arn:aws:ssm:*::parameter/aws/service/*")"

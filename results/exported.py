@@ -11,7 +11,6 @@ from spaces.draw import Draw
 from spaces.errors import InputError
 from spaces.final import Final
 from spaces.probe_settings import Sampling
-from spaces.space import FAMILIES
 from spaces.trial import Outcome
 from spaces.verdict import Verdict
 from trainable.export_request import ExportLayout
@@ -100,16 +99,3 @@ def read_exported(folder: Path) -> Exported:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{record}: not readable as JSON; export the trial again") from None
-
-
-def check_family(exported: Exported) -> str:
-    """The family's module. An adapter may come from anyone, so it names no code but the families known here.
-
-    Raises InputError for any other module.
-    """
-    if exported.family not in FAMILIES.values():
-        raise InputError(
-            f"the adapter names {exported.family!r} as its model family; expected one of "
-            f"{', '.join(FAMILIES.values())}. Nothing was loaded from it"
-        )
-    return exported.family

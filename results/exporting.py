@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from results.card import base_name, write_card
 from results.export_folder import hashes, written_whole
 from results.exported import RECORD, Exported
+from results.known_family import known_family
 from results.ledger import History, SearchStarted, read_ledger
 from results.ranking import against_base, is_accepted, last_verdict
 from results.replay import RECIPE, command, write_recipe
@@ -57,21 +58,28 @@ def no_progress(what: str, done: int, of: int) -> None:
 
 
 def export_trial(
-    run: RunFolder, trial: str, folder: Path, wish: Wish = Wish(), on_progress: OnProgress = no_progress
+    run: RunFolder,
+    trial: str,
+    folder: Path,
+    wish: Wish = Wish(),
+    on_progress: OnProgress = no_progress,
+    family: str | None = None,
 ) -> Path:
     """Exports that trial's kept checkpoint into `folder`, whatever its verdict; an earlier export there is replaced.
 
-    Raises InputError for an unknown trial, one that kept no checkpoint, a layout that cannot hold it, or a folder that
-    holds anything else, and UnfaithfulExport when what was written does not speak like what was trained. Then `folder`
-    is as it was.
+    `family` is the module of the model family, where the caller knows it; without it the run's own, which has to be
+    one that is known here. Raises InputError for another one, an unknown trial, one that kept no checkpoint, a layout
+    that cannot hold it, or a folder that holds anything else, and UnfaithfulExport when what was written does not speak
+    like what was trained. Then `folder` is as it was.
     """
     history = read_ledger(run.ledger)
     outcome = _outcome(history, trial)
     if history.search is None:
         raise InputError(f"{run.ledger}: does not say how the search was started; {'; '.join(history.problems)}")
+    family = family or known_family(history.search.family, f"{run.ledger}")
     folder = folder.resolve()
     with written_whole(folder) as beside:
-        _Export(run, history, history.search, outcome, wish, on_progress).write(beside)
+        _Export(run, history, history.search, family, outcome, wish, on_progress).write(beside)
     return folder
 
 
@@ -91,6 +99,7 @@ class _Export:
     run: RunFolder
     history: History
     search: SearchStarted
+    family: str
     outcome: Outcome
     wish: Wish
     on_progress: OnProgress
@@ -106,7 +115,7 @@ class _Export:
         checkpoint = self._checkpoint()
         reference = self._reference() if self.wish.layout is ExportLayout.ALEXANDRIA else None
         self._tell("loading the base model", 0)
-        family = load_family(search.family)
+        family = load_family(self.family)
         calibration = self._calibration()
         heard = last_verdict(outcome, self.history)
         strength = heard.strength if heard else 1.0
@@ -135,7 +144,7 @@ class _Export:
             accepted=is_accepted(outcome, self.history),
             strength=strength,
             layout=self.wish.layout,
-            family=search.family,
+            family=self.family,
             base_model=request.base_name,
             language=search.space["language"],
             seed=search.seed,

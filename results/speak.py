@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from results.exported import RECORD, check_family, read_exported
+from results.exported import RECORD, read_exported
+from results.known_family import known_family
 from spaces.command import told_plainly
 from spaces.errors import InputError
 from spaces.probe_settings import Sampling
@@ -76,7 +77,8 @@ def _manner(folder: Path) -> _Manner:
     """What an export of Sweetspot says of itself; of anything else nothing is known, and the usual is taken."""
     if (folder / RECORD).is_file():
         exported = read_exported(folder)
-        return _Manner(check_family(exported), exported.language, exported.sampling, exported.tempo)
+        family = known_family(exported.family, f"{folder / RECORD}")
+        return _Manner(family, exported.language, exported.sampling, exported.tempo)
     pace = Tempo(pause=PAUSE_SECONDS, per_letter=1 / CHARACTERS_PER_SECOND)
     return _Manner(FAMILIES["qwen3_tts"], None, Sampling(), pace)
 

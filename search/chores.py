@@ -76,5 +76,5 @@ def export(plan: Plan, trial: str, on_progress: OnProgress) -> None:
     pull(plan.stored, plan.run.best)
     pull_ledger(plan.stored)
     on_progress(f"exporting {trial}, loading it back and letting it speak", 0, 1)
-    export_trial(plan.run, trial, plan.run.best)
+    export_trial(plan.run, trial, plan.run.best, family=plan.family)
     push(plan.stored, plan.run.best)

@@ -21,7 +21,7 @@ from search.laptop_inputs import Inputs, Option, command_line, inputs_of, projec
 from search.laptop_record import Submitted, forget_record, has_record, read_record, write_record
 from search.lock import only_writer
 from search.parcel import Parcel, plain
-from search.plan import Arguments, Plan, make_plan
+from search.plan import DEMO_SPACE, Arguments, Plan, make_plan
 from search.summary import DONE, EXPORT_FAILED, INTERRUPTED, NOTHING_ACCEPTED
 from search.view import shown
 from spaces.command import WRONG_INPUT, progress_shown
@@ -60,7 +60,7 @@ def search_on(head: Head, wish: Wish, console: Console) -> int:
     Raises InputError for what cannot be used, here or there.
     """
     seen = None
-    if wish.typed.data or not wish.typed.resume:
+    if wish.typed.data or wish.typed.space == DEMO_SPACE or not wish.typed.resume:
         seen = _look_over(head, wish.typed, wish.now)
     if wish.typed.resume:
         if wish.typed.out is None:

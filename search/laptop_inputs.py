@@ -13,7 +13,7 @@ import typer
 
 from results.run_folder import RunFolder
 from search.parcel import Parcel, everything_in, parcel_of
-from search.plan import Plan
+from search.plan import DEMO_SPACE, Plan
 from spaces.errors import InputError
 from spaces.space import FOLDER
 from trainable.dataset.clip import VoiceDataset
@@ -47,10 +47,10 @@ def typed_options(context: typer.Context) -> tuple[Option, ...]:
 
 
 def command_line(
-    options: Iterable[Option], instead: Mapping[str, Sequence[str]], run: str, resume: bool = False
+    options: Sequence[Option], instead: Mapping[str, Sequence[str]], run: str, resume: bool = False
 ) -> list[str]:
     """The same search, to be typed on the head in the project's folder. `instead` are values of options that lie
-    elsewhere there, by parameter; `run` is the folder there for the run."""
+    elsewhere there, by parameter, or that have to be said there; `run` is the folder there for the run."""
     words = ["python", "search/run.py", "--address", "auto", "--out", run, *(["--resume"] if resume else [])]
     for name, written, values in options:
         if name in NOT_PASSED_ON:
@@ -58,7 +58,8 @@ def command_line(
         words += [written] if not values else []
         # With a sign of equality a value may begin with a dash.
         words += [f"{written}={value}" for value in instead.get(name, values)]
-    return words
+    typed = {name for name, _, _ in options}
+    return words + [f"--{name}={value}" for name, values in instead.items() if name not in typed for value in values]
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,9 @@ def inputs_of(plan: Plan, dataset: VoiceDataset, options: Iterable[Option], fold
     typed = {name: values for name, _, values in options}
     parcels: list[Parcel] = []
     instead: dict[str, tuple[str, ...]] = {}
+    # What a space of the project's own names lies in the project, which is gone there once Ray was started again.
+    if plan.is_demo and "data" not in typed:
+        typed = {**typed, "data": (str(plan.sources[0]),), "space": (DEMO_SPACE,)}
     if "data" in typed:
         placed = [_place_source(Source.parse(text), dataset, folder) for text in typed["data"]]
         parcels += [parcel for parcel, _ in placed if parcel]
@@ -94,8 +98,9 @@ def inputs_of(plan: Plan, dataset: VoiceDataset, options: Iterable[Option], fold
         parcel = _folder_parcel(Path(plan.model))
         parcels.append(parcel)
         instead["model"] = (f"{folder}/{parcel.name}",)
-    if "space" in typed and not (FOLDER / f"{typed['space'][0]}.toml").is_file():
-        path = Path(typed["space"][0])
+    own = FOLDER / f"{typed['space'][0]}.toml" if "space" in typed else None
+    if own and not (own.is_file() and ("model" in typed or not Path(plan.model).is_dir())):
+        path = own if own.is_file() else Path(typed["space"][0])
         parcel, named = _space_parcel(path, plan, "model" in typed, folder)
         parcels += [parcel, *named]
         instead["space"] = (f"{folder}/{parcel.name}/space.toml",)

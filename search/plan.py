@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from results.ledger import SearchStarted, read_ledger
+from pydantic import ValidationError
+
+from results.known_family import known_family
+from results.ledger import History, SearchStarted, read_ledger
 from results.run_folder import RunFolder
 from search.evidence import evidence_in
 from search.mode import Mode
@@ -124,11 +127,11 @@ def _resumed(typed: Arguments, address: str) -> Plan:
     begun = history.search
     if begun is None:
         raise InputError(f"{run.ledger}: its first line cannot be read; start anew with another --out")
-    space = Space.model_validate(begun.space)
+    space, budget = _begun_space(run, history, begun)
     _refuse_changes(typed, begun)
     return Plan(
         space=space,
-        family=begun.family,
+        family=known_family(begun.family, f"{run.ledger}"),
         sources=_sources(typed) or tuple(Source.parse(source) for source in begun.data),
         auto_reference=typed.auto_ref or begun.auto_reference,
         model=begun.model,
@@ -136,12 +139,26 @@ def _resumed(typed: Arguments, address: str) -> Plan:
         resume=True,
         seed=begun.seed,
         # What the command line asked for the last time still holds.
-        budget=_budget(Budget.model_validate(history.budget or begun.space["budget"]), typed),
+        budget=_budget(budget, typed),
         address=address,
         cache=cache_folder(),
         mode=typed.mode,
         storage=checked_uri(typed.storage) if typed.storage else history.storage,
     )
+
+
+def _begun_space(run: RunFolder, history: History, begun: SearchStarted) -> tuple[Space, Budget]:
+    """The space that it began with, and the budget that it was last given."""
+    try:
+        space = Space.model_validate(begun.space)
+        return space, Budget.model_validate(history.budget) if history.budget else space.budget
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise InputError(
+            f"{run.ledger}: its space is not one that this Sweetspot can search ({where}: {problem['msg']}); go on "
+            "with the version that began it, or start anew with another --out"
+        ) from None
 
 
 def _with_evidence(space: Space, like: tuple[Path, ...], model: str) -> Space:

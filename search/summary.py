@@ -142,11 +142,15 @@ def _nearest(finish: Finish) -> list[str]:
 
 def _next(finish: Finish) -> list[str]:
     run = finish.plan.run
+    go_on = [f"Go on:   python search/run.py --out {shown(run.path)} --resume"]
     if finish.interrupted:
-        return [f"Go on:   python search/run.py --out {shown(run.path)} --resume"]
+        return go_on
+    # Where no node came or the disk is full, trials are left that have neither ended nor failed.
+    go_on = go_on if finish.history.running else []
     if finish.best is None:
-        return [f"Table:   python -m results.compare {shown(run.path)}"]
-    lines = [] if finish.problem else [f'Speak:   python -m results.speak {shown(run.best)} "one two three" out.wav']
+        return [*go_on, f"Table:   python -m results.compare {shown(run.path)}"]
+    speak = f'Speak:   python -m results.speak {shown(run.best)} "one two three" out.wav'
+    lines = go_on if finish.problem else [*go_on, speak]
     if finish.plan.is_demo:
         lines.append("Next, a voice of your own: python search/run.py --data my_voice/")
     return lines

@@ -129,7 +129,7 @@ def base(scores: list[float]) -> Outcome:
     )
 
 
-def started(family: str = "trainable.qwen3_tts", model: str = "model", space: str = "demo") -> SearchStarted:
+def started(family: str = "trainable.qwen3_tts.family", model: str = "model", space: str = "demo") -> SearchStarted:
     return SearchStarted(
         space=load_space(space).model_dump(mode="json"),
         family=family,

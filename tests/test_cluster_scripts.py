@@ -109,3 +109,17 @@ def test_the_roles_that_machines_have_are_made_with_no_more_than_they_need(tmp_p
     assert passed == ["arn:aws:iam::*:role/sweetspot-worker"]
     without = subprocess.run(script[:2], env={"PATH": path}, capture_output=True, text=True, check=False)
     assert without.returncode and "give the name of the bucket" in without.stderr
+
+
+@pytest.mark.parametrize("has_role", [True, False])
+def test_an_account_that_never_had_a_spot_machine_gets_the_role_that_they_need(tmp_path: Path, has_role: bool) -> None:
+    commands = noting(tmp_path / "bin", "aws")
+    if not has_role:
+        with (commands / "aws").open("a") as script:
+            script.write('[ "$2" != get-role ]\n')
+    script = ["bash", str(ROOT / "clusters/aws_roles.sh"), "my-bucket"]
+    subprocess.run(script, env={"PATH": f"{commands}:{SYSTEM}"}, check=True)
+    asked = (commands / "asked").read_text().splitlines()
+    made = [line for line in asked if line.startswith("aws iam create-service-linked-role ")]
+    assert made == ([] if has_role else ["aws iam create-service-linked-role --aws-service-name spot.amazonaws.com"])
+    assert "--policy-name workers" in asked[-1]

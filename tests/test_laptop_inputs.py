@@ -185,6 +185,29 @@ def test_a_space_file_takes_along_what_it_names(tmp_path: Path) -> None:
     ) == here.model_copy(update={"probe": here.probe.model_copy(update=changed)})
 
 
+@pytest.mark.parametrize("data", [(), ("voice",)], ids=["the demo", "another voice in its space"])
+def test_the_demo_lies_where_it_stays_when_ray_is_started_again(tmp_path: Path, monkeypatch, data) -> None:
+    """The project is sent to a Ray and goes with it; a run that is gone on with names its voice and model by paths."""
+    monkeypatch.chdir(tmp_path)
+    make_voice(tmp_path / "voice")
+    made = make_plan(Arguments(data=data, space="demo"), NOW, {"RAY_ADDRESS": "auto"})
+    dataset, _ = open_dataset(made.sources, True, tmp_path / "cache")
+    options = [("space", "--space", ("demo",)), *(("data", "--data", (value,)) for value in data)]
+    inputs = inputs_of(made, dataset, options, THERE)
+    there = arrived(inputs, tmp_path / "there")
+    line = [word.replace(THERE, str(there)) for word in command_line(options, inputs.instead, "/run")[6:]]
+    typed = {name: word for name, _, word in (each.removeprefix("--").partition("=") for each in line)}
+    assert typed.keys() == {"space", "data"} and len(line) == 2
+    space = Path(typed["space"])
+    space.write_text(space.read_text().replace(THERE, str(there)))
+    gone = make_plan(Arguments(data=(typed["data"],), space=typed["space"]), NOW, {"RAY_ADDRESS": "auto"})
+    assert Path(gone.model).is_relative_to(there) and gone.sources[0].path.is_relative_to(there)
+    assert everything_in(Path(gone.model)).keys() == everything_in(Path(made.model)).keys()
+    assert gone.space.model_copy(update={"model": made.space.model}) == made.space
+    moved, _ = open_dataset(gone.sources, True, tmp_path / "cache")
+    assert moved.fingerprint() == dataset.fingerprint()
+
+
 def test_the_project_is_what_a_search_needs_and_nothing_else() -> None:
     names = set(project_parcel(ROOT).files)
     assert {"search/run.py", "spaces/voice.toml", "demo/checkpoint/config.json", "results/report/page.css"} <= names

@@ -14,7 +14,7 @@ from spaces.ending import Ending
 from spaces.probe_settings import Sampling
 from spaces.verdict import Flag
 from tests import crafted, toy_family
-from tests.toy_run import TOY, command, empty, end, run  # noqa: F401
+from tests.toy_run import TOY, command, empty, end, known_toy, run  # noqa: F401
 from trainable.family import Cue
 
 

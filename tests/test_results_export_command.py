@@ -18,7 +18,16 @@ from spaces.errors import InputError
 from spaces.space import load_space
 from spaces.verdict import Flag
 from tests import crafted, toy_family
-from tests.toy_run import command, empty, end, keep_checkpoint, make_empty, make_run, run  # noqa: F401
+from tests.toy_run import (  # noqa: F401
+    command,
+    empty,
+    end,
+    keep_checkpoint,
+    known_toy,
+    make_empty,
+    make_run,
+    run,
+)
 from tests.voices import tone
 from trainable.audio import write_audio
 from trainable.export_request import ExportLayout

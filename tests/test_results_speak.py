@@ -11,9 +11,17 @@ import soundfile
 from results import export, speak
 from results.exported import RECORD
 from spaces.probe_settings import Sampling
-from spaces.space import FAMILIES
 from tests import crafted, toy_family
-from tests.toy_run import TOY, command, empty, end, keep_checkpoint, make_empty, make_run, run  # noqa: F401
+from tests.toy_run import (  # noqa: F401
+    command,
+    empty,
+    end,
+    keep_checkpoint,
+    known_toy,
+    make_empty,
+    make_run,
+    run,
+)
 from trainable.family import Cue
 
 
@@ -25,8 +33,7 @@ def exported(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def adapter(exported, tmp_path, monkeypatch) -> Path:
-    monkeypatch.setitem(FAMILIES, "toy", TOY)
+def adapter(exported, tmp_path) -> Path:
     (tmp_path / "voice").mkdir()
     return Path(shutil.copytree(exported, tmp_path / "adapter"))
 
@@ -40,8 +47,7 @@ def test_an_exported_adapter_speaks(adapter, tmp_path):
     assert (rate, len(wave)) == (24_000, len(expected))
 
 
-def test_a_voice_that_does_not_stop_is_told(run, tmp_path, monkeypatch):
-    monkeypatch.setitem(FAMILIES, "toy", TOY)
+def test_a_voice_that_does_not_stop_is_told(run, tmp_path):
     checkpoint = keep_checkpoint(run, tmp_path / "toy model", "t6", 20.0)
     end(run, crafted.outcome("t6", heard=crafted.verdict([0.9, 0.9]), checkpoint=checkpoint))
     adapter = export.export_trial(run, "t6", tmp_path / "endless")

@@ -76,6 +76,22 @@ def test_an_interrupted_search_says_how_it_goes_on(plan):
 
 
 @pytest.mark.parametrize(
+    ("heard", "problem"),
+    [(verdict([0.9, 0.9]), None), (verdict([0.9, 0.9]), "MemoryError: too big"), (GARBLED, None)],
+    ids=["one accepted", "one accepted and not exported", "none accepted"],
+)
+def test_a_search_that_no_node_came_for_says_how_it_goes_on(plan, heard, problem):
+    before = history(outcome("t1", heard=heard))
+    stranded = dataclasses.replace(before, drawn={**before.drawn, "t2": draw(), "t3": draw()})
+    finish = Finish(plan, stranded, "a node with 1 GPU has not come within 30 minutes", False, problem)
+    said = told(finish)
+    for trial in ("t2", "t3"):
+        assert f"{trial}  not finished; goes on with --resume" in said
+    assert "failed" not in said.split("Search ended")[0]
+    assert f"Go on:   python search/run.py --out {plan.run.path} --resume" in said
+
+
+@pytest.mark.parametrize(
     ("ended", "advice"),
     [
         (outcome("t1", heard=GARBLED), ADVICE[Flag.GARBLED]),

@@ -25,6 +25,7 @@ from spaces.errors import InputError
 from spaces.storage import Storage
 from tests import crafted
 from tests.faulty_storage import faulty, tree, write
+from tests.toy_run import known_toy  # noqa: F401
 from tests.toy_search import toy_plan
 from trainable.storage import push
 from trainable.trial_folder import TrialFolder

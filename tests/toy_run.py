@@ -1,5 +1,6 @@
 """Runs of the toy family with real checkpoints, for whatever takes an adapter out of a run."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from results.run_folder import RunFolder
 from spaces.data_settings import DataSettings
 from spaces.ending import Ending
 from spaces.probe_settings import ProbeSettings
+from spaces.space import FAMILIES
 from spaces.trial import Outcome
 from spaces.verdict import Flag
 from tests import crafted, toy_family
@@ -24,6 +26,14 @@ from trainable.family import SeatState
 from trainable.probe.calibration import calibrate
 
 TOY = "tests.toy_family"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def known_toy() -> Iterator[None]:
+    """Where it is imported, the toy family is one of those that a run or an adapter may name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(FAMILIES, "toy", TOY)
+        yield
 
 
 def keep_checkpoint(run: RunFolder, model: Path, trial: str, weight: float) -> str:

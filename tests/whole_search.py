@@ -29,7 +29,7 @@ def main(folder: Path) -> None:
     finish = conduct(plan, checked, console)
     tell(finish, draw_search(plan.run), write_report(plan.run), console)
     kept = next(each.trial for each in read_ledger(plan.run.ledger).outcomes.values() if each.checkpoint)
-    export_trial(plan.run, kept, folder / "exported")
+    export_trial(plan.run, kept, folder / "exported", family=plan.family)
 
 
 if __name__ == "__main__":
