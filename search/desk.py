@@ -17,11 +17,11 @@ from search.events import DIED, Answer, Event, Lost, Opening, Outlook, Standing,
 from search.failure import root_reason
 from search.keeper import BenchRun, backoff, run_bench
 from search.layout import Layout
-from search.leftovers import Strays
+from search.leftovers import remove_orphans
 from search.nodes import alive_nodes, holds, never_came
 from search.orders import Orders
 from search.service import HEARTBEAT_SECONDS, BenchSpec
-from search.staffing import Post, StrayWatch, Vigil, is_short, retiring, room
+from search.staffing import OrphanWatch, Post, Vigil, is_short, retiring, room
 
 LOOK_SECONDS = 0.2
 """How often the desk looks around: for the stop file, for silent benches, for too few or too many of them."""
@@ -63,7 +63,7 @@ class Desk:
         """Nodes by id, and what is wrong with them."""
         self._moving: set[str] = set()
         """Benches that are to start again on another node."""
-        self._vigil, self._stray_watch, self._strays = Vigil(layout.patience), StrayWatch(), Strays()
+        self._vigil, self._orphan_watch = Vigil(layout.patience), OrphanWatch()
         self._stranded: str | None = None
         self._changed = asyncio.Event()
         for _ in range(layout.there):
@@ -243,8 +243,8 @@ class Desk:
         """Gives up once somebody has waited for too long while no bench was open."""
         is_wanted = bool(self._orders.waiting or self._errands.waiting)
         is_over = self._vigil.look(now := time.monotonic(), bool(self._open), is_wanted, self._has_place)
-        if self._stray_watch.is_due(self._vigil.seconds(now)):
-            asyncio.get_running_loop().run_in_executor(None, self._strays.remove)
+        if self._orphan_watch.is_due(self._vigil.seconds(now)):
+            asyncio.get_running_loop().run_in_executor(None, remove_orphans)
         if is_over and self._stranded is None:
             self._stranded = never_came(self._layout.place, self._layout.patience / 60, "go on with --resume")
             self._errands.lose_waiting(Stranded(self._stranded))

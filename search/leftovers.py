@@ -50,28 +50,24 @@ def no_placement_groups_left() -> Iterator[None]:
         _sweep(before)
 
 
-class Strays:
-    """Placement groups that nobody owns any more, while the search goes on.
+def remove_orphans() -> None:
+    """Removes the placement groups of this job whose actor is dead, while the search goes on.
 
-    A controller that is killed while its workers start leaves its group to nobody, and whatever takes the controller's
-    place would wait for those resources for ever.
+    Ray keeps a group until the job is over too. A controller that is killed while its workers start leaves its group to
+    nobody, and whatever takes the controller's place would wait for those resources for ever.
     """
+    # The state API does not tell who has made a group.
+    from ray._private.state import state
+    from ray.core.generated.gcs_pb2 import PlacementGroupTableData
 
-    def __init__(self) -> None:
-        self._held: frozenset[str] = frozenset()
-
-    def remove(self) -> None:
-        """For every so often while no bench is open: removes what holds resources now and did the last time, if another
-        group waits for some."""
-        with suppress(*UNAVAILABLE):
-            context = ray.get_runtime_context()
-            filters = [("creator_job_id", "=", context.get_job_id())]
-            groups = list_placement_groups(context.gcs_address, filters=filters, limit=MOST)
-            held = frozenset(group.placement_group_id for group in groups if group.state == "CREATED")
-            if any(group.state == "PENDING" for group in groups):
-                for group in held & self._held:
-                    remove_placement_group(PlacementGroup(ray.PlacementGroupID.from_hex(group)))
-            self._held = held
+    job = ray.get_runtime_context().get_job_id()
+    for pickled in state._connect_and_get_accessor().get_placement_group_table():
+        group = PlacementGroupTableData.FromString(pickled)
+        is_ours = group.creator_job_id.hex() == job and group.state != PlacementGroupTableData.REMOVED
+        # What the driver has made has no actor.
+        is_actors = not ray.ActorID(group.creator_actor_id).is_nil()
+        if is_ours and is_actors and group.creator_actor_dead and not group.is_detached:
+            remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
 
 
 def _sweep(before: Found) -> None:

@@ -11,9 +11,8 @@ another job may have its GPU."""
 RETIRE_SECONDS = 60.0
 """A GPU that nobody has had a use for so long is given back, as long as another bench is open."""
 
-
-STRAY_SECONDS = 240.0
-"""The workers of a bench need less than that from their resources to their first word."""
+ORPHAN_SECONDS = 5.0
+"""How often it is looked for what a dead bench still holds."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +71,17 @@ class Vigil:
         return 0.0 if self._since is None else now - self._since
 
 
-class StrayWatch:
+class OrphanWatch:
     """When to look for what a dead bench still holds: every so often while somebody waits and no bench is open."""
 
     def __init__(self) -> None:
-        self._next = STRAY_SECONDS
+        self._next = ORPHAN_SECONDS
 
     def is_due(self, waited: float) -> bool:
         """`waited` seconds for a bench; 0 while one is open or nobody waits."""
         if waited < self._next:
             if not waited:
-                self._next = STRAY_SECONDS
+                self._next = ORPHAN_SECONDS
             return False
-        self._next = waited + STRAY_SECONDS
+        self._next = waited + ORPHAN_SECONDS
         return True

@@ -9,11 +9,11 @@ import pytest
 from search.errands import Errands, Progress, Returned
 from search.events import Lost
 from search.staffing import (
+    ORPHAN_SECONDS,
     RETIRE_SECONDS,
     STARTING_SECONDS,
-    STRAY_SECONDS,
+    OrphanWatch,
     Post,
-    StrayWatch,
     Vigil,
     is_short,
     retiring,
@@ -95,7 +95,7 @@ def test_only_waiting_without_an_open_bench_uses_patience_up():
     assert not look(813) and vigil.seconds(815) == 2
 
 
-def test_strays_are_looked_for_every_so_often_while_somebody_waits():
-    watch = StrayWatch()
-    waits = [0.0, 1.0, STRAY_SECONDS, STRAY_SECONDS + 1, 2 * STRAY_SECONDS, 0.0, STRAY_SECONDS - 1, STRAY_SECONDS]
+def test_orphans_are_looked_for_every_so_often_while_somebody_waits():
+    watch = OrphanWatch()
+    waits = [0.0, 1.0, ORPHAN_SECONDS, ORPHAN_SECONDS + 1, 2 * ORPHAN_SECONDS, 0.0, ORPHAN_SECONDS - 1, ORPHAN_SECONDS]
     assert [watch.is_due(waited) for waited in waits] == [False, False, True, False, True, False, False, True]
