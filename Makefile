@@ -19,7 +19,7 @@ soak: .venv/installed  ## searches whose processes and nodes are killed at rando
 	$(BIN)/python -m tests.chaos --resumes 20 --demo
 	$(BIN)/python -m tests.node_soak
 
-cluster-test: .venv/installed  ## ray up, a search and ray down on hosts made of namespaces, one cut off: root, Linux, ten minutes
+cluster-test: .venv/installed  ## ray up, a search and ray down on hosts made of namespaces, one cut off: root, Linux, twenty minutes
 	$(BIN)/python -m tests.cluster_hosts
 
 benchmarks: .venv/installed  ## speed against a peer, and what the judge hears of spoilt speech, about 90 minutes; see benchmarks/README.md
