@@ -87,8 +87,10 @@ def inputs_of(plan: Plan, dataset: VoiceDataset, options: Iterable[Option], fold
     typed = {name: values for name, _, values in options}
     parcels: list[Parcel] = []
     instead: dict[str, tuple[str, ...]] = {}
-    # What a space of the project's own names lies in the project, which is gone there once Ray was started again.
-    if plan.is_demo and "data" not in typed:
+    # What a space of the project's own names lies in the project, which is gone there once Ray was started again. Where
+    # nodes share no folder, the project alone is on each of them.
+    is_shared = "storage" not in typed
+    if plan.is_demo and "data" not in typed and is_shared:
         typed = {**typed, "data": (str(plan.sources[0]),), "space": (DEMO_SPACE,)}
     if "data" in typed:
         placed = [_place_source(Source.parse(text), dataset, folder) for text in typed["data"]]
@@ -99,7 +101,8 @@ def inputs_of(plan: Plan, dataset: VoiceDataset, options: Iterable[Option], fold
         parcels.append(parcel)
         instead["model"] = (f"{folder}/{parcel.name}",)
     own = FOLDER / f"{typed['space'][0]}.toml" if "space" in typed else None
-    if own and not (own.is_file() and ("model" in typed or not Path(plan.model).is_dir())):
+    is_own_model = "model" not in typed and Path(plan.model).is_dir()
+    if own and (not own.is_file() or (is_own_model and is_shared)):
         path = own if own.is_file() else Path(typed["space"][0])
         parcel, named = _space_parcel(path, plan, "model" in typed, folder)
         parcels += [parcel, *named]

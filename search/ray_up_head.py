@@ -18,10 +18,15 @@ from search.head import Answer, OnLine
 from spaces.errors import InputError
 
 BEGIN, END = "@@ sweetspot begins", "@@ sweetspot ended"
-"""Around the output of a command: what stands outside of them are words of Ray and of SSH."""
+"""Around the output of a command."""
+LINE = re.compile("@@ (.*) @@")
+"""A line of its output. Others are words of Ray and of SSH, also after those of a command whose connection is lost; a
+line that was cut off in the middle is another, too."""
+MARKING = "LC_ALL=C sed -u 's/^/@@ /; s/$/ @@/'"
 NOT_UP = "Head node of cluster"
 NOISE = re.compile(
-    r"(Loaded cached provider|If you experience issues with the cloud provider|Fetched IP|Shared connection to|"
+    r"(\d{4}-\d\d-\d\d \S+ V*(INFO|WARN) |"
+    r"Loaded cached provider|If you experience issues with the cloud provider|Fetched IP|Shared connection to|"
     r"Connection to \S+ closed|Command failed|Error:|!!!|\s|$|ssh .*bash --login)"
 )
 """Lines that never say why a connection failed."""
@@ -45,17 +50,20 @@ class RayUpHead:
         return str(self._cluster)
 
     def run(self, command: str, on_line: OnLine | None = None) -> Answer:
-        marked = f"echo '{BEGIN}'; ( {command} ); printf '\\n%s %d\\n' '{END}' $?"
-        within = _Within(on_line or (lambda line: None))
+        # What is written in Python would otherwise wait until there is more of it.
+        within = f"( export PYTHONUNBUFFERED=1; {command} ) 2>&1 | {MARKING}"
+        # The last line may have no end.
+        marked = f"echo '{BEGIN}'; {within}; printf '\\n%s %d\\n' '{END}' ${{PIPESTATUS[0]}}"
+        heard = _Heard(on_line or (lambda line: None))
         outside: list[str] = []
         with self._started("exec", self.name, marked) as lines:
             for line in lines:
-                if not within.hears(line):
+                if not heard.takes(line):
                     outside.append(line)
-        if not within.begun:
+        if heard.code is None:
             self._refuse_what_is_not_up(outside)
             return Answer(None, _reasons(outside))
-        return Answer(within.code, tuple(within.lines))
+        return Answer(heard.code, tuple(heard.lines))
 
     def send(self, folder: Path, to: str) -> bool:
         return self._rsync("rsync-up", f"{folder}/", f"{to}/")
@@ -98,34 +106,22 @@ class RayUpHead:
             raise InputError(f"{self.name}: this cluster is not up; start it with `ray up {self.name}`")
 
 
-class _Within:
-    """Takes apart the lines that come from the head, and those around them."""
+class _Heard:
+    """What a command on the head has said, without the lines around it."""
 
     def __init__(self, on_line: OnLine) -> None:
         self._on_line = on_line
-        self.begun, self.code = False, None
+        self.code: int | None = None
         self.lines: list[str] = []
-        self._blank = False
 
-    def hears(self, line: str) -> bool:
+    def takes(self, line: str) -> bool:
         """Whether the line belongs to the command."""
-        if not self.begun or self.code is not None:
-            self.begun = self.begun or line == BEGIN
-            return line == BEGIN
-        if line.startswith(f"{END} "):
-            # The empty line before this one was put there so that this one begins a line.
+        if match := LINE.fullmatch(line):
+            self.lines.append(match[1])
+            self._on_line(match[1])
+        elif line.startswith(f"{END} "):
             self.code = int(line.removeprefix(END))
-            return True
-        if self._blank:
-            self._tell("")
-        self._blank = not line
-        if line:
-            self._tell(line)
-        return True
-
-    def _tell(self, line: str) -> None:
-        self.lines.append(line)
-        self._on_line(line)
+        return match is not None or line.startswith((BEGIN, END))
 
 
 def _reasons(lines: Sequence[str]) -> tuple[str, ...]:

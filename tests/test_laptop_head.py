@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from search.ray_up_head import RayUpHead
+from search.ray_up_head import BEGIN, RayUpHead
 from spaces.errors import InputError
 from tests.conftest import ROOT
 
@@ -25,7 +25,14 @@ while [ "${1#-}" != "$1" ]; do
     shift
 done
 shift
-cd "$HEAD_HOME" && HOME="$HEAD_HOME" exec bash -c "$*"
+cd "$HEAD_HOME" && export HOME="$HEAD_HOME"
+# Where a cable is pulled, so many bytes have come.
+if [ -e unplugged_after ]; then
+    bash -c "$*" 2>/dev/null | head -c "$(cat unplugged_after)"
+    printf '\nTimeout, not responding.\n' >&2
+    exit 255
+fi
+exec bash -c "$*"
 """
 UP = {"192.0.2.1": {"tags": {"ray-node-type": "head", "ray-node-status": "up-to-date"}, "state": "running"}}
 
@@ -70,6 +77,17 @@ def test_folders_and_files_travel_and_a_lost_connection_is_no_error(head: RayUpH
     assert not head.send(here, f"{home}/there") and not head.fetch(f"{home}/there/x", tmp_path / "x")
     answer = head.run("true")
     assert answer.is_lost and any("Connection timed out" in line for line in answer.lines), answer
+
+
+@pytest.mark.parametrize(("arrived", "whole"), [("", []), ("@@ one @@\n@@ two @", ["one"]), ("@@ one @@\n@@", ["one"])])
+def test_of_a_connection_that_is_lost_meanwhile_only_the_commands_own_whole_lines_are_heard(
+    head: RayUpHead, tmp_path: Path, arrived: str, whole: list[str]
+) -> None:
+    (tmp_path / "home" / "unplugged_after").write_text(str(len(f"{BEGIN}\n{arrived}")))
+    heard: list[str] = []
+    answer = head.run("echo one; echo two; echo three", heard.append)
+    assert heard == whole
+    assert answer.is_lost and answer.lines[-1] == "Timeout, not responding."
 
 
 def test_a_cluster_that_is_not_up_is_told_with_the_remedy(head: RayUpHead, tmp_path: Path) -> None:

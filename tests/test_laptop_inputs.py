@@ -208,6 +208,19 @@ def test_the_demo_lies_where_it_stays_when_ray_is_started_again(tmp_path: Path, 
     assert moved.fingerprint() == dataset.fingerprint()
 
 
+def test_with_storage_the_demos_model_is_that_of_the_project_which_every_node_has(tmp_path: Path, monkeypatch) -> None:
+    """What is sent lies on the head, and nodes that need storage do not share its folders."""
+    monkeypatch.chdir(tmp_path)
+    make_voice(tmp_path / "voice")
+    made = make_plan(Arguments(data=("voice",), space="demo", storage="s3://b/p"), NOW, {"RAY_ADDRESS": "auto"})
+    dataset, _ = open_dataset(made.sources, True, tmp_path / "cache")
+    options = [("data", "--data", ("voice",)), ("space", "--space", ("demo",)), ("storage", "--storage", ("s3://b/p",))]
+    inputs = inputs_of(made, dataset, options, THERE)
+    (voice,) = inputs.parcels
+    words = command_line(options, inputs.instead, "/run")[6:]
+    assert words == [f"--data={THERE}/{voice.name}", "--space=demo", "--storage=s3://b/p"]
+
+
 def test_the_project_is_what_a_search_needs_and_nothing_else() -> None:
     names = set(project_parcel(ROOT).files)
     assert {"search/run.py", "spaces/voice.toml", "demo/checkpoint/config.json", "results/report/page.css"} <= names

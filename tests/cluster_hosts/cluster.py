@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from collections.abc import Callable
@@ -10,9 +11,13 @@ from pathlib import Path
 
 from clusters.make import onprem_file
 from clusters.sites import OnPrem
+from results.ledger import read_ledger
 from tests.cluster_hosts.host import ROOT, Host
+from tests.s3_server import ENVIRONMENT, SERVING
 
-RAY = ROOT / ".venv/bin/ray"
+RAY, PYTHON = ROOT / ".venv/bin/ray", ROOT / ".venv/bin/python"
+S3_PORT = 9000
+START_SECONDS, SEARCH_SECONDS = 60.0, 1800.0
 ALIVE = (
     'python -c \'import ray; ray.init("auto", log_to_driver=False, logging_level=50); '
     'print("alive", sum(node["Alive"] for node in ray.nodes()))\''
@@ -21,8 +26,10 @@ ALIVE = (
 
 @dataclass(frozen=True)
 class Cluster:
-    """What the on-premises file makes of a laptop, a head and one worker."""
+    """What the on-premises file makes of a laptop, a head and one worker. `bucket` is the switch that their cables end
+    in, and serves what a cluster without a common folder needs."""
 
+    bucket: Host
     laptop: Host
     head: Host
     worker: Host
@@ -31,10 +38,23 @@ class Cluster:
     @classmethod
     def of(cls, hosts: dict[str, Host], site: Path) -> Cluster:
         """Writes the file of these hosts to the site."""
-        laptop, head, worker = hosts["laptop"], hosts["head"], hosts["worker"]
+        head, worker = hosts["head"], hosts["worker"]
         file = site / "cluster.yaml"
         file.write_text(onprem_file(OnPrem(head.address, (worker.address,), "root", str(site / "key"))))
-        return cls(laptop, head, worker, file)
+        return cls(hosts["bucket"], hosts["laptop"], head, worker, file)
+
+    def serve_bucket(self) -> None:
+        """Starts a server of the S3 protocol; the head and the worker, and nobody else, have the keys from here on."""
+        log = self.bucket.folder / "s3.log"
+        with log.open("w") as file:
+            line = f"cd {ROOT} && exec {PYTHON} -m tests.s3_server {self.bucket.address} {S3_PORT}"
+            # It ends with its host.
+            subprocess.Popen(self.bucket.command(line), stdout=file, stderr=file, stdin=subprocess.DEVNULL)
+        wait_until("the S3 server", lambda: SERVING in log.read_text(), START_SECONDS)
+        keys = {**ENVIRONMENT, "AWS_ENDPOINT_URL": f"http://{self.bucket.address}:{S3_PORT}"}
+        for host in (self.head, self.worker):
+            with (host.folder / "home/.bashrc").open("a") as profile:
+                profile.writelines(f"export {name}={value}\n" for name, value in keys.items())
 
     def up(self) -> None:
         self._ray(f"up --yes {self.file}", "up.log")
@@ -46,22 +66,44 @@ class Cluster:
         """Nodes that Ray's head believes to be alive."""
         return int(self.head.run(ALIVE, timeout=120).split("alive ")[1])
 
-    def search(self, options: str) -> subprocess.Popen:
-        """Starts a search from the laptop; what it says goes to search.log."""
+    def search_on_head(self, options: str, log: Path) -> subprocess.Popen:
+        """Starts a search on the head, which is over once the laptop loses it."""
         line = f"cd ~/sweetspot && python search/run.py {options}"
-        command = self._launcher(f'exec {self.file} "{line}"')
-        with (self.laptop.folder / "search.log").open("w") as log:
-            return subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        return self._started(f'{RAY} exec {self.file} "{line}"', log)
+
+    def search_from_laptop(self, options: str, log: Path) -> subprocess.Popen:
+        """Starts a search on the laptop that is done on the cluster."""
+        return self._started(f"{PYTHON} search/run.py --cluster {self.file} {options}", log)
+
+    def trains_on_both(self, ledger: Path) -> bool:
+        """Whether trials run on both nodes: a bench has one seat there, and as many trials run as there are benches."""
+        benches = sum(
+            any("RayTrainWorker" in command for command in host.processes().values())
+            for host in (self.head, self.worker)
+        )
+        if benches < 2 or not ledger.is_file():
+            return False
+        history = read_ledger(ledger)
+        return bool(history.outcomes) and len(history.drawn) - len(history.outcomes) == benches
+
+    def _started(self, line: str, log: Path) -> subprocess.Popen:
+        with log.open("w") as file:
+            return subprocess.Popen(self._launcher(line), stdout=file, stderr=file, stdin=subprocess.DEVNULL)
 
     def _launcher(self, line: str) -> list[str]:
-        """What runs Ray's command line on the laptop, in the root of the checkout; what it notes stays there."""
-        return self.laptop.command(f"cd {ROOT} && export TMPDIR={self.laptop.folder}/home && exec {RAY} {line}")
+        """What runs a command on the laptop, in the root of the checkout; what it notes stays there."""
+        return self.laptop.command(f"cd {ROOT} && export TMPDIR={self.laptop.folder}/home && exec {line}")
 
     def _ray(self, line: str, log: str) -> None:
         path = self.laptop.folder / log
         with path.open("w") as file:
             done = subprocess.run(
-                self._launcher(line), stdout=file, stderr=file, stdin=subprocess.DEVNULL, check=False, timeout=900
+                self._launcher(f"{RAY} {line}"),
+                stdout=file,
+                stderr=file,
+                stdin=subprocess.DEVNULL,
+                check=False,
+                timeout=900,
             )
         if done.returncode:
             raise AssertionError(f"ray {line} failed: {path.read_text()[-4000:]}")
@@ -74,3 +116,15 @@ def wait_until(what: str, is_so: Callable[[], bool], seconds: float) -> None:
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {seconds:.0f} s")
         time.sleep(2)
+
+
+def assert_each_ended_once(ledger: Path, trials: int) -> None:
+    """So many trials at least, every one that was drawn, and none of them twice."""
+    lines = [json.loads(line) for line in ledger.read_text().splitlines()]
+    drawn = [line["trial"] for line in lines if line["entry"] == "trial_drawn"]
+    ended = [line["outcome"]["trial"] for line in lines if line["entry"] == "trial_ended"]
+    assert len(ended) >= trials and sorted(ended) == sorted(set(drawn)), f"drawn: {drawn}, ended: {ended}"
+
+
+def say(what: str) -> None:
+    print(f"  {what}", flush=True)

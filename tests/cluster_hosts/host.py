@@ -14,8 +14,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 20.0
 PROFILE = """\
-# The environment is the one that this test runs in: its imports are led to the copy that `ray up` brought.
-export PYTHONPATH="$HOME/sweetspot"
+# The environment is the one that this test runs in: its imports are led to the copy that `ray up` brought. Jobs bring
+# their own, and Ray's workers read this too: bash takes what an SSH server has started for a login.
+export PYTHONPATH="${PYTHONPATH:-$HOME/sweetspot}"
 """
 UNSHARE = (
     "nice", "-n", "19",
