@@ -21,6 +21,7 @@ from search.failure import root_reason
 from search.nodes import Node, alive_nodes
 from search.plan import Plan
 from spaces.errors import InputError
+from spaces.storage import below
 
 ANSWER_SECONDS = 120.0
 """For one question to a node; the first starts a Python there."""
@@ -80,7 +81,7 @@ def check_nodes(needs: Needs, say: Callable[[str], None]) -> None:
 
 
 def _storage(nodes: tuple[Node, ...], storage: str) -> list[str]:
-    folder = f"{storage.rstrip('/')}/.nodes-{uuid.uuid4().hex[:8]}"
+    folder = mark_folder(storage)
     written, problems = _ask(nodes, examination.write_mark, lambda node: (folder, node.id))
     problems += [
         f"{node}: {storage} cannot be written ({error}); mount it there for the user that Ray runs as, or give --out a "
@@ -100,6 +101,12 @@ def _storage(nodes: tuple[Node, ...], storage: str) -> list[str]:
     # A folder that is not shared is another one on every node.
     _ask(tuple(writers.values()), examination.remove_marks, lambda node: (folder,))
     return problems
+
+
+def mark_folder(storage: str) -> str:
+    """For the marks of one look around, in a folder or at a URI, whose options stand behind its path."""
+    name = f".nodes-{uuid.uuid4().hex[:8]}"
+    return below(storage, name) if "://" in storage else f"{storage}/{name}"
 
 
 def _gpus(nodes: tuple[Node, ...]) -> list[str]:

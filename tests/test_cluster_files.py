@@ -108,7 +108,10 @@ def test_on_premises_differs_in_provider_addresses_and_login_alone() -> None:
     assert differing == {"provider", "auth", "head_setup_commands", "head_start_ray_commands"}
     assert onprem["head_setup_commands"] == [line for line in aws["head_setup_commands"] if ".[aws]" not in line]
     started = " ".join(onprem["head_start_ray_commands"])
-    for only_there in (" export RAY_enable_autoscaler_v2=0;", f" --node-ip-address={OnPrem().head}"):
+    for only_there in (
+        " export RAY_enable_autoscaler_v2=0 AUTOSCALER_NODE_START_WAIT_S=2592000;",
+        f" --node-ip-address={OnPrem().head}",
+    ):
         assert only_there in started
         started = started.replace(only_there, "")
     assert started == " ".join(aws["head_start_ray_commands"])

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pyarrow.fs import FileSelector
 
+from search.examination import file_system, remove_marks, unread_marks, write_mark
+from search.preflight import mark_folder
 from spaces.storage import Storage, below
 from tests.faulty_storage import disk, faulty, tree, write
 from tests.s3_server import KEY, SECRET, s3  # noqa: F401
@@ -95,6 +98,16 @@ def test_parts_of_a_run_with_odd_names(uri, tmp_path) -> None:
 def test_storage_is_tried_before_it_is_needed(uri) -> None:
     StoredFiles(uri).check()
     assert stored(uri) == set()
+
+
+def test_what_nodes_write_before_the_first_trial_is_read_and_goes_again(uri) -> None:
+    folder = mark_folder(uri)
+    assert [write_mark(folder, name) for name in ("one", "two")] == [None, None]
+    assert unread_marks(folder, ["one", "two"]) == []
+    files, place = file_system(folder)
+    assert {info.base_name for info in files.get_file_info(FileSelector(place))} == {"one", "two"}
+    remove_marks(folder)
+    assert not list(files.get_file_info(FileSelector(place, allow_not_found=True)))
 
 
 def test_a_bucket_that_is_not_there_is_told_without_secrets(s3, tmp_path) -> None:
