@@ -78,7 +78,7 @@ class Follower:
     def __init__(self, head: Head, job: str, say: Callable[[str], None], minutes: float = LOST_MINUTES) -> None:
         self._head, self._job, self._say = head, job, say
         self._patience = 60 * minutes
-        self._told = 0
+        self._told: list[str] = []
         self._begin()
 
     def follow(self) -> Ended:
@@ -124,10 +124,13 @@ class Follower:
                 self._tell(line)
 
     def _tell(self, line: str) -> None:
-        self._heard += 1
-        if self._heard > self._told:
-            self._told = self._heard
+        """What was told before a connection was lost is not told again. What came last over it may have been torn, or a
+        word of the program that lost it: where the log goes on in another way, it is told from there."""
+        known = self._told[self._heard : self._heard + 1]
+        if known != [line]:
+            self._told[self._heard :] = [line]
             self._say(line)
+        self._heard += 1
 
 
 def _last(job: str) -> str:
