@@ -227,6 +227,7 @@ def test_what_ray_there_does_not_know_any_more_goes_on_as_another_job(typed, hea
     assert typed.out.ledger.read_text().count("{}") == 2
 
 
+@pytest.mark.soak
 def test_jobs_of_ray_itself_are_followed_through_a_lost_connection_and_end_in_good_order(tmp_path) -> None:
     with started_head() as head:
         typed = Typed(head, tmp_path)
