@@ -15,9 +15,9 @@ lint: .venv/installed
 
 soak: .venv/installed  ## searches whose processes and nodes are killed at random moments, over and over: nothing is lost, some hours
 	$(BIN)/python -m pytest -m soak
-	$(BIN)/python -m tests.chaos --resumes 20
-	$(BIN)/python -m tests.chaos --resumes 20 --demo
-	$(BIN)/python -m tests.node_soak
+	$(BIN)/python -m tests.soak.chaos --resumes 20
+	$(BIN)/python -m tests.soak.chaos --resumes 20 --demo
+	$(BIN)/python -m tests.soak.node_soak
 
 cluster-test: .venv/installed  ## ray up, a search and ray down on hosts made of namespaces, one cut off: root, Linux, twenty minutes
 	$(BIN)/python -m tests.cluster_hosts

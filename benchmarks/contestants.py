@@ -11,17 +11,17 @@ from tempfile import TemporaryDirectory
 import torch
 
 from spaces.draw import Draw
-from spaces.pack_shape import PackShape
-from tests.tiny_qwen import CODES, Depth, make_tiny_qwen
-from trainable.alone import Alone
-from trainable.crew import Crew
-from trainable.family import Batch, Pack
+from spaces.records.pack_shape import PackShape
+from tests.support.tiny_qwen import CODES, Depth, make_tiny_qwen
+from trainable.dataset.split import Entry, Roster
+from trainable.family.process_group import Crew
+from trainable.family.protocol import Batch, Pack
+from trainable.qwen3_tts.checkpoint.load import load_base
+from trainable.qwen3_tts.data.prepared import PreparedClip, PreparedData
 from trainable.qwen3_tts.learner import QwenLearner
-from trainable.qwen3_tts.load import load_base
-from trainable.qwen3_tts.lora import attach
-from trainable.qwen3_tts.pack import QwenPack
-from trainable.qwen3_tts.prepared import PreparedClip, PreparedData
-from trainable.roster import Entry, Roster
+from trainable.qwen3_tts.model.lora import attach
+from trainable.qwen3_tts.packed.pack import QwenPack
+from trainable.training.single_seat import Alone
 
 RECIPE = Draw(
     objective="aligned",

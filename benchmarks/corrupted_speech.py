@@ -37,13 +37,13 @@ from benchmarks.corruption_kinds import KINDS, Kind
 from benchmarks.machine import describe_machine
 from benchmarks.synthetic_voices import CALIBRATION, Corpus, Line, check_synthesisers, lines_of, seen, speak, unseen
 from benchmarks.voice_judge import DEMO, VERDICT_LINES, Judge, verdict
-from spaces.command import told_plainly
-from spaces.interval import wilson
-from spaces.verdict import SpokenLine, Verdict
-from trainable.audio import SAMPLE_RATE
-from trainable.probe.judge import SCREEN_LINES
-from trainable.probe.pocket_sphinx import PocketSphinx
-from trainable.qwen3_tts.voices import SpeakerEncoder
+from spaces.cli import told_plainly
+from spaces.records.interval import wilson
+from spaces.records.verdict import SpokenLine, Verdict
+from trainable.probe.criteria.judge import SCREEN_LINES
+from trainable.qwen3_tts.data.speaker_embeddings import SpeakerEncoder
+from trainable.speech.asr.pocket_sphinx import PocketSphinx
+from trainable.speech.audio import SAMPLE_RATE
 
 DRAWS = 25
 """Verdicts of twenty clean lines, per voice; they share lines."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.synthetic_voices import Line
-from tests.corruptions import CORRUPTIONS, pitch_shift, stretch
-from trainable.audio import SAMPLE_RATE
-from trainable.probe.drift import active_audio
+from tests.support.corruptions import CORRUPTIONS, pitch_shift, stretch
+from trainable.probe.measures.similarity import active_audio
+from trainable.speech.audio import SAMPLE_RATE
 
 Spoil = Callable[[Line, np.random.Generator], np.ndarray]
 
@@ -96,5 +96,5 @@ KINDS: dict[str, Kind] = _OF_ONE_WAVE | {
     "compressed": Kind(_of_wave("compressed"), None),
     "monotone": Kind(_of_wave("monotone"), None),
 }
-"""Those of tests/corruptions.py and those that need words or another voice. `rushed` and `slow` are by 1.5, `pitch
-shift` is by 4 semitones up. What is flattened is no failure: the judge only lowers its score."""
+"""Those of tests/support/corruptions.py and those that need words or another voice. `rushed` and `slow` are by 1.5,
+`pitch shift` is by 4 semitones up. What is flattened is no failure: the judge only lowers its score."""

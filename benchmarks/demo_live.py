@@ -34,15 +34,15 @@ from benchmarks.machine import describe_machine
 from benchmarks.spent import PROBE_EPOCHS, Spent
 from benchmarks.tuners import Probe
 from benchmarks.worlds import Habit, Run, Sound
-from results.ledger import History, read_ledger
-from search.checks import check_plan
-from search.conductor import conduct
-from search.mode import Mode
-from search.plan import LOCAL, Arguments, Plan, make_plan
-from spaces.command import told_plainly
+from results.run.ledger import History, read_ledger
+from search.checking.checks import check_plan
+from search.driver import conduct
+from search.planning.execution_mode import Mode
+from search.planning.plan import LOCAL, Arguments, Plan, make_plan
+from spaces.cli import told_plainly
 from spaces.draw import Draw
+from spaces.records.trial import Outcome
 from spaces.space import Space, load_space
-from spaces.trial import Outcome
 
 PEER = "TPE on the final loss"
 MOST_TRIALS = 30

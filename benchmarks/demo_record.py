@@ -18,13 +18,13 @@ from scipy.stats.qmc import Sobol
 
 from benchmarks.one_trial import run_trial
 from benchmarks.worlds import Run, Sound
-from search.domains import distributions
+from search.proposals.distributions import distributions
 from spaces.band import Band
 from spaces.domain import Choice, Interval
 from spaces.draw import Draw, Schedule
 from spaces.errors import InputError
 from spaces.space import Space
-from trainable.second_chance import Mend
+from trainable.training.outcome import Mend
 
 FILE = Path(__file__).parent / "demo_reference.jsonl.gz"
 EPOCHS = "epochs"

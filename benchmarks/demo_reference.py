@@ -33,11 +33,11 @@ from benchmarks.demo_record import (
 )
 from benchmarks.demo_studio import SEED, Course, Studio
 from benchmarks.machine import describe_machine
-from spaces.command import told_plainly
+from spaces.cli import told_plainly
 from spaces.draw import Draw
 from spaces.errors import InputError
 from spaces.space import Space, load_space
-from trainable.epoch import steps_per_epoch
+from trainable.training.epoch_order import steps_per_epoch
 
 Order = tuple[int, dict[str, float]]
 """The number in the design, and the point."""

@@ -25,7 +25,7 @@ from benchmarks.contest import PLAIN, TUNERS, Limits, Result, Unit, measure
 from benchmarks.contest_table import Results, table_of, targets
 from benchmarks.demo_record import FILE, Record, read_record
 from benchmarks.demo_world import RecordedVoice, best_of
-from spaces.command import told_plainly
+from spaces.cli import told_plainly
 from spaces.errors import InputError
 from spaces.space import Space, load_space
 

@@ -12,24 +12,25 @@ import numpy as np
 import torch
 
 from spaces.draw import Draw
-from spaces.pack_shape import PackShape
-from spaces.space import FAMILIES, Space
-from spaces.trial import Losses
-from spaces.verdict import Verdict
-from trainable.cache import cache_folder
-from trainable.crew import Crew
-from trainable.curve import FIRST_PASS_CLIPS, ClipRow, Curve, mean_of
+from spaces.families import FAMILIES
+from spaces.records.pack_shape import PackShape
+from spaces.records.trial import Losses
+from spaces.records.verdict import Verdict
+from spaces.space import Space
 from trainable.dataset.source import Source
-from trainable.epoch import epoch_clips, steps_per_epoch
-from trainable.family import Batch, Pack, SeatCount, SeatState, load_family
-from trainable.foundation import CALIBRATION, Foundation, lay_foundation
-from trainable.probe.calibration import Calibration
-from trainable.probe.lines import lines_for
-from trainable.probe.listener import Listener
-from trainable.probe.probe import Candidate, Script, probe
-from trainable.schedule import learning_rate_factor
-from trainable.second_chance import Mend, failed_share, mend
-from trainable.validation import end_probabilities
+from trainable.family.process_group import Crew
+from trainable.family.protocol import Batch, Pack, SeatCount, SeatState, load_family
+from trainable.files.cache import cache_folder
+from trainable.probe.criteria.calibration import Calibration
+from trainable.probe.session.listener import Listener
+from trainable.probe.session.probe import Candidate, Script, probe
+from trainable.probe.texts.lines import lines_for
+from trainable.stages.baseline import CALIBRATION, Foundation, lay_foundation
+from trainable.stopping.curve import FIRST_PASS_CLIPS, ClipRow, Curve, mean_of
+from trainable.training.epoch_order import epoch_clips, steps_per_epoch
+from trainable.training.lr_schedule import learning_rate_factor
+from trainable.training.outcome import Mend, failed_share, mend
+from trainable.training.validation import end_probabilities
 
 SEED = 1
 """Of weights, order and speech; the one that a search has when none is given."""
@@ -70,7 +71,7 @@ class Studio:
             auto_reference=False,
             cache=cache_folder(),
             data=space.data,
-            family=FAMILIES[space.family],
+            family=FAMILIES[space.family].module,
             model=space.model,
             language=space.language,
             seed=SEED,

@@ -25,10 +25,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
-from results.run_folder import RunFolder
-from tests.chaos_driver import Driver, toy_command
-from tests.chaos_records import records
-from tests.nodes import Nodes
+from results.run.run_folder import RunFolder
+from tests.soak.chaos_driver import Driver, toy_command
+from tests.soak.chaos_records import records
+from tests.support.ray_nodes import Nodes
 
 LOOK_SECONDS = 1.0
 FORESEEN_SEATS = 64

@@ -11,11 +11,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from search.checks import check_plan
-from search.conductor import conduct
-from search.mode import Mode
-from search.plan import Arguments, Plan, make_plan
-from tests.toy_search import toy_plan
+from search.checking.checks import check_plan
+from search.driver import conduct
+from search.planning.execution_mode import Mode
+from search.planning.plan import Arguments, Plan, make_plan
+from tests.support.toy_search import toy_plan
 
 
 class Voice(StrEnum):

@@ -8,13 +8,12 @@ from benchmarks.spent import PROBE_EPOCHS, Spent
 from benchmarks.worlds import Run, Searched, Sound
 from spaces.band import Band
 from spaces.draw import Draw
-from spaces.ending import Ending
-from spaces.trial import Losses, Outcome, Point
-from spaces.verdict import Flag, Verdict
-from trainable.band import decide, is_sudden, may_leap, nears_floor
-from trainable.schedule import exposure_of
-from trainable.second_chance import Mend, better, further_down
-from trainable.training import REPORTS_PER_EPOCH
+from spaces.records.trial import Ending, Losses, Outcome, Point
+from spaces.records.verdict import Flag, Verdict
+from trainable.stopping.rule import decide, is_sudden, may_leap, nears_floor
+from trainable.training.lr_schedule import exposure_of
+from trainable.training.outcome import Mend, better, further_down
+from trainable.training.trial_state import REPORTS_PER_EPOCH
 
 
 @dataclass(frozen=True)

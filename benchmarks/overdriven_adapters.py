@@ -25,21 +25,22 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
-from spaces.command import told_plainly
+from spaces.cli import told_plainly
 from spaces.draw import Draw
-from spaces.interval import wilson
-from spaces.space import FAMILIES, Space, load_space
-from spaces.trial import Losses
-from spaces.verdict import Verdict
-from trainable.alone import SEAT, Alone
-from trainable.crew import Crew
+from spaces.families import FAMILIES
+from spaces.records.interval import wilson
+from spaces.records.trial import Losses
+from spaces.records.verdict import Verdict
+from spaces.space import Space, load_space
 from trainable.dataset.source import Source
-from trainable.family import Batch, Learner, load_family
-from trainable.foundation import CALIBRATION, Foundation, lay_foundation
-from trainable.probe.calibration import Calibration
-from trainable.probe.lines import lines_for
-from trainable.probe.listener import Listener
-from trainable.probe.probe import Candidate, Script, probe
+from trainable.family.process_group import Crew
+from trainable.family.protocol import Batch, Learner, load_family
+from trainable.probe.criteria.calibration import Calibration
+from trainable.probe.session.listener import Listener
+from trainable.probe.session.probe import Candidate, Script, probe
+from trainable.probe.texts.lines import lines_for
+from trainable.stages.baseline import CALIBRATION, Foundation, lay_foundation
+from trainable.training.single_seat import SEAT, Alone
 
 ROOT = Path(__file__).parent.parent
 SEED = 1
@@ -88,7 +89,7 @@ def _base(space: Space, folder: Path) -> Verdict:
         auto_reference=False,
         cache=folder / "cache",
         data=space.data,
-        family=FAMILIES[space.family],
+        family=FAMILIES[space.family].module,
         model=space.model,
         language=space.language,
         seed=SEED,
@@ -111,7 +112,9 @@ def _adapter(space: Space, folder: Path, rate: float, steps: int, seed: int) -> 
         batch=4,
         accumulation=1,
     )
-    learner = load_family(FAMILIES[space.family]).build(space.model, folder / "prepared", space.language, draw, seed)
+    learner = load_family(FAMILIES[space.family].module).build(
+        space.model, folder / "prepared", space.language, draw, seed
+    )
     loss, pack = _train(learner, draw, steps, seed)
     calibration = Calibration.read(folder / "base" / CALIBRATION)
     verdicts = probe(

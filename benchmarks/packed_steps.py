@@ -22,7 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmarks.contestants import SHAPE, SHAPES, contestants, fill, forward_and_backward, step
 from benchmarks.machine import describe_machine, peak_bytes
-from trainable.qwen3_tts.room import seat_bytes
+from trainable.qwen3_tts.packed.seats_that_fit import seat_bytes
 
 SEATS = (1, 2, 4, 8)
 

@@ -31,10 +31,10 @@ from rich.table import Table
 
 from benchmarks.machine import describe_machine
 from spaces.data_settings import DataSettings
-from trainable.audio import SAMPLE_RATE
 from trainable.dataset.clip import Clip, Speaker, VoiceDataset
-from trainable.dataset.lineup import Lineup, line_up
+from trainable.dataset.encoding_plan import Lineup, line_up
 from trainable.dataset.measure import measure_all
+from trainable.speech.audio import SAMPLE_RATE
 
 CHECKPOINT = Path(__file__).parent.parent / "demo" / "checkpoint"
 MEMORY_LIMIT = 2 << 30
@@ -139,7 +139,7 @@ def _prepare(lineup: Lineup, model: Path, folder: Path, cache: Path) -> float:
     """Returns when it began."""
     import torch
 
-    from trainable.family import load_family
+    from trainable.family.protocol import load_family
 
     torch.set_num_threads(1)
     family = load_family("trainable.qwen3_tts.family")
@@ -151,7 +151,7 @@ def _prepare(lineup: Lineup, model: Path, folder: Path, cache: Path) -> float:
 
 
 def _tiny(folder: Path) -> Path:
-    from tests.tiny_qwen import make_tiny_qwen
+    from tests.support.tiny_qwen import make_tiny_qwen
 
     return make_tiny_qwen(folder)
 

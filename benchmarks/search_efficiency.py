@@ -23,7 +23,7 @@ from benchmarks.contest import TUNERS, Limits, Result, Unit, measure
 from benchmarks.contest_table import Results, table_of, targets
 from benchmarks.tuners import epoch_step
 from benchmarks.worlds import Setting, Taste, World
-from search.domains import distributions, to_draw
+from search.proposals.distributions import distributions, to_draw
 
 REFERENCE_RUNS = 200
 EQUAL_EPOCHS = (50.0, 200.0)

@@ -22,12 +22,12 @@ from torch import Tensor
 
 from benchmarks.machine import describe_machine
 from spaces.probe_settings import Sampling
-from trainable.probe.lines import load_lines
-from trainable.qwen3_tts.decode import decode
-from trainable.qwen3_tts.load import load_base
-from trainable.qwen3_tts.prepared import prompt_ids
-from trainable.qwen3_tts.sampling import uniform_numbers
-from trainable.qwen3_tts.speak import prompts
+from trainable.probe.texts.lines import load_lines
+from trainable.qwen3_tts.checkpoint.load import load_base
+from trainable.qwen3_tts.data.prepared import prompt_ids
+from trainable.qwen3_tts.generation.decode import decode
+from trainable.qwen3_tts.generation.sampling import uniform_numbers
+from trainable.qwen3_tts.generation.speech import prompts
 
 ROOT = Path(__file__).parent.parent
 FRAME_CAP = 60

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from spaces.errors import InputError
-from spaces.line import LineKind
-from trainable.audio import read_audio
-from trainable.probe.lines import SHIPPED, load_lines
+from spaces.records.verdict import LineKind
+from trainable.probe.texts.lines import SHIPPED, load_lines
+from trainable.speech.audio import read_audio
 
 SENTENCES = Path(__file__).parent / "sentences.txt"
 UNSEEN_SENTENCES = SHIPPED / "english.confirmation.txt"

@@ -24,7 +24,7 @@ from rich.table import Table
 
 from benchmarks.machine import describe_machine
 from benchmarks.one_search import Voice
-from results.ledger import TrialDrawn, TrialEnded
+from results.run.ledger import TrialDrawn, TrialEnded
 
 ROOT = Path(__file__).parent.parent
 LOOK_SECONDS = 0.05

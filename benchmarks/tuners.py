@@ -13,9 +13,9 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from benchmarks.one_trial import run_trial
 from benchmarks.spent import PROBE_EPOCHS, Spent
 from benchmarks.worlds import Run, Searched
-from results.acceptance import Heard, acceptance
-from search.domains import distributions, to_draw
-from search.draws import Draws
+from results.analysis.acceptance import Heard, acceptance
+from search.proposals.distributions import distributions, to_draw
+from search.proposals.study import Draws
 from spaces.band import Band
 from spaces.draw import Draw, Objective
 

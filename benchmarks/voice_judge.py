@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from spaces.verdict import SpokenLine, Verdict
-from trainable.audio import SAMPLE_RATE
-from trainable.probe.calibration import unit
-from trainable.probe.flags import flags_of
-from trainable.probe.judge import conclude
-from trainable.probe.likeness import HeardVoice, hear_voice, long_pieces
-from trainable.probe.measures import Measured, OwnMeasures, measure, own_measures
-from trainable.probe.recogniser import Recogniser
-from trainable.probe.tempo import Tempo, fit_tempo
-from trainable.probe.words import character_error
-from trainable.qwen3_tts.voices import SpeakerEncoder
+from spaces.records.verdict import SpokenLine, Verdict
+from trainable.probe.criteria.calibration import unit
+from trainable.probe.criteria.flags import flags_of
+from trainable.probe.criteria.judge import conclude
+from trainable.probe.measures.line import Measured, OwnMeasures, measure, own_measures
+from trainable.probe.measures.similarity import HeardVoice, hear_voice, long_pieces
+from trainable.qwen3_tts.data.speaker_embeddings import SpeakerEncoder
+from trainable.speech.asr.recogniser import Recogniser
+from trainable.speech.audio import SAMPLE_RATE
+from trainable.speech.tempo import Tempo, fit_tempo
+from trainable.speech.text.error_rate import character_error
 
 DEMO = Path(__file__).parent.parent / "demo" / "checkpoint"
 VERDICT_LINES = 20

@@ -14,9 +14,9 @@ from benchmarks.spent import PROBE_EPOCHS
 from spaces.band import AutoBand, Band
 from spaces.draw import Draw, Objective
 from spaces.space import ObjectiveRecipe, Space, load_space
-from trainable.curve import FIRST_PASS_CLIPS
-from trainable.epoch import steps_per_epoch
-from trainable.second_chance import Mend
+from trainable.stopping.curve import FIRST_PASS_CLIPS
+from trainable.training.epoch_order import steps_per_epoch
+from trainable.training.outcome import Mend
 
 GUIDE_BAND = Band(low=4.1, high=4.2, aim=(4.15, 4.2))
 START_INTERVAL = Band(low=3.4, high=4.7)

@@ -27,8 +27,8 @@ from clusters.sites import (
     OnPrem,
     ray_version,
 )
-from spaces.command import told_plainly
-from trainable.trial_folder import write_beside
+from spaces.cli import told_plainly
+from trainable.files.trial_folder import write_beside
 
 ROOT = Path(__file__).parent.parent
 TEMPLATES = Path(__file__).parent / "templates"

@@ -6,8 +6,8 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.layout import MOST_SEATS
-from search.machine import FIRST_BYTES
+from search.planning.layout import MOST_SEATS
+from search.planning.resources import FIRST_BYTES
 from spaces.errors import InputError
 
 TRIAL_FUNCTION_MIB = 200

@@ -17,9 +17,9 @@ from rich.table import Table
 from demo.corpus import SAMPLE_RATE, Voice, synthesise
 from demo.voice_dataset import REFERENCE_TEXT
 from demo.voices import NEW_VOICE, PRETRAINING_VOICES
-from trainable.probe.lines import load_lines
-from trainable.probe.pocket_sphinx import PocketSphinx
-from trainable.qwen3_tts.load import load_base
+from trainable.probe.texts.lines import load_lines
+from trainable.qwen3_tts.checkpoint.load import load_base
+from trainable.speech.asr.pocket_sphinx import PocketSphinx
 
 CHECKPOINT = Path(__file__).parent / "checkpoint"
 EVERY = 6

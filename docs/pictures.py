@@ -24,10 +24,10 @@ from pathlib import Path
 
 import typer
 
-from results.picture import draw_search
 from results.report.page import write_report
-from results.run_folder import RunFolder
-from tests.browser import NAMES, Browser
+from results.report.picture import draw_search
+from results.run.run_folder import RunFolder
+from tests.support.browser import NAMES, Browser
 
 DOCS = Path(__file__).parent
 WIDTH, HEIGHT = 1440, 900

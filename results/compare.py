@@ -16,14 +16,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from results.advice import advice
-from results.costs import costs
-from results.influence import influences
-from results.ledger import History, read_ledger
-from results.ranking import Judgement
-from results.rows import Row, rows
-from results.run_folder import RunFolder
-from spaces.command import told_plainly
+from results.analysis.advice import advice
+from results.analysis.costs import costs
+from results.analysis.influence import influences
+from results.analysis.ranking import Judgement
+from results.analysis.table import Row, rows
+from results.run.ledger import History, read_ledger
+from results.run.run_folder import RunFolder
+from spaces.cli import told_plainly
 
 LEAST_WIDTH = 104
 """Columns below which the table cannot be read; a narrower terminal wraps its lines."""

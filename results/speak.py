@@ -13,14 +13,13 @@ from typing import Annotated
 
 import typer
 
-from results.exported import RECORD, read_exported
-from results.known_family import known_family
-from spaces.command import told_plainly
+from results.export.adapter_manifest import RECORD, read_exported
+from results.run.run_folder import known_family
+from spaces.cli import told_plainly
 from spaces.errors import InputError
+from spaces.families import FAMILIES
 from spaces.probe_settings import Sampling
-from spaces.space import FAMILIES
-from trainable.probe.pace import CHARACTERS_PER_SECOND, PAUSE_SECONDS
-from trainable.probe.tempo import Tempo
+from trainable.speech.tempo import CHARACTERS_PER_SECOND, PAUSE_SECONDS, Tempo
 
 DID_NOT_STOP = 1
 
@@ -52,8 +51,8 @@ def speak(
         _check_arguments(folder, text, out)
         manner = _manner(folder)
 
-        from trainable.audio import SAMPLE_RATE, write_audio
-        from trainable.family import Cue, load_family
+        from trainable.family.protocol import Cue, load_family
+        from trainable.speech.audio import SAMPLE_RATE, write_audio
 
         speaker = load_family(manner.family).load_exported(folder, base, manner.language, reference)
         spoken = speaker.speak(Cue(text.strip(), seed, manner.tempo.frame_cap(text)), manner.sampling)
@@ -80,7 +79,7 @@ def _manner(folder: Path) -> _Manner:
         family = known_family(exported.family, f"{folder / RECORD}")
         return _Manner(family, exported.language, exported.sampling, exported.tempo)
     pace = Tempo(pause=PAUSE_SECONDS, per_letter=1 / CHARACTERS_PER_SECOND)
-    return _Manner(FAMILIES["qwen3_tts"], None, Sampling(), pace)
+    return _Manner(FAMILIES["qwen3_tts"].module, None, Sampling(), pace)
 
 
 def _check_arguments(folder: Path, text: str, out: Path) -> None:

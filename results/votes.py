@@ -13,13 +13,13 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from results.hearings import hearing, pairs_of
-from results.ledger import History, Ledger, VotesGiven, read_ledger
-from results.run_folder import RunFolder
-from results.vote import VOTES_FORMAT, Vote, VotesFile, search_mark, tallies
-from spaces.command import told_plainly
+from results.analysis.pairs import hearing, pairs_of
+from results.run.ledger import History, Ledger, VotesGiven, read_ledger
+from results.run.run_folder import RunFolder
+from results.run.vote import VOTES_FORMAT, Vote, VotesFile, search_mark, tallies
+from spaces.cli import told_plainly
 from spaces.errors import InputError
-from spaces.trial import BASE
+from spaces.records.trial import BASE
 
 LARGEST = 4_000_000
 """Bytes; a round of all that can be heard is a hundredth of it."""

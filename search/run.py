@@ -19,19 +19,19 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from search.cards import cards_here
-from search.checks import check_plan, look_over, with_a_mode_that_fits
-from search.disk import is_full
-from search.dry_run import tell_forecast
-from search.introduction import introduce
-from search.mode import WAIT_MINUTES, Mode
-from search.plan import Arguments, Plan, make_plan
-from search.recorded import recorded_ray
-from search.stored_runs import bring_home
-from search.storing import push_bookkeeping
-from search.summary import INTERRUPTED, tell
-from search.view import shown
-from spaces.command import progress_shown, told_plainly
+from search.checking.checks import check_plan, look_over, with_a_mode_that_fits
+from search.cluster.recorded_address import recorded_ray
+from search.console.after import INTERRUPTED, tell
+from search.console.before import introduce
+from search.console.dry_run import tell_forecast
+from search.console.view import shown
+from search.planning.disk import is_full
+from search.planning.execution_mode import WAIT_MINUTES, Mode
+from search.planning.local_gpus import cards_here
+from search.planning.plan import Arguments, Plan, make_plan
+from search.run_state.restore import bring_home
+from search.run_state.sync import push_bookkeeping
+from spaces.cli import progress_shown, told_plainly
 from spaces.errors import InputError
 
 
@@ -110,7 +110,7 @@ def run(
             checked = check_plan(plan, on_progress)
         plan, objection = with_a_mode_that_fits(plan)
         # What follows needs Ray, which takes seconds to import; a wrong plan is refused before.
-        from search.conductor import conduct
+        from search.driver import conduct
 
         introduce(plan, checked, objection, console)
         try:
@@ -128,7 +128,7 @@ def run(
                 f"\nstopped; go on with: python search/run.py --out {shown(plan.run.path)} --resume", highlight=False
             )
             raise typer.Exit(INTERRUPTED) from None
-        from results.picture import draw_search
+        from results.report.picture import draw_search
 
         drawn, page = draw_search(plan.run), _page(plan, console)
         push_bookkeeping(plan)
@@ -143,9 +143,9 @@ def _search_on(
     for option, given in (("--address", address is not None), ("--dry-run", dry_run)):
         if given:
             raise InputError(f"--cluster searches on that cluster, and {option} is about this machine: leave one out")
-    from search.laptop import Wish, search_on
-    from search.laptop_inputs import typed_options
-    from search.ray_up_head import RayUpHead
+    from search.submit.inputs import typed_options
+    from search.submit.ray_up import RayUpHead
+    from search.submit.submit import Wish, search_on
 
     return search_on(RayUpHead(cluster), Wish(typed, typed_options(context), datetime.now()), console)
 

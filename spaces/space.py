@@ -24,13 +24,12 @@ from spaces.data_settings import DataSettings
 from spaces.domain import Domain
 from spaces.draw import Draw, Objective
 from spaces.errors import InputError
-from spaces.evidence import Tested
+from spaces.families import FAMILIES
 from spaces.grades import Grades
+from spaces.prior_runs import Tested
 from spaces.probe_settings import ProbeSettings
 
 FOLDER = Path(__file__).parent
-FAMILIES = {"qwen3_tts": "trainable.qwen3_tts.family"}
-"""Model families by the name a space gives them, and the module that holds each."""
 
 
 def _kind_of_band(data: Any) -> str:

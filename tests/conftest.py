@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from trainable.cache import VARIABLE
-
-ROOT = Path(__file__).parent.parent
+from tests.support.paths import ROOT
+from trainable.files.cache import VARIABLE
 
 # How long an example takes says something of the machine alone; the examples are the same every time.
 settings.register_profile("steady", deadline=None, derandomize=True)
@@ -30,8 +28,8 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture(scope="session")
 def local_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """One Ray for all searches of a test session: starting it takes longer than a toy trial."""
-    from search.ray_session import ray_session
-    from tests.toy_search import toy_plan
+    from search.cluster.session import ray_session
+    from tests.support.toy_search import toy_plan
 
     # Workers find the toy families as this process does.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))

@@ -14,9 +14,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from spaces.command import told_plainly
+from spaces.cli import told_plainly
 from spaces.draw import TARGETS
-from trainable.qwen3_tts.inventory import Reach, Weight, inventory, reach, text_projection_numbers
+from trainable.qwen3_tts.checkpoint.inventory import Reach, Weight, inventory, reach, text_projection_numbers
 
 RANKS = (8, 32, 128)
 ADAPTER_BYTES = 4

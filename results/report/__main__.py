@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from results.report.page import write_report
-from results.run_folder import RunFolder
-from spaces.command import progress_shown, told_plainly
+from results.run.run_folder import RunFolder
+from spaces.cli import progress_shown, told_plainly
 
 
 def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a search")]) -> None:

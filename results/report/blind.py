@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from results.hearings import pairs_of
-from results.ledger import History
+from results.analysis.pairs import pairs_of
 from results.report.media import Media
-from results.vote import VOTES_FORMAT, search_mark
-from spaces.trial import BASE
+from results.run.ledger import History
+from results.run.vote import VOTES_FORMAT, search_mark
+from spaces.records.trial import BASE
 
 ROUND = 12
 """Pairs of one round: some minutes of listening."""

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from results.acceptance import Heard, acceptance
-from results.ledger import History
-from results.rows import Row
-from results.run_folder import RunFolder
+from results.analysis.acceptance import Heard, acceptance
+from results.analysis.table import Row
+from results.run.ledger import History
+from results.run.run_folder import RunFolder
 from spaces.band import Band
 from spaces.draw import Objective
-from trainable.second_chance import failed_share, mend
-from trainable.trial_folder import TrialFolder
+from trainable.files.trial_folder import TrialFolder
+from trainable.training.outcome import failed_share, mend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

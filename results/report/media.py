@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 import numpy as np
 
-from results.run_folder import RunFolder
-from results.spectrogram import envelope, spectrogram
+from results.media.spectrogram import envelope, spectrogram
+from results.run.run_folder import RunFolder
 from spaces.errors import InputError
-from spaces.trial import BASE
-from trainable.audio import SAMPLE_RATE, read_audio
-from trainable.whole_file import whole_file
+from spaces.records.trial import BASE
+from trainable.files.atomic import whole_file
+from trainable.speech.audio import SAMPLE_RATE, read_audio
 
 FOLDER = "media"
 COLUMNS_PER_SECOND, LEAST_COLUMNS, MOST_COLUMNS = 100, 140, 480

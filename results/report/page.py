@@ -7,22 +7,22 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from results.card import base_name
-from results.influence import influences
-from results.ledger import History, read_ledger
-from results.ranking import finalists, ranked
-from results.recordings import recordings
+from results.analysis.influence import influences
+from results.analysis.ranking import finalists, ranked
+from results.analysis.table import Row, rows
+from results.export.card import base_name
+from results.media.voice_recordings import recordings
 from results.report.blind import blind
 from results.report.charts import curves, influence, likelihood, varied
 from results.report.media import Media
 from results.report.takes import VOICE, Take, line_sets, section
-from results.rows import Row, rows
-from results.run_folder import RunFolder
-from results.vote import tallies
-from spaces.command import OnProgress
+from results.run.ledger import History, read_ledger
+from results.run.run_folder import RunFolder
+from results.run.vote import tallies
+from spaces.cli import OnProgress
 from spaces.errors import InputError
-from spaces.trial import BASE
-from trainable.trial_folder import write_beside
+from spaces.records.trial import BASE
+from trainable.files.trial_folder import write_beside
 
 FEATURED = 3
 """Trials beside the base model while no finalists were heard."""

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from results.hearings import hearing, numbered
-from results.ledger import History
-from results.report.difference import Piece, difference
+from results.analysis.pairs import hearing, numbered
+from results.analysis.table import Row
 from results.report.media import Media
-from results.rows import Row
-from spaces.trial import BASE
-from spaces.verdict import SpokenLine, Verdict
+from results.report.word_diff import Piece, difference
+from results.run.ledger import History
+from spaces.records.trial import BASE
+from spaces.records.verdict import SpokenLine, Verdict
 
 OnDone = Callable[[str], None]
 VOICE = "recording"

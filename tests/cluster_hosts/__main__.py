@@ -15,7 +15,7 @@ import time
 import traceback
 from pathlib import Path
 
-from results.ledger import read_ledger
+from results.run.ledger import read_ledger
 from tests.cluster_hosts.cluster import SEARCH_SECONDS, Cluster, assert_each_ended_once, say, wait_until
 from tests.cluster_hosts.from_laptop import search_from_laptop
 from tests.cluster_hosts.network import cut_off, network, plug_in, why_not_here

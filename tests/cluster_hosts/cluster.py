@@ -11,9 +11,9 @@ from pathlib import Path
 
 from clusters.make import onprem_file
 from clusters.sites import OnPrem
-from results.ledger import read_ledger
+from results.run.ledger import read_ledger
 from tests.cluster_hosts.host import ROOT, Host
-from tests.s3_server import ENVIRONMENT, SERVING
+from tests.support.s3_server import ENVIRONMENT, SERVING
 
 RAY, PYTHON = ROOT / ".venv/bin/ray", ROOT / ".venv/bin/python"
 S3_PORT = 9000
@@ -47,7 +47,7 @@ class Cluster:
         """Starts a server of the S3 protocol; the head and the worker, and nobody else, have the keys from here on."""
         log = self.bucket.folder / "s3.log"
         with log.open("w") as file:
-            line = f"cd {ROOT} && exec {PYTHON} -m tests.s3_server {self.bucket.address} {S3_PORT}"
+            line = f"cd {ROOT} && exec {PYTHON} -m tests.support.s3_server {self.bucket.address} {S3_PORT}"
             # It ends with its host.
             subprocess.Popen(self.bucket.command(line), stdout=file, stderr=file, stdin=subprocess.DEVNULL)
         wait_until("the S3 server", lambda: SERVING in log.read_text(), START_SECONDS)

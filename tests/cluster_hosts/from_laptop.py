@@ -8,11 +8,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from results.ledger import read_ledger
+from results.run.ledger import read_ledger
 from tests.cluster_hosts.cluster import SEARCH_SECONDS, Cluster, assert_each_ended_once, say, wait_until
 from tests.cluster_hosts.host import ROOT, Host
 from tests.cluster_hosts.network import cut_off, plug_in
-from tests.s3_server import KEY, SECRET
+from tests.support.s3_server import KEY, SECRET
 
 TRIALS = 6
 STORAGE = "s3://bucket/voice"
@@ -22,7 +22,7 @@ OWN_LINES = ("Sends:", "Job:", "No word from", "Here:", "bash: ")
 """How lines begin that are the laptop's own, or its shell's for lack of a terminal."""
 STORED = """\
 import json, sys
-from trainable.stored_files import StoredFiles
+from trainable.files.object_store import StoredFiles
 stored = StoredFiles(sys.argv[1])
 print(json.dumps([sorted(stored.listing("")), stored.read("ledger.jsonl").decode()]))
 """

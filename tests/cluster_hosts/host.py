@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.support.paths import ROOT
+
 START_SECONDS = 20.0
 PROFILE = """\
 # The environment is the one that this test runs in: its imports are led to the copy that `ray up` brought. Jobs bring

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from trainable.dataset.check_command import check
-from trainable.dataset.split_command import split
-from trainable.dataset.transcribe_command import transcribe
+from trainable.dataset.checks.command import check
+from trainable.dataset.transcribe.command import split, transcribe
 
 app = typer.Typer(
     help="Makes a voice dataset of recordings, and says what is wrong with one.",

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from spaces.errors import InputError
-from trainable.trial_folder import write_beside
+from trainable.files.trial_folder import write_beside
 
 MOST_RAISED = 20
 """Errors that are told when a search is refused."""

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from spaces.errors import InputError
 from trainable.dataset.clip import Measures
-from trainable.dataset.files import FOREIGN_SUFFIXES
+from trainable.dataset.user_files import FOREIGN_SUFFIXES
 
 CLIPPED_LEVEL = 0.985
 """Share of full scale from which a sample counts as clipped, as the probe counts it."""

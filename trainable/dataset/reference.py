@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from trainable.dataset.clip import Clip
-from trainable.dataset.files import printable
-from trainable.probe.tempo import letters
+from trainable.dataset.user_files import printable
+from trainable.speech.segmenting import REFERENCE_SECONDS
+from trainable.speech.tempo import letters
 
-REFERENCE_SECONDS = (10.0, 30.0)
 CLIPPED_SHARE = 0.001
 """More than this share of its samples, and a recording is clipped; the probe says so of what it hears, too."""
 CLEAN_DB, NOISY_DB = 35.0, 20.0

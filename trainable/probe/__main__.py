@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from trainable.probe.probe_command import probe
+from trainable.probe.recordings.command import probe
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.command()(probe)

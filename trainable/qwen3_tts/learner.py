@@ -13,22 +13,21 @@ from torch import Tensor
 
 from spaces.draw import Draw
 from spaces.probe_settings import Sampling
-from trainable.export_request import ExportRequest
-from trainable.family import ClipLosses, Cue, Utterance
-from trainable.qwen3_tts.expectation import expectation
-from trainable.qwen3_tts.export import export_adapter
-from trainable.qwen3_tts.layout import lay_out, think_prefix
-from trainable.qwen3_tts.listening import ground_truth, speaker_embedding
-from trainable.qwen3_tts.lora import adapter_tensors, is_text_projection
-from trainable.qwen3_tts.losses import clip_losses
-from trainable.qwen3_tts.prepared import PreparedData
-from trainable.qwen3_tts.scored_frames import picked_frames
-from trainable.qwen3_tts.speak import mixed_precision, speak, takes_instructions
-from trainable.roster import Role
+from trainable.dataset.split import Role
+from trainable.family.export_request import ExportRequest
+from trainable.family.protocol import ClipLosses, Cue, Utterance
+from trainable.qwen3_tts.data.prepared import PreparedData
+from trainable.qwen3_tts.export.layouts import export_adapter
+from trainable.qwen3_tts.generation.logits import expectation
+from trainable.qwen3_tts.generation.speech import mixed_precision, speak, takes_instructions
+from trainable.qwen3_tts.model.codec_io import ground_truth, speaker_embedding
+from trainable.qwen3_tts.model.lora import adapter_tensors, is_text_projection
+from trainable.qwen3_tts.model.losses import clip_losses
+from trainable.qwen3_tts.model.prompt import lay_out, picked_frames, think_prefix
 
 
 class QwenLearner:
-    """See `trainable.family.Learner`. `peft` is None for the base model itself."""
+    """See `trainable.family.protocol.Learner`. `peft` is None for the base model itself."""
 
     def __init__(
         self,

@@ -1,0 +1,135 @@
+"""Takes an adapter out of a run: `python -m results.export RUN DIR [--trial ID]`. Possible while the search runs.
+
+What is written is loaded in a process of its own and made to speak; only if it then says what the trained model says
+is it put into place. Exit codes: 1 it does not, 2 wrong input, 3 nothing accepted.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from results.analysis.ranking import is_accepted, nearest, ranked
+from results.export.adapter_manifest import UnfaithfulExport
+from results.export.export import UNKNOWN_LICENCE, Wish, export_trial
+from results.export.hub_upload import check_base, check_repo, plan_upload, push
+from results.run.ledger import History, read_ledger
+from results.run.run_folder import RunFolder
+from spaces.cli import progress_shown, told_plainly
+from spaces.errors import InputError
+from spaces.records.trial import Outcome
+from trainable.family.export_request import ExportLayout
+
+UNFAITHFUL, NOTHING_ACCEPTED = 1, 3
+
+
+class Layout(StrEnum):
+    """What `--layout` takes; merged has an option of its own."""
+
+    PEFT = "peft"
+    ALEXANDRIA = "alexandria"
+    KATHRINE = "kathrine"
+    CUSTOM_VOICE = "custom_voice"
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a search")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="where the adapter goes")],
+    trial: Annotated[
+        str | None, typer.Option(help="this one, whatever its verdict; without it the best accepted")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="where nothing was accepted, the nearest; its card says so")
+    ] = False,
+    layout: Annotated[Layout, typer.Option(help="which files, by who is to load them")] = Layout.PEFT,
+    merged: Annotated[bool, typer.Option("--merged", help="a whole checkpoint instead of an adapter")] = False,
+    base: Annotated[
+        str | None, typer.Option(metavar="NAME/MODEL", help="hub id of the base model, where the run names a folder")
+    ] = None,
+    licence: Annotated[str, typer.Option(help="of the voice, such as cc-by-4.0; for the card")] = UNKNOWN_LICENCE,
+    to: Annotated[str | None, typer.Option("--push", metavar="NAME/MODEL", help="upload it to the hub")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what --push would upload, no more")] = False,
+) -> None:
+    """Export the best accepted adapter of a search, checked by loading it back."""
+    with told_plainly():
+        wish = Wish(_layout(layout, merged), base, licence.lower())
+        history = read_ledger(RunFolder(run).ledger)
+        _check_push(to, dry_run, base or (history.search.model if history.search else None))
+        trial = trial or _chosen(run, history, force)
+        try:
+            with progress_shown() as on_progress:
+                export_trial(RunFolder(run), trial, folder, wish, on_progress)
+        except UnfaithfulExport as error:
+            typer.secho(str(error), err=True, fg="red")
+            raise typer.Exit(UNFAITHFUL) from None
+        _tell(history.outcomes[trial], history, folder, wish)
+        if to is not None:
+            _push(folder.resolve(), to, dry_run)
+
+
+def _layout(layout: Layout, merged: bool) -> ExportLayout:
+    if not merged:
+        return ExportLayout(layout.value)
+    if layout in (Layout.ALEXANDRIA, Layout.KATHRINE):
+        raise InputError(f"--merged is a whole checkpoint, and the {layout} layout holds an adapter; leave one out")
+    return ExportLayout.CUSTOM_VOICE if layout is Layout.CUSTOM_VOICE else ExportLayout.MERGED
+
+
+def _check_push(repo: str | None, dry_run: bool, base: str | None) -> None:
+    """What can be known to fail before anything is exported."""
+    if repo is not None:
+        check_repo(repo)
+        check_base(base)
+    elif dry_run:
+        raise InputError("--dry-run says what --push would upload; give --push NAME/MODEL too")
+
+
+def _chosen(run: Path, history: History, force: bool) -> str:
+    """The best accepted trial; with `force` the nearest that can be exported. Exits with code 3 where there is none."""
+    accepted = ranked(history)
+    if accepted:
+        return accepted[0].trial
+    if force:
+        kept = {name: each for name, each in history.outcomes.items() if each.checkpoint}
+        near = nearest(dataclasses.replace(history, outcomes=kept))
+        if near is not None:
+            return near.trial
+    typer.secho(_nothing_accepted(run, history, force), err=True, fg="red")
+    raise typer.Exit(NOTHING_ACCEPTED)
+
+
+def _nothing_accepted(run: Path, history: History, force: bool) -> str:
+    near = nearest(history)
+    if near is None:
+        return f"{run}: no trial has ended yet, so there is nothing to export"
+    told = f"{run}: no trial was accepted, so nothing was exported. Nearest was {near.trial}, "
+    told += f"rejected: {'; '.join(near.verdict.reasons)}" if near.verdict else f"{near.ending}: {near.reason}"
+    if force:
+        return f"{told}. No trial has kept a checkpoint, so there is nothing to force"
+    return f"{told}. To hear it anyway: --force" if near.checkpoint else told
+
+
+def _tell(outcome: Outcome, history: History, folder: Path, wish: Wish) -> None:
+    judged = "accepted" if is_accepted(outcome, history) else "rejected by the probe"
+    judged = "not probed" if outcome.verdict is None else judged
+    how = "it expects what was trained and was heard anew" if wish.layout.is_whole else "it speaks as trained"
+    typer.echo(f"trial {outcome.trial}, {judged}, exported to {folder}; {how}: listen to {folder / 'sample.wav'}")
+    typer.echo(f'next: python -m results.speak {folder} "something to say" out.wav')
+
+
+def _push(folder: Path, repo: str, dry_run: bool) -> None:
+    upload = plan_upload(folder, repo)
+    if dry_run:
+        typer.echo(f"would upload to {repo}, {len(upload.files)} files, {upload.bytes:,} bytes:")
+        for name, size in upload.files:
+            typer.echo(f"  {size:>15,}  {name}")
+        return
+    typer.echo(f"uploaded to {push(upload)}; a new repository is private until you make it public")
+
+
+if __name__ == "__main__":
+    typer.run(export)

@@ -1,0 +1,72 @@
+"""The folder that an export goes to: whole or not at all, and only an earlier export is ever replaced."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from results.export.adapter_manifest import RECORD, read_exported
+from spaces.errors import InputError
+
+
+@contextmanager
+def written_whole(folder: Path) -> Iterator[Path]:
+    """A folder of its own beside `folder` to write to, put into its place when the block ends well; otherwise `folder`
+    stays as it was and nothing is left beside it.
+
+    Raises InputError where `folder` holds anything but an earlier export, or cannot be written.
+    """
+    check_target(folder)
+    beside = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        beside.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror}); give another DIR") from None
+    try:
+        yield beside
+        _swap(beside, folder)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def check_target(folder: Path) -> None:
+    """Only what an earlier export wrote may be replaced. Raises InputError for anything else."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; give a new folder")
+    present = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
+    if not present:
+        return
+    if RECORD not in present:
+        raise InputError(f"{folder}: not empty, and not an earlier export; give a new folder")
+    foreign = sorted(present - {RECORD, *read_exported(folder).files})
+    if foreign:
+        raise InputError(f"{folder}: holds {foreign[0]} beside an earlier export; move it away or give a new folder")
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file in it but the record, by its name relative to the folder."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != RECORD:
+            with path.open("rb") as file:
+                found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def _swap(beside: Path, folder: Path) -> None:
+    if not folder.exists():
+        beside.rename(folder)
+        return
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    folder.rename(old)
+    try:
+        beside.rename(folder)
+    except OSError:
+        old.rename(folder)
+        raise
+    shutil.rmtree(old)

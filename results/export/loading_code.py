@@ -1,0 +1,54 @@
+"""The few lines that load an export with plain libraries, for its card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from results.export.adapter_manifest import Exported
+from trainable.family.export_request import ExportLayout, speaker_name
+
+CLONED = """waves, rate = model.generate_voice_clone(
+    "Something to say.", ref_audio="ref.wav", x_vector_only_mode=True, non_streaming_mode=True
+)"""
+"""non_streaming_mode: it is the layout of the prompt that was trained."""
+
+
+def loading_code(exported: Exported, base: str, voice: str) -> str:
+    """Markdown. `base` is what the base model is called, `voice` the dataset's name."""
+    shown = base if base == exported.base_model else f"path/to/{base}"
+    imports = ["from qwen_tts import Qwen3TTSModel"]
+    steps = [f'model = Qwen3TTSModel.from_pretrained("{"DIR" if exported.layout.is_whole else shown}")']
+    match exported.layout:
+        case ExportLayout.PEFT | ExportLayout.ALEXANDRIA:
+            imports.insert(0, "from peft import PeftModel")
+            steps.append('PeftModel.from_pretrained(model.model.talker, "DIR")  # text_projection is inside')
+        case ExportLayout.KATHRINE:
+            imports = ["import torch", "from peft import PeftModel", *imports]
+            steps += [
+                'PeftModel.from_pretrained(model.model.talker.model, "DIR")',
+                'projection = torch.load("DIR/text_projection.bin", map_location="cpu", weights_only=True)',
+                "model.model.talker.text_projection.load_state_dict(projection)",
+            ]
+        case _:
+            pass
+    if exported.layout is ExportLayout.CUSTOM_VOICE:
+        language = "Auto" if exported.language == "auto" else exported.language.capitalize()
+        said = f'"Something to say.", speaker="{speaker_name(voice)}", language="{language}"'
+        steps.append(f"waves, rate = model.generate_custom_voice(\n    {said}, non_streaming_mode=True\n)")
+    else:
+        steps.append(CLONED)
+    if _has_own_codec(exported.base_model):
+        imports.append("from trainable.qwen3_tts import mel_codec")
+        steps.insert(0, "mel_codec.register()")
+    code = "\n".join([*imports, "", *steps])
+    return f'```python\n{code}\n```\n\nor, with Sweetspot: `python -m results.speak DIR "text" out.wav`'
+
+
+def _has_own_codec(base_model: str) -> bool:
+    """Whether the base speaks through the project's codec, as the demo's does; the library must be told of it first."""
+    try:
+        config = json.loads((Path(base_model) / "speech_tokenizer" / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return config.get("model_type") == "mel_codec"

@@ -1,0 +1,87 @@
+"""A trial as a space of its own: every value fixed. Searching it with the same data and seed trains it again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from results.run.ledger import SearchStarted
+from spaces.band import Band
+from spaces.draw import Draw
+from spaces.space import load_space
+from trainable.dataset.source import Source
+from trainable.files.trial_folder import write_beside
+
+RECIPE = "recipe.toml"
+
+
+def write_recipe(path: Path, search: SearchStarted, trial: str, draw: Draw, band: Band | None, model: str) -> None:
+    """Writes the space. `band` is the interval that the trial was judged by; `model` what the base model is called."""
+    recipe: dict[str, Any] = {
+        "name": "replay",
+        "about": f"Trial {trial} of a search on {search.voice}, every value as it was drawn.",
+        "family": search.space.get("family", "qwen3_tts"),
+        "model": model,
+        "language": search.space["language"],
+        "draw": {name: value for name, value in draw.model_dump(mode="json").items() if name != "targets"},
+        "objective": {draw.objective.value: {"band": _band(search, draw, band), "targets": draw.targets}},
+        "budget": {"trials": 1},
+        "probe": search.space["probe"],
+        "data": dict(search.space.get("data") or {}),
+    }
+    if draw.augmented == 0:
+        recipe["data"].pop("augment", None)
+    write_beside(path, to_toml(recipe))
+    load_space(str(path))
+
+
+def command(search: SearchStarted, model: str) -> str:
+    """What trains it again, where DIR is the exported folder. Paths of the machine it was trained on are not told."""
+    data = " ".join(f"--data {_quoted(_portable(Source.parse(source)))}" for source in search.data)
+    reference = " --auto-ref" if search.auto_reference else ""
+    return (
+        f"python search/run.py --space DIR/{RECIPE} --model {_quoted(model)} {data}{reference} --trials 1 "
+        f"--seed {search.seed}"
+    )
+
+
+def to_toml(table: Mapping[str, Any], name: str = "") -> str:
+    """Plain values and nested tables as TOML; None is left out, which TOML cannot say.
+
+    A JSON string or number is one of TOML too, as long as no character of it is escaped in two halves.
+    """
+    plain = {key: value for key, value in table.items() if value is not None and not isinstance(value, Mapping)}
+    nested = {key: value for key, value in table.items() if isinstance(value, Mapping)}
+    lines = [f"[{name}]"] if name and plain else []
+    lines += [f"{_key(key)} = {_value(value)}" for key, value in plain.items()]
+    parts = ["\n".join(lines) + "\n"] if lines else []
+    parts += [to_toml(value, f"{name}.{_key(key)}" if name else _key(key)) for key, value in nested.items()]
+    return "\n".join(filter(None, parts))
+
+
+def _band(search: SearchStarted, draw: Draw, band: Band | None) -> Any:
+    if band is not None:
+        return band.model_dump(mode="json")
+    return search.space["objective"][draw.objective.value]["band"]
+
+
+def _portable(source: Source) -> str:
+    return str(source).replace(str(source.path), source.path.name) if source.path else str(source)
+
+
+def _quoted(word: str) -> str:
+    return word if all(character.isalnum() or character in "-_./:,=@+" for character in word) else f'"{word}"'
+
+
+def _key(key: str) -> str:
+    return key if key and all(character.isalnum() or character in "-_" for character in key) else _value(key)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(_value(each) for each in value)}]"
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_key(key)} = {_value(each)}' for key, each in value.items())} }}"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

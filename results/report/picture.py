@@ -1,0 +1,233 @@
+"""One picture of a search: every trial's curve against its band, and what the probe heard in each.
+
+Colours are Okabe and Ito's, told apart without red and green; every mark carries its words beside it.
+"""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from results.analysis.ranking import Judgement
+from results.analysis.table import Row, rows
+from results.run.ledger import History, read_ledger
+from results.run.run_folder import RunFolder
+from spaces.draw import Objective
+from spaces.records.trial import Ending, Point
+from trainable.files.trial_folder import TrialFolder
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ACCEPTED, REJECTED, UNPROBED, BASE, BAND = "#0072B2", "#D55E00", "#8C8C8C", "#1A1A1A", "#56B4E9"
+INK, QUIET = "#1A1A1A", "#6B6B6B"
+MARKS = {
+    Ending.IN_BAND: "o",
+    Ending.OVERSHOT: "v",
+    Ending.EXHAUSTED: "s",
+    Ending.HOPELESS: "X",
+    Ending.DIVERGED: "*",
+    Ending.COLLAPSED: "P",
+    Ending.CANCELLED: "D",
+    Ending.FAILED: "D",
+}
+LABEL_COLUMN = 1.46
+"""The width of a plot with the column of words on its right, over the width of its curves."""
+LABEL_INCHES = 0.23
+"""Height of one of those words."""
+LABELLED = 14
+"""Curves that get their words in one plot; with more, accepted trials come first."""
+SHOWN = 12
+"""Bars on the right."""
+
+
+def draw_search(run: RunFolder) -> Path:
+    """Draws the run as far as it has come into `search.png`, 1600 × 900 pixels. Raises InputError without a ledger."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    history = read_ledger(run.ledger)
+    table = rows(run, history)
+    figure = Figure(figsize=(16, 9), dpi=100, facecolor="white")
+    FigureCanvasAgg(figure)
+    figure.text(0.04, 0.945, _title(table, history), fontsize=22, fontweight="bold", color=INK)
+    figure.text(0.04, 0.905, _subtitle(history), fontsize=13, color=QUIET)
+    grid = figure.add_gridspec(1, 2, width_ratios=[1.25, 1], left=0.06, right=0.97, top=0.83, bottom=0.09, wspace=0.12)
+    objectives = list(dict.fromkeys(row.objective for row in table if row.objective))
+    panels = grid[0].subgridspec(max(1, len(objectives)), 1, hspace=0.28)
+    for number, objective in enumerate(objectives):
+        _draw_curves(figure.add_subplot(panels[number]), objective, run, table, history)
+    _draw_scores(figure.add_subplot(grid[1]), table)
+    beside = run.picture.with_name(f".{run.picture.name}.part")
+    figure.savefig(beside, format="png")
+    return beside.replace(run.picture)
+
+
+def _title(table: Sequence[Row], history: History) -> str:
+    trials = f"{len(history.drawn)} trial" + ("" if len(history.drawn) == 1 else "s")
+    accepted = [row for row in table if row.place]
+    if not accepted:
+        return f"{trials}, none accepted" + ("" if history.ended else " so far")
+    best = accepted[0]
+    versus = ""
+    if best.vs_base:
+        words = {Judgement.BETTER: "better than", Judgement.WORSE: "worse than"}
+        versus = f", {words.get(best.vs_base.judgement, 'no different from')} the base model"
+    return f"{trials}, {len(accepted)} accepted; the best is {best.trial}{versus}"
+
+
+def _subtitle(history: History) -> str:
+    if history.search is None:
+        return ""
+    if history.search.space.get("name") == "demo":
+        return "The demo voice is a miniature: it shows how a search works, not how a voice will sound."
+    return f"{history.search.model} on {history.search.voice}, {history.search.space.get('name')} space"
+
+
+def _draw_curves(axes: Axes, objective: Objective, run: RunFolder, table: Sequence[Row], history: History) -> None:
+    curves = [(row, _points(run, row)) for row in table if row.objective is objective]
+    curves = [(row, points) for row, points in curves if points]
+    band, latest = history.band(objective), history.latest_band(objective)
+    losses = [point.loss for _, points in curves for point in points]
+    losses += [loss for _, points in curves for _, loss in _validation(points, objective)]
+    losses += [band.low, band.high] if band else []
+    low, high = min(losses, default=0.0), max(losses, default=1.0)
+    right = max([points[-1].epoch for _, points in curves], default=1.0) or 1.0
+    axes.set_ylim(max(0.0, low - 0.1 * (high - low)), high + 0.04 * (high - low))
+    axes.set_xlim(0, right * LABEL_COLUMN)
+    title = f"{objective} loss in nats per label"
+    if band is not None:
+        title += f"; band {latest} shaded" + (f", found within {band}" if latest != band else "")
+        for shaded in {band, latest}:
+            axes.axhspan(shaded.low, shaded.high, xmax=1 / LABEL_COLUMN, color=BAND, alpha=0.2, linewidth=0)
+    if any(_validation(points, objective) for _, points in curves):
+        title += ", held-out clips dotted"
+    for row, points in curves:
+        _draw_curve(axes, row, points, history)
+        held_out = _validation(points, objective)
+        if held_out:
+            axes.plot(*zip(*held_out, strict=True), color=_colour(row), linewidth=1, linestyle=":", alpha=0.7)
+    _label_ends(axes, [(row, points[-1]) for row, points in curves], right)
+    _plain(axes)
+    axes.spines["bottom"].set_bounds(0, right)
+    axes.set_title(title, loc="left", fontsize=13, color=INK)
+    axes.set_xlabel("epochs", fontsize=12, color=QUIET, x=0.5 / LABEL_COLUMN)
+    axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= right * 1.001])
+
+
+def _points(run: RunFolder, row: Row) -> list[Point]:
+    return [point for point in TrialFolder(run.trial(row.trial)).read_points() if math.isfinite(point.loss)]
+
+
+def _validation(points: Sequence[Point], objective: Objective) -> list[tuple[float, float]]:
+    """Epoch and loss of the held-out clips, wherever that was measured."""
+    pairs = [(point.epoch, point.validation.of(objective)) for point in points if point.validation]
+    return [pair for pair in pairs if math.isfinite(pair[1])]
+
+
+def _draw_curve(axes: Axes, row: Row, points: Sequence[Point], history: History) -> None:
+    colour = _colour(row)
+    epochs, losses = [point.epoch for point in points], [point.loss for point in points]
+    axes.plot(epochs, losses, color=colour, linewidth=1.9 if row.accepted is not None else 1.3, alpha=0.9)
+    outcome = history.outcomes.get(row.trial)
+    if outcome is None or outcome.ending is None:
+        return
+    axes.plot(epochs[-1], losses[-1], MARKS[outcome.ending], color=colour, markersize=9, markeredgecolor="white")
+    if outcome.ending is Ending.OVERSHOT and outcome.kept is not None:
+        kept = (outcome.kept.epoch, outcome.kept.loss)
+        axes.plot(*kept, "o", color="white", markersize=9, markeredgecolor=colour, markeredgewidth=1.8)
+
+
+def _label_ends(axes: Axes, ends: Sequence[tuple[Row, Point]], right: float) -> None:
+    """Words in a column on the right, each on its curve's height or as near as the others leave room."""
+    chosen = sorted(ends, key=lambda end: (not end[0].accepted, end[0].accepted is None))[:LABELLED]
+    chosen.sort(key=lambda end: end[1].loss)
+    low, high = axes.get_ylim()
+    inches = axes.get_position().height * axes.figure.get_figheight()
+    heights = _spread([point.loss for _, point in chosen], (high - low) * LABEL_INCHES / inches)
+    for (row, point), height in zip(chosen, heights, strict=True):
+        axes.annotate(
+            f"{row.trial}  {_ending_in_words(row)}",
+            xy=(point.epoch, point.loss),
+            xytext=(right * 1.05, height),
+            fontsize=11,
+            color=_colour(row),
+            va="center",
+            arrowprops={
+                "arrowstyle": "-",
+                "color": _colour(row),
+                "alpha": 0.35,
+                "linewidth": 0.8,
+                "shrinkB": 5,
+                "relpos": (0, 0.5),
+            },
+        )
+
+
+def _spread(wanted: Sequence[float], gap: float) -> list[float]:
+    """Heights at least `gap` apart that move as little as possible, least squares; `wanted` ascends.
+
+    With i × gap taken off the i-th height that is an isotonic regression: neighbours out of order take their mean.
+    """
+    pools: list[list[float]] = []
+    for index, height in enumerate(wanted):
+        pools.append([height - index * gap])
+        while len(pools) > 1 and fmean(pools[-2]) > fmean(pools[-1]):
+            pools[-2:] = [pools[-2] + pools[-1]]
+    flat = [fmean(pool) for pool in pools for _ in pool]
+    return [height + index * gap for index, height in enumerate(flat)]
+
+
+def _draw_scores(axes: Axes, table: Sequence[Row]) -> None:
+    probed = [row for row in table if row.score is not None]
+    probed = sorted(probed, key=lambda row: (row.place is None, row.place or 0, -row.score))[:SHOWN]
+    for height, row in enumerate(probed):
+        colour = _colour(row)
+        words = {"fontsize": 11, "va": "bottom", "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.0}}
+        axes.barh(height, row.score, height=0.34, color=colour, alpha=0.55 if row.accepted is False else 1.0)
+        axes.text(0, height - 0.32, row.trial, fontsize=12, fontweight="bold", color=colour, va="bottom")
+        axes.text(1.0, height - 0.32, _verdict_in_words(row), color=colour, ha="right", **words)
+        axes.text(row.score + 0.012, height + 0.13, f"{row.score:.2f}", color=INK, **words)
+    base = next((row for row in probed if row.place == 0), None)
+    if base is not None:
+        axes.axvline(base.score, color=BASE, linewidth=1, linestyle=(0, (4, 3)), zorder=2)
+    if not probed:
+        axes.text(0.5, 0.5, "nothing probed", ha="center", color=QUIET, fontsize=12, transform=axes.transAxes)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(max(len(probed), 4) - 0.45, -0.7)
+    _plain(axes)
+    axes.spines["left"].set_visible(False)
+    axes.set_yticks([])
+    axes.set_title("What the probe heard: score of the spoken lines", loc="left", fontsize=13, color=INK)
+    axes.set_xlabel("words, voice, spectrum and tempo: 0 none, 1 all", fontsize=12, color=QUIET)
+
+
+def _plain(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#BBBBBB")
+    axes.tick_params(colors=QUIET, labelsize=11, length=3)
+
+
+def _colour(row: Row) -> str:
+    if row.place == 0:
+        return BASE
+    return {True: ACCEPTED, False: REJECTED, None: UNPROBED}[row.accepted]
+
+
+def _ending_in_words(row: Row) -> str:
+    ending = "overshot, went back" if row.state == Ending.OVERSHOT else row.state.replace("_", " ")
+    return ending + {True: ": accepted", False: ": rejected", None: ""}[row.accepted]
+
+
+def _verdict_in_words(row: Row) -> str:
+    if row.place == 0:
+        return "the base model's own clone" + ("" if row.accepted else ", rejected")
+    if row.accepted is False:
+        return textwrap.shorten(f"rejected: {'; '.join(row.reasons)}", 60, placeholder=" …")
+    if row.vs_base is None:
+        return "accepted"
+    return f"accepted, {row.vs_base.difference:+.2f} against the base, {row.vs_base.judgement}"

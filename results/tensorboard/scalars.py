@@ -1,0 +1,116 @@
+"""What TensorBoard draws: a trial's curve, its result as metrics, its draw as hyperparameters, and the layout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spaces.band import Band
+from spaces.draw import Draw
+from spaces.records.trial import Ending, Outcome, Point
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+LAST_SCALAR = "curve"
+"""Written after all others of a step: where it stands, the step is complete."""
+RESULT = "result"
+METRICS = ("score", "loss", "guide", "aligned", "validation", "accepted", "epochs", "seconds", "gpu_seconds")
+"""What the HParams tab shows of every trial, under `result/`; a trial lacks what it never had."""
+LAYOUT = {
+    "Sweetspot": {
+        "every curve in its band": ["Margin", [LAST_SCALAR, "band/low", "band/high"]],
+        "the loss that is descended, and its band": ["Multiline", [LAST_SCALAR, "band/low", "band/high"]],
+        "both losses": ["Multiline", ["loss/guide", "loss/aligned"]],
+        "talker, end and sub-talker": ["Multiline", ["parts/talker", "parts/eos", "parts/sub", "parts/sub_shifted"]],
+        "held-out clips": ["Multiline", ["validation/guide", "validation/aligned"]],
+    }
+}
+"""Of the custom scalars tab."""
+
+
+def scalars(before: Point | None, point: Point, band: Band | None) -> dict[str, float]:
+    """Of one step, by tag. Speed is over the steps since the point before, so that a slow stretch shows."""
+    losses = point.losses
+    found = {
+        "loss/guide": losses.guide,
+        "loss/aligned": losses.aligned,
+        "parts/talker": losses.talker,
+        "parts/eos": losses.eos,
+        "parts/sub": losses.sub,
+        "parts/sub_shifted": losses.sub_shifted,
+        "rate/lora": point.lora_lr,
+        "rate/text_projection": point.text_projection_lr,
+        "gradient/norm": point.grad_norm,
+    }
+    if point.validation is not None:
+        found |= {f"validation/{name}": value for name, value in point.validation.model_dump().items()}
+    if before is not None and point.seconds > before.seconds:
+        audio = point.audio_seconds - before.audio_seconds
+        found["speed/audio_seconds_per_second"] = audio / (point.seconds - before.seconds)
+    if band is not None:
+        found |= {"band/low": band.low, "band/high": band.high}
+    return {**found, LAST_SCALAR: point.loss}
+
+
+def progress(point: Point) -> dict[str, float]:
+    """The metrics of a trial that has come so far."""
+    return {
+        "loss": point.loss,
+        "guide": point.losses.guide,
+        "aligned": point.losses.aligned,
+        "epochs": point.epoch,
+        "seconds": point.seconds,
+        "gpu_seconds": point.gpu_seconds,
+    }
+
+
+def metrics(outcome: Outcome) -> dict[str, float]:
+    """Of a trial that has ended; the losses are those of what was probed."""
+    counts = outcome.judged
+    found: dict[str, float] = {
+        "accepted": float(outcome.accepted),
+        "seconds": outcome.train_seconds + outcome.probe_seconds,
+        "gpu_seconds": outcome.gpu_seconds,
+    }
+    if outcome.verdict:
+        found["score"] = outcome.verdict.score
+    if counts:
+        found |= {"loss": counts.loss, "guide": counts.losses.guide, "aligned": counts.losses.aligned}
+    if counts and counts.validation and outcome.draw:
+        found["validation"] = counts.validation.of(outcome.draw.objective)
+    if outcome.point:
+        found["epochs"] = outcome.point.epoch
+    return found
+
+
+def add_hyperparameters(writer: SummaryWriter, draw: Draw, outcome: Outcome | None) -> None:
+    """The draw; of a trial that has ended, its ending and its verdict too, in words.
+
+    TensorBoard keeps the first that it reads of a run while it is open, so a running trial's has no word on its end:
+    the columns are there, and fill when TensorBoard is started again.
+    """
+    from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
+    from torch.utils.tensorboard.summary import hparams
+
+    values = draw.model_dump(mode="json")
+    # SummaryWriter.add_hparams opens a run of its own for them; here they belong to the trial's.
+    ended = {"ending": str(outcome.ending) if outcome else "", "verdict": _verdict(outcome) if outcome else ""}
+    experiment, whole, end = hparams({**values, **ended}, {f"{RESULT}/{metric}": 0.0 for metric in METRICS})
+    writer.file_writer.add_summary(experiment)
+    if outcome is None:
+        writer.file_writer.add_summary(hparams(values, {})[1])
+        return
+    writer.file_writer.add_summary(whole)
+    if outcome.ending in (Ending.FAILED, Ending.CANCELLED):
+        plugin = end.value[0].metadata.plugin_data
+        content = plugin_data_pb2.HParamsPluginData.FromString(plugin.content)
+        content.session_end_info.status = api_pb2.STATUS_FAILURE
+        plugin.content = content.SerializeToString()
+    writer.file_writer.add_summary(end)
+
+
+def _verdict(outcome: Outcome) -> str:
+    if outcome.verdict is None:
+        return "not probed"
+    flags = ", ".join(flag.value for flag, count in outcome.verdict.flags.items() if count)
+    return ("accepted" if outcome.accepted else "rejected") + (f": {flags}" if flags else "")

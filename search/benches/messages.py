@@ -1,0 +1,124 @@
+"""What passes over the desk between trials and benches. No torch: a trial's function reads it too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from spaces.records.trial import Phase, Point
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A point of a trial's curve, and what the trial is doing there."""
+
+    point: Point
+    phase: Phase
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The trial's outcome lies in its folder."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The trial cannot be trained; it would fail again."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """The search stops before the trial had a seat."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The seat is gone through no fault of the trial's; on another it goes on from its last checkpoint."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Barred(Lost):
+    """The same, since storage could not be read or written there; it may be again after a while."""
+
+
+@dataclass(frozen=True)
+class Stranded(Lost):
+    """No bench came for so long that none is waited for any more."""
+
+
+Event = Reached | Ended | Failed | Cancelled | Lost
+"""All but the first are the last that a ticket hears."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A bench that has started, or started again."""
+
+    generation: str
+    seats: int
+    """How many trials it may seat at most."""
+
+
+@dataclass(frozen=True)
+class Errand:
+    """Work for a bench that nobody sits on."""
+
+    number: str
+    work: bytes
+    """Pickled, so that nobody on the way imports what it needs."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """How things stand with benches, for the driver."""
+
+    room: int
+    """Trials that should run at once."""
+    bare_seconds: float = 0.0
+    """How long somebody has waited while no bench was open."""
+    stranded: str | None = None
+    """Why nothing is waited for any more."""
+    left_out: tuple[str, ...] = ()
+    """Nodes that benches keep away from, each with what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a bench says of itself when it polls."""
+
+    seats: int
+    """Of its pack; 0 while it has none."""
+    seated: tuple[str, ...]
+    """The trials that sit there."""
+    events: tuple[tuple[str, Event], ...]
+    """What happened to which trial since the last time, in order."""
+
+    @property
+    def free(self) -> int:
+        return self.seats - len(self.seated)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a bench is to do next."""
+
+    jobs: tuple[str, ...] = ()
+    """Of trials to seat, as JSON."""
+    dismissed: tuple[str, ...] = ()
+    """Trials that nobody waits for any more."""
+    errand: Errand | None = None
+    is_wanted: bool = False
+    """Trials wait, and the bench has no pack yet."""
+    stop: bool = False
+    """Whoever trains ends after the step he is in."""
+    close: bool = False
+    """The bench has no more to do."""
+    void: bool = False
+    """Another generation has taken its place, or the desk has lost its memory: its process must end."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.jobs or self.dismissed or self.errand or self.is_wanted or self.close or self.void)

@@ -1,0 +1,98 @@
+"""Work that is not a trial, for a bench that nobody sits on: bookkeeping alone, as in `search.benches.seat_queue`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from search.benches.messages import Errand, Lost
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How much is done, of how much, of what."""
+
+    what: str
+    done: int
+    of: int
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What the work returned, pickled."""
+
+    result: bytes
+
+
+@dataclass(frozen=True)
+class Raised:
+    """What the work raised, pickled."""
+
+    error: bytes
+
+
+News = Progress | Returned | Raised | Lost
+"""All but the first are the last of an errand."""
+
+
+@dataclass
+class _Entry:
+    errand: Errand
+    bench: str | None = None
+    news: list[News] = field(default_factory=list)
+
+
+class Errands:
+    """Each errand is run by one bench; when the bench is lost, whoever asked hears of it and may ask again."""
+
+    def __init__(self, name: Callable[[], str]) -> None:
+        self._name = name
+        self._entries: dict[str, _Entry] = {}
+
+    def ask(self, work: bytes) -> str:
+        """The number under which `take` has news of this work."""
+        number = self._name()
+        self._entries[number] = _Entry(Errand(number, work))
+        return number
+
+    def take(self, number: str) -> list[News]:
+        """News since the last call. After the last of an errand, and of one that is not known: that it is lost."""
+        if number not in self._entries:
+            return [Lost("the desk knows nothing of it")]
+        entry = self._entries[number]
+        news, entry.news = entry.news, []
+        if any(not isinstance(item, Progress) for item in news):
+            del self._entries[number]
+        return news
+
+    def deal(self, bench: str) -> Errand | None:
+        """The next errand for this bench."""
+        for entry in self._entries.values():
+            if entry.bench is None and not entry.news:
+                entry.bench = bench
+                return entry.errand
+        return None
+
+    def tell(self, number: str, news: News) -> None:
+        if number in self._entries:
+            self._entries[number].news.append(news)
+
+    def is_idle(self, bench: str) -> bool:
+        return all(entry.bench != bench for entry in self._entries.values())
+
+    def lose(self, bench: str, reason: str) -> None:
+        """The bench is gone, and what it was at with it."""
+        for entry in self._entries.values():
+            if entry.bench == bench and all(isinstance(item, Progress) for item in entry.news):
+                entry.news.append(Lost(reason))
+
+    @property
+    def waiting(self) -> int:
+        """Those that no bench has taken up."""
+        return sum(entry.bench is None and not entry.news for entry in self._entries.values())
+
+    def lose_waiting(self, lost: Lost) -> None:
+        """There is no bench for those that none has taken up."""
+        for entry in self._entries.values():
+            if entry.bench is None:
+                entry.news.append(lost)

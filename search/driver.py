@@ -1,0 +1,206 @@
+"""A whole search, from a checked plan to an exported adapter.
+
+After the last trial: finalists are heard for longer, and the base model beside them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+
+from ray.exceptions import RayError
+from rich.console import Console
+
+from results.analysis.ranking import finalists, ranked
+from results.run.ledger import BaseProbed, FinalistHeard, Ledger, SearchEnded, SearchStarted, read_ledger
+from results.tensorboard.writer import TensorBoard
+from search import remote_tasks
+from search.benches.bench_executor import benched
+from search.benches.worker import BenchSpec
+from search.checking.checks import disk_needed, refuse_another_search, size_of
+from search.cluster.environment import identity
+from search.cluster.failure import StrandedError, root_reason
+from search.cluster.nodes import await_nodes
+from search.cluster.preflight import check_nodes, needs_of
+from search.cluster.session import ray_session
+from search.console.after import Finish
+from search.console.before import warnings_in_words
+from search.console.live import view_on
+from search.console.view import View
+from search.planning.disk import full_disk
+from search.planning.layout import Layout, lay_out
+from search.planning.plan import LOCAL, Checked, Plan
+from search.planning.resources import Resources, share_machine
+from search.proposals.budget import Spending
+from search.run_state.lock import only_writer
+from search.run_state.sync import mirrored, push_bookkeeping
+from search.tuning.executor import Way
+from search.tuning.isolated_executor import Isolated
+from search.tuning.run_trials import run_trials
+from spaces.cli import OnProgress
+from spaces.errors import InputError
+from spaces.records.pack_shape import PackShape
+from spaces.records.trial import Outcome
+from trainable.dataset.finding import read_findings
+from trainable.files.mirror import pull
+
+
+def hear_finalists(plan: Plan, way: Way, ledger: Ledger, view: View) -> None:
+    """Whoever was heard already, before the search was cut off, is not heard again.
+
+    A finalist that cannot be heard is told and stands on its first verdict: nothing that is finished is lost.
+    """
+    history = read_ledger(plan.run.ledger)
+    chosen = finalists(history, plan.space.probe.finalists)
+    if not chosen or history.base is None:
+        return
+    for outcome in (history.base, *chosen):
+        if outcome.trial in history.finals:
+            continue
+        try:
+            final = way.do(functools.partial(remote_tasks.hear_finalist, plan, outcome), view.progress)
+            pull(plan.stored, plan.run.trial(outcome.trial) if outcome.draw else plan.run.base)
+        except Exception as error:
+            view.say(f"{outcome.trial} was not heard on sixty other lines: {root_reason(error)}")
+        else:
+            ledger.append(FinalistHeard(final=final))
+            TensorBoard(plan.run).final(final)
+
+
+STOP_FILE = "stop"
+"""In the run's folder; where it stands, running trials end after the step they are in."""
+LIBRARIES = ("torch", "transformers", "qwen-tts", "peft", "ray", "optuna", "sweetspot")
+
+
+def conduct(plan: Plan, checked: Checked, console: Console) -> Finish:
+    """Searches, and exports the best accepted adapter.
+
+    Raises InputError when the foundation cannot be laid, and while another process writes to the run's folder.
+    """
+    with only_writer(plan.run):
+        if not plan.resume:
+            # Another search may have begun there since the plan was checked.
+            refuse_another_search(plan.run)
+        stop_file = plan.run.path / STOP_FILE
+        stop_file.unlink(missing_ok=True)
+        with mirrored(plan, checked, stop_file, lambda line: console.print(line, markup=False, highlight=False)):
+            return _conduct(plan, checked, console, stop_file)
+
+
+def _conduct(plan: Plan, checked: Checked, console: Console, stop_file: Path) -> Finish:
+    run, ledger = plan.run, Ledger(plan.run.ledger)
+    with (
+        ray_session(plan) as resources,
+        _way(plan, _ready(plan, resources, console), stop_file) as way,
+        view_on(console, plan.budget.trials, way.at_once) as view,
+    ):
+        view.say(f"Trials: {way.about}")
+        _begin(plan, checked, ledger)
+        if read_ledger(run.ledger).base is None:
+            ledger.append(BaseProbed(outcome=_lay_foundation(plan, way, view.progress)))
+            for line in warnings_in_words(read_findings(run.findings)):
+                view.say(line)
+        history = read_ledger(run.ledger)
+        view.base(history.base)
+        why_full = full_disk(run.path, disk_needed(plan, checked))
+        spending = Spending(plan.budget, history=history, why_stuck=lambda: way.stranded() or why_full())
+        run_trials(plan, checked.roster.epoch_size, way, ledger, view, history, spending, stop_file)
+        if not spending.interrupted and way.stranded() is None:
+            hear_finalists(plan, way, ledger, view)
+        reason = spending.why_closed() or f"all {plan.budget.trials} trials were drawn"
+        ledger.append(SearchEnded(reason=reason))
+        problem = _export_best(plan, way, view.progress)
+    return Finish(plan, read_ledger(run.ledger), reason, spending.interrupted, problem)
+
+
+def _ready(plan: Plan, resources: Resources, console: Console) -> Resources:
+    """What there is once nothing of it keeps trials from running. Raises InputError where something does."""
+    if plan.address == LOCAL:
+        return resources
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    resources = await_nodes(plan.mode, say)
+    size = None if Path(plan.model).is_dir() else size_of(plan.family, plan.model, plan.space)
+    check_nodes(needs_of(plan, size.file_bytes if size else 0.0), say)
+    return resources
+
+
+@contextmanager
+def _way(plan: Plan, resources: Resources, stop_file: Path) -> Iterator[Way]:
+    """How trials run. The one place where that is chosen."""
+    trials = plan.budget.trials
+    if plan.mode.isolate:
+        yield Isolated(share_machine(resources, trials), plan.run.ray, stop_file)
+        return
+    layout, here = lay_out(resources, plan.mode, trials), None
+    if plan.address != LOCAL:
+        layout, here = replace(layout, patience=60 * plan.mode.wait_minutes), identity()
+    with benched(layout, bench_spec(plan, layout), plan.run.ray, stop_file, here) as way:
+        yield way
+
+
+def bench_spec(plan: Plan, layout: Layout) -> BenchSpec:
+    """What every bench of this search is."""
+    return BenchSpec(
+        family=plan.family,
+        model=plan.model,
+        prepared=plan.run.prepared,
+        language=plan.space.language,
+        shape=PackShape.of_space(plan.space),
+        memory=layout.memory,
+        exactly=layout.exactly,
+        threads=layout.threads,
+        storage=plan.stored,
+        lines=plan.space.probe.lines,
+    )
+
+
+def _begin(plan: Plan, checked: Checked, ledger: Ledger) -> None:
+    ledger.append(
+        SearchStarted(
+            space=plan.space.model_copy(update={"budget": plan.budget}).model_dump(mode="json"),
+            family=plan.family,
+            data=tuple(str(source) for source in plan.sources),
+            auto_reference=plan.auto_reference,
+            fingerprint=checked.dataset.fingerprint(),
+            model=plan.model,
+            seed=plan.seed,
+            versions={name: version(name) for name in LIBRARIES},
+            storage=plan.storage,
+        )
+    )
+
+
+def _lay_foundation(plan: Plan, way: Way, on_progress: OnProgress) -> Outcome:
+    try:
+        outcome = way.do(functools.partial(remote_tasks.lay_foundation, plan), on_progress)
+    except StrandedError as error:
+        raise InputError(str(error)) from None
+    except RayError as error:
+        raise InputError(
+            f"{plan.model}: preparing the voice with it failed, {root_reason(error)}; "
+            "give it more memory or take a smaller model, then go on with --resume"
+        ) from None
+    pull(plan.stored, plan.run.prepared)
+    pull(plan.stored, plan.run.base)
+    return outcome
+
+
+def _export_best(plan: Plan, way: Way, on_progress: OnProgress) -> str | None:
+    """Exports the best accepted adapter, if there is one. Returns what went wrong; the search itself is safe."""
+    accepted = ranked(read_ledger(plan.run.ledger))
+    if not accepted:
+        return None
+    try:
+        push_bookkeeping(plan)
+        way.do(functools.partial(remote_tasks.export, plan, accepted[0].trial), on_progress)
+        pull(plan.stored, plan.run.best)
+    except Exception as error:
+        return root_reason(error)
+    return None

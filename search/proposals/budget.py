@@ -1,0 +1,95 @@
+"""When a search hands out no more draws."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from results.run.ledger import History
+from spaces.records.trial import Ending, Outcome
+from spaces.space import Budget
+
+BETTER_SHARE = 0.01
+"""A best score that rises by no more than this share of itself has not risen."""
+
+
+class Spending:
+    """A budget and what has been spent of it, by earlier processes of the search as well. Trials that run when it is
+    used up may end."""
+
+    def __init__(
+        self,
+        budget: Budget,
+        clock: Callable[[], float] = time.monotonic,
+        history: History | None = None,
+        why_stuck: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """`history` gives the time that was spent before; its trials are counted as they are told. `why_stuck()` says
+        why no trial can go on, as when the disk is full; None while they can."""
+        history = history or History()
+        self._budget = budget
+        self._clock = clock
+        self._started = clock() - history.seconds
+        self.why_stuck = why_stuck
+        # What was heard besides the trials.
+        self._gpu_seconds = sum(final.seconds for final in history.finals.values())
+        self._gpu_seconds += history.base.gpu_seconds if history.base else 0.0
+        self._of_running: dict[str, float] = {}
+        self._drawn = 0
+        self._outcomes: list[Outcome] = []
+        self.interrupted = False
+        """Somebody pressed Ctrl-C."""
+
+    def drawn(self) -> None:
+        self._drawn += 1
+
+    def reached(self, trial: str, gpu_seconds: float) -> None:
+        """What a running trial has cost so far."""
+        self._of_running[trial] = gpu_seconds
+
+    def ended(self, outcome: Outcome) -> None:
+        """A cancelled trial was not tried: it may be drawn again."""
+        self._of_running.pop(outcome.trial, None)
+        self._gpu_seconds += outcome.gpu_seconds
+        self._outcomes.append(outcome)
+
+    @property
+    def left(self) -> int:
+        """Trials that may still be drawn."""
+        cancelled = sum(outcome.ending is Ending.CANCELLED for outcome in self._outcomes)
+        return max(0, self._budget.trials - self._drawn + cancelled)
+
+    @property
+    def gpu_seconds(self) -> float:
+        """Of all trials, those that run included, and of the base model."""
+        return self._gpu_seconds + sum(self._of_running.values())
+
+    def why_closed(self) -> str | None:
+        """Why nothing more is started, not even a draw that was made before; None while things go on."""
+        budget = self._budget
+        if self.interrupted:
+            return "interrupted"
+        accepted = sum(outcome.accepted for outcome in self._outcomes)
+        if budget.accept is not None and accepted >= budget.accept:
+            return f"{accepted} accepted"
+        if budget.hours is not None and self._clock() - self._started >= budget.hours * 3600:
+            return f"{budget.hours:g} hours are over"
+        if budget.gpu_hours is not None and self.gpu_seconds >= budget.gpu_hours * 3600:
+            return f"{budget.gpu_hours:g} GPU hours are used up"
+        if budget.patience is not None and has_stalled(self._outcomes, budget.patience):
+            return f"no better than {BETTER_SHARE:.0%} in the last {budget.patience} trials"
+        return self.why_stuck()
+
+
+def has_stalled(outcomes: Sequence[Outcome], patience: int) -> bool:
+    """Whether the best accepted score has not risen by more than 1 % of itself over the last `patience` of these ended
+    trials. Cancelled ones are passed over; where fewer were probed or none was accepted before, it has not."""
+    tried = [outcome for outcome in outcomes if outcome.ending is not Ending.CANCELLED]
+    if sum(outcome.verdict is not None for outcome in tried) < patience:
+        return False
+    before = _best(tried[:-patience])
+    return before is not None and _best(tried) <= before + BETTER_SHARE * abs(before)
+
+
+def _best(outcomes: Sequence[Outcome]) -> float | None:
+    return max((outcome.verdict.score for outcome in outcomes if outcome.accepted), default=None)

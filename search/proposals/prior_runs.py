@@ -1,0 +1,109 @@
+"""What runs on other voices are good for in a search: where to begin, and what a loss sounds like."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from results.analysis.acceptance import Heard
+from results.run.ledger import read_ledger
+from results.run.run_folder import RunFolder
+from search.proposals.distributions import distributions
+from spaces.draw import Objective
+from spaces.errors import InputError
+from spaces.prior_runs import Sounded, Tested
+from spaces.records.trial import Outcome, Point
+from spaces.records.verdict import Verdict
+from spaces.space import Space
+from trainable.files.trial_folder import TrialFolder
+from trainable.training.outcome import Mend, failed_share, mend
+
+MENDED_BY: dict[Sounded, Mend | None] = {
+    Sounded.GOOD: None,
+    Sounded.UNDERTRAINED: Mend.MORE,
+    Sounded.OVERTRAINED: Mend.LESS,
+}
+
+
+def heard_elsewhere(space: Space, objective: Objective) -> list[Heard]:
+    """Verdicts on other voices, by the loss they were stopped at."""
+    return [
+        Heard(tested.loss, tested.sounded is Sounded.GOOD, MENDED_BY[tested.sounded])
+        for tested in space.evidence
+        if tested.objective is objective
+    ]
+
+
+def first_points(space: Space, clips: int) -> list[dict[str, Any]]:
+    """What was good elsewhere and lies in the space's domains, as values of those fields that are searched; voices of
+    about as many clips come first. A run gets all the epochs that it may have, since its band ends it."""
+    good = [tested for tested in space.evidence if tested.sounded is Sounded.GOOD]
+    good.sort(key=lambda tested: abs(math.log(tested.clips / clips)))
+    points: list[dict[str, Any]] = []
+    for tested in good:
+        point = _point(space, tested)
+        if point is not None and point not in points:
+            points.append(point)
+    return points
+
+
+def _point(space: Space, tested: Tested) -> dict[str, Any] | None:
+    """None where the space has no such draw."""
+    point = {}
+    for name, domain in space.draw.items():
+        value = max(domain.ends()) if name == "epochs" else getattr(tested, name, None)
+        if value is None:
+            continue
+        if value not in domain:
+            return None
+        if name in distributions(space):
+            point[name] = value
+    return point
+
+
+def evidence_in(run: RunFolder, model: str) -> tuple[Tested, ...]:
+    """What another run heard of its trials, as evidence for a search with the same model.
+
+    Raises InputError when the run has no ledger, is of another model, or heard nothing that says how much training is
+    right.
+    """
+    history = read_ledger(run.ledger)
+    if history.search is None or history.search.model != model:
+        other = history.search.model if history.search else "unknown"
+        raise InputError(f"--like {run.path}: its model is {other}, and this search's {model}: their losses differ")
+    voice = history.search.data[0]
+    share = failed_share(history.base.verdict) if history.base and history.base.verdict else None
+    tested = []
+    for outcome in history.outcomes.values():
+        start = next(iter(TrialFolder(run.trial(outcome.trial)).read_points()), None)
+        for verdict, kept in ((outcome.verdict, outcome.kept), (outcome.other_verdict, outcome.other_kept)):
+            if verdict is not None and kept is not None:
+                tested += _tested(voice, outcome, start, verdict, kept, share)
+    if not tested:
+        raise InputError(f"--like {run.path}: none of its trials was heard; give a run with verdicts")
+    return tuple(tested)
+
+
+def _tested(
+    voice: str, outcome: Outcome, start: Point | None, verdict: Verdict, kept: Point, share: float | None
+) -> list[Tested]:
+    """Nothing of a rejection that no amount of training would mend."""
+    draw, wanted = outcome.draw, mend(verdict, share)
+    if draw is None or not kept.epoch or (wanted is None and not verdict.accepted):
+        return []
+    return [
+        Tested(
+            voice=voice,
+            objective=draw.objective,
+            clips=max(1, round(kept.clips / kept.epoch)),
+            epochs=kept.epoch,
+            lora_lr=draw.lora_lr,
+            rank=draw.rank,
+            alpha_ratio=draw.alpha_ratio,
+            clips_per_step=draw.clips_per_step,
+            start=start.loss if start else None,
+            loss=kept.loss,
+            sounded=next(sounded for sounded, by in MENDED_BY.items() if by is wanted),
+            remark=outcome.trial,
+        )
+    ]

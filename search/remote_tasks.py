@@ -1,0 +1,80 @@
+"""What a search has done besides trials, before them and after. What it needs is imported where it is done."""
+
+from __future__ import annotations
+
+from search.planning.plan import Plan
+from search.run_state.sync import pull_data, pull_foundation, pull_ledger
+from spaces.cli import OnProgress
+from spaces.records.confirmation import Final
+from spaces.records.trial import Outcome
+from trainable.files.mirror import pull, push
+
+
+def lay_foundation(plan: Plan, on_progress: OnProgress) -> Outcome:
+    """See `trainable.stages.baseline.lay_foundation`."""
+    from trainable.stages import baseline
+
+    pull_foundation(plan.stored, plan.space.probe.lines)
+    pull_data(plan.stored, plan.sources)
+    outcome = baseline.lay_foundation(
+        baseline.Foundation(
+            sources=plan.sources,
+            auto_reference=plan.auto_reference,
+            cache=plan.cache,
+            data=plan.space.data,
+            family=plan.family,
+            model=plan.model,
+            language=plan.space.language,
+            seed=plan.seed,
+            probe=plan.space.probe,
+            prepared=plan.run.prepared,
+            base=plan.run.base,
+        ),
+        on_progress,
+    )
+    push(plan.stored, plan.run.prepared)
+    push(plan.stored, plan.run.base)
+    return outcome
+
+
+def hear_finalist(plan: Plan, outcome: Outcome, on_progress: OnProgress) -> Final:
+    """See `trainable.stages.confirm.hear_finalist`."""
+    from trainable.stages import confirm
+
+    folder = plan.run.trial(outcome.trial) if outcome.draw else plan.run.base
+    pull_foundation(plan.stored, plan.space.probe.lines)
+    pull(plan.stored, folder)
+    final = confirm.hear_finalist(
+        confirm.Stage(
+            family=plan.family,
+            model=plan.model,
+            prepared=plan.run.prepared,
+            calibration=plan.run.calibration,
+            language=plan.space.language,
+            seed=plan.seed,
+            probe=plan.space.probe,
+        ),
+        confirm.Finalist(
+            trial=outcome.trial,
+            folder=folder,
+            heard=outcome.verdict,
+            draw=outcome.draw,
+            checkpoint=folder / outcome.checkpoint if outcome.checkpoint else None,
+        ),
+        on_progress,
+    )
+    push(plan.stored, folder)
+    return final
+
+
+def export(plan: Plan, trial: str, on_progress: OnProgress) -> None:
+    """See `results.export.export_trial`."""
+    from results.export.__main__ import export_trial
+
+    pull_foundation(plan.stored, plan.space.probe.lines)
+    pull(plan.stored, plan.run.trial(trial))
+    pull(plan.stored, plan.run.best)
+    pull_ledger(plan.stored)
+    on_progress(f"exporting {trial}, loading it back and letting it speak", 0, 1)
+    export_trial(plan.run, trial, plan.run.best, family=plan.family)
+    push(plan.stored, plan.run.best)

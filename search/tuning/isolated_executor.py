@@ -1,0 +1,156 @@
+"""A trial by itself: one `TorchTrainer` per trial. The plain mode, and the fallback for whatever cannot be packed.
+
+Work that needs torch, and a GPU where there is one, done in a process of its own while the driver shows how far.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from search.cluster.failure import root_reason
+from search.cluster.nodes import on_this_node
+from search.planning.resources import Machine
+from search.run_state.sync import StopSign, pull_foundation, ray_storage
+from search.tuning.executor import Result
+from search.tuning.tune_report import JOB, REPORT_SECONDS, TRIAL, Report, settle
+from spaces.cli import OnProgress
+from spaces.records.job import Job
+from spaces.records.trial import Ending, Phase, Point
+
+PROGRESS, DONE, ERROR = "progress", "done", "error"
+
+
+def do_remotely(work: Callable[[OnProgress], Result], machine: Machine, on_progress: OnProgress) -> Result:
+    """Runs `work` as a Ray task and returns what it returns. What it raises is raised here as it was.
+
+    Raises ray.exceptions.WorkerCrashedError when its process dies twice.
+    """
+    import ray
+
+    resources = {"num_gpus": 1, "num_cpus": 0} if machine.has_gpu else {"num_cpus": machine.worker["CPU"]}
+    # One call and the process ends: an idle one would keep torch and the model in memory all through the search.
+    task = ray.remote(num_returns="streaming", max_calls=1, max_retries=1, **resources)(_stream)
+    for reference in task.remote(work):
+        kind, value = ray.get(reference)
+        if kind == PROGRESS:
+            on_progress(*value)
+        elif kind == ERROR:
+            raise value
+        else:
+            return value
+    raise RuntimeError("expected a result from the task, got none")
+
+
+def _stream(work: Callable[[OnProgress], Any]) -> Iterator[tuple[str, Any]]:
+    said: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            said.put((DONE, work(lambda what, done, of: said.put((PROGRESS, (what, done, of))))))
+        except Exception as error:
+            said.put((ERROR, error))
+
+    threading.Thread(target=run, daemon=True).start()
+    kind = PROGRESS
+    while kind == PROGRESS:
+        kind, value = said.get()
+        yield kind, value
+
+
+RESTARTS = 2
+"""How often Ray Train starts a trial's process again, from the last checkpoint, before the trial has failed."""
+STOP = "stop"
+THREADS = "threads"
+
+
+class Isolated:
+    """See `search.tuning.executor.Way`."""
+
+    about = "one process per trial (--isolate)"
+    # A trial stopped in mid-flight would still be in its trainer's `fit` when the next one comes.
+    reuses_processes = False
+    tries = 3
+
+    def __init__(self, machine: Machine, bookkeeping: Path, stop_file: Path) -> None:
+        """`bookkeeping` is a folder that every node reaches; at the sight of `stop_file` trials end."""
+        self._machine, self._bookkeeping, self._stop_file = machine, bookkeeping, stop_file
+        self.at_once = machine.at_once
+        self.resources = on_this_node()
+
+    def trial(self) -> Callable[[dict[str, Any]], None]:
+        return trial_function(self._machine, self._bookkeeping, self._stop_file)
+
+    def room(self) -> int:
+        return self.at_once
+
+    def stranded(self) -> str | None:
+        """None: Ray Train waits for as long as it takes."""
+        return None
+
+    def notices(self) -> list[str]:
+        return []
+
+    def over(self, trial: str) -> None:
+        """Nothing: what a trial had ends with its function."""
+
+    def do(self, work: Callable[[OnProgress], Result], on_progress: OnProgress) -> Result:
+        return do_remotely(work, self._machine, on_progress)
+
+
+def trial_function(machine: Machine, bookkeeping: Path, stop_file: Path) -> Callable[[dict[str, Any]], None]:
+    """The function that Ray Tune runs for every trial."""
+    resources, use_gpu, threads = machine.worker, machine.has_gpu, machine.threads
+
+    def trial(config: dict[str, Any]) -> None:
+        from ray import tune
+        from ray.train import FailureConfig, RunConfig, ScalingConfig, WorkerGroupError
+        from ray.train.torch import TorchTrainer
+        from ray.tune.integration.ray_train import TuneReportCallback
+
+        job = Job.model_validate_json(config[JOB])
+        trainer = TorchTrainer(
+            train,
+            train_loop_config={**config, STOP: str(stop_file), THREADS: threads},
+            scaling_config=ScalingConfig(num_workers=1, use_gpu=use_gpu, resources_per_worker=resources),
+            run_config=RunConfig(
+                name=f"train-{job.trial}",
+                **ray_storage(job.storage, bookkeeping),
+                callbacks=[TuneReportCallback()],
+                failure_config=FailureConfig(max_failures=RESTARTS),
+            ),
+        )
+        try:
+            trainer.fit()
+        except WorkerGroupError as error:
+            settle(job, Ending.FAILED, root_reason(error))
+        outcome = settle(job, Ending.FAILED, "its loop came to an end without an outcome")
+        tune.report({TRIAL: job.trial, "ending": outcome.ending.value, "accepted": outcome.accepted})
+
+    return trial
+
+
+def train(config: dict[str, Any]) -> None:
+    """The Ray Train worker's part: runs the loop and passes its curve on."""
+    import ray.train
+    import torch
+
+    from trainable.training.run_trial import run_trial
+
+    torch.set_num_threads(config[THREADS])
+    job, stop_file = Job.model_validate_json(config[JOB]), Path(config[STOP])
+    said = -REPORT_SECONDS
+
+    def on_point(point: Point, phase: Phase) -> None:
+        nonlocal said
+        if phase is Phase.TRAINING and time.monotonic() - said < REPORT_SECONDS:
+            return
+        ray.train.report(Report(job, point, phase).as_result())
+        said = time.monotonic()
+
+    pull_foundation(job.storage, job.probe.lines)
+    run_trial(job, on_point, StopSign(job.storage, stop_file))

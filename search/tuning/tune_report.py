@@ -1,0 +1,59 @@
+"""What a running trial tells the driver, as Ray's flat result dictionaries carry it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from spaces.records.job import Job
+from spaces.records.trial import Ending, Outcome, Phase, Point
+from trainable.files.mirror import pull, push
+from trainable.files.trial_folder import TrialFolder
+
+TRIAL, JOB, POINT, PHASE = "trial", "job", "point", "phase"
+REPORT_SECONDS = 0.5
+"""A report passes several processes and waits for its reader: a fast loop skips those that nobody could see anyway."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """A point of a trial's curve, and what the trial is doing there."""
+
+    job: Job
+    point: Point
+    phase: Phase
+
+    def as_result(self) -> dict[str, Any]:
+        return {JOB: self.job.model_dump_json(), POINT: self.point.model_dump_json(), PHASE: self.phase.value}
+
+    @classmethod
+    def of(cls, result: dict[str, Any]) -> Report | None:
+        """None for a result that carries no point, such as a trial's last."""
+        if POINT not in result:
+            return None
+        return cls(Job.model_validate_json(result[JOB]), Point.model_validate_json(result[POINT]), Phase(result[PHASE]))
+
+
+def settle(job: Job, ending: Ending, reason: str) -> Outcome:
+    """The trial's own outcome, or one of this ending where it left none; then it is written to the trial's folder."""
+    folder = TrialFolder(job.path)
+    pull(job.storage, job.path)
+    outcome = folder.read_outcome()
+    if outcome is None:
+        points = folder.read_points()
+        outcome = Outcome(
+            trial=job.trial,
+            ending=ending,
+            reason=reason,
+            draw=job.draw,
+            point=points[-1] if points else None,
+            kept=None,
+            checkpoint=None,
+            verdict=None,
+            train_seconds=points[-1].seconds if points else 0.0,
+            probe_seconds=0.0,
+            gpu_seconds=points[-1].gpu_seconds if points else 0.0,
+        )
+        folder.write_outcome(outcome)
+        push(job.storage, job.path)
+    return outcome

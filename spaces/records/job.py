@@ -1,0 +1,43 @@
+"""The order that a GPU loop is given for one trial. It crosses process borders as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from spaces.band import Band
+from spaces.draw import Draw
+from spaces.probe_settings import ProbeSettings
+from spaces.storage_uri import Storage
+
+
+class Job(BaseModel):
+    """Everything that one trial needs; equal jobs give equal results."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trial: str
+    folder: str
+    """Where the trial keeps its curve, checkpoints, recordings and outcome."""
+    family: str
+    """Module of the model family."""
+    model: str
+    """Hub id or folder of the base model."""
+    prepared: str
+    """Folder of the prepared data."""
+    calibration: str
+    """File of the probe's calibration on this voice."""
+    language: str
+    seed: int
+    """Order of clips, initial weights, dropout and speech: the same for every trial of a search."""
+    draw: Draw
+    band: Band
+    probe: ProbeSettings
+    storage: Storage | None = None
+    """Where its folder is kept when nodes share none; None where every node reaches the folder itself."""
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return Path(self.folder)

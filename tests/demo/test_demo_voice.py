@@ -1,0 +1,119 @@
+"""The shipped demo voice: it loads like any published checkpoint, speaks, stops, and meets a voice it does not know."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile as sf
+import torch
+from qwen_tts import Qwen3TTSModel
+
+from demo.corpus import DIGITS, is_held_out
+from demo.measure import words_heard
+from tests.support.paths import DEMO
+from trainable.probe.texts.lines import load_lines
+from trainable.qwen3_tts import mel_codec
+from trainable.speech.asr.pocket_sphinx import PocketSphinx
+
+PUBLISHED = {
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer_config.json",
+    "preprocessor_config.json",
+    "speech_tokenizer/config.json",
+    "speech_tokenizer/model.safetensors",
+    "speech_tokenizer/preprocessor_config.json",
+}
+MAX_NEW_TOKENS = 96
+
+
+@pytest.fixture(scope="module")
+def voice() -> Qwen3TTSModel:
+    mel_codec.register()
+    return Qwen3TTSModel.from_pretrained(str(DEMO / "checkpoint"), attn_implementation="sdpa", dtype=torch.float32)
+
+
+@pytest.fixture(scope="module")
+def reference() -> tuple[tuple[np.ndarray, int], str]:
+    wave, rate = sf.read(DEMO / "voice" / "ref.wav", dtype="float32")
+    return (wave, rate), (DEMO / "voice" / "ref_text.txt").read_text().strip()
+
+
+def dataset() -> list[dict[str, str]]:
+    return [json.loads(line) for line in (DEMO / "voice" / "metadata.jsonl").read_text().splitlines()]
+
+
+def probe_lines() -> list[str]:
+    return [line.text for line in load_lines("digits")]
+
+
+def speak(voice: Qwen3TTSModel, reference, texts: list[str], x_vector: bool) -> list[np.ndarray]:
+    audio, said = reference
+    prompt = voice.create_voice_clone_prompt(ref_audio=audio, ref_text=said, x_vector_only_mode=x_vector)
+    torch.manual_seed(0)
+    waves, rate = voice.generate_voice_clone(
+        text=texts,
+        language=["auto"] * len(texts),
+        voice_clone_prompt=prompt * len(texts),
+        non_streaming_mode=True,
+        max_new_tokens=MAX_NEW_TOKENS,
+    )
+    assert rate == 24_000
+    return waves
+
+
+def test_the_checkpoint_has_the_published_layout_and_is_small():
+    files = [path for path in (DEMO / "checkpoint").rglob("*") if path.is_file()]
+    assert {path.relative_to(DEMO / "checkpoint").as_posix() for path in files} == PUBLISHED
+    assert sum(path.stat().st_size for path in files) < 8_000_000
+
+
+@pytest.mark.parametrize("x_vector", [True, False], ids=["x-vector", "icl"])
+def test_a_batch_says_most_words_and_stops(voice, reference, x_vector):
+    texts = probe_lines()[:4]
+    waves = speak(voice, reference, texts, x_vector)
+    # A row that never ends is cut at the cap: shorter means that it spoke its end.
+    assert max(len(wave) for wave in waves) < (MAX_NEW_TOKENS - 1) * 1920
+    recogniser = PocketSphinx(probe_lines())
+    assert words_heard(recogniser, texts, waves) > 0.5
+    assert words_heard(recogniser, texts[1:] + texts[:1], waves) < 0.5
+
+
+def test_one_line_alone_is_as_long_as_its_words_ask(voice, reference):
+    longest = max(probe_lines(), key=lambda line: len(line.split()))
+    one_word, eight_words = (speak(voice, reference, [text], x_vector=True)[0] for text in ("four", longest))
+    assert 0.2 < len(one_word) / 24_000 < 1.2
+    assert 2.0 < len(eight_words) / 24_000 < 5.0
+
+
+def test_the_voice_dataset_is_whole():
+    items = dataset()
+    assert len(items) == 48
+    assert len({item["text"] for item in items}) == 48
+    assert {len(item["text"].split()) for item in items} == set(range(1, 9))
+    for item in items:
+        info = sf.info(DEMO / "voice" / item["audio_filepath"])
+        assert (info.samplerate, info.channels, info.subtype) == (24_000, 1, "PCM_16")
+        assert 0.15 < info.duration / len(item["text"].split()) < 1.0
+        assert set(item["text"].split()) <= set(DIGITS)
+
+
+def test_the_reference_is_a_recording_of_its_own(reference):
+    (wave, rate), said = reference
+    assert rate == 24_000
+    assert len(wave) / rate > 2
+    assert said not in {item["text"] for item in dataset()}
+
+
+def test_probe_lines_are_new_to_dataset_and_base():
+    lines = probe_lines()
+    trained = {item["text"] for item in dataset()}
+    assert len(lines) == len(set(lines)) == 20
+    assert not trained & set(lines)
+    assert all(4 <= len(line.split()) <= 6 for line in lines[:4])
+    # Strings of one and two words cannot all be kept from pre-training; of longer ones a tenth is, told by a hash.
+    assert all(is_held_out(line) for line in lines if len(line.split()) >= 3)
+    assert not any(is_held_out(text) for text in trained)

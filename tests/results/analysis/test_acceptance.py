@@ -1,0 +1,105 @@
+"""A band that moves to where adapters are accepted: wide without verdicts, slow with few, and there with many."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from results.analysis.acceptance import Heard, acceptance
+from spaces.band import Band
+from trainable.training.outcome import Mend
+
+START = Band(low=4.5, high=7.9)
+LOSSES = st.floats(START.low, START.high)
+VERDICTS = st.lists(
+    st.builds(Heard, LOSSES, st.booleans(), st.sampled_from([None, Mend.MORE, Mend.LESS])).map(
+        lambda heard: heard._replace(mended_by=None) if heard.accepted else heard
+    ),
+    max_size=30,
+)
+
+
+def test_without_verdicts_the_band_is_the_start_and_everything_is_possible() -> None:
+    known = acceptance([], START)
+    assert known.band() == START
+    assert known.probability(6.0) == 0.5
+    assert known.interval(6.0) == pytest.approx((0.025, 0.975), abs=0.001)
+
+
+@given(VERDICTS, LOSSES)
+def test_what_is_said_is_a_probability_within_its_interval_and_a_band_within_the_start(
+    verdicts: list[Heard], loss: float
+) -> None:
+    known = acceptance(verdicts, START)
+    low, high = known.interval(loss)
+    assert 0 <= low < known.probability(loss) < high <= 1
+    band = known.band()
+    assert START.low <= band.low < band.high <= START.high
+    assert band.low <= band.aim[0] < band.aim[1] <= band.high
+    likeliest = max(known.probability(START.low + step / 400 * (START.high - START.low)) for step in range(401))
+    inside = [known.probability(band.low + step / 20 * (band.high - band.low)) for step in range(21)]
+    assert max(inside) > 0.97 * likeliest
+
+
+@given(VERDICTS, st.randoms())
+def test_the_order_of_verdicts_does_not_matter(verdicts: list[Heard], chance: random.Random) -> None:
+    shuffled = list(verdicts)
+    chance.shuffle(shuffled)
+    one, other = acceptance(verdicts, START), acceptance(shuffled, START)
+    assert one.probability(6.0) == pytest.approx(other.probability(6.0))
+
+
+@given(VERDICTS, LOSSES)
+def test_one_more_acceptance_makes_acceptance_likelier_there(verdicts: list[Heard], loss: float) -> None:
+    """Compared at an equal reach: with as many verdicts, of which one more is a rejection."""
+    more, less = (acceptance([*verdicts, Heard(loss, accepted)], START) for accepted in (True, False))
+    assert more.probability(loss) > less.probability(loss)
+
+
+def test_an_interval_narrows_as_verdicts_come() -> None:
+    widths = []
+    for count in (0, 1, 4, 16):
+        low, high = acceptance([Heard(6.0, True)] * count, START).interval(6.0)
+        widths.append(high - low)
+    assert widths == sorted(widths, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "ruled_out", "open_still"),
+    [
+        (Heard(6.5, False, Mend.MORE), (6.5, 7.0, 7.9), (5.0, 5.5)),
+        (Heard(6.0, False, Mend.LESS), (6.0, 5.5, 4.5), (7.0, 7.5)),
+        (Heard(6.0, False), (6.0,), (4.5, 5.0, 7.0, 7.9)),
+    ],
+)
+def test_a_rejection_rules_out_the_side_that_it_speaks_for(
+    verdict: Heard, ruled_out: tuple[float, ...], open_still: tuple[float, ...]
+) -> None:
+    known = acceptance([verdict], START)
+    assert all(known.probability(loss) == pytest.approx(1 / 3) for loss in ruled_out)
+    assert all(known.probability(loss) > 0.48 for loss in open_still)
+    assert verdict.loss not in known.band()
+
+
+def test_one_verdict_leaves_the_band_wide() -> None:
+    for verdict in (Heard(7.9, False, Mend.MORE), Heard(4.6, False, Mend.LESS), Heard(6.2, True)):
+        band = acceptance([verdict], START).band()
+        assert band.high - band.low > 0.4 * (START.high - START.low)
+
+
+@pytest.mark.parametrize("truth", [5.2, 6.2, 7.4])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_band_comes_to_where_adapters_are_accepted(truth: float, seed: int) -> None:
+    """Accepted within 0.2 nats of the truth, nine times in ten; one rejection in ten is put down to the wrong side."""
+    chance, verdicts = random.Random(seed), []
+    for _ in range(24):
+        loss = acceptance(verdicts, START).band().aim[1]
+        accepted = abs(loss - truth) < 0.2 and chance.random() < 0.9
+        more = (loss > truth) is (chance.random() < 0.9)
+        verdicts.append(Heard(loss, accepted, None if accepted else Mend.MORE if more else Mend.LESS))
+    band = acceptance(verdicts, START).band()
+    assert truth in band and band.high - band.low < 0.4 * (START.high - START.low)
+    assert sum(verdict.accepted for verdict in verdicts[12:]) >= 4

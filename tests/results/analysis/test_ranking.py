@@ -1,0 +1,127 @@
+import math
+
+import pytest
+
+from results.analysis.ranking import Judgement, against_base, beats_base, last_verdict, nearest, ranked
+from results.run.ledger import FinalistHeard, Ledger, TrialEnded, read_ledger
+from spaces.records.confirmation import Final
+from spaces.records.trial import Ending
+from spaces.records.verdict import Flag, Verdict
+from tests.support import made_runs
+
+
+@pytest.mark.parametrize(
+    ("trial", "base", "difference", "judgement"),
+    [
+        ([0.8, 0.7, 0.9], [0.6, 0.5, 0.7], 0.2, Judgement.BETTER),
+        ([0.6, 0.5, 0.7], [0.8, 0.7, 0.9], -0.2, Judgement.WORSE),
+        ([0.5, 0.5], [0.5, 0.5], 0.0, Judgement.NO_DIFFERENCE),
+        ([0.9, 0.5], [0.5, 0.5], 0.2, Judgement.NO_DIFFERENCE),
+        # Differences 0.1, 0.2, 0.3: three lines with a standard error of 0.058 are too few, six are enough.
+        ([0.6, 0.7, 0.8], [0.5, 0.5, 0.5], 0.2, Judgement.NO_DIFFERENCE),
+        ([0.6, 0.7, 0.8] * 2, [0.5, 0.5, 0.5] * 2, 0.2, Judgement.BETTER),
+        # One line says nothing about the spread.
+        ([0.9], [0.1], 0.8, Judgement.NO_DIFFERENCE),
+        # A probe that stopped early is compared over what it spoke.
+        ([0.1, 0.2], [0.6, 0.7, 0.9], -0.5, Judgement.WORSE),
+    ],
+)
+def test_beats_base(trial, base, difference, judgement):
+    comparison = beats_base(made_runs.verdict(trial), made_runs.verdict(base))
+    assert comparison.difference == pytest.approx(difference)
+    assert comparison.judgement is judgement
+
+
+def test_verdicts_by_different_yardsticks_do_not_compare():
+    other = made_runs.verdict([0.5, 0.5]).model_copy(update={"judge": "another"})
+    assert beats_base(other, made_runs.verdict([0.5, 0.5])) is None
+
+
+def test_lines_are_paired_by_their_text_not_their_place():
+    trial, base = made_runs.verdict([0.9, 0.2]), made_runs.verdict([0.9, 0.2])
+    turned = base.model_copy(update={"lines": base.lines[::-1]})
+    assert beats_base(trial, turned).difference == pytest.approx(0)
+
+
+def test_a_line_spoken_twice_is_two_pairs():
+    twice = made_runs.verdict([0.9, 0.3])
+    twice = twice.model_copy(update={"lines": tuple(line.model_copy(update={"text": "one"}) for line in twice.lines)})
+    comparison = beats_base(twice, twice)
+    assert (comparison.difference, comparison.interval) == (0, (0, 0))
+
+
+def test_no_common_line_is_no_comparison():
+    other = made_runs.verdict([0.5])
+    other = other.model_copy(update={"lines": (made_runs.line("something else", 0.5),)})
+    assert beats_base(other, made_runs.verdict([0.5])) is None
+
+
+def test_accepted_trials_are_ranked_by_score_whatever_their_ending(tmp_path):
+    history = read_ledger(made_runs.write_run(tmp_path).ledger)
+    assert [outcome.trial for outcome in ranked(history)] == ["t3", "t1"]
+    assert history.outcomes["t3"].ending is Ending.OVERSHOT
+
+
+def final(trial: str, confirmed: Verdict | None, weaker: tuple[Verdict, ...] = ()) -> FinalistHeard:
+    return FinalistHeard(
+        final=Final(trial=trial, weaker=weaker, confirmed=confirmed, unseen=60, instructed=(), seconds=1.0)
+    )
+
+
+def test_finalists_come_first_and_a_weaker_dose_may_be_one_of_them(tmp_path):
+    run = made_runs.write_run(tmp_path)
+    ledger = Ledger(run.ledger)
+    ledger.append(final("base", made_runs.verdict([0.6, 0.6, 0.6])))
+    ledger.append(final("t3", made_runs.verdict([0.3], ("garbled",), Flag.GARBLED)))
+    ledger.append(final("t4", made_runs.verdict([0.65, 0.66, 0.67]).model_copy(update={"strength": 0.5})))
+    history = read_ledger(run.ledger)
+    assert [outcome.trial for outcome in ranked(history)] == ["t4", "t1"]
+    assert last_verdict(history.outcomes["t4"], history).strength == 0.5
+    assert against_base(history.outcomes["t4"], history).difference == pytest.approx(0.06)
+    assert against_base(history.outcomes["t1"], history).difference == pytest.approx(0.1)
+    assert nearest(history).trial in ("t3", "t2")
+
+
+def test_a_finalist_is_heard_once(tmp_path):
+    run = made_runs.write_run(tmp_path)
+    for score in (0.7, 0.2):
+        Ledger(run.ledger).append(final("t1", made_runs.verdict([score])))
+    history = read_ledger(run.ledger)
+    assert history.finals["t1"].confirmed.score == 0.7
+    assert "heard twice" in history.problems[0]
+
+
+REJECTED = made_runs.verdict([0.2, 0.3], ("garbled",), Flag.GARBLED)
+HALF = made_runs.verdict([0.2, 0.3], ("garbled",), Flag.GARBLED).model_copy(update={"failed_lines": 1})
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "expected"),
+    [
+        ([], None),
+        ([made_runs.outcome("accepted", heard=made_runs.verdict([0.9]))], None),
+        ([made_runs.outcome("all", heard=REJECTED), made_runs.outcome("half", heard=HALF)], "half"),
+        (
+            [
+                made_runs.outcome("close", Ending.HOPELESS, stopped=made_runs.point(9, 3.1)),
+                made_runs.outcome("heard", heard=HALF),
+            ],
+            "heard",
+        ),
+        (
+            [
+                made_runs.outcome("nan", Ending.DIVERGED, stopped=made_runs.point(9, math.nan)),
+                made_runs.outcome("far", Ending.HOPELESS, stopped=made_runs.point(9, 5.0)),
+                made_runs.outcome("close", Ending.HOPELESS, stopped=made_runs.point(9, 3.1)),
+            ],
+            "close",
+        ),
+    ],
+)
+def test_nearest(tmp_path, outcomes, expected):
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.append(made_runs.started())
+    for outcome in outcomes:
+        ledger.append(TrialEnded(outcome=outcome))
+    found = nearest(read_ledger(ledger.path))
+    assert (found and found.trial) == expected

@@ -1,0 +1,101 @@
+"""The demo voice through every layout: exported by the command, proved in a process of its own, and spoken."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import soundfile
+import torch
+
+from results import speak
+from results.export import __main__ as export
+from results.export.adapter_manifest import read_exported
+from results.run.ledger import BaseProbed, Ledger, SearchStarted
+from results.run.run_folder import RunFolder
+from spaces.data_settings import DataSettings
+from spaces.draw import Draw
+from spaces.probe_settings import ProbeSettings
+from spaces.records.trial import Ending
+from spaces.space import load_space
+from tests.support import made_runs
+from tests.support.exports import stored_as
+from tests.support.paths import DEMO
+from tests.support.toy_run import command, end
+from trainable.dataset.encoding_plan import line_up
+from trainable.dataset.loading.load import load_dataset
+from trainable.dataset.source import Source
+from trainable.family.protocol import SeatState
+from trainable.files.cache import cache_folder
+from trainable.probe.criteria.calibration import calibrate
+from trainable.qwen3_tts import family
+from trainable.training.checkpoint import State, write_checkpoint
+
+PROBE = ProbeSettings(lines="digits", sampling=load_space("demo").probe.sampling)
+DRAW = Draw(
+    objective="aligned", rank=4, alpha_ratio=2, lora_lr=1e-3, text_projection_lr=1e-4, epochs=4, targets="linear"
+)
+
+
+@pytest.fixture(scope="module", params=[torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+def run(request, tmp_path_factory) -> RunFolder:
+    """An accepted trial on the demo's model, stored in that type: its own clone of the voice, moved a little."""
+    folder = tmp_path_factory.mktemp("demo")
+    model = stored_as(DEMO / "checkpoint", folder / "model", request.param)
+    made = RunFolder(folder / "run")
+    source = Source.parse(str(DEMO / "voice"))
+    dataset = load_dataset([source], False, cache_folder())
+    lineup = line_up(dataset, DataSettings(), seed=1)
+    family.prepare(lineup, str(model), made.prepared, cache_folder(), lambda done, of: None)
+    learner = family.build(str(model), made.prepared, "auto", DRAW, 1)
+    learner.eval()
+    calibrate(learner, PROBE).write(made.calibration)
+    torch.manual_seed(5)
+    weights = {
+        name: value.detach() + 0.01 * torch.randn_like(value) * ("lora_A" not in name)
+        for name, value in learner.tensors().items()
+    }
+    state = State(draw=DRAW, seed=1, point=made_runs.point(24), window=(), ending=Ending.IN_BAND)
+    kept = write_checkpoint(made.trial("t1") / "checkpoints", state, SeatState(weights, {}, 24))
+    started = made_runs.started("trainable.qwen3_tts.family", str(model)).model_dump()
+    started |= {"data": (str(source),), "fingerprint": dataset.fingerprint()}
+    started["space"]["probe"] = PROBE.model_dump(mode="json")
+    Ledger(made.ledger).append(SearchStarted(**started))
+    Ledger(made.ledger).append(BaseProbed(outcome=made_runs.base([0.5, 0.5])))
+    heard = made_runs.verdict([0.9, 0.9]).model_copy(
+        update={"lines": (made_runs.line("one two three", 0.9), made_runs.line("nine", 0.9))}
+    )
+    checkpoint = str(kept.folder.relative_to(made.trial("t1")))
+    end(made, made_runs.outcome("t1", heard=heard, drawn=DRAW, checkpoint=checkpoint))
+    return made
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--layout", "alexandria"],
+        ["--layout", "kathrine"],
+        ["--merged"],
+        ["--layout", "custom_voice"],
+    ],
+    ids=lambda options: " ".join(options) or "peft",
+)
+def test_a_layout_goes_out_and_speaks(run, tmp_path, options) -> None:
+    out = tmp_path / "out"
+    code, printed = command(export.export, run.path, out, *options)
+    assert code == 0, printed
+    exported = read_exported(out)
+    assert exported.accepted and exported.layout in ("peft", "merged", *options)
+    if exported.layout.is_whole:
+        assert exported.merged.difference <= exported.merged.tolerance and exported.merged.verdict.accepted
+    code, printed = command(speak.speak, out, "one two three", tmp_path / "said.wav", "--seed", 1)
+    assert (code, "ended its sentence by itself" in printed) == (0, True), printed
+    said, rate = soundfile.read(tmp_path / "said.wav")
+    assert rate == 24_000
+    # The same text and seed as the sample that the process of its own has spoken.
+    assert (out / "sample.wav").read_bytes() == (tmp_path / "said.wav").read_bytes()
+    assert 0.5 < len(said) / rate < 3
+    if exported.layout == "alexandria":
+        meta = json.loads((out / "training_meta.json").read_text(encoding="utf-8"))
+        assert meta["ref_sample_text"] == (DEMO / "voice" / "ref_text.txt").read_text(encoding="utf-8").strip()

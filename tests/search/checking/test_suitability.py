@@ -1,0 +1,45 @@
+"""What is wrong with a space and a dataset only when they come together."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from search.checking.suitability import check_suitability
+from spaces.space import load_space
+from tests.support.measured_clips import dataset, varied
+from trainable.dataset.encoding_plan import line_up
+from trainable.dataset.finding import Severity
+
+
+def found(clips: int, language: str | None = None, sources: int = 1, **draw) -> list[str]:
+    """Names of the checks that have something to say of so many clips and the voice space with these domains."""
+    space = load_space("voice")
+    space = type(space).model_validate({**space.model_dump(), "draw": {**space.model_dump()["draw"], **draw}})
+    dealt = [
+        dataclasses.replace(each, source=place % sources, language=language) for place, each in enumerate(varied(clips))
+    ]
+    voice = dataset(*dealt, names=tuple(f"source {place}" for place in range(sources)), weights=(1.0,) * sources)
+    findings = check_suitability(space, voice, line_up(voice, space.data, 1).roster)
+    assert {finding.severity for finding in findings} <= {Severity.WARNING}
+    return [finding.check for finding in findings]
+
+
+@pytest.mark.parametrize(
+    ("clips", "fewest_epochs", "warned"),
+    [(60, 3, False), (60, 11, False), (60, 12, True), (120, 5, False), (120, 6, True), (1000, 6, False)],
+)
+def test_more_passes_than_the_guide_saw_overfit_are_warned_of(clips: int, fewest_epochs: int, warned: bool) -> None:
+    assert ("exposure" in found(clips, epochs={"low": fewest_epochs, "high": 40})) is warned
+
+
+@pytest.mark.parametrize(("language", "warned"), [(None, False), ("Auto", False), ("norwegian", True)])
+def test_clips_in_another_language_than_the_space_are_warned_of(language: str | None, warned: bool) -> None:
+    assert ("language" in found(20, language=language)) is warned
+
+
+def test_an_order_of_sources_needs_several() -> None:
+    assert found(20, curriculum="source") == ["curriculum"]
+    assert found(20, curriculum="source", sources=2) == []
+    assert found(20, curriculum="length") == []

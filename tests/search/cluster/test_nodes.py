@@ -1,0 +1,70 @@
+"""What is known of a cluster's nodes before they are there, and what is waited for."""
+
+from __future__ import annotations
+
+import pytest
+
+from search.cluster.nodes import Node, declared_gpus, holds, in_words, lacking
+from search.planning.execution_mode import Mode
+from search.planning.layout import lay_out
+from search.planning.resources import Resources
+
+UP = """
+max_workers: {most}
+head_node_type: head
+available_node_types:
+  head: {{resources: {{CPU: 4, GPU: 8}}, max_workers: 0}}
+  small: {{resources: {{CPU: 8, GPU: 1}}, max_workers: 3}}
+  large: {{resources: {{CPU: 32, GPU: 4}}, min_workers: 0, max_workers: 2}}
+  plain: {{resources: {{CPU: 32}}, max_workers: 9}}
+"""
+
+
+@pytest.mark.parametrize(("most", "gpus"), [(20, 11), (3, 9), (1, 4), (0, 0)])
+def test_the_gpus_that_may_come_are_those_of_as_many_workers_as_may_run(tmp_path, most, gpus):
+    (tmp_path / "up.yaml").write_text(UP.format(most=most))
+    assert declared_gpus(tmp_path / "up.yaml") == gpus
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", "a: b", "{", "available_node_types: 3\nhead_node_type: x"])
+def test_what_is_no_cluster_declares_nothing(tmp_path, text):
+    if text is not None:
+        (tmp_path / "up.yaml").write_text(text)
+    assert declared_gpus(tmp_path / "up.yaml") == 0
+
+
+def of(cpus: float = 0, gpus: float = 0, most_gpus: float = 0) -> Resources:
+    return Resources(cpus, gpus, 1e9, most_gpus=most_gpus)
+
+
+@pytest.mark.parametrize(
+    ("there", "mode", "waits_for"),
+    [
+        (of(cpus=2), Mode(), None),
+        (of(gpus=1), Mode(), None),
+        (of(), Mode(), "a node with 1 CPU"),
+        (of(cpus=8, most_gpus=4), Mode(), "a node with 1 GPU"),
+        (of(cpus=8, gpus=1, most_gpus=4), Mode(), None),
+        (of(cpus=8), Mode(gpus_per_bench=2, max_benches=1), "a node with 2 GPUs"),
+        (of(cpus=8, gpus=2), Mode(gpus_per_bench=2), None),
+        (of(cpus=8, most_gpus=4), Mode(isolate=True), "a node with 1 GPU"),
+    ],
+)
+def test_a_search_waits_for_what_one_bench_takes_and_for_nothing_else(there, mode, waits_for):
+    bundles = lacking(there, mode)
+    assert (in_words(bundles) if bundles else None) == waits_for
+
+
+@pytest.mark.parametrize(
+    ("there", "mode", "nodes", "held"),
+    [
+        (of(cpus=2), Mode(), [of(cpus=2)], True),
+        (of(cpus=2), Mode(), [of(cpus=1), of()], False),
+        (of(cpus=2, gpus=1), Mode(), [of(cpus=4), of(cpus=4)], False),
+        (of(cpus=2, gpus=2), Mode(gpus_per_bench=2), [of(cpus=1, gpus=1), of(cpus=1, gpus=1)], True),
+        (of(cpus=2, gpus=2), Mode(gpus_per_bench=2), [of(cpus=1, gpus=1)], False),
+    ],
+)
+def test_a_bench_is_held_by_nodes_that_have_what_it_takes(there, mode, nodes, held):
+    named = [Node(str(number), "", resources, is_head=False) for number, resources in enumerate(nodes)]
+    assert holds(named, lay_out(there, mode, trials=9)) is held

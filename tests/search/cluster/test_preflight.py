@@ -1,0 +1,96 @@
+"""What is found out about the nodes of a cluster before the first trial."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from search.cluster.environment import MISSING, SOURCE, differences, identity
+from search.cluster.preflight import TAKEN_BYTES, gpu_problems
+from search.cluster.recorded_address import recorded_ray
+from search.run import run
+from spaces.cli import WRONG_INPUT
+from tests.support.ray_nodes import OTHER_TORCH, Nodes
+from tests.support.toy_run import command
+
+
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[Nodes]:
+    with Nodes() as nodes:
+        nodes.add()
+        yield nodes
+
+
+def test_nodes_that_are_alike_are_in_order_and_a_ray_that_was_recorded_is_found(nodes, tmp_path):
+    assert nodes.check(str(tmp_path), (str(tmp_path),), {str(tmp_path): 1}) == (
+        "Nodes:  2 looked at: storage, versions, data, GPUs and disks are in order"
+    )
+    assert not list(tmp_path.iterdir())
+    record = {"RAY_TMPDIR": str(nodes.folder)}
+    assert recorded_ray(record) == nodes.address
+    assert recorded_ray({**record, "RAY_ADDRESS": "elsewhere:1"}) is None
+    assert recorded_ray({"RAY_TMPDIR": str(tmp_path)}) is None
+
+
+def test_on_the_head_of_a_cluster_the_demo_must_be_asked_for_and_one_s_own_ray_insisted_on(nodes, monkeypatch):
+    monkeypatch.setenv("RAY_TMPDIR", str(nodes.folder))
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    code, said = command(run)
+    assert code == WRONG_INPUT
+    assert said.startswith(f"a cluster is configured ({nodes.address}), so say what to search there: --data FOLDER")
+    assert "--address local for this machine alone" in said
+
+
+@pytest.mark.parametrize("left", ["127.0.0.1:1", "", "nonsense"])
+def test_a_record_that_nobody_answers_for_is_passed_over(tmp_path, left):
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray" / "ray_current_cluster").write_text(left)
+    assert recorded_ray({"RAY_TMPDIR": str(tmp_path)}) is None
+
+
+def test_all_that_is_amiss_is_told_at_once_each_with_its_node_and_remedy(nodes, tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    other = nodes.add(has_other_torch=True, cwd=tmp_path / "other")
+    gpu = nodes.add(num_gpus=1)
+    absent = tmp_path / "absent"
+    # The folder in which a process runs is another one on the node that was started elsewhere.
+    said = nodes.check("/proc/self/cwd/store", (str(absent),), {str(tmp_path): 1e18})
+    assert said.startswith("the cluster is not ready, ")
+    for told in (
+        f"node {other}: torch {OTHER_TORCH}, and {identity()['torch']} on the driver's node: install the same",
+        f"node {other}: what node ",
+        f"node {gpu}: {absent} is not there; put it on storage",
+        f"node {gpu}: Ray counts 1 free GPU and torch sees 0",
+        "free in " + str(tmp_path),
+        "wrote to /proc/self/cwd/store is not seen there; it must be one storage at one path on all nodes",
+    ):
+        assert told in said, said
+    assert f"node {gpu}: torch" not in said
+
+
+def test_what_differs_is_told_by_name_and_the_source_by_its_own_remedy():
+    here = identity()
+    assert differences(here, here) == []
+    assert differences({**here, "ray": "1.0"}, here) == [
+        f"ray 1.0, and {here['ray']} on the driver's node: install the same on every node"
+    ]
+    assert differences({**here, SOURCE: "1234"}, here)[0].startswith("another copy of the project")
+    assert differences({**here, SOURCE: MISSING}, here)[0].startswith("no copy of the project")
+
+
+@pytest.mark.parametrize(
+    ("counted", "found", "told"),
+    [
+        (2, {"seen": 2, "used": [5e8, 1e9], "error": None}, []),
+        (2, {"seen": 2, "used": [5e8, 2 * TAKEN_BYTES], "error": None}, ["GPU 1 is free for Ray and 4.0 GB of it"]),
+        (2, {"seen": 1, "used": [0], "error": None}, ["Ray counts 2 free GPUs and torch sees 1;"]),
+        (1, {"seen": 0, "used": [], "error": "no driver"}, ["Ray counts 1 free GPU and torch sees 0 (no driver);"]),
+    ],
+)
+def test_gpus_must_be_seen_and_free(counted, found, told):
+    said = gpu_problems("node x", counted, found)
+    assert len(said) == len(told)
+    for line, part in zip(said, told, strict=True):
+        assert line.startswith("node x: ") and part in line

@@ -1,0 +1,42 @@
+"""What is foretold of work that is counted."""
+
+from __future__ import annotations
+
+import pytest
+
+from search.console import plain
+from search.console.plain import Pace
+
+
+class Clock:
+    now = 100.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(plain, "time", clock)
+    return clock
+
+
+def test_the_time_that_is_left_comes_from_the_pace_so_far(clock) -> None:
+    words = Pace().words
+    assert words("encoding", 10, 100) == "encoding 10/100"
+    clock.now += 1
+    assert words("encoding", 11, 100) == "encoding 11/100"
+    clock.now += 59
+    assert words("encoding", 20, 100) == "encoding 20/100, about 8 min left"
+    clock.now += 120
+    assert words("encoding", 95, 100) == "encoding 95/100, less than a minute left"
+    assert words("encoding", 100, 100) == "encoding 100/100"
+
+
+def test_other_work_has_a_pace_of_its_own(clock) -> None:
+    words = Pace().words
+    words("measuring", 0, 100)
+    clock.now += 600
+    assert words("encoding", 1, 100) == "encoding 1/100"
+    assert words("calibrating", 0, 1) == "calibrating"

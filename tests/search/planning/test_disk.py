@@ -1,0 +1,192 @@
+"""Disks that are too small, that fill up, and that cannot be written."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import io
+import os
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from results.run.ledger import read_ledger
+from search import driver
+from search.checking.checks import check_plan
+from search.console.after import DONE
+from search.planning import disk
+from search.planning.cost_table import Range
+from search.planning.disk import check_room, full_disk, is_full
+from search.planning.forecast import Disk
+from search.planning.plan import Plan
+from spaces.errors import InputError
+from spaces.records.trial import Ending
+from tests.support import frail_family
+from tests.support.made_runs import draw, outcome, point
+from tests.support.toy_search import toy_plan
+from trainable.family.protocol import SeatState
+from trainable.files import trial_folder
+from trainable.files.trial_folder import TrialFolder
+from trainable.training import checkpoint
+from trainable.training.checkpoint import State, load_weights, write_checkpoint
+
+GB = 1e9
+NEEDED = Disk(
+    once=Range(1 * GB, 2 * GB), running=Range(2 * GB, 3 * GB), ended=Range(1 * GB, 1 * GB), at_once=2, trials=10
+)
+"""3 GB for the first trial at least, 18 GB in all at most."""
+
+
+def free(monkeypatch: pytest.MonkeyPatch, size: float) -> None:
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda path: usage._replace(free=int(size)))
+
+
+@pytest.mark.parametrize(
+    ("size", "needed", "resumed", "said"),
+    [
+        (20 * GB, NEEDED, False, None),
+        (17 * GB, NEEDED, False, "17.0 GB free, and the search takes about 15.0 GB to 18.0 GB"),
+        (17 * GB, NEEDED, True, None),
+        (1 * GB, None, False, None),
+    ],
+)
+def test_a_disk_that_may_not_do_is_warned_of(tmp_path, monkeypatch, size, needed, resumed, said) -> None:
+    free(monkeypatch, size)
+    found = [finding.message for finding in check_room(tmp_path, needed, resumed)]
+    assert [message for message in found if said is None or said not in message] == []
+    assert len(found) == (said is not None)
+
+
+@pytest.mark.parametrize(
+    ("size", "needed", "resumed", "said"),
+    [
+        (2.9 * GB, NEEDED, False, "only 2.9 GB free, and one trial takes 3.0 GB"),
+        (1.9 * GB, NEEDED, True, "only 1.9 GB free, and one trial takes 2.0 GB"),
+        (0.5 * GB, None, False, "only 500 MB free, and one trial takes 537 MB"),
+    ],
+)
+def test_a_disk_that_surely_does_not_do_is_refused(tmp_path, monkeypatch, size, needed, resumed, said) -> None:
+    free(monkeypatch, size)
+    with pytest.raises(InputError, match=said):
+        check_room(tmp_path, needed, resumed)
+
+
+def test_a_full_disk_is_noticed_before_a_trial_is_begun(tmp_path, monkeypatch) -> None:
+    why = full_disk(tmp_path, NEEDED)
+    free(monkeypatch, 2 * GB)
+    assert why() is None
+    free(monkeypatch, 1.5 * GB)
+    assert why() == "the disk is full (1.5 GB free, a trial takes 2.0 GB)"
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written .*give another --out"):
+        check_room(tmp_path / "file" / "run", None, False)
+
+
+def wrapped(error: Exception) -> Exception:
+    try:
+        try:
+            raise error
+        except Exception as inner:
+            raise RuntimeError("Tune says so") from inner
+    except RuntimeError as outer:
+        return outer
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), True),
+        (wrapped(OSError(errno.EDQUOT, "Disk quota exceeded")), True),
+        (RuntimeError("[Errno 28] No space left on device: 'x'"), True),
+        (OSError(errno.EACCES, "Permission denied"), False),
+        (wrapped(ValueError("no")), False),
+    ],
+)
+def test_a_full_disk_is_recognised_under_whatever_ray_makes_of_it(error, expected) -> None:
+    assert is_full(error) is expected
+
+
+def test_an_ended_trial_keeps_the_weights_that_count_and_nothing_else(tmp_path) -> None:
+    folder = TrialFolder(tmp_path)
+    import torch
+
+    weights, moments = {"w": torch.ones(3)}, {"w.exp_avg": torch.zeros(3)}
+    states = [State(draw=draw(), seed=1, point=point(step), window=(), ending=None) for step in (12, 24)]
+    kept = [write_checkpoint(folder.checkpoints, state, SeatState(weights, moments, 1)) for state in states]
+    (folder.checkpoints / ".step-000036.part").mkdir()
+    ended = outcome("t", checkpoint=str(kept[0].folder.relative_to(tmp_path)))
+    for _ in range(2):
+        trial_folder.thin_ended(folder, ended)
+        assert [path.name for path in folder.checkpoints.iterdir()] == ["step-000012"]
+        assert load_weights(kept[0].folder)["w"].tolist() == [1, 1, 1]
+        assert not (kept[0].folder / checkpoint.OPTIMIZER).exists()
+    trial_folder.thin_ended(folder, outcome("t", Ending.FAILED))
+    assert list(folder.checkpoints.iterdir()) == []
+    assert trial_folder.OPTIMIZER == checkpoint.OPTIMIZER
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 128 MiB."""
+    where = tmp_path / "disk"
+    where.mkdir()
+    mounted = os.geteuid() == 0 and shutil.which("mount") is not None
+    mounted = mounted and subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128m", "small", where]).returncode == 0
+    if not mounted:
+        pytest.skip("needs to mount a small file system, which this user or container may not")
+    yield where
+    subprocess.run(["umount", "--lazy", where], check=True)
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_a_search_whose_disk_fills_up_loses_nothing_and_goes_on_once_there_is_room(small_disk, monkeypatch) -> None:
+    monkeypatch.setattr(disk, "LEAST_FREE_BYTES", 0)
+    monkeypatch.setattr(disk, "FULL_BYTES", 2**20)
+    plan = toy_plan(small_disk, "tests.support.frail_family", trials=4, lora_lr=0.06)
+    checked = check_plan(plan)
+    (plan.run.path / frail_family.SLOW).touch()
+    ballast = small_disk / "ballast"
+    filler = threading.Thread(target=fill_once_a_trial_has_ended, args=(plan, ballast))
+    filler.start()
+    said = io.StringIO()
+    try:
+        finish = driver.conduct(plan, checked, Console(file=said, width=200))
+    except Exception as error:
+        assert is_full(error), error
+    else:
+        assert "the disk is full" in finish.reason
+    filler.join()
+    before = read_ledger(plan.run.ledger)
+    assert before.outcomes and Ending.FAILED not in {each.ending for each in before.outcomes.values()}
+
+    ballast.unlink()
+    again = dataclasses.replace(plan, resume=True)
+    finish = driver.conduct(again, check_plan(again), Console(file=said, width=200))
+    after = read_ledger(plan.run.ledger)
+    assert finish.exit_code == DONE
+    assert {trial: after.outcomes[trial] for trial in before.outcomes} == before.outcomes
+    assert len(after.outcomes) == 4 and not after.running
+    assert {each.ending for each in after.outcomes.values()} == {Ending.IN_BAND}
+
+
+def fill_once_a_trial_has_ended(plan: Plan, ballast: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not any(TrialFolder(folder).outcome.exists() for folder in plan.run.trials.glob("*")):
+        assert time.monotonic() < deadline, "no trial ends"
+        time.sleep(0.05)
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(b"\0" * 2**16)
+        except OSError:
+            (plan.run.path / frail_family.SLOW).unlink()

@@ -1,0 +1,162 @@
+"""What `--dry-run` says: from the dataset and a few tabled figures, as ranges."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from typer.testing import CliRunner
+
+from search.console import dry_run
+from search.planning.cost_table import CARDS, CPU, Range
+from search.planning.execution_mode import Mode
+from search.planning.forecast import Work, disk, on_card, seat_bytes, work_of
+from search.planning.local_gpus import read_cards
+from spaces.records.pack_shape import PackShape
+from spaces.space import load_space
+from tests.search.test_run import app
+from tests.support.toy_search import toy_plan
+from tests.support.voices import make_voice
+from trainable.dataset.split import Entry, Roster
+from trainable.qwen3_tts.checkpoint.size import size_of
+
+SPACE = load_space("voice")
+LARGE, SMALL = "Qwen/Qwen3-TTS-12Hz-1.7B-Base", "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
+SHAPE = PackShape(rank=16, targets=(r"model\.layers\.\d+\..*_proj",), text_projection=True, batch=1)
+SIZE = size_of(LARGE, PackShape.of_space(SPACE))
+
+
+def roster(clips: int, seconds: float = 6.0) -> Roster:
+    return Roster(entries=tuple(Entry(text="x" * round(15 * seconds), seconds=seconds) for _ in range(clips)))
+
+
+def work(clips: int = 40, seconds: float = 6.0, trials: int = 16, mode: Mode = Mode()) -> Work:  # noqa: B008
+    return work_of(SPACE, roster(clips, seconds), mode, trials)
+
+
+def test_the_published_models_have_as_many_numbers_as_were_counted() -> None:
+    """LoRA of rank 16 on all seven linears of the talker: 17.4 and 10.1 million."""
+    lora = dataclasses.replace(size_of(LARGE, SHAPE), parameters=0).seat_numbers - 8.39e6
+    assert lora == pytest.approx(17.4e6, rel=0.01)
+    assert size_of(SMALL, SHAPE).seat_numbers - 6.29e6 == pytest.approx(10.1e6, rel=0.01)
+    doubled = size_of(LARGE, SHAPE.model_copy(update={"rank": 32})).seat_numbers - 8.39e6
+    assert doubled == 2 * lora
+
+
+def test_a_pass_takes_the_operations_that_were_counted() -> None:
+    """At 300 positions of which 240 are frames: 3.07 TFLOP."""
+    assert 300 * SIZE.position_flops + 240 * SIZE.frame_flops == pytest.approx(3.07e12, rel=0.03)
+
+
+def test_the_demo_is_measured_in_its_folder() -> None:
+    space = load_space("demo")
+    size = size_of(space.model, PackShape.of_space(space))
+    assert size.is_here and size.layers == 7 and 4 * size.parameters == pytest.approx(5.2e6, rel=0.1)
+    # Its weights, gradients and moments, as a pack lays them out.
+    assert 16 * size.seat_numbers == pytest.approx(9.927 * 2**20, rel=0.25)
+
+
+def test_an_unknown_model_has_no_size(tmp_path) -> None:
+    assert size_of("somebody/model", SHAPE) is None
+    assert size_of(str(tmp_path), SHAPE) is None
+
+
+@pytest.mark.parametrize("card", [*CARDS, CPU], ids=lambda card: card.name)
+def test_every_answer_is_a_range(card) -> None:
+    on = on_card(work(), SIZE, card)
+    for low, high in (on.seats, on.seat_bytes, on.trial_seconds, on.search_seconds):
+        assert 0 <= low <= high
+    assert on.search_seconds.low < on.search_seconds.high
+
+
+@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        (work(clips=30), work(clips=60)),
+        (work(clips=60), work(clips=5000)),
+        (work(seconds=3.0), work(seconds=9.0)),
+        (work(trials=6), work(trials=60)),
+    ],
+    ids=["clips", "many clips", "longer clips", "trials"],
+)
+def test_more_work_takes_longer_and_more_disk(card, less, more) -> None:
+    short, long = on_card(less, SIZE, card), on_card(more, SIZE, card)
+    assert all(a < b for a, b in zip(short.search_seconds, long.search_seconds, strict=True))
+    assert all(a < b for a, b in zip(disk(less, SIZE).whole, disk(more, SIZE).whole, strict=True))
+
+
+def test_more_memory_holds_more_seats() -> None:
+    many = dataclasses.replace(work(), most_seats=100)
+    seats = [on_card(many, SIZE, card).seats for card in CARDS]
+    for fewer, more in zip(seats, seats[1:], strict=False):
+        assert fewer.low < more.low and fewer.high < more.high
+    assert all(on_card(work(), SIZE, card).seats.high <= 6 for card in CARDS)
+
+
+def test_longer_clips_and_higher_ranks_take_larger_seats() -> None:
+    def of(seconds: float, rank: int) -> Range:
+        return seat_bytes(work(seconds=seconds), size_of(LARGE, SHAPE.model_copy(update={"rank": rank})), CARDS[0])
+
+    assert of(6.0, 16).high < of(12.0, 16).low and of(6.0, 16) < of(6.0, 64)
+
+
+def test_what_does_not_fit_is_said_to() -> None:
+    tight = dataclasses.replace(CARDS[0], memory=4e9)
+    assert not on_card(work(), SIZE, tight).fits
+    assert dry_run._cells(on_card(work(), SIZE, tight))[2] == "does not fit"
+
+
+def test_isolated_trials_have_no_neighbours() -> None:
+    assert work(mode=Mode(isolate=True)).most_seats == 1
+    assert work(mode=Mode(seats=3)).most_seats == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("NVIDIA H200, 143771\n", [("NVIDIA H200", "80 GB")]),
+        (
+            "NVIDIA GeForce RTX 4090, 24564\nTesla T4, 15360",
+            [("NVIDIA GeForce RTX 4090", "24 GB"), ("Tesla T4", "12 GB")],
+        ),
+        ("Quadro, with a comma, 8192", [("Quadro, with a comma", "12 GB")]),
+        ("No devices were found", []),
+        ("", []),
+    ],
+)
+def test_gpus_are_read_from_their_driver(answer, expected) -> None:
+    like = {card.flops: card.name for card in CARDS}
+    assert [(card.name, like[card.flops]) for card in read_cards(answer)] == expected
+
+
+def test_a_dry_run_starts_and_writes_nothing(tmp_path, monkeypatch) -> None:
+    """Nor does it look for the model on the hub."""
+
+    def refuse(*arguments, **more):
+        raise AssertionError("a dry run downloads nothing and starts nothing")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
+    monkeypatch.setattr("ray.init", refuse)
+    voice = make_voice(tmp_path / "voice")
+    out = tmp_path / "run"
+    answer = CliRunner().invoke(app, ["--data", str(voice), "--out", str(out), "--dry-run"], env={"COLUMNS": "120"})
+    assert answer.exit_code == 0, answer.output
+    for words in ("24 GB", "80 GB", "about 4.6 GB", "Disk:", "estimates", "Nothing was started"):
+        assert words in answer.output
+    assert not out.exists()
+
+
+def test_a_dry_run_of_the_demo_and_of_what_nobody_knows(tmp_path) -> None:
+    answer = CliRunner().invoke(app, ["--dry-run", "--out", str(tmp_path / "run")], env={"RAY_ADDRESS": None})
+    assert answer.exit_code == 0 and "CPU, one core" in answer.output and "Downloads: none" in answer.output
+    voice = make_voice(tmp_path / "voice")
+    answer = CliRunner().invoke(app, ["--dry-run", "--data", str(voice), "--model", "some/model"])
+    assert answer.exit_code == 0 and "of unknown size" in answer.output
+
+
+def test_a_family_that_tells_no_size_is_not_reckoned_with(tmp_path) -> None:
+    from search.checking.checks import check_plan, disk_needed
+
+    plan = toy_plan(tmp_path)
+    assert disk_needed(plan, check_plan(plan)) is None

@@ -1,0 +1,122 @@
+"""When a search hands out no more draws, and what counts as spent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from results.run.ledger import BaseProbed, History, Ledger, SearchEnded, TrialDrawn, TrialEnded, read_ledger
+from search.proposals.budget import Spending, has_stalled
+from spaces.records.confirmation import Final
+from spaces.records.trial import Ending, Outcome
+from spaces.records.verdict import Flag
+from spaces.space import Budget
+from tests.support.made_runs import base, draw, outcome, started, verdict
+
+HOUR = 3600.0
+FIRST = datetime(2026, 1, 2, 3, 0, 0, tzinfo=UTC)
+
+
+def accepted(score: float, gpu_seconds: float = 0.0) -> Outcome:
+    return outcome("t", heard=verdict([score])).model_copy(update={"gpu_seconds": gpu_seconds})
+
+
+def rejected() -> Outcome:
+    return outcome("t", heard=verdict([0.1], ("1 of 1 lines failed",), Flag.NO_EOS))
+
+
+def unheard(ending: Ending = Ending.HOPELESS) -> Outcome:
+    return outcome("t", ending)
+
+
+def spending(clock=lambda: 0.0, history: History | None = None, **budget) -> Spending:
+    return Spending(Budget(trials=9, **budget), clock, history)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "patience", "stalled"),
+    [
+        ([], 1, False),
+        ([accepted(0.5)], 1, False),
+        ([accepted(0.5), accepted(0.505)], 1, True),
+        ([accepted(0.5), accepted(0.506)], 1, False),
+        ([accepted(0.5), rejected()], 1, True),
+        ([accepted(0.5), rejected()], 2, False),
+        ([accepted(0.5), rejected(), rejected()], 2, True),
+        ([accepted(0.5), accepted(0.6), rejected()], 2, False),
+        ([accepted(0.5), accepted(0.6), rejected(), accepted(0.605)], 2, True),
+        ([rejected(), rejected(), rejected()], 2, False),
+        ([accepted(0.5), unheard(), unheard()], 2, False),
+        ([accepted(0.5), rejected(), unheard(), unheard()], 2, True),
+        ([accepted(0.5), rejected(), unheard(Ending.CANCELLED)], 2, False),
+        ([accepted(-0.5), accepted(-0.496)], 1, True),
+        ([accepted(-0.5), accepted(-0.4)], 1, False),
+    ],
+)
+def test_a_search_has_stalled_when_its_best_score_does_not_rise(outcomes, patience, stalled) -> None:
+    assert has_stalled(outcomes, patience) is stalled
+    spent = spending(patience=patience)
+    for each in outcomes:
+        spent.ended(each)
+    assert spent.why_closed() == (f"no better than 1% in the last {patience} trials" if stalled else None)
+
+
+def test_gpu_hours_count_what_runs_and_what_has_ended_once_each() -> None:
+    spent = spending(gpu_hours=1)
+    spent.ended(accepted(0.5, HOUR / 2))
+    spent.reached("running", HOUR / 4)
+    spent.reached("running", HOUR / 2 - 1)
+    assert spent.why_closed() is None
+    spent.reached("running", HOUR / 2)
+    assert spent.why_closed() == "1 GPU hours are used up"
+    spent.ended(accepted(0.5, HOUR / 2).model_copy(update={"trial": "running"}))
+    assert spent.gpu_seconds == HOUR
+
+
+def test_hours_count_those_of_earlier_processes() -> None:
+    now = [100.0]
+    spent = spending(lambda: now[0], History(seconds=1.5 * HOUR), hours=2)
+    now[0] += HOUR / 2 - 1
+    assert spent.why_closed() is None
+    now[0] += 1
+    assert spent.why_closed() == "2 hours are over"
+
+
+def test_the_base_model_and_finalists_take_gpu_hours_too() -> None:
+    heard = base([0.5]).model_copy(update={"gpu_seconds": 60.0})
+    final = Final(trial="t", weaker=(), confirmed=None, unseen=0, instructed=(), seconds=30.0)
+    assert spending(history=History(base=heard, finals={"t": final})).gpu_seconds == 90.0
+
+
+def test_a_full_disk_ends_the_draws() -> None:
+    full: list[str | None] = [None]
+    spent = Spending(Budget(trials=9), why_stuck=lambda: full[0])
+    assert spent.why_closed() is None
+    full[0] = "the disk is full"
+    assert spent.why_closed() == "the disk is full"
+
+
+def test_a_search_took_the_time_in_which_somebody_was_at_work(tmp_path) -> None:
+    """Between the last entry of one process and the start of the next nobody was; a clock may be set back."""
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    for minutes, entry in (
+        (0, started()),
+        (10, BaseProbed(outcome=base([0.5]))),
+        (15, TrialDrawn(trial="t000", draw=draw())),
+        (500, started()),
+        (520, TrialEnded(outcome=outcome("t000"))),
+        (519, TrialDrawn(trial="t001", draw=draw())),
+        (524, SearchEnded(reason="interrupted")),
+        (900, started()),
+    ):
+        ledger.append(entry.model_copy(update={"time": FIRST + timedelta(minutes=minutes)}))
+    assert read_ledger(ledger.path).seconds == (15 + 20 + 5) * 60
+
+
+def test_the_latest_budget_is_the_one_that_holds(tmp_path) -> None:
+    ledger, first = Ledger(tmp_path / "ledger.jsonl"), started()
+    ledger.append(first)
+    assert read_ledger(ledger.path).budget == first.space["budget"]
+    ledger.append(first.model_copy(update={"space": {**first.space, "budget": {"trials": 99}}}))
+    assert read_ledger(ledger.path).budget == {"trials": 99}

@@ -1,0 +1,59 @@
+"""What was heard in a finished run of a similar voice teaches a search on another."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from results.run.run_folder import RunFolder
+from search.planning.plan import Arguments, make_plan
+from search.proposals.prior_runs import evidence_in, first_points, heard_elsewhere
+from spaces.draw import Objective
+from spaces.errors import InputError
+from spaces.prior_runs import Sounded
+from spaces.space import load_space
+from tests.support.made_runs import write_run
+
+NOW = datetime(2026, 1, 2)
+
+
+def test_trials_that_were_heard_are_evidence(tmp_path):
+    found = {tested.remark: tested for tested in evidence_in(write_run(tmp_path), "model")}
+    assert {name: tested.sounded for name, tested in found.items()} == {
+        "t1": Sounded.GOOD,
+        "t3": Sounded.GOOD,
+        "t4": Sounded.OVERTRAINED,
+    }
+    first = found["t1"]
+    assert (first.voice, first.clips, first.epochs, first.loss, first.start) == ("/voices/voice", 48, 2.0, 2.0, 6.0)
+    assert (first.objective, first.rank, first.lora_lr) == (Objective.ALIGNED, 8, 1e-3)
+
+
+def test_a_search_begins_where_a_similar_voice_was_good(tmp_path):
+    run = write_run(tmp_path / "other")
+    typed = Arguments(space="demo", model="model", like=(run.path,), out=tmp_path / "run")
+    plan, plain = make_plan(typed, NOW, {}), make_plan(Arguments(space="demo", out=tmp_path / "run"), NOW, {})
+    known = len(load_space("demo").evidence)
+    assert (len(plan.space.evidence), len(plain.space.evidence)) == (known + 3, known)
+    points = first_points(plan.space, clips=48)
+    assert {point["rank"] for point in points} >= {8, 16}
+    assert [heard.accepted for heard in heard_elsewhere(plan.space, Objective.ALIGNED)][-3:] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("make", "model", "told"),
+    [
+        (write_run, "another", "its model is model, and this search's another"),
+        (lambda path: RunFolder(path), "model", "ledger"),
+    ],
+)
+def test_what_teaches_nothing_is_refused(tmp_path, make, model, told):
+    with pytest.raises(InputError, match=told):
+        evidence_in(make(tmp_path), model)
+
+
+def test_what_was_learned_stays_when_a_search_goes_on(tmp_path):
+    with pytest.raises(InputError, match="--like: what other runs teach is in the ledger"):
+        make_plan(Arguments(resume=True, out=write_run(tmp_path).path, like=(Path("x"),)), NOW, {})

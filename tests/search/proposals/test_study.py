@@ -1,0 +1,214 @@
+"""The study: every domain a space may open, what is tried first, and what is not handed out."""
+
+from __future__ import annotations
+
+import optuna
+import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+from pydantic import ValidationError
+
+from search.proposals.distributions import chosen, distributions, to_draw
+from search.proposals.prior_runs import first_points, heard_elsewhere
+from search.proposals.sampler import Prospect, ScreenedSampler
+from search.proposals.study import JOURNAL, STUDY, TRIAL, Draws, new_journal
+from spaces.draw import Draw, Objective
+from spaces.records.trial import Ending
+from spaces.space import Space, load_space
+from tests.support.made_curves import linear, seen
+from tests.support.made_runs import outcome, verdict
+from tests.support.toy_search import toy_space
+
+CLIPS = 32
+DOMAINS = {
+    "objective": ["guide", "aligned"],
+    "rank": {"low": 4, "high": 64, "log": True},
+    "alpha_ratio": {"low": 0.5, "high": 4.0},
+    "lora_lr": {"low": 1e-6, "high": 1e-4, "log": True},
+    "text_projection_lr": {"low": 1e-7, "high": 1e-5, "log": True},
+    "epochs": {"low": 3, "high": 15},
+    "dropout": [0.0, 0.05, 0.1],
+    "batch": [1, 2],
+    "accumulation": [1, 2, 4],
+    "warmup": {"low": 0, "high": 20},
+    "schedule": ["constant", "cosine"],
+    "lr_floor": {"low": 0.0, "high": 0.5},
+    "lr_cycles": [1, 2],
+    "sub_weight": {"low": 0.1, "high": 0.5},
+    "sub_frames": [0.5, 1.0],
+    "curriculum": ["none", "length"],
+    "augmented": {"low": 0.0, "high": 0.5},
+    "weight_decay": {"low": 0.0, "high": 0.1},
+    "clip_norm": {"low": 0.5, "high": 2.0},
+}
+
+
+def voice(evidence: tuple = (), **changes) -> Space:
+    data = load_space("voice").model_dump()
+    augment = {"augment": {"copies": 1}} if "augmented" in changes else {}
+    return Space.model_validate(
+        {**data, "evidence": evidence, "draw": {**data["draw"], **changes}, "data": {**data["data"], **augment}}
+    )
+
+
+def test_the_table_holds_every_field_but_what_belongs_to_an_objective():
+    assert set(DOMAINS) == set(Draw.model_fields) - {"targets"}
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+def test_every_field_of_a_draw_may_be_searched(name):
+    space = voice(**{name: DOMAINS[name]})
+    draws = Draws(space, 1, 12, CLIPS, space.band)
+    values = [getattr(draws.ask(str(number)), name) for number in range(12)]
+    assert all(value in space.draw[name] for value in values)
+    assert len(set(values)) > 1
+
+
+def test_all_of_them_may_be_searched_together():
+    space = voice(**DOMAINS)
+    draws = Draws(space, 1, 12, CLIPS, space.band)
+    for number in range(12):
+        drawn = draws.ask(str(number))
+        assert drawn.targets == space.objective[drawn.objective].targets
+        draws.tell(outcome(str(number), heard=verdict([0.5]), drawn=drawn), space.band(drawn.objective), ())
+    assert all(trial.state is TrialState.COMPLETE for trial in draws.study.trials)
+
+
+def with_targets(*choices: str) -> Space:
+    """Both objectives; the aligned one has several choices of LoRA targets."""
+    data = load_space("voice").model_dump()
+    aligned = {**data["objective"]["aligned"], "targets": list(choices)}
+    return Space.model_validate({**data, "objective": {**data["objective"], "aligned": aligned}})
+
+
+def test_targets_are_searched_under_the_objective_that_has_several():
+    space = with_targets("attention", "linear")
+    draws = Draws(space, 1, 30, CLIPS, space.band)
+    found = set()
+    for number in range(30):
+        drawn = draws.ask(str(number))
+        found.add((drawn.objective, drawn.targets))
+        asked = draws.study.trials[-1].params
+        assert asked == chosen(drawn, space)
+        assert to_draw(space, asked) == drawn
+        assert ("aligned.targets" in asked) == (drawn.objective is Objective.ALIGNED)
+        heard = verdict([0.9 if drawn.targets == "linear" else 0.3])
+        draws.tell(outcome(str(number), heard=heard, drawn=drawn), space.band(drawn.objective), ())
+    assert found == {("guide", "guide"), ("aligned", "attention"), ("aligned", "linear")}
+    assert all(trial.state is TrialState.COMPLETE for trial in draws.study.trials)
+
+
+def test_a_resumed_search_remembers_draws_of_either_objective():
+    space = with_targets("attention", "linear")
+    before, after = (Draws(space, seed, 12, CLIPS, space.band) for seed in (1, 2))
+    for number in range(8):
+        drawn = before.ask(str(number))
+        after.remember(outcome(str(number), heard=verdict([0.5]), drawn=drawn), space.band(drawn.objective), ())
+    assert [trial.params for trial in after.study.trials] == [trial.params for trial in before.study.trials]
+    known = before.ask("8")
+    assert after.ask("8", known) == known
+
+
+@pytest.mark.parametrize("targets", [[], ["linear", "linear"], "", ["("]])
+def test_impossible_targets_are_refused(targets):
+    with pytest.raises(ValidationError, match="targets|regular expression"):
+        with_targets(*targets) if isinstance(targets, list) else with_targets(targets)
+
+
+def test_what_was_good_elsewhere_is_tried_first_and_is_no_trial_before():
+    space = load_space("alexandria")
+    draws = Draws(space, 1, 12, 121, space.band)
+    assert draws.study.trials == []
+    rates = [draws.ask(str(number)).lora_lr for number in range(4)]
+    assert rates[:3] == [2e-6, 1e-6, 1e-5]
+    assert rates[3] not in rates[:3]
+
+
+def test_what_was_good_elsewhere_is_not_tried_twice_by_a_resumed_search():
+    space = load_space("alexandria")
+    tried = Draws(space, 1, 12, 121, space.band).ask("t000")
+    draws = Draws(space, 2, 12, 121, space.band)
+    draws.remember(outcome("t000", heard=verdict([0.5]), drawn=tried), space.band(Objective.GUIDE), ())
+    assert draws.ask("t001").lora_lr == 1e-6
+
+
+@pytest.mark.parametrize(
+    ("changes", "rates"),
+    [
+        ({}, [1e-5, 1e-6, 2e-6]),
+        ({"rank": [8, 16]}, []),
+        ({"lora_lr": {"low": 1.5e-6, "high": 5e-6, "log": True}}, [2e-6]),
+        ({"lora_lr": 2e-6}, [2e-6]),
+        ({"objective": "aligned"}, []),
+    ],
+)
+def test_only_what_the_space_could_draw_is_tried(changes, rates):
+    evidence = load_space("alexandria").evidence
+    space = voice(evidence, **changes)
+    points = first_points(space, 30)
+    fixed = space.draw["lora_lr"].ends()[0]
+    assert [point.get("lora_lr", fixed) for point in points] == rates
+    assert all(point["epochs"] == 15 for point in points)
+
+
+def test_what_would_never_cross_is_not_tried_although_it_was_good_elsewhere():
+    space = load_space("alexandria").model_copy(update={"draw": voice(epochs=3, objective="guide").draw})
+    draws = Draws(space, 1, 12, 30, space.band)
+    assert [draws.ask(str(number)).lora_lr for number in range(2)] != [1e-5, 1e-6]
+
+
+def test_fourteen_configurations_say_what_a_loss_sounds_like():
+    heard = heard_elsewhere(load_space("alexandria"), Objective.GUIDE)
+    assert len(heard) == 14
+    assert sorted(each.loss for each in heard if each.accepted) == [3.93, 4.11, 4.11, 4.17, 4.31]
+    assert all((each.mended_by is None) == each.accepted for each in heard)
+    assert heard_elsewhere(load_space("alexandria"), Objective.ALIGNED) == []
+
+
+def test_draws_that_would_never_cross_are_not_handed_out():
+    space = voice(objective="guide")
+    draws = Draws(space, 1, 40, CLIPS, space.band)
+    slow = draws.ask("t0").model_copy(update={"lora_lr": 2e-5, "epochs": 15, "rank": 32, "alpha_ratio": 2})
+    curve = seen(linear(5.0, 4.15, 14), 14, CLIPS)
+    draws.tell(outcome("t0", Ending.HOPELESS, drawn=slow), space.band(Objective.GUIDE), curve)
+    assert min(draws.ask(f"t{number}").lora_lr for number in range(1, 20)) > 1e-5
+
+
+def test_a_trial_without_an_outcome_has_failed_and_none_is_left_running():
+    space = toy_space("model")
+    draws = Draws(space, 1, 8, CLIPS, space.band)
+    for name in ("t0", "t1"):
+        draws.ask(name)
+    draws.failed("t0")
+    draws.tell(outcome("t1", Ending.CANCELLED), space.band(Objective.ALIGNED), ())
+    assert [trial.state for trial in draws.study.trials] == [TrialState.FAIL, TrialState.FAIL]
+
+
+def test_where_nothing_is_worth_starting_the_nearest_is_handed_out():
+    space = toy_space("model")
+    asked = []
+
+    def prospect(point) -> Prospect:
+        asked.append(point["lora_lr"])
+        return Prospect(1 + abs(point["lora_lr"] - 0.1), 1.0)
+
+    draws = Draws(space, 1, 8, CLIPS, space.band)
+    draws.study.sampler = ScreenedSampler(1, 8, distributions(space), prospect)
+    assert draws.ask("t0").lora_lr == min(asked, key=lambda rate: abs(rate - 0.1))
+    assert len(asked) > 10
+
+
+def test_the_journal_in_the_runs_folder_is_the_study_and_is_begun_anew(tmp_path):
+    space = toy_space("model")
+    for process in range(2):
+        draws = Draws(space, 1, 8, CLIPS, space.band, new_journal(tmp_path))
+        for number in range(3):
+            drawn = draws.ask(f"t{process}{number}")
+            heard = verdict([0.5 + number / 10])
+            draws.tell(outcome(f"t{process}{number}", heard=heard, drawn=drawn), space.band(Objective.ALIGNED), ())
+        study = optuna.load_study(study_name=STUDY, storage=JournalStorage(JournalFileBackend(str(tmp_path / JOURNAL))))
+        assert [trial.user_attrs[TRIAL] for trial in study.trials] == [f"t{process}{number}" for number in range(3)]
+        assert [trial.params for trial in study.trials] == [trial.params for trial in draws.study.trials]
+        assert [trial.value for trial in study.trials] == pytest.approx([0.5, 0.6, 0.7])
+        (tmp_path / f"{JOURNAL}.lock").symlink_to(tmp_path / JOURNAL)

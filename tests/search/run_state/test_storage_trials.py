@@ -1,0 +1,215 @@
+"""Trials on nodes that share no folder: another node goes on where one was lost, from storage alone."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from results.run.run_folder import RunFolder
+from search.run_state.sync import pull_foundation
+from search.tuning.tune_report import settle
+from spaces.band import Band
+from spaces.records.job import Job
+from spaces.records.trial import Ending, Point
+from spaces.storage_uri import Storage
+from tests.support.faulty_storage import FATAL, disk, faulty
+from tests.support.paths import ROOT
+from tests.support.recorded_bench import Told
+from tests.support.s3_server import s3  # noqa: F401
+from tests.trainable.training.test_bench import strict, timeless, timeless_curve
+from tests.trainable.training.test_run_trial import Bench as Voice
+from tests.trainable.training.test_run_trial import bench as voice  # noqa: F401
+from trainable.files.mirror import push
+from trainable.files.object_store import StorageError, StoredFiles
+from trainable.files.trial_folder import TrialFolder
+from trainable.probe.criteria.calibration import Calibration
+from trainable.training.checkpoint import OPTIMIZER, read_checkpoints
+from trainable.training.run_trial import run_trial
+
+SLOW = {"lora_lr": 0.02, "text_projection_lr": 0.0, "epochs": 100}
+
+
+class Cut(Exception):
+    """Stands for a node that is taken away."""
+
+
+class Node:
+    """A disk of its own under the run of everybody."""
+
+    def __init__(self, folder: Path, uri: str | None = None) -> None:
+        self.storage = disk(folder.parent, folder.name, uri).stored.uri
+        self.run = RunFolder(folder)
+        self.stored = Storage(root=folder, uri=self.storage)
+
+    def job(self, job: Job) -> Job:
+        """The same order, as it reads on this node."""
+        paths = {
+            "prepared": self.run.prepared,
+            "calibration": self.run.calibration,
+            "folder": self.run.trial(job.trial),
+        }
+        return job.model_copy(update={**{name: str(path) for name, path in paths.items()}, "storage": self.stored})
+
+    def is_ready_for(self, job: Job) -> Job:
+        pull_foundation(self.stored, job.probe.lines)
+        return self.job(job)
+
+    def is_lost(self) -> None:
+        shutil.rmtree(self.run.path)
+
+
+def lay(voice: Voice, job: Job, folder: Path, uri: str | None = None) -> Node:
+    """The node that laid the foundation."""
+    node = Node(folder / "first", uri)
+    shutil.copytree(job.prepared, node.run.prepared)
+    shutil.copytree(Path(job.calibration).parent, node.run.base)
+    Calibration.read(Path(job.calibration)).write(node.run.calibration)
+    push(node.stored, node.run.prepared)
+    push(node.stored, node.run.base)
+    return node
+
+
+def cut_at(number: int):
+    said: list[Point] = []
+
+    def on_point(point: Point, phase) -> None:
+        said.append(point)
+        if len(said) == number:
+            raise Cut
+
+    return on_point
+
+
+def to_the_end(job: Job):
+    return run_trial(job, lambda point, phase: None)
+
+
+def assert_equal(whole: Job, other: Job) -> None:
+    outcomes = [TrialFolder(job.path).read_outcome() for job in (whole, other)]
+    assert timeless(outcomes[0]) == timeless(outcomes[1])
+    assert timeless_curve(whole.path) == timeless_curve(other.path)
+    kept = [job.path / outcomes[0].checkpoint / "adapter.safetensors" for job in (whole, other)]
+    assert kept[0].read_bytes() == kept[1].read_bytes()
+
+
+@pytest.mark.parametrize("cuts", [(1,), (6,), (12,), (9, 20)])
+def test_another_node_ends_a_trial_as_if_it_had_begun_it(voice: Voice, tmp_path: Path, cuts: tuple[int, ...]) -> None:
+    job = voice.job(f"cut {cuts}", band=Band(low=0.6, high=0.8), **SLOW)
+    to_the_end(job)
+    node = lay(voice, job, tmp_path)
+    for number, cut in enumerate(cuts):
+        with pytest.raises(Cut):
+            run_trial(node.is_ready_for(job), cut_at(cut))
+        node.is_lost()
+        node = Node(tmp_path / f"node {number}")
+    there = node.is_ready_for(job)
+    told: list[int] = []
+    run_trial(there, lambda point, phase: told.append(point.step))
+    assert_equal(job, there)
+    assert min(told) > 0 if cuts[0] > 1 else min(told) == 0
+    stored = tree_names(node)
+    assert f"{RunFolder(Path()).trial(job.trial)}/outcome.json" in stored
+    assert not [name for name in stored if name.endswith(OPTIMIZER)]
+
+
+def tree_names(node: Node) -> set[str]:
+    return set(StoredFiles(node.storage).listing(""))
+
+
+def test_the_same_through_s3(voice: Voice, tmp_path: Path, s3: str) -> None:
+    job = voice.job("s3", band=Band(low=0.6, high=0.8), **SLOW)
+    to_the_end(job)
+    node = lay(voice, job, tmp_path, s3)
+    with pytest.raises(Cut):
+        run_trial(node.is_ready_for(job), cut_at(12))
+    node.is_lost()
+    there = Node(tmp_path / "second", s3).is_ready_for(job)
+    told: list[int] = []
+    run_trial(there, lambda point, phase: told.append(point.step))
+    assert min(told) > 0
+    assert_equal(job, there)
+
+
+def test_a_killed_process_leaves_its_checkpoint_to_another_node(voice: Voice, tmp_path: Path) -> None:
+    job = voice.job("killed", band=Band(low=0.6, high=0.8), **SLOW)
+    to_the_end(job)
+    node = lay(voice, job, tmp_path)
+    ready = node.is_ready_for(job)
+    script = "import sys; from spaces.records.job import Job; from trainable.training.run_trial import run_trial\n"
+    script += "import os\n"
+    script += "def tell(point, phase):\n    if point.step >= 10: os._exit(9)\n"
+    script += "run_trial(Job.model_validate_json(sys.argv[1]), tell)"
+    ended = subprocess.run([sys.executable, "-c", script, ready.model_dump_json()], cwd=ROOT, check=False)
+    assert ended.returncode == 9
+    node.is_lost()
+    there = Node(tmp_path / "second").is_ready_for(job)
+    told: list[int] = []
+    run_trial(there, lambda point, phase: told.append(point.step))
+    assert min(told) > 0
+    assert_equal(job, there)
+
+
+def test_a_second_chance_goes_on_on_another_node(voice: Voice, tmp_path: Path) -> None:
+    whole = strict(voice, voice.job("one", **SLOW), tmp_path / "whole")
+    node = lay(voice, whole, tmp_path)
+    job = node.is_ready_for(whole)
+    told = Told(voice, seats=1)
+    told.bench.seat(job)
+    told.until(lambda: TrialFolder(job.path).second_chance.exists())
+    node.is_lost()
+    there = Node(tmp_path / "second").is_ready_for(whole)
+    for each in (whole, there):
+        told = Told(voice, seats=1)
+        told.bench.seat(each)
+        told.to_the_end()
+    assert_equal(whole, there)
+    assert TrialFolder(there.path).read_second_chance() is not None
+
+
+def test_the_driver_reads_on_its_own_disk_what_a_bench_left_on_another(voice: Voice, tmp_path: Path) -> None:
+    job = voice.job("read")
+    there = lay(voice, job, tmp_path).is_ready_for(job)
+    outcome = to_the_end(there)
+    driver = Node(tmp_path / "driver")
+    here = driver.job(job)
+    assert settle(here, Ending.FAILED, "nobody was there") == outcome
+    assert tree_text(here.path) == tree_text(there.path)
+    assert [each.folder.name for each in read_checkpoints(here.path / "checkpoints")] == [Path(outcome.checkpoint).name]
+
+
+def tree_text(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_the_driver_says_of_a_trial_holds_on_every_node(voice: Voice, tmp_path: Path) -> None:
+    job = voice.job("failed", **SLOW)
+    node = lay(voice, job, tmp_path)
+    with pytest.raises(Cut):
+        run_trial(node.is_ready_for(job), cut_at(12))
+    failed = settle(Node(tmp_path / "driver").job(job), Ending.FAILED, "its process died over and over")
+    assert failed.point is not None and failed.point.step > 0
+    assert run_trial(Node(tmp_path / "second").is_ready_for(job), cut_at(1)) == failed
+
+
+def test_a_trial_whose_storage_fails_leaves_its_seat_and_the_others_stay(voice: Voice, tmp_path: Path) -> None:
+    node = lay(voice, voice.job("other"), tmp_path)
+    stored, local = node.is_ready_for(voice.job("stored")), voice.job("local")
+    local = local.model_copy(update={"folder": str(tmp_path / "local")})
+    told = Told(voice, seats=2)
+    told.bench.seat(local)
+    with faulty(fails_from=0) as storage:
+        told.bench.seat(stored)
+        told.until(lambda: "stored" in told.broken)
+        assert storage.touched
+    assert isinstance(told.broken["stored"], StorageError) and FATAL in str(told.broken["stored"])
+    told.to_the_end()
+    assert told.outcomes.keys() == {"local"}
+    again = Told(voice, seats=1)
+    again.bench.seat(stored)
+    again.to_the_end()
+    assert again.outcomes["stored"].accepted == told.outcomes["local"].accepted
+    assert f"trials/{stored.trial}/outcome.json" in tree_names(node)

@@ -1,0 +1,1 @@
+"""The room tests/search/submit."""

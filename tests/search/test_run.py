@@ -1,0 +1,253 @@
+"""The command line: what it makes of its options, and what it says to those it cannot use."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import typer
+from typer.testing import CliRunner
+
+from results.run.ledger import Ledger
+from search.checking import checks
+from search.planning.execution_mode import Mode
+from search.planning.plan import DEMO_VOICE, Arguments, make_plan
+from search.run import run
+from spaces.errors import InputError
+from spaces.space import FOLDER, Budget
+from tests.support.made_runs import started
+from tests.support.toy_search import toy_plan
+from tests.support.voices import make_voice
+from trainable.dataset.source import Source
+
+NOW = datetime(2026, 1, 2, 3, 4, 5)
+SPACE = (FOLDER / "voice.toml").read_text()
+
+app = typer.Typer()
+app.command()(run)
+
+
+@pytest.fixture(autouse=True)
+def no_ray_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever runs these tests may have started one."""
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "none"))
+
+
+@pytest.fixture
+def voice(tmp_path: Path) -> Path:
+    return make_voice(tmp_path / "voice")
+
+
+def source(folder: Path) -> Source:
+    return Source.parse(str(folder))
+
+
+def plan(environment: dict[str, str] | None = None, **typed):
+    return make_plan(Arguments(**typed), NOW, environment or {})
+
+
+def test_without_options_and_without_a_cluster_it_is_the_demo():
+    made = plan()
+    assert (made.space.name, made.sources, made.address, made.is_demo) == ("demo", (source(DEMO_VOICE),), "local", True)
+    assert made.run.path == Path("runs/demo-20260102-030405").resolve()
+    assert made.budget == made.space.budget
+
+
+def test_a_voice_of_ones_own_is_searched_in_the_voice_space(voice):
+    made = plan(data=(str(voice),), trials=5, accept=2, hours=1.5, seed=7, model="somebody/model", auto_ref=True)
+    assert (made.space.name, made.sources, made.model, made.seed) == ("voice", (source(voice),), "somebody/model", 7)
+    assert (made.budget.trials, made.budget.accept, made.budget.hours) == (5, 2, 1.5)
+    assert made.family == "trainable.qwen3_tts.family" and made.auto_reference
+    assert made.run.path.name == "voice-20260102-030405"
+
+
+def test_a_folder_in_which_a_search_was_refused_is_as_good_as_new(tmp_path):
+    refused = toy_plan(tmp_path)
+    (refused.run.ray / "tune").mkdir(parents=True)
+    checks.check_plan(refused)
+    (refused.run.path / "somebody's").touch()
+    with pytest.raises(InputError, match="new or empty folder"):
+        checks.check_plan(refused)
+
+
+def test_how_trials_run_can_be_said():
+    assert plan().mode == Mode()
+    assert plan(mode=Mode(seats=3, max_benches=2)).mode == Mode(seats=3, max_benches=2)
+
+
+def test_what_cannot_be_packed_runs_in_isolation_and_that_is_said(tmp_path, monkeypatch):
+    """The family of a toy model has no check module, and no objection; one that has is asked."""
+    packable = toy_plan(tmp_path)
+    assert checks.with_a_mode_that_fits(packable) == (packable, None)
+    package = tmp_path / "choosy_family"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "check.py").write_text("def why_not_packed(model, shape): return f'rank {shape.rank} is too high'")
+    monkeypatch.syspath_prepend(tmp_path)
+    choosy = dataclasses.replace(packable, family="choosy_family.family")
+    assert checks.with_a_mode_that_fits(choosy) == (
+        dataclasses.replace(choosy, mode=Mode(isolate=True)),
+        "rank 8 is too high",
+    )
+    isolated = dataclasses.replace(choosy, mode=Mode(isolate=True))
+    assert checks.with_a_mode_that_fits(isolated) == (isolated, None)
+
+
+def test_the_demo_can_be_asked_for_on_a_cluster():
+    assert plan({"RAY_ADDRESS": "10.0.0.1:6379"}, space="demo").address == "10.0.0.1:6379"
+    assert plan({"RAY_ADDRESS": "10.0.0.1:6379"}, address="local").is_demo
+
+
+def test_a_resumed_search_is_the_one_that_was_begun(tmp_path):
+    begun = started(model="somebody/model")
+    Ledger(tmp_path / "ledger.jsonl").append(begun)
+    made = plan(out=tmp_path, resume=True, trials=40, data=(str(tmp_path / "moved"),))
+    assert (made.family, made.model, made.seed, made.space.name) == (begun.family, begun.model, begun.seed, "demo")
+    assert made.space.model_dump(mode="json") == begun.space
+    assert (made.budget.trials, made.sources, made.resume) == (40, (source(tmp_path / "moved"),), True)
+    assert plan(out=tmp_path, resume=True).sources == (source("/voices/voice"),)
+
+
+def test_a_resumed_search_keeps_the_budget_that_was_asked_for_last(tmp_path):
+    """Its space does not have to be given again, and may be."""
+    ledger, begun = Ledger(tmp_path / "ledger.jsonl"), started()
+    for budget in ({"trials": 30, "hours": 2}, {"trials": 30, "hours": 5, "gpu_hours": 1.5, "patience": 4}):
+        ledger.append(begun.model_copy(update={"space": {**begun.space, "budget": budget}}))
+    assert plan(out=tmp_path, resume=True).budget == Budget(trials=30, hours=5, gpu_hours=1.5, patience=4)
+    changed = plan(out=tmp_path, resume=True, gpu_hours=3.0, trials=31, space="demo")
+    assert changed.budget == Budget(trials=31, hours=5, gpu_hours=3, patience=4)
+
+
+def test_sources_are_searched_in_the_order_they_are_given(voice):
+    made = plan(data=(f"{voice},weight=0.5", "hf:somebody/voices:nb:train"), max_audio_hours=2.5)
+    assert made.sources == tuple(
+        Source.parse(text) for text in (f"{voice},weight=0.5,hours=2.5", "hf:somebody/voices:nb:train,hours=2.5")
+    )
+    assert made.run.path.name == "voice-20260102-030405"
+    with pytest.raises(InputError, match="given twice.*weight=2"):
+        plan(data=(str(voice), str(voice)))
+
+
+def clip(voice: Path) -> Path:
+    return voice / "clip_00.wav"
+
+
+def with_space(tmp_path: Path, old: str, new: str) -> str:
+    path = tmp_path / "mine.toml"
+    path.write_text(SPACE.replace(old, new))
+    return str(path)
+
+
+def with_search(folder: Path) -> Path:
+    Ledger(folder / "ledger.jsonl").append(started())
+    return folder
+
+
+def no_clips(voice: Path) -> None:
+    (voice / "metadata.jsonl").write_text("")
+
+
+def no_audio(voice: Path) -> None:
+    clip(voice).unlink()
+
+
+def unreadable(voice: Path) -> None:
+    clip(voice).write_bytes(b"no audio at all")
+
+
+def empty(voice: Path) -> None:
+    soundfile.write(clip(voice), np.zeros(0, np.float32), 24_000)
+
+
+def no_reference(voice: Path) -> None:
+    (voice / "ref.wav").unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (shutil.rmtree, ["no such folder", "metadata.jsonl"]),
+        (no_clips, ["no clips"]),
+        (no_audio, ["clip_00.wav", "transcript without audio"]),
+        (unreadable, ["clip_00.wav", "not readable"]),
+        (empty, ["clip_00.wav", "empty"]),
+        (no_reference, ["no reference", "clip_01.wav would do best", "--auto-ref"]),
+    ],
+)
+def test_a_dataset_that_cannot_be_used_is_refused(voice, tmp_path, spoil, said):
+    spoil(voice)
+    refused(["--data", str(voice), "--out", str(tmp_path / "run"), "--model", str(tmp_path)], said)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (lambda tmp: ["--space", "vioce"], ["no space 'vioce'", "alexandria"]),
+        (
+            lambda tmp: ["--space", with_space(tmp, "lora_lr", "lora_rl")],
+            ["mine.toml", "lora_rl", "did you mean lora_lr"],
+        ),
+        (lambda tmp: ["--space", with_space(tmp, "trials = 16", "trials = 0")], ["mine.toml", "budget.trials"]),
+        (lambda tmp: ["--space", with_space(tmp, '"english"', '"klingon"')], ["no probe lines 'klingon'"]),
+        (
+            lambda tmp: [
+                "--space",
+                with_space(tmp, 'lines = "english"', 'lines = "english"\nrecogniser = "pocketsfinx"'),
+            ],
+            ["pocketsfinx", "did you mean pocketsphinx"],
+        ),
+        (lambda tmp: ["--space", with_space(tmp, '"english"', '"held-out"')], ["held-out", "at least 4 lines"]),
+        (lambda tmp: ["--out", str(with_search(tmp / "old"))], ["holds another search", "--resume", "another --out"]),
+        (lambda tmp: ["--out", str(tmp)], ["new or empty folder"]),
+        (lambda tmp: ["--model", str(tmp)], ["config.json", "Qwen3-TTS"]),
+        (lambda tmp: ["--resume"], ["--resume needs --out"]),
+        (lambda tmp: ["--resume", "--out", str(tmp / "none")], ["no ledger"]),
+        (lambda tmp: ["--resume", "--out", str(with_search(tmp / "old")), "--seed", "5"], ["--seed", "leave it out"]),
+        (lambda tmp: ["--resume", "--out", str(with_search(tmp / "old"))], ["changed since this search began"]),
+        (lambda tmp: ["--address", "ray://head:10001"], ["--address auto"]),
+        (lambda tmp: ["--isolate", "--seats", "3"], ["--isolate", "--seats", "leave one out"]),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_refused(voice, tmp_path, options, said):
+    refused(["--data", str(voice), *options(tmp_path)], said)
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "said"),
+    [
+        ([], {"RAY_ADDRESS": "10.0.0.1:6379"}, ["--data", "--space demo", "--address local"]),
+        (["--address", "auto"], {}, ["--data", "--space demo"]),
+        (["--space", "alexandria"], {}, ["--data"]),
+    ],
+)
+def test_without_a_voice_it_says_what_to_type(options, environment, said):
+    refused(options, said, environment)
+
+
+def test_a_hub_id_without_network_is_refused(voice, tmp_path, monkeypatch):
+    def unreachable(*arguments, **more):
+        raise ConnectionError("no route to host")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    refused(["--data", str(voice), "--out", str(tmp_path / "run"), "--model", "some/model"], ["some/model", "--model"])
+
+
+def test_a_family_without_a_check_has_nothing_to_say():
+    checks.check_model("tests.support.toy_family", "anything")
+    checks.check_model("toy_family", "anything")
+    with pytest.raises(InputError):
+        checks.check_model("trainable.qwen3_tts.family", str(FOLDER))
+
+
+def refused(options: list[str], said: list[str], environment: dict[str, str] | None = None) -> None:
+    answer = CliRunner().invoke(app, options, env={"RAY_ADDRESS": None, **(environment or {})})
+    assert answer.exit_code == 2, answer.output
+    assert "Traceback" not in answer.output
+    for words in said:
+        assert words in answer.output, answer.output

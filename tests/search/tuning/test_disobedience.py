@@ -1,0 +1,84 @@
+"""A trial whose loop does not end by itself, under a real Ray Tune: the stopper ends it, and that is recorded."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from results.run.ledger import Ledger, TrialDrawn, read_ledger
+from results.run.run_folder import RunFolder
+from results.tensorboard.writer import TensorBoard
+from search.console.plain import PlainView
+from search.proposals.budget import Spending
+from search.tuning.recorder import Recorder
+from search.tuning.run_trials import config_of
+from search.tuning.stopper import BandStopper
+from search.tuning.tune_report import JOB, Report
+from spaces.band import Band
+from spaces.probe_settings import ProbeSettings
+from spaces.records.job import Job
+from spaces.records.trial import Ending, Phase
+from spaces.space import Budget
+from tests.support.made_runs import draw, point, started, write_curve
+
+CLIPS, LAST_STEP, IN_BAND_AT = 48, 400, 61
+"""12 steps to an epoch, as a crafted point counts them."""
+
+
+def train_on_and_on(config: dict) -> None:
+    """A trial's function that never asks whether its curve has ended."""
+    from ray import tune
+
+    job = Job.model_validate_json(config[JOB])
+    run = RunFolder(Path(job.folder).parent.parent)
+    points = [point(step, max(2.0, 6.0 - 0.05 * step)) for step in range(LAST_STEP + 1)]
+    for step in range(0, LAST_STEP + 1, 3):
+        write_curve(run, job.trial, points[: step + 1])
+        tune.report(Report(job, points[step], Phase.TRAINING).as_result())
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_a_trial_that_trains_past_its_ending_is_stopped_and_recorded(tmp_path):
+    from ray import tune
+
+    run = RunFolder(tmp_path / "run")
+    job = Job(
+        trial="t000",
+        folder=str(run.trial("t000")),
+        family="none",
+        model="none",
+        prepared="none",
+        calibration="none",
+        language="auto",
+        seed=1,
+        draw=draw(epochs=99),
+        band=Band(low=1.5, high=3.0),
+        probe=ProbeSettings(lines="digits"),
+    )
+    ledger = Ledger(run.ledger)
+    ledger.append(started())
+    ledger.append(TrialDrawn(trial=job.trial, draw=job.draw))
+    said = io.StringIO()
+    over: list[str] = []
+    view, spending = PlainView(Console(file=said)), Spending(Budget(trials=1))
+    recorder = Recorder(run, ledger, TensorBoard(run), view, spending, over.append)
+    tune.Tuner(
+        tune.with_resources(train_on_and_on, {"CPU": 0.1}),
+        param_space=config_of(job),
+        run_config=tune.RunConfig(
+            name="tune",
+            storage_path=str(run.ray),
+            callbacks=[recorder],
+            stop=BandStopper(CLIPS, is_drained=lambda: False),
+            verbose=0,
+        ),
+    ).fit()
+    history = read_ledger(run.ledger)
+    ended = history.outcomes["t000"]
+    assert ended.ending is Ending.CANCELLED
+    assert IN_BAND_AT + 12 < ended.point.step < LAST_STEP
+    assert history.problems == () and not recorder.running and over == ["t000"]
+    assert "t000 ended: cancelled" in said.getvalue()

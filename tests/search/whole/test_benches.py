@@ -1,0 +1,153 @@
+"""Whole searches on benches: they come to what isolated trials come to, and nothing of them is left behind."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import io
+import os
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from results.run.ledger import History, read_ledger
+from search import driver
+from search.benches.bench_executor import benched
+from search.benches.seat_queue import DEADLY
+from search.checking.checks import check_plan
+from search.cluster.failure import LostError
+from search.driver import bench_spec
+from search.planning.execution_mode import Mode
+from search.planning.layout import Layout
+from search.planning.plan import Plan
+from search.tuning.run_trials import job_of
+from spaces.draw import Draw
+from spaces.errors import InputError
+from spaces.records.trial import Ending
+from tests.support import frail_family, hungry_family
+from tests.support.left_behind import assert_nothing_is_left
+from tests.support.toy_search import toy_plan
+from trainable.training.run_trial import run_trial
+
+pytestmark = pytest.mark.usefixtures("local_ray")
+
+
+def search(plan: Plan, **files: str) -> tuple[History, str]:
+    """What the search left and what it said. `files` are put in the run's folder before it starts."""
+    said, dataset = io.StringIO(), check_plan(plan)
+    for name, text in files.items():
+        (plan.run.path / name).write_text(text)
+    driver.conduct(plan, dataset, Console(file=said, width=200))
+    return read_ledger(plan.run.ledger), said.getvalue()
+
+
+def test_benches_and_isolated_processes_come_to_the_same(tmp_path):
+    results = {}
+    for isolate in (False, True):
+        plan = dataclasses.replace(toy_plan(tmp_path / str(isolate), trials=2, dropout=0.1), mode=Mode(isolate))
+        history, said = search(plan)
+        assert f"Trials: {'one process per trial' if isolate else 'one at a time on one base'}" in said
+        assert [outcome.ending for outcome in history.outcomes.values()] == [Ending.IN_BAND] * 2
+        results[isolate] = {
+            trial: (outcome.draw, outcome.ending, outcome.point.losses, outcome.kept.losses, outcome.verdict.score)
+            for trial, outcome in history.outcomes.items()
+        }
+        assert history.base.verdict is not None
+    assert results[False] == results[True]
+    assert_nothing_is_left()
+
+
+@pytest.mark.soak
+def test_a_bench_that_runs_out_of_memory_gets_fewer_seats_and_every_trial_ends(tmp_path):
+    plan = dataclasses.replace(toy_plan(tmp_path, "tests.support.hungry_family", trials=5), mode=Mode(seats=4))
+    history, _ = search(plan, **{hungry_family.HOLDS: "2"})
+    assert [outcome.ending for outcome in history.outcomes.values()] == [Ending.IN_BAND] * 5
+    assert (plan.run.path / hungry_family.GRANTED).read_text().split() == ["4", "2"]
+
+
+def test_two_workers_train_what_one_process_would(tmp_path, monkeypatch):
+    """Each has one of the two clips of a step; nothing but the order of a sum differs."""
+    layout = laid_out(seats=2, workers=2, worker={"CPU": 0.8})
+    monkeypatch.setattr(driver, "lay_out", lambda *asked: layout)
+    plan = toy_plan(tmp_path, trials=2)
+    together = search(plan)[0].outcomes
+    assert together.keys() == {"t000", "t001"}
+    for trial, outcome in together.items():
+        job = job_of(plan, trial, outcome.draw, plan.space.band(outcome.draw.objective)).model_copy(
+            update={"folder": str(tmp_path / trial)}
+        )
+        alone = run_trial(job, lambda point, phase: None)
+        assert (outcome.ending, outcome.point.step) == (alone.ending, alone.point.step)
+        assert outcome.point.loss == pytest.approx(alone.point.loss, rel=1e-5)
+        assert outcome.verdict.score == pytest.approx(alone.verdict.score, abs=1e-3)
+
+
+@pytest.mark.soak
+def test_a_draw_that_kills_its_bench_fails_by_itself_and_costs_three_starts(tmp_path):
+    plan = dataclasses.replace(toy_plan(tmp_path, "tests.support.frail_family", trials=6), mode=Mode(seats=4))
+    history, _ = search(plan, **{frail_family.POISON: ""})
+    deaths = (plan.run.path / frail_family.POISONED).read_text().splitlines()
+    poison = Draw.model_validate_json(deaths[0])
+    (failed,) = [outcome for outcome in history.outcomes.values() if outcome.draw == poison]
+    assert (failed.ending, failed.reason) == (Ending.FAILED, DEADLY) and len(deaths) <= 3
+    others = [outcome.ending for outcome in history.outcomes.values() if outcome is not failed]
+    assert others == [Ending.IN_BAND] * 5
+    assert_nothing_is_left()
+
+
+@pytest.mark.soak
+def test_more_benches_are_launched_while_trials_wait(tmp_path, monkeypatch):
+    layout = laid_out(seats=1, worker={"CPU": 0.8}, most=2)
+    monkeypatch.setattr(driver, "lay_out", lambda *asked: layout)
+    plan = toy_plan(tmp_path, "tests.support.frail_family", trials=4, lora_lr=0.08)
+    history, _ = search(plan, **{frail_family.SLOW: ""})
+    assert [outcome.ending for outcome in history.outcomes.values()] == [Ending.IN_BAND] * 4
+    assert len(list(plan.run.ray.glob("bench-*"))) == 2
+
+
+@pytest.mark.soak
+def test_a_bench_that_waits_in_vain_for_its_cpus_holds_nothing_up_and_is_not_left_behind(tmp_path, monkeypatch):
+    layout = laid_out(seats=1, worker={"CPU": 1.8}, most=2)
+    monkeypatch.setattr(driver, "lay_out", lambda *asked: layout)
+    plan = toy_plan(tmp_path, trials=3)
+    history, _ = search(plan)
+    assert [outcome.ending for outcome in history.outcomes.values()] == [Ending.IN_BAND] * 3
+    assert_nothing_is_left()
+
+
+def test_errands_return_raise_tell_and_are_done_again_when_their_bench_dies(tmp_path):
+    layout = laid_out(seats=1)
+    told = []
+    with benched(layout, bench_spec(toy_plan(tmp_path), layout), tmp_path, tmp_path / "stop") as way:
+        assert way.do(functools.partial(divide, 6, 3), lambda *news: told.append(news)) == 2
+        assert told == [("dividing", 1, 2)]
+        with pytest.raises(InputError, match="by nothing"):
+            way.do(functools.partial(divide, 6, 0), lambda *news: None)
+        assert way.do(functools.partial(die_so_often, tmp_path / "once", 1), lambda *news: None) == "alive"
+        with pytest.raises(LostError, match="process died"):
+            way.do(functools.partial(die_so_often, tmp_path / "always", 9), lambda *news: None)
+    assert_nothing_is_left()
+
+
+def divide(number: int, by: int, on_progress) -> int:
+    on_progress("dividing", 1, 2)
+    if by == 0:
+        raise InputError("cannot be divided by nothing")
+    return number // by
+
+
+def die_so_often(marks: Path, times: int, on_progress) -> str:
+    marks.mkdir(exist_ok=True)
+    before = len(list(marks.iterdir()))
+    if before < times:
+        (marks / str(before)).touch()
+        os._exit(1)
+    return "alive"
+
+
+def laid_out(**changes) -> Layout:
+    """One bench on two CPUs."""
+    asked = {"workers": 1, "worker": {"CPU": 1.8}, "seats": 2, "most": 1, **changes}
+    at_once = asked["seats"] * asked["most"]
+    return Layout(at_once, there=1, exactly=True, memory=None, has_gpu=False, threads=1, **asked)

@@ -1,0 +1,34 @@
+"""Lineups of real recordings and tones, for what prepares them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from spaces.data_settings import Augment, DataSettings
+from tests.support.paths import DEMO
+from trainable.dataset.clip import Clip, Speaker, VoiceDataset
+from trainable.dataset.encoding_plan import Lineup, line_up
+from trainable.dataset.measure import measure
+
+CHECKPOINT = DEMO / "checkpoint"
+VOICE = DEMO / "voice"
+
+
+def demo_clips(count: int, folder: Path = VOICE) -> list[Clip]:
+    """The first so many clips of the demo voice, their audio in `folder`."""
+    lines = (VOICE / "metadata.jsonl").read_text().splitlines()[:count]
+    rows = [json.loads(line) for line in lines]
+    return [clip_of(folder / row["audio_filepath"], row["text"]) for row in rows]
+
+
+def clip_of(audio: Path, text: str, speaker: str = "") -> Clip:
+    return Clip(audio, text, measure(audio), audio.name, speaker)
+
+
+def lineup_of(clips: list[Clip], augment: Augment | None = None, references: dict[str, Path] | None = None) -> Lineup:
+    """`references` by the speaker's name; the demo's for clips of nobody."""
+    named = references or {"": VOICE / "ref.wav"}
+    speakers = tuple(Speaker(name, 0, clip_of(path, "as heard", name)) for name, path in named.items())
+    dataset = VoiceDataset(("voice",), (1.0,), tuple(clips), speakers)
+    return line_up(dataset, DataSettings(augment=augment), seed=0)

@@ -1,0 +1,58 @@
+"""Trained-looking adapters on tiny checkpoints, and checkpoints stored in other types, for tests of exports."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from spaces.draw import Draw
+from tests.support.qwen_fixtures import Tiny
+from trainable.family.export_request import ExportLayout, ExportRequest
+from trainable.qwen3_tts.checkpoint.load import load_base
+from trainable.qwen3_tts.learner import QwenLearner
+from trainable.qwen3_tts.model.lora import attach
+
+WEIGHTS = "model.safetensors"
+
+
+def stored_as(checkpoint: Path, folder: Path, dtype: torch.dtype) -> Path:
+    """A copy of a checkpoint whose weights are stored in that type."""
+    shutil.copytree(checkpoint, folder)
+    save_file({name: value.to(dtype) for name, value in load_file(checkpoint / WEIGHTS).items()}, folder / WEIGHTS)
+    return folder
+
+
+def in_two_files(checkpoint: Path, folder: Path) -> Path:
+    """A copy of a checkpoint whose weights are in two files with an index, as large ones are published."""
+    shutil.copytree(checkpoint, folder)
+    tensors = load_file(folder / WEIGHTS)
+    (folder / WEIGHTS).unlink()
+    names = sorted(tensors)
+    places = {}
+    for number, part in enumerate((names[::2], names[1::2]), start=1):
+        file = f"model-0000{number}-of-00002.safetensors"
+        save_file({name: tensors[name] for name in part}, folder / file, metadata={"format": "pt"})
+        places |= dict.fromkeys(part, file)
+    index = {"metadata": {"total_size": 0}, "weight_map": places}
+    (folder / f"{WEIGHTS}.index.json").write_text(json.dumps(index))
+    return folder
+
+
+def far_learner(checkpoint: Path, tiny: Tiny, drawn: Draw, language: str = "auto") -> QwenLearner:
+    """An adapter whose weights are all far from where they started."""
+    tts = load_base(str(checkpoint))
+    made = QwenLearner(tts, tiny.data(), language, attach(tts.model.talker, drawn, seed=1))
+    torch.manual_seed(2)
+    with torch.no_grad():
+        for value in made.tensors().values():
+            value.add_(0.1 * torch.randn_like(value))
+    made.eval()
+    return made
+
+
+def request(checkpoint: Path, layout: ExportLayout, **given) -> ExportRequest:
+    return ExportRequest(layout, str(checkpoint), str(checkpoint), "somebody", **given)

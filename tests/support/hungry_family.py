@@ -1,0 +1,42 @@
+"""The toy family on a machine whose memory holds only so many seats at once: as many as the run's file `holds` says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from spaces.records.pack_shape import PackShape
+from tests.support import toy_family
+from tests.support.toy_family import ToyPack, build, check_model, export, load_exported, prepare, why_not_packed
+from trainable.family.process_group import Crew
+from trainable.family.protocol import Batch, SeatCount
+from trainable.stopping.curve import ClipRow
+
+__all__ = ["build", "build_pack", "check_model", "export", "load_exported", "prepare", "why_not_packed"]
+
+HOLDS, GRANTED = "holds", "granted"
+"""Files in the run's folder: how many seats fit, and how many were asked for each time a pack was built."""
+
+
+def build_pack(model: str, prepared: Path, language: str, shape: PackShape, seats: SeatCount, crew: Crew) -> HungryPack:
+    run = prepared.parent
+    with (run / GRANTED).open("a") as file:
+        file.write(f"{seats.most}\n")
+    return HungryPack(int((run / HOLDS).read_text()), model, prepared, language, shape, seats, crew)
+
+
+class HungryPack(ToyPack):
+    def __init__(
+        self, holds: int, model: str, prepared: Path, language: str, shape: PackShape, seats: SeatCount, crew: Crew
+    ) -> None:
+        super().__init__(
+            lambda draw, seed: toy_family.build(model, prepared, language, draw, seed), shape.batch, seats.most, crew
+        )
+        self._holds = holds
+
+    def accumulate(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
+        if len(batches) > self._holds:
+            raise torch.OutOfMemoryError(f"tried to seat {len(batches)}")
+        return super().accumulate(batches)

@@ -1,0 +1,84 @@
+"""Curves of made-up runs, clip by clip, as the loop would have written them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from spaces.records.trial import Losses, Point
+from trainable.stopping.curve import FIRST_PASS_CLIPS
+from trainable.stopping.extrapolation import Exposure
+
+Course = Callable[[float], float]
+"""The loss after so many epochs at the full learning rate, were every clip alike."""
+
+
+def exponential(start: float, end: float, decays: float, epochs: float) -> Course:
+    """From `start` to `end` within so many epochs, `decays` times through e on the way."""
+    return lambda epoch: start + (end - start) * math.expm1(-decays * epoch / epochs) / math.expm1(-decays)
+
+
+def linear(start: float, end: float, epochs: float) -> Course:
+    return lambda epoch: start + (end - start) * epoch / epochs
+
+
+def sigmoid(start: float, end: float, epochs: float, slow: float) -> Course:
+    """Hardly falling at first, and evenly after `slow` epochs."""
+
+    def fallen(epoch: float) -> float:
+        return math.log1p(math.exp((epoch - slow) / 0.2)) - math.log1p(math.exp(-slow / 0.2))
+
+    return lambda epoch: start + (end - start) * fallen(epoch) / fallen(epochs)
+
+
+def stepped(start: float, end: float, epochs: float) -> Course:
+    """All of an epoch's fall in its first third."""
+    return lambda epoch: start + (end - start) * (math.floor(epoch) + min(1.0, 3 * (epoch % 1))) / epochs
+
+
+def seen(
+    course: Course,
+    epochs: int,
+    clips: int = 32,
+    clips_per_step: int = 4,
+    seed: int = 0,
+    spread: float = 0.3,
+    within: float = 0.1,
+    ragged: float = 0.0,
+    exposure: Exposure = float,
+) -> list[Point]:
+    """A point per step. Clips differ by `spread`, one clip from time to time by `within`, and every point once more by
+    `ragged`, all standard deviations in nats."""
+    chance = np.random.default_rng(seed)
+    of_clip = chance.normal(0, spread, clips)
+    of_clip -= of_clip.mean()
+    steps = math.ceil(clips / clips_per_step)
+    order, losses = chance.permutation(clips), []
+    first = order[:FIRST_PASS_CLIPS]
+    points = [_point(0, 0, clips, course(0) + np.mean(of_clip[first] + chance.normal(0, within, len(first))))]
+    for step in range(steps * epochs):
+        place = step % steps * clips_per_step
+        if step and not place:
+            order = chance.permutation(clips)
+        taken = order[place : place + clips_per_step]
+        losses += list(course(exposure(step) / steps) + of_clip[taken] + chance.normal(0, within, len(taken)))
+        mean = np.mean(losses[-clips:]) + chance.normal(0, ragged)
+        points.append(_point(step + 1, len(losses), clips, mean))
+    return points
+
+
+def _point(step: int, seen_clips: int, clips: int, loss: float) -> Point:
+    return Point(
+        step=step,
+        clips=seen_clips,
+        epoch=seen_clips / clips,
+        loss=loss,
+        losses=Losses(guide=loss, aligned=loss, talker=loss, eos=loss, sub=loss, sub_shifted=loss),
+        grad_norm=1.0,
+        lora_lr=1e-5,
+        text_projection_lr=0.0,
+        seconds=0.0,
+        audio_seconds=0.0,
+    )

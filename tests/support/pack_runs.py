@@ -1,0 +1,136 @@
+"""Trials of the tiny Qwen3-TTS driven through a bench, and what is left of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from spaces.band import Band
+from spaces.draw import TARGETS, Draw
+from spaces.probe_settings import ProbeSettings
+from spaces.records.job import Job
+from spaces.records.pack_shape import PackShape
+from spaces.records.trial import Ending, Point
+from tests.support.qwen_fixtures import Tiny
+from tests.trainable.qwen3_tts.test_training import draw as make_draw
+from trainable.family.process_group import Crew
+from trainable.family.protocol import Pack
+from trainable.files.trial_folder import TrialFolder
+from trainable.qwen3_tts.data.prepared import PreparedData
+from trainable.qwen3_tts.packed.pack import QwenPack
+from trainable.training.bench import Bench
+from trainable.training.checkpoint import read_checkpoints
+from trainable.training.events import Broken, Event, Said
+
+UNREACHABLE = Band(low=1e-3, high=2e-3)
+SEED = 5
+
+one_shape = pytest.mark.parametrize("tiny", ["1.7b"], indirect=True)
+"""Where the other shape would tell nothing else."""
+
+
+def clips(tiny: Tiny, count: int = 20, frames: Sequence[int] = (5, 2, 8, 1, 3)) -> PreparedData:
+    """So many clips of these lengths in turn, with texts that are as long where the frames are."""
+    lengths = [frames[clip % len(frames)] for clip in range(count)]
+    return tiny.data(tuple(lengths), tuple("ab cd efgh"[: 1 + length] for length in lengths))
+
+
+def draw(**changes) -> Draw:
+    return make_draw(**{"accumulation": 1, "epochs": 1, **changes})
+
+
+def job(folder: Path, chosen: Draw, band: Band = UNREACHABLE) -> Job:
+    return Job(
+        trial=folder.name,
+        folder=str(folder),
+        family="unused",
+        model="unused",
+        prepared="unused",
+        calibration="unused",
+        language="auto",
+        seed=SEED,
+        draw=chosen,
+        band=band,
+        probe=ProbeSettings(lines="unused"),
+    )
+
+
+def shape_of(draws: Sequence[Draw], batch: int) -> PackShape:
+    """Room for all of them."""
+    return PackShape(
+        rank=max(each.rank for each in draws),
+        targets=tuple(sorted({TARGETS[each.targets] for each in draws})),
+        text_projection=any(each.text_projection_lr for each in draws),
+        batch=batch,
+    )
+
+
+def make_pack(
+    tiny: Tiny, data: PreparedData, shape: PackShape, seats: int, dtype: torch.dtype = torch.float32
+) -> QwenPack:
+    tts = tiny.fresh()
+    tts.model.to(dtype)
+    return QwenPack(tts, data, "auto", shape, seats, Crew())
+
+
+def drive(
+    pack: Pack, jobs: Sequence[Job], together: int | None = None, until: tuple[str, int] | None = None
+) -> list[Event]:
+    """Seats the jobs in their order: `together` (all seats) at once, then one whenever a pass has left a seat free.
+
+    `until` that trial has told so many steps: then all are left as they are.
+    """
+    waiting, events = list(jobs), []
+    bench = Bench(pack, Crew(), events.append)
+    for _ in range(min(together or pack.seats, len(jobs))):
+        bench.seat(waiting.pop(0))
+    while waiting or bench.free < pack.seats:
+        bench.advance()
+        if waiting and bench.free:
+            bench.seat(waiting.pop(0))
+        if until in [(event.trial, event.point.step) for event in events if isinstance(event, Said)]:
+            for each in jobs:
+                bench.dismiss(each.trial)
+            break
+    for event in events:
+        if isinstance(event, Broken):
+            raise event.error
+    return events
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a trial left on disk."""
+
+    ending: Ending
+    weights: dict[str, Tensor]
+    curve: list[Point]
+
+    @classmethod
+    def read(cls, job: Job) -> Left:
+        folder = TrialFolder(job.path)
+        outcome, points = folder.read_outcome(), folder.read_points()
+        assert outcome is not None and outcome.point == points[-1]
+        weights = read_checkpoints(folder.checkpoints)[-1].read().weights
+        return cls(
+            outcome.ending,
+            dict(weights),
+            [point.model_copy(update={"seconds": 0.0, "gpu_seconds": 0.0}) for point in points],
+        )
+
+    def assert_equals(self, other: Left, closeness: float, norms: float) -> None:
+        """`closeness` of every weight and every loss of the curve, `norms` of the gradients' norms as parts of them."""
+        assert self.ending is other.ending
+        assert self.weights.keys() == other.weights.keys()
+        for name, theirs in other.weights.items():
+            assert (self.weights[name] - theirs).abs().max() <= closeness, name
+        for mine, theirs in zip(self.curve, other.curve, strict=True):
+            assert mine.grad_norm == pytest.approx(theirs.grad_norm, rel=norms)
+            assert mine.losses.model_dump() == pytest.approx(theirs.losses.model_dump(), abs=closeness, rel=0)
+            rest = {"losses": mine.losses, "loss": mine.loss, "grad_norm": mine.grad_norm}
+            assert mine == theirs.model_copy(update=rest)

@@ -1,0 +1,101 @@
+"""PEFT's own LoRA with the project's dropout masks, so that a trial by PEFT can be compared with one in a pack."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from peft.tuners.lora import LoraLayer
+from torch import Tensor, nn
+
+from spaces.draw import Draw
+from tests.support.qwen_fixtures import Tiny
+from trainable.family.process_group import Crew
+from trainable.family.protocol import Batch
+from trainable.qwen3_tts.data.prepared import PreparedData
+from trainable.qwen3_tts.learner import QwenLearner
+from trainable.qwen3_tts.model import dropout
+from trainable.qwen3_tts.model.lora import attach
+from trainable.qwen3_tts.model.prompt import lay_out, picked_frames
+from trainable.stopping.curve import ClipRow
+from trainable.training.single_seat import Alone
+
+CPU = torch.device("cpu")
+
+
+class Where:
+    """Which trial, step and clips the present forward pass belongs to, and where each row of its tensors lies."""
+
+    def __init__(self, config, data: PreparedData, seed: int, sub_frames: float) -> None:
+        self._config, self._data, self._seed, self._sub_frames = config, data, seed, sub_frames
+
+    def begin(self, batch: Batch) -> None:
+        """The batch alone, padded to its own longest clip."""
+        clips = [self._data.clips[clip] for clip in batch.clips]
+        parts = [(self._seed, batch.step, clip) for clip in batch.clips]
+        picked = picked_frames([len(clip.codes) for clip in clips], parts, [self._sub_frames] * len(clips))
+        layout = lay_out(self._config, clips, self._data.role_ids, "auto", picked)
+        rows, positions = layout.text_ids.shape
+        keys = dropout.row_keys(parts, CPU)
+        self._talker = keys, torch.arange(positions).expand(rows, positions)
+        scored = layout.scored
+        self._predictor = keys[layout.frame_clip[scored]], layout.frame_at[scored, None] * 16 + torch.arange(16)
+
+    def noise(self, is_predictor: bool, width: int) -> Tensor:
+        return dropout.noise(*(self._predictor if is_predictor else self._talker), width)
+
+
+class InjectedDropout(nn.Module):
+    """In the place of one of PEFT's `lora_dropout` modules."""
+
+    def __init__(self, where: Where, module: str, probability: float) -> None:
+        super().__init__()
+        self._where, self._module, self._probability = where, module, probability
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        bits = self._where.noise(self._module.startswith("code_predictor."), x.shape[-1])
+        probability = torch.tensor(self._probability)
+        keep = dropout.kept(bits, dropout.layer_factor(self._module), dropout.threshold(probability))
+        assert keep.shape == x.shape
+        return x * keep / (1 - self._probability)
+
+
+class Injected(Alone):
+    """A trial by PEFT and torch's AdamW. Only what its dropout keeps is ours."""
+
+    def __init__(self, learner: QwenLearner, draw: Draw, crew: Crew, where: Where) -> None:
+        super().__init__(learner, draw, crew)
+        self._where = where
+
+    def losses(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
+        self._where.begin(batches[0])
+        return super().losses(batches)
+
+    def accumulate(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
+        self._where.begin(batches[0])
+        return super().accumulate(batches)
+
+
+def separate(
+    tiny: Tiny,
+    data: PreparedData,
+    draw: Draw,
+    seed: int,
+    weights: Mapping[str, Tensor],
+    dtype: torch.dtype = torch.float32,
+) -> Injected:
+    """A model of its own for this draw, which starts from these weights."""
+    tts = tiny.fresh()
+    tts.model.to(dtype)
+    talker = tts.model.talker
+    peft = attach(talker, draw, seed)
+    talker.to(dtype)
+    where = Where(tts.model.config, data, seed, draw.sub_frames)
+    for name, module in talker.named_modules():
+        if isinstance(module, LoraLayer):
+            module.lora_dropout["default"] = InjectedDropout(where, name, draw.dropout)
+    learner = QwenLearner(tts, data, "auto", peft, draw.sub_frames, seed)
+    learner.load_tensors(weights)
+    return Injected(learner, draw, Crew(), where)

@@ -1,0 +1,68 @@
+"""Tiny checkpoints and clips shared by the Qwen3-TTS tests; made once per session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+from qwen_tts import Qwen3TTSModel
+
+from tests.support.tiny_qwen import CODES, make_tiny_qwen
+from trainable.dataset.split import Entry, Role, Roster
+from trainable.qwen3_tts.checkpoint.load import load_base
+from trainable.qwen3_tts.data.prepared import PreparedClip, PreparedData, prompt_ids
+
+SIZES = ("1.7b", "0.6b")
+LANGUAGES = ("auto", "english")
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """A checkpoint on disk, and the same loaded; what a test changes, it loads anew with `fresh`."""
+
+    folder: Path
+    tts: Qwen3TTSModel
+
+    def fresh(self) -> Qwen3TTSModel:
+        return load_base(str(self.folder))
+
+    def data(
+        self,
+        frames: tuple[int, ...] = (5, 9, 3, 7),
+        texts: tuple[str, ...] = ("hi", "a line", "b", "more of it"),
+        speakers: tuple[int, ...] | None = None,
+        roles: tuple[Role, ...] | None = None,
+    ) -> PreparedData:
+        """Random codes for as many clips as there are frame counts; all of one speaker, and to train on."""
+        generator = torch.Generator().manual_seed(7)
+        speakers, roles = speakers or (0,) * len(frames), roles or (Role.TRAINING,) * len(frames)
+        clips = tuple(
+            PreparedClip(
+                text=text,
+                seconds=count / 12.5,
+                text_ids=prompt_ids(self.tts, text)[3:-5],
+                codes=torch.randint(0, CODES, (count, 16), generator=generator),
+                speaker=speaker,
+            )
+            for count, text, speaker in zip(frames, texts, speakers, strict=True)
+        )
+        entries = tuple(
+            Entry(text=clip.text, seconds=clip.seconds, role=role, speaker=clip.speaker)
+            for clip, role in zip(clips, roles, strict=True)
+        )
+        names = tuple(f"speaker {number}" for number in range(max(speakers) + 1))
+        width = self.tts.model.config.talker_config.hidden_size
+        return PreparedData(
+            clips,
+            prompt_ids(self.tts, "x")[:3],
+            torch.randn(len(names), width, generator=generator),
+            Roster(entries=entries, speakers=names),
+        )
+
+
+@pytest.fixture(scope="session", params=SIZES)
+def tiny(request, tmp_path_factory) -> Tiny:
+    folder = make_tiny_qwen(tmp_path_factory.mktemp("tiny") / request.param, request.param)
+    return Tiny(folder, load_base(str(folder)))

@@ -1,0 +1,81 @@
+"""A bench of the toy family that writes down what happens on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from spaces.draw import Draw
+from spaces.probe_settings import Sampling
+from spaces.records.trial import Outcome, Phase
+from tests.support import toy_family
+from tests.support.toy_family import ToyPack
+from tests.trainable.training.test_run_trial import Bench as Voice
+from trainable.family.process_group import Crew
+from trainable.family.protocol import Batch, Cue, Utterance
+from trainable.stopping.curve import ClipRow
+from trainable.training.bench import Bench
+from trainable.training.events import Broken, Event, Finished, Said
+
+
+class LoggingPack(ToyPack):
+    """Writes down who trained and who spoke together, and fails as it is told to."""
+
+    def __init__(self, *arguments) -> None:
+        super().__init__(*arguments)
+        self.log: list[tuple[str, tuple[int, ...]]] = []
+        self.fails: dict[str, Exception] = {}
+
+    def _about_to(self, what: str, seats: Sequence[int]) -> None:
+        self.log.append((what, tuple(seats)))
+        if what in self.fails:
+            raise self.fails[what]
+
+    def join(self, seat: int, draw: Draw, seed: int) -> None:
+        self._about_to("join", [seat])
+        super().join(seat, draw, seed)
+
+    def validate(self, seats: Sequence[int], clips: Sequence[int]) -> dict[int, list[ClipRow]]:
+        self._about_to("validate", seats)
+        return super().validate(seats, clips)
+
+    def accumulate(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
+        self._about_to("train", list(batches))
+        return super().accumulate(batches)
+
+    def speak(self, seats: Sequence[int], cues: Sequence[Cue], sampling: Sampling) -> dict[int, list[Utterance]]:
+        self._about_to("speak", seats)
+        return super().speak(seats, cues, sampling)
+
+
+class Told:
+    """A bench of the toy family, and what it has told."""
+
+    def __init__(self, voice: Voice, seats: int) -> None:
+        def make(draw: Draw | None, seed: int) -> toy_family.ToyLearner:
+            return toy_family.build(str(voice.root / "model"), voice.root / "prepared", "auto", draw, seed)
+
+        self.events: list[Event] = []
+        self.pack = LoggingPack(make, 2, seats, Crew())
+        self.bench = Bench(self.pack, Crew(), self.events.append)
+
+    def until(self, done: Callable[[], bool], stop: bool = False) -> None:
+        for _ in range(500):
+            if done():
+                return
+            self.bench.advance(stop)
+        raise AssertionError("this does not come to an end")
+
+    def to_the_end(self, stop: bool = False) -> None:
+        self.until(lambda: self.bench.free == self.pack.seats, stop)
+
+    @property
+    def outcomes(self) -> dict[str, Outcome]:
+        return {event.trial: event.outcome for event in self.events if isinstance(event, Finished)}
+
+    @property
+    def broken(self) -> dict[str, Exception]:
+        return {event.trial: event.error for event in self.events if isinstance(event, Broken)}
+
+    def points(self, trial: str, phase: Phase) -> list[int]:
+        said = [event for event in self.events if isinstance(event, Said) and event.trial == trial]
+        return [event.point.step for event in said if event.phase is phase]

@@ -1,0 +1,64 @@
+"""A server of the S3 protocol on this machine.
+
+python -m tests.support.s3_server ADDRESS PORT        serves an empty bucket there, until it is ended
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+KEY, SECRET = "AKIAPLANTEDPLANTED00", "planted/secret/planted/secret/planted000"
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": KEY,
+    "AWS_SECRET_ACCESS_KEY": SECRET,
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""What whoever uses it has in the environment; where it answers comes beside."""
+SERVING = "serving"
+
+
+@contextmanager
+def serving(address: str, port: int) -> Iterator[str]:
+    """Within, address:port answers, and holds an empty bucket of the name `bucket`. Gives `host:port`; of port 0, a
+    free one."""
+    from moto.server import ThreadedMotoServer
+    from pyarrow.fs import FileSystem
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    running = ThreadedMotoServer(ip_address=address, port=port, verbose=False)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
+        running.start()
+        host, port = running.get_host_and_port()
+        system, _ = FileSystem.from_uri(f"{_uri(f'{host}:{port}')}&allow_bucket_creation=true")
+        system.create_dir("bucket")
+        try:
+            yield f"{host}:{port}"
+        finally:
+            running.stop()
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """Address of an empty bucket, as --storage takes it."""
+    pytest.importorskip("moto.server", reason="no server of the S3 protocol: moto is not installed")
+    with serving("127.0.0.1", 0) as place:
+        yield _uri(place)
+
+
+def _uri(place: str) -> str:
+    return f"s3://bucket?endpoint_override=http://{place}&scheme=http&region=us-east-1"
+
+
+if __name__ == "__main__":
+    with serving(sys.argv[1], int(sys.argv[2])):
+        print(SERVING, flush=True)
+        signal.pause()

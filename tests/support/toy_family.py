@@ -1,0 +1,225 @@
+"""A model family small enough to search in seconds: a "voice" is one vector that has to be found.
+
+A clip is a murmur; training pulls a vector towards the clips. The adapter murmurs for the right length when
+the vector is near, and an endless one when it has been driven far away.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from spaces.draw import Draw
+from spaces.errors import InputError
+from spaces.probe_settings import Sampling
+from spaces.records.pack_shape import PackShape
+from tests.support.voices import murmur
+from trainable.dataset.encoding_plan import Lineup
+from trainable.dataset.finding import Finding
+from trainable.dataset.split import Roster
+from trainable.family.export_request import ExportRequest
+from trainable.family.process_group import Crew
+from trainable.family.protocol import Batch, ClipLosses, Cue, SeatCount, SeatState, Utterance
+from trainable.files.trial_folder import write_beside
+from trainable.speech.audio import SAMPLE_RATE
+from trainable.stopping.curve import ClipRow
+from trainable.training.single_seat import Alone
+
+WIDTH = 8
+SECONDS_PER_LETTER = 0.06
+KILL_ONCE = "TOY_KILL_ONCE"
+"""Names a file in the environment: the first training step after step 3 creates it and kills its own process."""
+
+
+def check_model(model: str) -> str:
+    if not (Path(model) / "toy.json").is_file():
+        raise InputError(f"{model}: not a toy model, toy.json is missing; give the folder that make_toy_model wrote")
+    return model
+
+
+def make_toy_model(folder: Path, start: float = 2.0) -> Path:
+    """`start` is how far from every voice the untrained vector lies; 1e30 makes a loss that is not finite."""
+    write_beside(folder / "toy.json", json.dumps({"start": start}))
+    return folder
+
+
+def prepare(
+    lineup: Lineup, model: str, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
+) -> list[Finding]:
+    """Every recording has to be readable; what is learned from it is drawn from the seed. The roster is the marker."""
+    for done, take in enumerate(lineup.takes, start=1):
+        take.wave()
+        on_progress(done, len(lineup.takes))
+    lineup.roster.write(folder)
+    return []
+
+
+def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: int) -> ToyLearner:
+    start = json.loads((Path(check_model(model)) / "toy.json").read_text())["start"]
+    return ToyLearner(Roster.read(prepared), start, draw, seed)
+
+
+def why_not_packed(model: str, shape: PackShape) -> str | None:
+    return None
+
+
+def build_pack(model: str, prepared: Path, language: str, shape: PackShape, seats: SeatCount, crew: Crew) -> ToyPack:
+    return ToyPack(lambda draw, seed: build(model, prepared, language, draw, seed), shape.batch, seats.most, crew)
+
+
+def export(learner: ToyLearner, request: ExportRequest, folder: Path) -> None:
+    """The same file in every layout."""
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.detach().clone() for name, tensor in learner.tensors().items()}, folder / "toy.safetensors")
+
+
+def load_exported(
+    folder: Path, model: str | None = None, language: str | None = None, reference: Path | None = None
+) -> ToySpeaker:
+    return ToySpeaker(load_file(folder / "toy.safetensors"))
+
+
+def _expect(lora: Tensor, projection: Tensor, codes: np.ndarray) -> np.ndarray:
+    return np.tile((lora + projection).detach().numpy(), (len(codes) + 1, 1))
+
+
+def _say(lora: Tensor, projection: Tensor, cue: Cue) -> Utterance:
+    if cue.instruction:
+        raise ValueError(f"expected no instruction, a toy takes none, got {cue.instruction!r}")
+    cap = cue.frame_cap
+    far = float((lora + projection).abs().mean())
+    letters = sum(character.isalnum() for character in cue.text)
+    frames = min(cap, round(letters * SECONDS_PER_LETTER * 12.5)) if far < 10 else cap
+    wave = murmur(frames / 12.5, min(200 + 20 * far, 2_000))
+    codes = np.full((frames, 1), round(1e3 * min(1e6, far)), np.int64)
+    return Utterance(wave, frames, cap, eos=frames < cap, codes=codes)
+
+
+class ToySpeaker:
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        self._lora, self._projection = tensors["lora_B.weight"], tensors["text_projection.weight"]
+
+    def speak(self, cue: Cue, sampling: Sampling) -> Utterance:
+        return _say(self._lora, self._projection, cue)
+
+    def expectation(self, text: str, codes: np.ndarray) -> np.ndarray:
+        return _expect(self._lora, self._projection, codes)
+
+
+class ToyPack:
+    """Seats that share nothing but the process: each has a learner of its own, and they take turns."""
+
+    def __init__(self, make: Callable[[Draw | None, int], ToyLearner], batch: int, seats: int, crew: Crew) -> None:
+        base = make(None, 0)
+        self.seats, self.batch, self.device = seats, batch, base.device
+        self.roster, self.takes_instructions = base.roster, base.takes_instructions
+        self.ground_truth, self.speaker_embedding = base.ground_truth, base.speaker_embedding
+        self._make, self._crew = make, crew
+        self._taken: dict[int, Alone] = {}
+
+    def join(self, seat: int, draw: Draw, seed: int) -> None:
+        assert seat not in self._taken
+        self._taken[seat] = Alone(self._make(draw, seed), draw, self._crew)
+        self._taken[seat].join(0, draw, seed)
+
+    def leave(self, seat: int) -> None:
+        self._taken.pop(seat, None)
+
+    def losses(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
+        return {seat: self._taken[seat].losses({0: batch})[0] for seat, batch in batches.items()}
+
+    def validate(self, seats: Sequence[int], clips: Sequence[int]) -> dict[int, list[ClipRow]]:
+        return {seat: self._taken[seat].validate([0], clips)[0] for seat in seats}
+
+    def accumulate(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
+        return {seat: self._taken[seat].accumulate({0: batch})[0] for seat, batch in batches.items()}
+
+    def step(self, factors: Mapping[int, float]) -> dict[int, float]:
+        return {seat: self._taken[seat].step({0: factor})[0] for seat, factor in factors.items()}
+
+    def state(self, seat: int) -> SeatState:
+        return self._taken[seat].state(0)
+
+    def copy(self, seat: int) -> Callable[[], SeatState]:
+        return self._taken[seat].copy(0)
+
+    def load(self, seat: int, state: SeatState) -> None:
+        self._taken[seat].load(0, state)
+
+    def speak(self, seats: Sequence[int], cues: Sequence[Cue], sampling: Sampling) -> dict[int, list[Utterance]]:
+        return {seat: self._taken[seat].speak([0], cues, sampling)[0] for seat in seats}
+
+
+class ToyLearner:
+    """Loss of clip i: 0.5 + mean of (start + lora + projection - target_i)²; every part of it is the same number.
+
+    All speakers sound alike, and every frame always counts.
+    """
+
+    takes_instructions = False
+
+    def __init__(self, roster: Roster, start: float, draw: Draw | None, seed: int) -> None:
+        generator = torch.Generator().manual_seed(seed)
+        self.roster = roster
+        self.device = torch.device("cpu")
+        self._targets = 0.1 * torch.randn(len(roster.entries), WIDTH, generator=generator)
+        self._lora = torch.nn.Parameter(torch.full((WIDTH,), start), requires_grad=draw is not None)
+        self._projection = torch.nn.Parameter(torch.zeros(WIDTH), requires_grad=draw is not None)
+        self._dropout = torch.nn.Dropout(draw.dropout if draw else 0.0)
+        self._steps = 0
+
+    def parameter_groups(self, draw: Draw) -> list[dict]:
+        return [
+            {"name": "lora", "params": [self._lora], "lr": draw.lora_lr},
+            {"name": "text_projection", "params": [self._projection], "lr": draw.text_projection_lr},
+        ]
+
+    def losses(self, clips: Sequence[int], step: int) -> ClipLosses:
+        self._steps += torch.is_grad_enabled()
+        _die_once(self._steps)
+        missed = self._dropout(self._lora) + self._projection - self._targets[list(clips)]
+        loss = 0.5 + missed.square().mean(dim=1)
+        rest = loss.detach()
+        return ClipLosses(guide=loss, aligned=loss, talker=rest, eos=rest, sub=loss, sub_shifted=loss)
+
+    def train(self) -> None:
+        self._dropout.train()
+
+    def eval(self) -> None:
+        self._dropout.eval()
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {"lora_B.weight": self._lora, "text_projection.weight": self._projection}
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, parameter in self.tensors().items():
+                parameter.copy_(tensors[name])
+
+    def speak(self, cues: Sequence[Cue], sampling: Sampling) -> list[Utterance]:
+        with torch.no_grad():
+            return [_say(self._lora, self._projection, cue) for cue in cues]
+
+    def expectation(self, text: str, codes: np.ndarray) -> np.ndarray:
+        return _expect(self._lora, self._projection, codes)
+
+    def ground_truth(self, clip: int) -> np.ndarray:
+        return murmur(self.roster.entries[clip].seconds)
+
+    def speaker_embedding(self, wave: np.ndarray) -> np.ndarray:
+        spectrum = np.abs(np.fft.rfft(wave[:SAMPLE_RATE], SAMPLE_RATE))
+        return spectrum[100:500].reshape(40, 10).mean(axis=1).astype(np.float32)
+
+
+def _die_once(step: int) -> None:
+    marker = os.environ.get(KILL_ONCE)
+    if marker and step > 3 and not Path(marker).exists():
+        Path(marker).touch()
+        os._exit(1)

@@ -1,0 +1,99 @@
+"""Runs of the toy family with real checkpoints, for whatever takes an adapter out of a run."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from results.run.ledger import BaseProbed, Ledger, SearchStarted, TrialDrawn, TrialEnded
+from results.run.run_folder import RunFolder
+from spaces.data_settings import DataSettings
+from spaces.families import FAMILIES, FamilyEntry
+from spaces.probe_settings import ProbeSettings
+from spaces.records.trial import Ending, Outcome
+from spaces.records.verdict import Flag
+from tests.support import made_runs, toy_family
+from tests.support.voices import make_voice
+from trainable.dataset.encoding_plan import line_up
+from trainable.dataset.loading.load import load_dataset
+from trainable.dataset.source import Source
+from trainable.family.protocol import SeatState
+from trainable.probe.criteria.calibration import calibrate
+from trainable.training.checkpoint import State, write_checkpoint
+
+TOY = "tests.support.toy_family"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def known_toy() -> Iterator[None]:
+    """Where it is imported, the toy family is one of those that a run or an adapter may name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(FAMILIES, "toy", FamilyEntry(TOY))
+        yield
+
+
+def keep_checkpoint(run: RunFolder, model: Path, trial: str, weight: float) -> str:
+    """A checkpoint whose voice is `weight`; the toy voice says nothing to the end when it is 10 or more."""
+    learner = toy_family.build(str(model), run.prepared, "auto", made_runs.draw(), 1)
+    weights = {name: torch.full_like(tensor, weight).detach() for name, tensor in learner.tensors().items()}
+    state = State(draw=made_runs.draw(), seed=1, point=made_runs.point(24), window=(), ending=Ending.IN_BAND)
+    kept = write_checkpoint(run.trial(trial) / "checkpoints", state, SeatState(weights, {}, state.point.step))
+    return str(kept.folder.relative_to(run.trial(trial)))
+
+
+def end(run: RunFolder, outcome: Outcome) -> None:
+    Ledger(run.ledger).append(TrialDrawn(trial=outcome.trial, draw=outcome.draw))
+    Ledger(run.ledger).append(TrialEnded(outcome=outcome))
+
+
+@pytest.fixture
+def empty(tmp_path) -> RunFolder:
+    return make_empty(tmp_path)
+
+
+@pytest.fixture
+def run(empty, tmp_path) -> RunFolder:
+    return make_run(empty, tmp_path)
+
+
+def make_empty(folder: Path) -> RunFolder:
+    """A run of the toy family with its base probed and no trial."""
+    run = RunFolder(folder / "run")
+    model = toy_family.make_toy_model(folder / "toy model")
+    source, cache = Source.parse(str(make_voice(folder / "voice"))), folder / "cache"
+    lineup = line_up(load_dataset([source], False, cache), DataSettings(), seed=1)
+    toy_family.prepare(lineup, str(model), run.prepared, cache, lambda done, of: None)
+    calibrate(toy_family.build(str(model), run.prepared, "auto", None, 1), ProbeSettings(lines="english")).write(
+        run.calibration
+    )
+    started = made_runs.started(TOY, str(model))
+    Ledger(run.ledger).append(SearchStarted(**{**started.model_dump(), "data": (str(folder / "voice"),)}))
+    Ledger(run.ledger).append(BaseProbed(outcome=made_runs.base([0.5, 0.5])))
+    return run
+
+
+def make_run(empty: RunFolder, folder: Path) -> RunFolder:
+    """t1 accepted, t2 accepted and better, t3 rejected, t4 without a checkpoint, t5 running."""
+    verdicts = {
+        "t1": made_runs.verdict([0.7, 0.7]),
+        "t2": made_runs.verdict([0.8, 0.9]),
+        "t3": made_runs.verdict([0.1, 0.1], ("2 of 2 lines failed",), Flag.NO_EOS),
+    }
+    for number, (trial, heard) in enumerate(verdicts.items(), start=1):
+        checkpoint = keep_checkpoint(empty, folder / "toy model", trial, 0.1 * number)
+        end(empty, made_runs.outcome(trial, heard=heard, checkpoint=checkpoint))
+    end(empty, made_runs.outcome("t4", Ending.HOPELESS, reason="too slow"))
+    Ledger(empty.ledger).append(TrialDrawn(trial="t5", draw=made_runs.draw()))
+    return empty
+
+
+def command(module, *arguments) -> tuple[int, str]:
+    """Exit code and everything printed."""
+    app = typer.Typer()
+    app.command()(module)
+    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output

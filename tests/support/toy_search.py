@@ -1,0 +1,62 @@
+"""A toy voice, a toy model and a space over them: a search that takes seconds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from results.run.run_folder import RunFolder
+from search.planning.plan import Plan
+from spaces.space import Space
+from tests.support.toy_family import make_toy_model
+from tests.support.voices import make_voice
+from trainable.dataset.source import Source
+
+BAND = (0.55, 0.7)
+
+
+def toy_space(model: str, finalists: int = 0, **draw) -> Space:
+    """Hears no finalists unless asked to: they take longer than all that comes before them."""
+    domains = {
+        "objective": "aligned",
+        "rank": [4, 8],
+        "alpha_ratio": [1, 2],
+        "lora_lr": {"low": 0.02, "high": 0.2, "log": True},
+        "text_projection_lr": 0,
+        "epochs": {"low": 30, "high": 60},
+        "batch": 1,
+        "accumulation": 2,
+    }
+    return Space.model_validate(
+        {
+            "name": "toy",
+            "about": "a search in seconds",
+            "model": model,
+            "draw": {**domains, **draw},
+            "objective": {"aligned": {"band": list(BAND), "targets": "linear"}},
+            "budget": {"trials": 3},
+            "probe": {"lines": "digits", "finalists": finalists},
+        }
+    )
+
+
+def toy_plan(
+    folder: Path, family: str = "tests.support.toy_family", trials: int = 3, finalists: int = 0, **draw
+) -> Plan:
+    """A plan whose voice, model and run lie under `folder`; keywords replace domains."""
+    voice, model = folder / "voice", str(make_toy_model(folder / "model"))
+    if not voice.exists():
+        make_voice(voice)
+    space = toy_space(model, finalists, **draw)
+    return Plan(
+        space=space,
+        family=family,
+        sources=(Source.parse(str(voice)),),
+        auto_reference=False,
+        model=model,
+        run=RunFolder(folder / "run"),
+        resume=False,
+        seed=1,
+        budget=space.budget.model_copy(update={"trials": trials}),
+        address="local",
+        cache=folder / "cache",
+    )

@@ -1,0 +1,1 @@
+"""The room tests/trainable/dataset/checks."""

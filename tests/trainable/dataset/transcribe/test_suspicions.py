@@ -1,0 +1,116 @@
+"""What is doubted of a transcript, and how it is shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from trainable.dataset.transcribe.review import Line, write_review
+from trainable.dataset.transcribe.suspicions import Usual, doubts, repeated_phrase, usual
+from trainable.dataset.transcribe.transcript import JOURNAL, Journal, Recording, Transcript
+
+
+def transcript(text: str = "A whole sentence, well said.", **changed) -> Transcript:
+    fields = {
+        "recording": Recording(name="a.wav", size=1, modified_ns=1),
+        "asr": "tiny",
+        "language": None,
+        "seconds": 2.0,
+        "speech_seconds": 1.7,
+        "confidence": 0.9,
+    }
+    return Transcript.model_validate({**fields, "text": text, **changed})
+
+
+AMONG = Usual(characters_per_second=13.0, language="no", punctuated=True)
+DOUBTS = [
+    (transcript(), ""),
+    (transcript(heard_language="no"), ""),
+    (transcript("seven seven two", speech_seconds=1.0), ""),
+    (transcript("Oh!", speech_seconds=0.3), ""),
+    (transcript(confidence=0.61), ""),
+    (transcript(confidence=0.60), "low confidence (0.60)"),
+    (transcript("", problem="not readable as audio"), "not readable as audio"),
+    (transcript("", speech_seconds=0.0, confidence=None), "nobody speaks"),
+    (transcript(""), "no word was understood"),
+    (transcript(" … "), "no word was understood"),
+    (transcript("Thank you.", speech_seconds=0.7), "makes up"),
+    (transcript("Undertekster av Ai-Media", speech_seconds=1.7), "credits"),
+    (transcript("ご視聴ありがとうございました", speech_seconds=1.2), "makes up"),
+    (transcript("I know. I know. I know. I know.", speech_seconds=1.3), 'repeats "i know"'),
+    (transcript("A whole sentence, well said.", speech_seconds=0.8), "words too many"),
+    (transcript("A whole sentence, well said.", speech_seconds=4.0), "words missing"),
+    (transcript(heard_language="da"), "taken for da, most clips for no"),
+    (transcript(cut_off=True), "stopped in the middle"),
+    (transcript(seconds=31.0), "longer than 30"),
+    (transcript("A whole sentence, and then", seconds=29.9), "mid-sentence at 30 s"),
+    (transcript("A whole sentence, and then", seconds=20.0), ""),
+    (transcript('"A whole sentence," he said.”', seconds=29.9), ""),
+]
+
+
+@pytest.mark.parametrize(("heard", "expected"), DOUBTS)
+def test_a_transcript_is_doubted_for_a_reason(heard: Transcript, expected: str) -> None:
+    found = doubts(heard, AMONG)
+    assert len(found) == bool(expected)
+    assert expected in "".join(found)
+
+
+def test_in_a_folder_without_full_stops_none_is_missed() -> None:
+    heard = transcript("a whole sentence and then", seconds=29.9)
+    assert doubts(heard, Usual(13.0, None, punctuated=False)) == []
+
+
+def test_text_that_compresses_like_a_loop_is_doubted() -> None:
+    text = " ".join(f"and then again we go to see the {word}" for word in ("sea", "bee", "fee", "pea", "tea") * 2)
+    assert doubts(transcript(text, speech_seconds=20.0), AMONG) == ["repeats itself"]
+
+
+@pytest.mark.parametrize(
+    ("text", "phrase"),
+    [
+        ("seven seven two", None),
+        ("Seven, seven, seven!", "seven"),
+        ("go on, go on and on", None),
+        ("ha ha ha", None),
+        ("ありがとうありがとうありがとう", "ありがとう"),
+        ("x" * 400, "xxxx"),
+        ("", None),
+    ],
+)
+def test_a_phrase_said_three_times_is_found(text: str, phrase: str | None) -> None:
+    assert repeated_phrase(text) == phrase
+
+
+def test_what_is_usual_is_a_median_and_a_majority() -> None:
+    some = [transcript(heard_language=code) for code in ("no", "no", "da")]
+    assert usual([]) == Usual(None, None, False)
+    assert usual(some) == Usual(None, "no", True)
+    quick = transcript(speech_seconds=0.5, heard_language="no")
+    assert usual([*some, quick, transcript("", speech_seconds=0.0), transcript("no stop")]) == Usual(
+        characters_per_second=transcript().characters_per_second, language="no", punctuated=True
+    )
+
+
+def test_a_page_shows_text_as_text_and_finds_its_recordings(tmp_path: Path) -> None:
+    name = 'a "b" & #1.wav'
+    odd = transcript("<script>alert(1)</script>", recording=Recording(name=name, size=1, modified_ns=1))
+    write_review(tmp_path, [Line(transcript(), ()), Line(odd, ("low <confidence>",))])
+    page = (tmp_path / "review.html").read_text()
+    assert "<script>" not in page and "&lt;script&gt;" in page and "low &lt;confidence&gt;" in page
+    assert 'src="a%20%22b%22%20%26%20%231.wav"' in page and 'src="a.wav"' in page
+    assert "http" not in page and page.index("alert") < page.index("well said")
+    assert "1 of 2 transcripts are doubtful" in page
+
+
+def test_a_journal_knows_who_heard_what(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, "tiny", None)
+    assert journal.read() == {}
+    first = transcript()
+    journal.add([first])
+    (tmp_path / JOURNAL).write_bytes((tmp_path / JOURNAL).read_bytes() + b'{"asr": "ti')
+    second = first.model_copy(update={"text": "again"})
+    Journal(tmp_path, "tiny", None).add([second, first.model_copy(update={"asr": "large"})])
+    assert journal.read() == {first.recording: second}
+    assert Journal(tmp_path, "tiny", "no").read() == {}

@@ -1,0 +1,59 @@
+"""Two processes that train one pack together do what one does with twice the clips in a pass."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from spaces.records.trial import Ending
+from tests.support.pack_processes import DRAWS, company, crew_member, in_processes
+from tests.support.pack_runs import Left, job, one_shape
+from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
+from trainable.family.process_group import Crew
+
+
+@pytest.fixture(scope="module")
+def folder(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a crew of two and a process alone leave. In float64, where nothing hides behind rounding."""
+    folder = tmp_path_factory.mktemp("crew")
+    in_processes(crew_member, [(rank, tiny.folder, folder) for rank in range(2)])
+    company(
+        tiny, "uneven", [job(folder / name, chosen) for name, chosen in DRAWS.items()], batch=2, dtype=torch.float64
+    )
+    return folder
+
+
+@one_shape
+@pytest.mark.parametrize("name", DRAWS)
+def test_it_equals_one_process(folder: Path, name: str) -> None:
+    crew, one = (Left.read(job(parent / name, DRAWS[name])) for parent in (folder / "member 0", folder))
+    assert one.ending is Ending.EXHAUSTED
+    crew.assert_equals(one, 1e-12, 1e-12)
+
+
+@one_shape
+def test_a_trial_that_is_cut_off_goes_on(folder: Path) -> None:
+    resumed = Left.read(job(folder / "resumed", DRAWS["dropped"]))
+    resumed.assert_equals(Left.read(job(folder / "dropped", DRAWS["dropped"])), 1e-12, 1e-12)
+
+
+@one_shape
+def test_both_members_tell_the_same(folder: Path) -> None:
+    told = [json.loads((folder / f"told {rank}.json").read_text()) for rank in range(2)]
+    assert told[0] == told[1]
+    assert {line["trial"] for line in told[0] if line["finished"]} == {*DRAWS, "resumed", "beside"}
+
+
+@one_shape
+def test_only_the_first_member_writes(folder: Path) -> None:
+    assert {path.name for path in (folder / "member 0").iterdir()} == set(DRAWS)
+    assert list((folder / "member 1").iterdir()) == []
+
+
+def test_a_process_of_its_own_is_the_first_and_only_member() -> None:
+    crew = Crew()
+    assert crew.is_first and crew.size == 1
+    assert crew.share("anything") == "anything"

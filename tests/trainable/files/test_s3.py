@@ -1,0 +1,128 @@
+"""The same folders through the S3 protocol, as pyarrow speaks it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pyarrow.fs import FileSelector
+
+from search.cluster.node_probe import file_system, remove_marks, unread_marks, write_mark
+from search.cluster.preflight import mark_folder
+from spaces.storage_uri import Storage, below
+from tests.support.faulty_storage import disk, faulty, tree, write
+from tests.support.s3_server import KEY, SECRET, s3  # noqa: F401
+from tests.trainable.files.test_mirror import AFTER, BEFORE, TRIAL, assert_nothing_is_torn, checkpoint, make_it
+from trainable.files import object_store
+from trainable.files.mirror import Mirror
+from trainable.files.object_store import StorageError, StoredFiles
+
+
+@pytest.fixture
+def uri(s3: str, tmp_path: Path) -> str:
+    """A folder of its own in the bucket."""
+    return below(s3, tmp_path.name)
+
+
+def stored(uri: str) -> set[str]:
+    return set(StoredFiles(uri).listing(""))
+
+
+def test_a_folder_goes_from_disk_to_disk(uri, tmp_path) -> None:
+    here, there = disk(tmp_path, "here", uri), disk(tmp_path, "there", uri)
+    for files in (BEFORE, AFTER):
+        make_it(here.root, files)
+        here.push(TRIAL)
+        there.pull(TRIAL)
+        assert tree(there.root) == files
+        assert stored(uri) == files.keys()
+
+
+def test_what_is_equal_is_not_sent_again(uri, tmp_path) -> None:
+    here, there = disk(tmp_path, "here", uri), disk(tmp_path, "there", uri)
+    make_it(here.root, AFTER)
+    here.push(TRIAL)
+    there.pull(TRIAL)
+    write(here.root, {f"{TRIAL}/curve.jsonl": "1\n2\n3\n4\n"})
+    with faulty() as storage:
+        here.push(TRIAL)
+        there.pull(TRIAL)
+        here.pull(TRIAL)
+        there.push(TRIAL)
+    # Beside the curve stands an outcome, which must not speak for a curve that is being replaced.
+    expected = ["delete_file outcome.json"]
+    expected += [f"open_output_stream {name}" for name in ("curve.jsonl", "outcome.json")]
+    expected += [f"open_input_stream {name}" for name in ("curve.jsonl", "outcome.json")]
+    assert [f"{called} {path.rpartition('/')[2]}" for called, path in storage.touched] == expected
+
+
+def test_a_push_that_is_cut_off_anywhere_leaves_nothing_that_looks_whole_and_is_not(uri, tmp_path) -> None:
+    cuts = 0
+    while True:
+        folder, own = tmp_path / str(cuts), below(uri, str(cuts))
+        folder.mkdir()
+        here, there = disk(folder, "here", own), disk(folder, "there", own)
+        make_it(here.root, BEFORE)
+        here.push(TRIAL)
+        make_it(here.root, AFTER)
+        with faulty(fails_from=cuts):
+            try:
+                here.push(TRIAL)
+                break
+            except StorageError:
+                pass
+        there.pull(TRIAL)
+        assert_nothing_is_torn(tree(there.root))
+        cuts += 1
+    assert cuts > 10
+
+
+def test_large_files_arrive_whole(uri, tmp_path) -> None:
+    here, there = disk(tmp_path, "here", uri), disk(tmp_path, "there", uri)
+    large = bytes(range(256)) * (object_store.PIECE_BYTES // 100)
+    (here.root / "large").write_bytes(large)
+    here.push("large")
+    there.pull("large")
+    assert (there.root / "large").read_bytes() == large
+
+
+def test_parts_of_a_run_with_odd_names(uri, tmp_path) -> None:
+    here, there = disk(tmp_path, "here", uri), disk(tmp_path, "there", uri)
+    files = {"a b/ø+%25 c.txt": "odd", "tensorboard/x": "kept", "trials/t000/x": "left out"}
+    write(here.root, files)
+    here.push(".", but=("trials",))
+    there.pull(".", but=("trials",))
+    assert tree(there.root) == {name: text for name, text in files.items() if name != "trials/t000/x"}
+
+
+def test_storage_is_tried_before_it_is_needed(uri) -> None:
+    StoredFiles(uri).check()
+    assert stored(uri) == set()
+
+
+def test_what_nodes_write_before_the_first_trial_is_read_and_goes_again(uri) -> None:
+    folder = mark_folder(uri)
+    assert [write_mark(folder, name) for name in ("one", "two")] == [None, None]
+    assert unread_marks(folder, ["one", "two"]) == []
+    files, place = file_system(folder)
+    assert {info.base_name for info in files.get_file_info(FileSelector(place))} == {"one", "two"}
+    remove_marks(folder)
+    assert not list(files.get_file_info(FileSelector(place, allow_not_found=True)))
+
+
+def test_a_bucket_that_is_not_there_is_told_without_secrets(s3, tmp_path) -> None:
+    nowhere = s3.replace("//bucket", "//no-such-bucket")
+    with pytest.raises(StorageError, match="see that the bucket is there") as raised:
+        StoredFiles(nowhere).check()
+    assert str(raised.value).startswith(nowhere)
+    assert KEY not in str(raised.value) and SECRET not in str(raised.value)
+
+
+def test_a_server_that_is_not_there_is_told(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(object_store, "PATIENCE_SECONDS", 0.1)
+    uri = "s3://bucket/run?endpoint_override=http://127.0.0.1:9&scheme=http&region=us-east-1"
+    mirror = Mirror.of(Storage(root=tmp_path, uri=uri))
+    write(tmp_path, checkpoint(1, "one"))
+    with pytest.raises(StorageError, match="see that every node reaches it") as raised:
+        mirror.push(TRIAL)
+    assert str(raised.value).startswith(uri) and "\n" not in str(raised.value)

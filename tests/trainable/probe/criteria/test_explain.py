@@ -1,0 +1,86 @@
+"""What stands behind a flag agrees with the judge, and the default pace follows the script."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spaces.records.verdict import Flag
+from trainable.probe.criteria.explain import Known, explain
+from trainable.probe.criteria.flags import flags_of
+from trainable.probe.measures.line import Measured, OwnMeasures
+from trainable.probe.measures.pauses import Pauses
+from trainable.probe.measures.similarity import Likeness
+from trainable.speech.tempo import CHARACTERS_PER_SECOND, PAUSE_SECONDS, SYLLABLES_PER_SECOND, default_seconds
+
+LINES = st.sampled_from(["oh", "one two one two one two three four", "a sentence that is long enough to have a tempo"])
+NUMBERS = st.floats(0, 2)
+
+
+@given(
+    text=LINES,
+    heard=st.none() | LINES,
+    level=st.floats(-60, -30) | st.just(float("nan")),
+    numbers=st.lists(NUMBERS, min_size=12, max_size=12),
+    flatness=st.floats(-40, -20),
+    own=st.sampled_from(
+        [
+            (OwnMeasures(), 0),
+            (
+                OwnMeasures(
+                    character_errors=(0.1, 0.3),
+                    flatness=(-31, -30),
+                    inner_pauses=(1.7,),
+                    pitch_ranges=(3.0, 4.0),
+                    tempos=(0.9, 1.1) * 10,
+                ),
+                20,
+            ),
+        ]
+    ),
+)
+def test_what_lies_beyond_a_threshold_is_what_the_judge_flags(
+    text: str, heard: str | None, level: float, numbers: list[float], flatness: float, own: tuple[OwnMeasures, int]
+) -> None:
+    line = Measured(
+        text=text,
+        heard=heard,
+        eos=True,
+        seconds=3 * numbers[0],
+        expected_seconds=1 + numbers[1],
+        rms_dbfs=level,
+        speech_share=numbers[2] / 2,
+        clipped_share=numbers[3] / 1000,
+        character_error=numbers[4] if heard is not None else None,
+        flatness=flatness,
+        repeated_share=numbers[5] / 20,
+        pauses=Pauses(lead=0, longest_inner=numbers[6], tail=numbers[7]),
+        pitch_range=2 * numbers[8],
+        energy_range=numbers[9],
+        stutter=numbers[11],
+    )
+    likeness = Likeness(similarity=0.9, least=numbers[10], origin="told")
+    flags = {*flags_of(line, own[0]), *([Flag.VOICE_DRIFT] if likeness.has_drifted else [])}
+    beyond = {each.flag for each in explain(line, Known("told", *own, likeness)).values() if each.is_beyond}
+    if Flag.SILENT in flags or level != level:
+        # Noise and pauses are not judged where nobody speaks, and a level that is no number lies beyond everything.
+        unjudged = {Flag.SILENT, Flag.NOISY, Flag.TEMPO}
+        flags, beyond = flags - unjudged, beyond - unjudged
+    assert flags == beyond
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("one nine seven two", PAUSE_SECONDS + 18 / CHARACTERS_PER_SECOND),
+        ("  Один,   два! ", PAUSE_SECONDS + 8 / CHARACTERS_PER_SECOND),
+        ("一九七二", PAUSE_SECONDS + 4 / SYLLABLES_PER_SECOND),
+        ("안녕하세요", PAUSE_SECONDS + 5 / SYLLABLES_PER_SECOND),
+        ("1972", PAUSE_SECONDS + 4 / SYLLABLES_PER_SECOND),
+        ("שלום עולם", None),
+        ("สวัสดีครับ", None),
+    ],
+)
+def test_the_default_pace_follows_the_script(text: str, seconds: float | None) -> None:
+    assert default_seconds(text) == (seconds if seconds is None else pytest.approx(seconds))

@@ -1,0 +1,166 @@
+"""From the flags of lines to the verdict on a probe, as tables."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import fisher_exact
+
+from spaces.records.verdict import Flag, LineKind, SpokenLine
+from trainable.probe.criteria.judge import BaseHeard, allowed_failures, at_least_by_chance, conclude, fails_end
+from trainable.probe.measures.similarity import HeardVoice
+
+LONG = "a sentence that is long enough to have a tempo"
+SAME = HeardVoice(similarity=0.9, least=0.8, strange=0)
+BASE = BaseHeard(probability=0.6, missed=0, failed=0, lines=20)
+
+
+def line(*flags: Flag, ratio: float = 1.0, error: float | None = 0.0, text: str = LONG, **changes) -> SpokenLine:
+    fields = dict(
+        text=text,
+        heard=text if error is not None else None,
+        audio="probe/line.wav",
+        flags=flags,
+        eos=Flag.NO_EOS not in flags,
+        frames=37,
+        frame_cap=100,
+        seconds=3.0 * ratio,
+        expected_seconds=3.0,
+        rms_dbfs=-20.0,
+        speech_share=0.8,
+        clipped_share=0.0,
+        character_error=error,
+        flatness=-30.0,
+        repeated_share=0.0,
+        longest_pause=0.3,
+        tail=0.1,
+        pitch_range=6.0,
+        energy_range=15.0,
+        similarity=0.9,
+        spectral_distance=2.0,
+        score=0.5,
+    )
+    return SpokenLine(**{**fields, **changes})
+
+
+BAD = line(Flag.GARBLED)
+
+
+@pytest.mark.parametrize(
+    ("lines", "planned", "accepted"),
+    [
+        ([line()] * 20, 20, True),
+        ([BAD] + [line()] * 19, 20, True),
+        ([BAD, BAD], 20, False),
+        ([line()] * 4 + [BAD] * 2 + [line()] * 14, 20, True),
+        ([line()] * 4 + [BAD] * 3 + [line()] * 13, 20, False),
+        ([BAD] + [line()] * 7, 8, True),
+        ([line()] * 4 + [BAD] * 2 + [line()] * 2, 8, False),
+    ],
+)
+def test_two_of_the_first_four_reject_or_three_of_twenty(lines, planned: int, accepted: bool) -> None:
+    verdict = conclude(lines, planned, SAME)
+    assert verdict.accepted is accepted
+    assert bool(verdict.reasons) is not accepted
+    assert verdict.failed_lines == sum(one is BAD for one in lines)
+
+
+@pytest.mark.parametrize(("ratio", "reason"), [(1.0, None), (0.86, None), (1.17, None), (0.8, "rushed"), (1.3, "slow")])
+def test_the_median_tempo_rejects(ratio: float, reason: str | None) -> None:
+    verdict = conclude([line(ratio=ratio)] * 4, 20, SAME)
+    assert verdict.accepted is (reason is None)
+    assert reason is None or reason in verdict.reasons[0]
+
+
+def test_short_lines_have_no_tempo() -> None:
+    assert conclude([line(ratio=0.5, text="oh")] * 4, 4, SAME).accepted
+
+
+def test_words_nobody_heard_are_unknown_and_not_a_pass() -> None:
+    assert conclude([line(error=None)] * 4, 4, SAME).unknown == (Flag.GARBLED,)
+    assert conclude([line()] * 4, 4, SAME).unknown == ()
+
+
+def test_a_flat_line_does_not_fail() -> None:
+    verdict = conclude([line(Flag.FLAT)] * 4, 4, SAME)
+    assert verdict.accepted and verdict.failed_lines == 0 and verdict.flags == {Flag.FLAT: 4}
+
+
+@pytest.mark.parametrize(
+    ("voice", "accepted", "unknown"),
+    [
+        (HeardVoice(0.81, 0.8, 1), True, ()),
+        (HeardVoice(0.79, 0.8, 2), False, ()),
+        (HeardVoice(None, 0.8, 0), True, (Flag.VOICE_DRIFT,)),
+        (HeardVoice(0.9, None, 0), True, (Flag.VOICE_DRIFT,)),
+    ],
+)
+def test_another_voice_rejects_and_one_too_short_to_tell_is_unknown(voice, accepted: bool, unknown: tuple) -> None:
+    verdict = conclude([line()] * 4, 4, voice)
+    assert (verdict.accepted, verdict.unknown) == (accepted, unknown)
+    assert verdict.flags.get(Flag.VOICE_DRIFT, 0) == voice.strange
+    assert accepted or "another voice" in verdict.reasons[0]
+
+
+def test_a_verdict_needs_a_line() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        conclude([], 4, SAME)
+
+
+@pytest.mark.parametrize(("planned", "allowed"), [(4, 1), (8, 1), (13, 1), (14, 2), (20, 2), (40, 5)])
+def test_allowed_failures(planned: int, allowed: int) -> None:
+    assert allowed_failures(planned) == allowed
+
+
+def test_a_hard_line_decides_nothing() -> None:
+    hard = line(Flag.GARBLED, Flag.NO_EOS, kind=LineKind.HARD, score=0.0)
+    verdict = conclude([line(), hard, hard, line(), line()], 3, SAME, base=BASE)
+    assert verdict.accepted and verdict.failed_lines == 0 and verdict.flags == {} and verdict.notes == ()
+    assert verdict.score == 0.5 and verdict.judged_lines == 3 and len(verdict.lines) == 5
+
+
+def test_the_screen_is_four_lines_that_count() -> None:
+    hard = line(kind=LineKind.HARD)
+    assert not conclude([hard, hard, BAD, line(), BAD], 20, SAME).accepted
+
+
+@pytest.mark.parametrize(
+    ("probability", "base", "accepted"),
+    [
+        (0.009, BASE, False),
+        (0.011, BASE, True),
+        (0.005, BaseHeard(0.04, 0, 0, 20), True),
+        (0.003, BaseHeard(0.04, 0, 0, 20), False),
+        (None, BASE, True),
+        (0.0, None, True),
+        (0.0, BaseHeard(None, 0, 0, 20), True),
+    ],
+)
+def test_an_end_that_would_hardly_come_rejects(probability, base, accepted: bool) -> None:
+    verdict = conclude([line()], 20, SAME, end_probability=probability, base=base)
+    assert verdict.accepted is accepted is not fails_end(probability, base)
+    assert accepted or "hardly ever end" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("missed", "base_missed", "told"),
+    [(0, 0, None), (1, 0, "no more than chance"), (1, 1, "no more than chance"), (5, 0, ": more than chance")],
+)
+def test_missed_ends_are_compared_with_those_of_the_base(missed: int, base_missed: int, told: str | None) -> None:
+    lines = [line(Flag.NO_EOS)] * missed + [line()] * (20 - missed)
+    notes = conclude(lines, 20, SAME, base=BaseHeard(0.6, base_missed, base_missed, 20)).notes
+    assert notes == () if told is None else told in notes[0]
+    assert conclude(lines, 20, SAME).notes == ()
+
+
+@given(st.integers(0, 20), st.integers(0, 20))
+def test_the_chance_of_missed_ends_is_fishers(missed: int, base: int) -> None:
+    expected = fisher_exact([[missed, 20 - missed], [base, 20 - base]], alternative="greater").pvalue
+    assert at_least_by_chance(missed, 20, base, 20) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("failed", "accepted"), [(0, True), (6, True), (7, False)])
+def test_a_finalist_is_turned_down_where_more_than_one_line_in_twenty_surely_fails(failed: int, accepted: bool) -> None:
+    lines = [BAD] * failed + [line()] * (60 - failed)
+    assert conclude(lines, 60, SAME, confirms=True).accepted is accepted

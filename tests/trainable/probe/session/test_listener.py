@@ -1,0 +1,144 @@
+"""The cheapest first: who speaks how many lines, from which random numbers, and what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from spaces.data_settings import DataSettings
+from spaces.probe_settings import ProbeSettings
+from spaces.records.verdict import Flag, Line, LineKind, Verdict
+from tests.support import toy_family
+from tests.support.voices import make_voice, murmur
+from trainable.dataset.encoding_plan import line_up
+from trainable.dataset.loading.load import load_dataset
+from trainable.dataset.source import Source
+from trainable.family.protocol import Cue, Utterance
+from trainable.probe.criteria.calibration import Calibration, calibrate
+from trainable.probe.criteria.judge import BaseHeard
+from trainable.probe.session.listener import Listener
+from trainable.probe.session.probe import Candidate, Script, probe
+
+SETTINGS = ProbeSettings(lines="english")
+SEED = 7
+
+
+@pytest.fixture(scope="module")
+def listener(tmp_path_factory) -> Listener:
+    root = tmp_path_factory.mktemp("listener")
+    dataset = load_dataset([Source.parse(str(make_voice(root / "voice")))], False, root / "cache")
+    model = toy_family.make_toy_model(root / "model")
+    lineup = line_up(dataset, DataSettings(), seed=1)
+    toy_family.prepare(lineup, str(model), root / "prepared", root / "cache", lambda done, of: None)
+    learner = toy_family.build(str(model), root / "prepared", "auto", None, 1)
+    known = calibrate(learner, SETTINGS)
+    # A murmur's likeness depends on its length, and these are about who speaks.
+    known = known.model_copy(update={"similarity_least": -1.0, "base_heard": BaseHeard(0.5, 0, 0, 20)})
+    return Listener.open(learner, SETTINGS, known, SEED)
+
+
+class Speakers:
+    """Each says every line as long as it should be, but for those that it never ends."""
+
+    def __init__(self, listener: Listener, **never_ended: Sequence[int]) -> None:
+        self._tempo, self._never = listener.calibration.tempo, never_ended
+        self.asked: list[tuple[tuple[str, ...], tuple[Cue, ...]]] = []
+
+    def speak(self, names: Sequence[str], cues: Sequence[Cue]) -> dict[str, list[Utterance]]:
+        self.asked.append((tuple(names), tuple(cues)))
+        return {name: [self._say(cue, cue.seed - SEED in self._never[name]) for cue in cues] for name in names}
+
+    def _say(self, cue: Cue, endless: bool) -> Utterance:
+        frames = cue.frame_cap if endless else round(12.5 * self._tempo.expected_seconds(cue.text))
+        return Utterance(murmur(frames / 12.5), frames, cue.frame_cap, eos=not endless)
+
+
+def lines(count: int, hard: Sequence[int] = ()) -> tuple[Line, ...]:
+    kinds = [LineKind.HARD if at in hard else LineKind.ORDINARY for at in range(count)]
+    return tuple(
+        Line(text=f"the {chr(97 + at)} line of several that are spoken here", kind=kinds[at]) for at in range(count)
+    )
+
+
+def hear(listener: Listener, folder: Path, script: Script, ends: dict[str, float] | None = None, **never) -> tuple:
+    speakers = Speakers(listener, **never)
+    candidates = {
+        name: Candidate(folder / name, end_probability=(ends or {}).get(name), strength=0.5) for name in never
+    }
+    verdicts = probe(speakers.speak, listener, script, candidates)
+    return verdicts, speakers.asked
+
+
+def test_whom_four_lines_reject_says_no_more(listener: Listener, tmp_path: Path) -> None:
+    verdicts, asked = hear(listener, tmp_path, Script(lines(6), SEED), good=(), bad=(0, 2), late=(4,))
+    assert [(names, len(cues)) for names, cues in asked] == [(("good", "bad", "late"), 4), (("good", "late"), 2)]
+    assert {name: (verdict.accepted, len(verdict.lines)) for name, verdict in verdicts.items()} == {
+        "good": (True, 6),
+        "bad": (False, 4),
+        "late": (True, 6),
+    }
+    assert verdicts["bad"].flags[Flag.NO_EOS] == 2 and verdicts["bad"].planned_lines == 6
+
+
+def test_line_i_is_sampled_from_its_own_seed_within_its_own_cap(listener: Listener, tmp_path: Path) -> None:
+    script = Script(lines(6), SEED)
+    _, asked = hear(listener, tmp_path, script, good=())
+    cues = [cue for _, group in asked for cue in group]
+    assert [cue.seed for cue in cues] == [SEED + at for at in range(6)]
+    assert [cue.text for cue in cues] == [line.text for line in script.lines]
+    assert [cue.frame_cap for cue in cues] == [listener.frame_cap(line.text) for line in script.lines]
+
+
+def test_who_would_hardly_ever_end_says_one_line_for_the_record(listener: Listener, tmp_path: Path) -> None:
+    verdicts, asked = hear(listener, tmp_path, Script(lines(6), SEED), {"bad": 1e-4, "good": 0.4}, good=(), bad=())
+    assert [(names, len(cues)) for names, cues in asked] == [(("bad",), 1), (("good",), 4), (("good",), 2)]
+    assert not verdicts["bad"].accepted and "hardly ever end" in verdicts["bad"].reasons[0]
+    assert (verdicts["good"].accepted, verdicts["good"].end_probability) == (True, 0.4)
+
+
+def test_a_confirmation_stops_when_too_many_surely_fail(listener: Listener, tmp_path: Path) -> None:
+    script = Script(lines(26), SEED, confirms=True)
+    verdicts, asked = hear(listener, tmp_path, script, good=(0, 1), bad=(0, 5, 19))
+    assert [(names, len(cues)) for names, cues in asked] == [(("good", "bad"), 20), (("good",), 6)]
+    assert [verdicts[name].accepted for name in ("good", "bad")] == [True, False]
+
+
+def test_a_hard_line_is_spoken_recorded_and_not_counted(listener: Listener, tmp_path: Path) -> None:
+    verdicts, _ = hear(listener, tmp_path, Script(lines(6, hard=(4, 5)), SEED), good=(4, 5))
+    verdict: Verdict = verdicts["good"]
+    assert verdict.accepted and verdict.failed_lines == 0 and verdict.planned_lines == 4
+    assert [line.kind for line in verdict.lines[4:]] == [LineKind.HARD] * 2
+    assert all((tmp_path / "good" / line.audio).is_file() for line in verdict.lines)
+
+
+def test_a_verdict_names_strength_and_yardsticks(listener: Listener, tmp_path: Path) -> None:
+    verdicts, _ = hear(listener, tmp_path, Script(lines(4), SEED), good=())
+    assert (verdicts["good"].strength, verdicts["good"].judge) == (0.5, listener.fingerprint)
+
+
+def test_other_yardsticks_have_another_fingerprint(listener: Listener) -> None:
+    def fingerprint(calibration: Calibration = listener.calibration, seed: int = SEED, **changes) -> str:
+        return Listener.open(listener.voice, SETTINGS.model_copy(update=changes), calibration, seed).fingerprint
+
+    own = listener.calibration.own
+    assert fingerprint() == listener.fingerprint
+    assert fingerprint(listener.calibration.model_copy(update={"base_similarity": 0.1})) == listener.fingerprint
+    others = {
+        fingerprint(seed=SEED + 1),
+        fingerprint(language="en"),
+        fingerprint(lines="german"),
+        fingerprint(listener.calibration.model_copy(update={"similarity_least": 0.5})),
+        fingerprint(listener.calibration.model_copy(update={"own": own.model_copy(update={"flatness": ()})})),
+    }
+    assert len(others) == 5 and listener.fingerprint not in others
+
+
+def test_silence_scores_nothing_and_has_no_parts(listener: Listener) -> None:
+    spoken = Utterance(murmur(2.0) * 0, 25, 100, eos=True)
+    [line] = listener.listen(lines(1), [spoken], ["probe/line_00.wav"])
+    assert Flag.SILENT in line.flags and (line.score, line.parts, line.similarity) == (0.0, None, None)
+    [cut] = listener.listen(lines(1), [replace(spoken, wave=murmur(3.0), eos=False)], ["probe/line_00.wav"])
+    assert cut.score == 0.0 and cut.similarity is not None

@@ -1,0 +1,87 @@
+"""Several speakers in one dataset: each clip is trained on in its own speaker's voice, and the first is spoken in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from spaces.probe_settings import Sampling
+from tests.support.pack_runs import SEED, draw, make_pack, shape_of
+from tests.support.qwen_fixtures import LANGUAGES, Tiny, tiny  # noqa: F401
+from trainable.family.export_request import ExportLayout, ExportRequest
+from trainable.family.protocol import Batch, Cue
+from trainable.qwen3_tts.data.prepared import PreparedData
+from trainable.qwen3_tts.generation.speech import speak
+from trainable.qwen3_tts.learner import QwenLearner
+from trainable.qwen3_tts.model.lora import attach
+from trainable.qwen3_tts.model.losses import clip_losses
+from trainable.qwen3_tts.model.prompt import embed, lay_out
+
+SPEAKERS = (1, 0, 1, 2)
+
+
+def data(tiny: Tiny) -> PreparedData:
+    return tiny.data(speakers=SPEAKERS)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_row_holds_its_own_speaker(tiny: Tiny, language: str) -> None:
+    ours, talker = data(tiny), tiny.tts.model.talker
+    layout = lay_out(tiny.tts.model.config, ours.clips, ours.role_ids, language)
+    with torch.no_grad():
+        voices = embed(talker, layout, ours.speakers[list(SPEAKERS)])
+        nobody = embed(talker, layout, torch.zeros_like(ours.speakers[0]))
+    added = voices - nobody
+    torch.testing.assert_close(added[:, layout.speaker_at], ours.speakers[list(SPEAKERS)], atol=1e-5, rtol=0)
+    added[:, layout.speaker_at] = 0
+    assert not added.any()
+
+
+def test_a_batch_equals_its_single_clips_each_with_its_speaker(tiny: Tiny) -> None:
+    ours = data(tiny)
+    made = QwenLearner(tiny.tts, ours, "auto", None)
+    with torch.no_grad():
+        batch = made.losses([0, 1, 2, 3], 1)
+        for row, clip in enumerate(ours.clips):
+            layout = lay_out(tiny.tts.model.config, [clip], ours.role_ids, "auto")
+            single, other = (
+                clip_losses(tiny.tts.model.talker, layout, ours.speakers[speaker])
+                for speaker in (clip.speaker, (clip.speaker + 1) % 3)
+            )
+            for name in vars(single):
+                torch.testing.assert_close(getattr(batch, name)[row], getattr(single, name)[0], atol=1e-6, rtol=1e-6)
+                assert (getattr(batch, name)[row] - getattr(other, name)[0]).abs() > 1e-5
+
+
+def test_a_pack_hears_every_clip_in_its_own_voice(tiny: Tiny) -> None:
+    chosen, ours = [draw(rank=2), draw(rank=4, targets="linear")], data(tiny)
+    pack = make_pack(tiny, ours, shape_of(chosen, 2), 2)
+    for seat, each in enumerate(chosen):
+        pack.join(seat, each, SEED)
+    rows = pack.losses({0: Batch((0, 1), 1), 1: Batch((3,), 1)})
+    # An adapter says what its base says until its first step.
+    base = QwenLearner(tiny.tts, ours, "auto", None)
+    with torch.no_grad():
+        expected = base.losses([0, 1, 3], 1)
+    told = torch.tensor([*rows[0], *rows[1]])
+    torch.testing.assert_close(told[:, 0], expected.guide, atol=1e-5, rtol=0)
+    torch.testing.assert_close(told[:, 1], expected.aligned, atol=1e-5, rtol=0)
+
+
+def test_the_first_speaker_is_spoken_in_and_exported(tiny: Tiny, tmp_path: Path) -> None:
+    ours, tts = data(tiny), tiny.fresh()
+    made = QwenLearner(tts, ours, "auto", attach(tts.model.talker, draw(), SEED))
+    pack = make_pack(tiny, ours, shape_of([draw()], 1), 1)
+    pack.join(0, draw(), SEED)
+    made.eval()
+    cue = Cue("a line", seed=3, frame_cap=12)
+    for speaker in range(3):
+        [[expected]] = speak(tiny.tts, ours.speakers[speaker], "auto", [cue], Sampling())
+        for said in (made.speak([cue], Sampling()), pack.speak([0], [cue], Sampling())[0]):
+            same = said[0].wave.shape == expected.wave.shape and abs(said[0].wave - expected.wave).max() < 1e-5
+            assert same == (speaker == 0)
+    made.export(ExportRequest(ExportLayout.PEFT, str(tiny.folder), str(tiny.folder), "voice"), tmp_path)
+    assert torch.equal(load_file(tmp_path / "voice.safetensors")["speaker"], ours.speakers[0])

@@ -1,0 +1,92 @@
+"""What is exported is what plain PEFT loads and speaks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+
+from spaces.errors import InputError
+from spaces.probe_settings import Sampling
+from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
+from tests.trainable.qwen3_tts.test_training import draw
+from trainable.family.export_request import ExportLayout, ExportRequest
+from trainable.family.protocol import Cue
+from trainable.qwen3_tts import family
+from trainable.qwen3_tts.checkpoint.check import check_model
+from trainable.qwen3_tts.generation.speech import speak
+from trainable.qwen3_tts.learner import QwenLearner
+from trainable.qwen3_tts.model.lora import attach
+
+CUE = Cue("speak this", seed=3, frame_cap=40)
+
+
+def request_of(tiny: Tiny, layout: ExportLayout = ExportLayout.PEFT, **given) -> ExportRequest:
+    return ExportRequest(layout, str(tiny.folder), str(tiny.folder), "somebody", **given)
+
+
+@pytest.fixture(params=["linear", "guide"])
+def learner(tiny: Tiny, request) -> QwenLearner:
+    """An adapter whose weights are all far from where they started."""
+    tts = tiny.fresh()
+    made = QwenLearner(tts, tiny.data(), "auto", attach(tts.model.talker, draw(targets=request.param), seed=1))
+    torch.manual_seed(2)
+    with torch.no_grad():
+        for value in made.tensors().values():
+            value.add_(0.1 * torch.randn_like(value))
+    made.eval()
+    return made
+
+
+def test_plain_peft_speaks_the_same_codes(tiny: Tiny, learner: QwenLearner, tmp_path: Path) -> None:
+    [expected] = learner.speak([CUE], Sampling())
+    family.export(learner, request_of(tiny), tmp_path)
+
+    tts = tiny.fresh()
+    [[base]] = speak(tts, tiny.data().speakers[0], "auto", [CUE], Sampling())
+    PeftModel.from_pretrained(tts.model.talker, str(tmp_path)).eval()
+    [[loaded]] = speak(tts, tiny.data().speakers[0], "auto", [CUE], Sampling())
+    assert (loaded.wave == expected.wave).all() and loaded.frames == expected.frames
+    assert base.wave.shape != expected.wave.shape or (base.wave != expected.wave).any()
+
+
+def test_the_exported_folder_speaks_by_itself(tiny: Tiny, learner: QwenLearner, tmp_path: Path) -> None:
+    family.export(learner, request_of(tiny), tmp_path)
+    [expected] = learner.speak([CUE], Sampling())
+    spoken = family.load_exported(tmp_path, None).speak(CUE, Sampling())
+    assert (spoken.wave == expected.wave).all() and spoken.eos == expected.eos
+
+
+def test_a_folder_that_is_no_adapter_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"adapter_config\.json"):
+        family.load_exported(tmp_path, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda folder: (folder / "config.json").unlink(), "config.json"),
+        (lambda folder: (folder / "config.json").write_text("{"), "config.json"),
+        (lambda folder: (folder / "config.json").write_text('{"model_type": "qwen3"}'), "qwen3_tts"),
+        (lambda folder: (folder / "generation_config.json").unlink(), "generation_config.json"),
+        (lambda folder: (folder / "model.safetensors").unlink(), r"\*\.safetensors"),
+        (lambda folder: (folder / "speech_tokenizer" / "model.safetensors").unlink(), "speech_tokenizer"),
+    ],
+)
+def test_a_path_that_is_no_checkpoint_is_refused(tiny: Tiny, tmp_path: Path, change, message: str) -> None:
+    import shutil
+
+    folder = tmp_path / "model"
+    shutil.copytree(tiny.folder, folder)
+    assert check_model(str(folder)) == str(folder)
+    change(folder)
+    with pytest.raises(InputError, match=message):
+        check_model(str(folder))
+
+
+def test_a_hub_id_without_network_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(InputError, match="hub cannot be reached"):
+        check_model("nobody/no-such-model-anywhere")

@@ -1,0 +1,36 @@
+"""Lines are spoken in groups that the memory holds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spaces.probe_settings import Sampling
+from tests.support.qwen_fixtures import Tiny
+from trainable.family.protocol import Cue
+from trainable.qwen3_tts.generation.speech import groups, speak
+
+
+@pytest.mark.parametrize(
+    ("caps", "seats", "positions", "expected"),
+    [
+        ([], 2, 100, []),
+        ([30, 10, 20], 1, 90, [[0, 1, 2]]),
+        ([30, 10, 20], 1, 89, [[1, 2], [0]]),
+        ([30, 10, 20], 2, 60, [[1], [2], [0]]),
+        ([500, 10], 4, 60, [[1], [0]]),
+    ],
+)
+def test_as_many_are_spoken_at_once_as_the_memory_holds(caps, seats: int, positions: int, expected) -> None:
+    assert groups(caps, seats, positions) == expected
+
+
+def test_a_cue_says_the_same_in_any_group(tiny: Tiny, monkeypatch) -> None:
+    speaker = tiny.data().speakers[0]
+    cues = [Cue("one", 1, 9), Cue("two and three", 2, 5), Cue("four", 3, 7)]
+    [together] = speak(tiny.tts, speaker, "auto", cues, Sampling())
+    monkeypatch.setattr("trainable.qwen3_tts.generation.speech.POSITIONS", 9)
+    [apart] = speak(tiny.tts, speaker, "auto", cues, Sampling())
+    assert [(each.frames, each.eos) for each in apart] == [(each.frames, each.eos) for each in together]
+    for one, other in zip(apart, together, strict=True):
+        np.testing.assert_allclose(one.wave, other.wave, atol=1e-4)

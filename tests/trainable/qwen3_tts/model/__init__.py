@@ -1,0 +1,1 @@
+"""The room tests/trainable/qwen3_tts/model."""

@@ -1,0 +1,180 @@
+"""A share of the frames for the sub-talker: as many as asked for, evenly drawn, and by nothing but their own names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from spaces.draw import Draw
+from tests.support.pack_runs import SEED, make_pack, one_shape, shape_of
+from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
+from tests.trainable.qwen3_tts.packed.test_pack import gradients, grown
+from tests.trainable.qwen3_tts.test_training import draw as make_draw
+from trainable.family.protocol import Batch, SeatState
+from trainable.qwen3_tts.learner import QwenLearner
+from trainable.qwen3_tts.model.losses import clip_losses
+from trainable.qwen3_tts.model.prompt import lay_out, picked_frames, scored_frames
+
+ROW = (5, 4, 3)
+
+
+def draw(**changes) -> Draw:
+    return make_draw(**{"batch": 4, "accumulation": 1, "clip_norm": 1e9, **changes})
+
+
+def picked(frames: int, share: float, row: tuple[int, int, int] = ROW) -> Tensor:
+    """[frames] bool of a row by itself."""
+    found = picked_frames([frames], [row], [share])
+    return torch.ones(frames, dtype=torch.bool) if found is None else found
+
+
+@pytest.mark.parametrize(
+    ("frames", "share", "count"),
+    [(10, 0.5, 5), (9, 0.5, 5), (1, 0.01, 1), (240, 0.25, 60), (241, 0.25, 61), (100, 0.07, 7), (30, 0.1, 3)]
+    + [(3, 1.0, 3), (3, 0.999, 3), (5, 1e-12, 1)],
+)
+def test_as_many_frames_as_asked_for(frames: int, share: float, count: int) -> None:
+    assert picked(frames, share).sum() == count
+
+
+def test_a_row_draws_the_same_frames_in_any_company() -> None:
+    lengths, rows, shares = (50, 7, 31), (ROW, (5, 4, 2), (6, 4, 3)), (0.3, 1.0, 0.5)
+    together = picked_frames(lengths, rows, shares)
+    assert together is not None
+    for part, frames, row, share in zip(together.split(list(lengths)), lengths, rows, shares, strict=True):
+        assert torch.equal(part, picked(frames, share, row))
+
+
+def test_a_larger_share_keeps_the_frames_of_a_smaller_one() -> None:
+    assert (picked(60, 0.5) >= picked(60, 0.2)).all()
+
+
+@pytest.mark.parametrize("other", [(6, 4, 3), (5, 5, 3), (5, 4, 2), (5, 3, 4)], ids=["seed", "step", "clip", "swapped"])
+def test_another_seed_step_or_clip_draws_others(other: tuple[int, int, int]) -> None:
+    assert not torch.equal(picked(60, 0.5), picked(60, 0.5, other))
+
+
+def test_before_the_first_step_every_frame_is_scored() -> None:
+    assert picked_frames([9], [(5, 0, 3)], [0.2]) is None
+    together = picked_frames([9, 9], [(5, 0, 3), ROW], [0.2, 0.2])
+    assert together is not None and together[:9].all() and together[9:].sum() == 2
+
+
+def test_the_draw_is_the_same_in_every_process() -> None:
+    """Written down, because a hash with a salt of its own per process would pass all the others."""
+    assert picked(12, 0.5).int().tolist() == [0, 0, 1, 1, 1, 0, 0, 1, 0, 1, 0, 1]
+
+
+def test_every_frame_and_every_pair_of_neighbours_is_as_likely() -> None:
+    """Five standard deviations of what independent steps would give."""
+    steps, frames, share = 4000, 10, 0.3
+    rows = [(5, step, 3) for step in range(1, steps + 1)]
+    found = picked_frames([frames] * steps, rows, [share] * steps)
+    assert found is not None
+    often = found.view(steps, frames).double()
+    for chance, times in ((3 / 10, often), (3 / 10 * 2 / 9, often[:, 1:] * often[:, :-1])):
+        bound = 5 * math.sqrt(chance * (1 - chance) / steps)
+        assert (times.mean(dim=0) - chance).abs().max() < bound
+
+
+@pytest.mark.parametrize(
+    ("lengths", "chosen", "parts", "scored", "counts"),
+    [
+        ((2, 1), None, None, [0, 1, 2], [1, 1, 1]),
+        ((2, 2), (0, 1, 1, 0), None, [1, 2], [1, 1]),
+        ((2, 1), None, 2, [0, 1, 2, 2], [1, 1, 1, 0]),
+        ((1, 3), (1, 0, 1, 1), 2, [0, 0, 2, 3], [1, 0, 1, 1]),
+        ((1, 1, 2, 1), (1, 1, 0, 1, 1), 2, [0, 1, 3, 4], [1, 1, 1, 1]),
+    ],
+)
+def test_runs_are_filled_up_with_repetitions_that_do_not_count(
+    lengths: Sequence[int], chosen: Sequence[int] | None, parts: int | None, scored: list[int], counts: list[int]
+) -> None:
+    mask = None if chosen is None else torch.tensor(chosen).bool()
+    found, counted = scored_frames(torch.tensor(lengths), mask, parts)
+    assert found.tolist() == scored and counted.int().tolist() == counts
+
+
+def learner(tiny: Tiny, share: float) -> QwenLearner:
+    made = QwenLearner(tiny.fresh(), tiny.data((24,), ("a line",)), "auto", None, share, SEED)
+    made.train()
+    return made
+
+
+@one_shape
+def test_the_mean_over_many_steps_is_the_loss_over_all_frames(tiny: Tiny) -> None:
+    """Within four standard errors; the losses of codebook 0 and of EOS are over all frames in each of them."""
+    some, steps = learner(tiny, 0.25), 150
+    with torch.no_grad():
+        whole = some.losses([0], 0)
+        parts = [some.losses([0], step) for step in range(1, steps + 1)]
+    for name in ("sub", "sub_shifted"):
+        values = torch.cat([getattr(part, name) for part in parts]).double()
+        assert values.std() > 0
+        assert abs(values.mean() - getattr(whole, name)) < 4 * values.std() / math.sqrt(steps)
+    for part in parts:
+        assert torch.equal(part.talker, whole.talker) and torch.equal(part.eos, whole.eos)
+        torch.testing.assert_close(part.aligned - whole.aligned, 0.3 * (part.sub - whole.sub), atol=1e-5, rtol=0)
+
+
+@one_shape
+def test_a_loss_is_the_mean_over_the_frames_that_were_drawn(tiny: Tiny) -> None:
+    """By the library's own logits over all frames."""
+    data, talker = tiny.data(), tiny.tts.model.talker
+    chosen = picked(9, 0.5)
+    clip, config = data.clips[1], tiny.tts.model.config
+    with torch.no_grad():
+        ours = clip_losses(talker, lay_out(config, [clip], data.role_ids, "auto", chosen), data.speakers[0])
+        each = []
+        for frame in range(9):
+            alone = torch.arange(9) == frame
+            layout = lay_out(config, [clip], data.role_ids, "auto", alone)
+            each.append(clip_losses(talker, layout, data.speakers[0]))
+    for name in ("sub", "sub_shifted"):
+        values = torch.cat([getattr(one, name) for one in each])
+        torch.testing.assert_close(getattr(ours, name)[0], values[chosen].mean(), atol=1e-5, rtol=0)
+        assert values.std() > 1e-3
+
+
+@one_shape
+def test_the_code_predictor_runs_on_the_frames_that_were_drawn_alone(tiny: Tiny) -> None:
+    chosen = [draw(sub_frames=0.25, targets="linear"), draw(sub_frames=0.5, targets="linear"), draw(targets="linear")]
+    pack = make_pack(tiny, tiny.data(), shape_of(chosen, 4), 3)
+    for seat, each in enumerate(chosen):
+        pack.join(seat, each, SEED)
+    frames: list[int] = []
+    predictor = pack._tts.model.talker.code_predictor.model
+    predictor.register_forward_pre_hook(
+        lambda _module, _inputs, named: frames.append(len(named["inputs_embeds"])), with_kwargs=True
+    )
+    for step, seats in ((1, (0, 1)), (1, (0, 1, 2)), (0, (0, 1))):
+        pack.accumulate({seat: Batch((0, 1), step, share=0.5) for seat in seats})
+    # Of 5 and 9 frames.
+    assert frames == [2 + 3 + 3 + 5, 2 + 3 + 3 + 5 + 14, 14 + 14]
+
+
+@one_shape
+@pytest.mark.parametrize("objective", ["guide", "aligned"])
+def test_a_weight_scales_the_gradient_of_the_sub_loss_and_nothing_that_is_told(tiny: Tiny, objective: str) -> None:
+    """Gradients are linear in the weight, and at 0 the code predictor has none."""
+    draws = [draw(targets="all-linear", objective=objective, sub_weight=weight) for weight in (0.0, 0.3, 0.6)]
+    pack = make_pack(tiny, tiny.data(), shape_of(draws, 4), 3, torch.float64)
+    for seat, each in enumerate(draws):
+        pack.join(seat, each, SEED)
+        frozen = {name: value for name, value in pack.state(seat).weights.items() if "text_projection" in name}
+        pack.load(seat, SeatState({**grown(pack.state(seat), 1), **frozen}, {}, 0))
+    rows = pack.accumulate({seat: Batch((0, 1), 1, share=0.5) for seat in range(3)})
+    pack.step(dict.fromkeys(range(3), 1.0))
+    for seat in (0, 2):
+        torch.testing.assert_close(torch.tensor(rows[seat]), torch.tensor(rows[1]), rtol=1e-6, atol=0)
+    none, usual, double = (gradients(pack.state(seat).moments) for seat in range(3))
+    for name, gradient in usual.items():
+        # The library's norms compute in float32 whatever the type of their input.
+        assert (gradient - (none[name] + double[name]) / 2).norm() < 1e-5 * gradient.norm(), name
+        if "code_predictor" in name:
+            assert none[name].norm() < 1e-5 * gradient.norm(), name
+        assert not torch.equal(none[name], gradient), name

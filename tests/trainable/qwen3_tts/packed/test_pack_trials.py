@@ -1,0 +1,132 @@
+"""Whole trials in a busy pack, against the same trials by PEFT and torch's AdamW, and against a pack of one seat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from spaces.draw import Draw
+from spaces.records.pack_shape import PackShape
+from spaces.records.trial import Ending
+from tests.support.pack_runs import SEED, Left, clips, draw, drive, job, make_pack, one_shape, shape_of
+from tests.support.peft_family import separate
+from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
+from tests.support.tiny_qwen import make_tiny_qwen
+from trainable.qwen3_tts.checkpoint.load import load_base
+from trainable.qwen3_tts.data.prepared import PreparedData
+from trainable.training.events import Event, Finished, Said
+
+DRAWS = {
+    "plain": draw(rank=2, alpha_ratio=4, dropout=0.1, batch=2, text_projection_lr=1e-4, weight_decay=0.1, epochs=2),
+    "warm-up": draw(rank=16, targets="all-linear", objective="aligned", batch=2, warmup=12, lora_lr=3e-3),
+    "two passes": draw(rank=64, alpha_ratio=0.5, targets="linear", accumulation=2, dropout=0.3, lora_lr=3e-4),
+    "four passes": draw(rank=4, alpha_ratio=1, targets="attention", accumulation=4, epochs=2, objective="aligned"),
+    "clipped": draw(rank=8, batch=2, accumulation=2, epochs=2, text_projection_lr=1e-3, clip_norm=0.1, lora_lr=5e-4),
+    "every clip": draw(
+        rank=32, targets="all-linear", lora_lr=2e-3, text_projection_lr=1e-5, dropout=0.1, objective="aligned"
+    ),
+    "some frames": draw(
+        rank=8,
+        targets="all-linear",
+        accumulation=2,
+        dropout=0.2,
+        sub_frames=0.4,
+        sub_weight=1.0,
+        text_projection_lr=1e-4,
+    ),
+}
+CASES = {
+    "1.7b fp32": ("1.7b", torch.float32),
+    "1.7b fp64": ("1.7b", torch.float64),
+    "0.6b fp64": ("0.6b", torch.float64),
+}
+SEATS = 3
+CLOSENESS = {torch.float32: (1e-4, 1e-4), torch.float64: (1e-12, 1e-12)}
+"""Of weights and losses, and of gradient norms. In float32 torch's norm of many numbers is coarse."""
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Trials that shared a pack, more of them than seats."""
+
+    tiny: Tiny
+    data: PreparedData
+    dtype: torch.dtype
+    left: dict[str, Left]
+    events: list[Event]
+
+
+@pytest.fixture(scope="module", params=CASES)
+def busy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Busy:
+    size, dtype = CASES[request.param]
+    folder = tmp_path_factory.mktemp("busy")
+    model = make_tiny_qwen(folder / "model", size)
+    tiny = Tiny(model, load_base(str(model)))
+    data = clips(tiny, 41)
+    jobs = [job(folder / name, chosen) for name, chosen in DRAWS.items()]
+    pack = make_pack(tiny, data, shape_of(tuple(DRAWS.values()), batch=2), SEATS, dtype)
+    events = drive(pack, jobs, together=2)
+    return Busy(tiny, data, dtype, {each.trial: Left.read(each) for each in jobs}, events)
+
+
+def test_seats_are_taken_again_while_others_train(busy: Busy) -> None:
+    def at(kind: type[Event], name: str) -> int:
+        return next(at for at, event in enumerate(busy.events) if isinstance(event, kind) and event.trial == name)
+
+    names = list(DRAWS)
+    assert all(left.ending is Ending.EXHAUSTED and left.curve[-1].step > 20 for left in busy.left.values())
+    first = min(at(Finished, name) for name in names[:SEATS])
+    late = [name for name in names if at(Said, name) > first]
+    assert late == names[SEATS:]
+    last = max(at(Finished, name) for name in names[:SEATS])
+    assert any(at(Said, name) < last for name in late)
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_a_trial_equals_one_by_peft(busy: Busy, tmp_path: Path, name: str) -> None:
+    """PEFT passes over all clips of a step at once, so that accumulation is compared too."""
+    chosen, alone = DRAWS[name], job(tmp_path / name, DRAWS[name])
+    other = separate(busy.tiny, busy.data, chosen, SEED, beginning(busy, chosen), busy.dtype)
+    other.batch = chosen.clips_per_step
+    drive(other, [alone])
+    busy.left[name].assert_equals(Left.read(alone), *CLOSENESS[busy.dtype])
+
+
+@pytest.mark.parametrize("name", ["two passes"])
+def test_a_trial_equals_one_in_a_seat_made_to_measure(busy: Busy, tmp_path: Path, name: str) -> None:
+    chosen, alone = DRAWS[name], job(tmp_path / name, DRAWS[name])
+    drive(make_pack(busy.tiny, busy.data, PackShape.of_draw(chosen), 1, busy.dtype), [alone])
+    busy.left[name].assert_equals(Left.read(alone), *CLOSENESS[busy.dtype])
+
+
+def beginning(busy: Busy, chosen: Draw) -> dict[str, torch.Tensor]:
+    """The weights that a pack starts this draw with."""
+    pack = make_pack(busy.tiny, busy.data, PackShape.of_draw(chosen), 1, busy.dtype)
+    pack.join(0, chosen, SEED)
+    return dict(pack.state(0).weights)
+
+
+@one_shape
+def test_a_neighbour_that_diverges_changes_nothing_for_the_others(tiny: Tiny, tmp_path: Path) -> None:
+    """In float64, where nothing hides behind rounding."""
+    data = clips(tiny, 21)
+    sane = {"dropped": draw(dropout=0.2, text_projection_lr=1e-3), "other": draw(objective="aligned", batch=2)}
+    # No draw may ask for such a rate; one that may needs many steps to get as far.
+    wild = draw(text_projection_lr=1e-3, dropout=0.1).model_copy(update={"lora_lr": 1e200})
+    left = []
+    for folder, draws in (
+        ("quiet", sane),
+        ("wild", {"dropped": sane["dropped"], "wild": wild, "other": sane["other"]}),
+    ):
+        jobs = {name: job(tmp_path / folder / name, chosen) for name, chosen in draws.items()}
+        events = drive(make_pack(tiny, data, shape_of(tuple(sane.values()), 2), 3, torch.float64), list(jobs.values()))
+        left.append({name: Left.read(jobs[name]) for name in sane})
+    endings = {event.trial: event.outcome.ending for event in events if isinstance(event, Finished)}
+    assert endings == {"wild": Ending.DIVERGED, "dropped": Ending.EXHAUSTED, "other": Ending.EXHAUSTED}
+    # It diverged while the others had most of their steps to do.
+    assert [event.trial for event in events if isinstance(event, Finished)][0] == "wild"
+    for name in sane:
+        left[0][name].assert_equals(left[1][name], 1e-12, 1e-12)

@@ -1,0 +1,78 @@
+"""A Whisper converted for CTranslate2 is known by its files and heard as the checkpoint it was made of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from spaces.errors import InputError
+from tests.support.paths import ROOT
+from tests.support.tiny_whisper import make_tiny_whisper
+from trainable.speech.asr.ctranslate2 import is_faster_whisper
+from trainable.speech.asr.model_config import read_config
+from trainable.speech.asr.recogniser import check_recogniser, open_recogniser
+from trainable.speech.audio import read_audio
+
+CLIP = ROOT / "demo" / "voice" / "clip_000.wav"
+
+
+def described(folder: Path, start: int = 50_258) -> str:
+    """What the files of one say of it, without weights."""
+    (folder / "config.json").write_text(json.dumps({"lang_ids": [1, 2], "suppress_ids": [], "alignment_heads": []}))
+    names = ("startoftranscript", "en", "no", "translate", "transcribe")
+    tokens = [{"id": start + place, "content": f"<|{name}|>"} for place, name in enumerate(names)]
+    (folder / "tokenizer.json").write_text(json.dumps({"added_tokens": tokens}))
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("faster_whisper", reason="the extra fast-whisper is not installed")
+    from ctranslate2.converters import TransformersConverter
+
+    folder = tmp_path_factory.mktemp("asr")
+    # To CTranslate2 a vocabulary as small as this one is that of a model of English alone.
+    original = make_tiny_whisper(folder / "whisper", " One, two THREE.", multilingual=False)
+    files = ["tokenizer.json", "preprocessor_config.json"]
+    TransformersConverter(str(original), copy_files=files).convert(str(folder / "converted"))
+    return folder / "converted"
+
+
+def test_it_hears_where_somebody_speaks_and_nothing_in_silence(converted: Path) -> None:
+    check_recogniser(str(converted), "en")
+    recogniser = open_recogniser(str(converted), [], "en")
+    assert recogniser is not None
+    wave = read_audio(CLIP)
+    assert recogniser.hear([wave, 0 * wave, wave]) == ["one two three", "", "one two three"]
+
+
+def test_a_converted_whisper_is_told_from_one_that_is_not(converted: Path) -> None:
+    assert is_faster_whisper(read_config(str(converted)))
+    assert not is_faster_whisper(read_config(str(converted.parent / "whisper")))
+
+
+@pytest.mark.parametrize("language", ["de", "klingon"])
+def test_a_language_that_it_does_not_know_is_refused(
+    language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainable.speech.asr.ctranslate2.find_spec", lambda name: object())
+    with pytest.raises(InputError, match="expected one of en, no"):
+        check_recogniser(described(tmp_path), language)
+    check_recogniser(str(tmp_path), "no")
+    with pytest.raises(InputError, match="knows English only"):
+        check_recogniser(described(tmp_path, start=50_257), "no")
+
+
+def test_without_the_package_the_remedy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainable.speech.asr.ctranslate2.find_spec", lambda name: None)
+    with pytest.raises(InputError, match="pip install faster-whisper"):
+        check_recogniser(described(tmp_path), "en")
+
+
+def test_weights_that_cannot_be_read_are_told_in_words(tmp_path: Path) -> None:
+    pytest.importorskip("faster_whisper", reason="the extra fast-whisper is not installed")
+    (tmp_path / "model.bin").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="cannot be loaded"):
+        open_recogniser(described(tmp_path), [], "en")

@@ -1,0 +1,272 @@
+"""What the probe's recognisers understand, which ones are refused, and when two texts say the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spaces.errors import InputError
+from tests.support.paths import ROOT
+from tests.support.tiny_ctc import make_tiny_ctc
+from tests.support.tiny_whisper import make_tiny_whisper
+from trainable.speech.asr.checkpoint_recogniser import CheckpointRecogniser, open_checkpoint
+from trainable.speech.asr.ctc import open_ctc
+from trainable.speech.asr.recogniser import check_recogniser, open_recogniser
+from trainable.speech.audio import SAMPLE_RATE, read_audio, resample
+from trainable.speech.text.error_rate import character_error, words
+
+VOICE = ROOT / "demo" / "voice"
+HEARD_AT = 16_000
+NOTHING = [
+    np.zeros(0, dtype=np.float32),
+    np.zeros(7, dtype=np.float32),
+    np.zeros(3 * SAMPLE_RATE, dtype=np.float32),
+    np.full(SAMPLE_RATE, np.nan, dtype=np.float32),
+    np.random.default_rng(0).normal(0, 0.1, 3 * SAMPLE_RATE).astype(np.float32),
+]
+
+
+def clip(number: int) -> np.ndarray:
+    return read_audio(VOICE / f"clip_{number:03d}.wav")
+
+
+@pytest.fixture(scope="module")
+def whisper(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(make_tiny_whisper(tmp_path_factory.mktemp("asr") / "whisper", " One, two THREE."))
+
+
+@pytest.fixture(scope="module")
+def mms(tmp_path_factory: pytest.TempPathFactory) -> str:
+    wave = resample(clip(1), SAMPLE_RATE, HEARD_AT)
+    return str(make_tiny_ctc(tmp_path_factory.mktemp("asr") / "mms", wave, {"eng": "three seven", "nob": "sju å tre"}))
+
+
+def test_a_whisper_hears_words_where_somebody_speaks_and_nothing_elsewhere(whisper: str) -> None:
+    recogniser = open_recogniser(whisper, [], "en")
+    assert recogniser is not None
+    assert recogniser.hear([clip(0)]) == recogniser.hear([clip(0)]) == ["one two three"]
+    assert recogniser.hear(NOTHING) == [""] * len(NOTHING)
+    assert recogniser.hear([]) == []
+
+
+def test_a_long_wave_is_heard_to_its_end(whisper: str) -> None:
+    wave = np.concatenate([part for number in range(16) for part in (clip(number), NOTHING[2][:SAMPLE_RATE])])
+    assert wave.size > 30 * SAMPLE_RATE
+    recogniser = open_recogniser(whisper, [], "auto")
+    assert recogniser is not None
+    assert len(recogniser.hear([wave])[0].split()) >= 6
+
+
+def test_a_checkpoint_is_loaded_once_per_process(whisper: str) -> None:
+    assert open_recogniser(whisper, ["a"], "en") is open_recogniser(whisper, ["b"], "en")
+    assert open_recogniser(whisper, ["a"], "en") is not open_recogniser(whisper, ["a"], "no")
+
+
+@pytest.mark.parametrize(
+    ("said", "silence", "heard"),
+    [
+        ("Thank you.", 0.0, "thank you"),
+        ("Thank you.", 8.0, ""),
+        ("Undertekster av Ai-Media", 8.0, ""),
+        ("Seven.", 8.0, "seven"),
+    ],
+)
+def test_what_is_made_up_on_hardly_any_speech_is_nothing(said: str, silence: float, heard: str) -> None:
+    recogniser = CheckpointRecogniser(lambda waves: [said for _ in waves])
+    blip = clip(0)[: SAMPLE_RATE * 4 // 5]
+    around = np.zeros(round(silence * SAMPLE_RATE / 2), dtype=np.float32)
+    assert recogniser.hear([np.concatenate([around, blip, around]), blip]) == [heard, words(said)]
+
+
+def test_silence_at_the_ends_is_not_listened_to() -> None:
+    heard: list[int] = []
+    recogniser = CheckpointRecogniser(lambda waves: [heard.append(wave.size) or "x" for wave in waves])
+    recogniser.hear([np.concatenate([NOTHING[2], clip(0), NOTHING[2]])])
+    assert len(heard) == 1 and heard[0] / HEARD_AT < clip(0).size / SAMPLE_RATE + 1
+
+
+def test_pieces_are_heard_longest_first_and_told_in_their_order() -> None:
+    lengths: list[int] = []
+
+    def transcribe(waves: Sequence[np.ndarray]) -> list[str]:
+        lengths.extend(wave.size for wave in waves)
+        return [str(wave.size) for wave in waves]
+
+    clips = [clip(number) for number in range(5)]
+    together = CheckpointRecogniser(transcribe).hear([clips[0], NOTHING[2], *clips[1:]])
+    assert lengths == sorted(lengths, reverse=True) and len(set(lengths)) > 1
+    alone = [CheckpointRecogniser(transcribe).hear([each])[0] for each in clips]
+    assert together == [alone[0], "", *alone[1:]]
+
+
+def test_a_batch_is_heard_as_one_by_one(tmp_path: Path, whisper: str) -> None:
+    waves = [resample(clip(number), SAMPLE_RATE, HEARD_AT) for number in range(6)]
+    ctc = open_ctc(str(make_tiny_ctc(tmp_path / "ctc", waves[1], "three seven")), None)
+    assert ctc.batch > 1
+    assert ctc.hear(waves) == [ctc.hear([wave])[0] for wave in waves]
+    assert len(set(ctc.hear(waves))) > 1
+    asked = open_recogniser(whisper, [], "en")
+    assert asked is not None
+    clips = [clip(number) for number in range(6)]
+    assert asked.hear(clips) == [asked.hear([each])[0] for each in clips]
+
+
+def test_a_model_that_is_not_told_what_is_filled_up_hears_one_at_a_time(tmp_path: Path) -> None:
+    wave = resample(clip(1), SAMPLE_RATE, HEARD_AT)
+    folder = make_tiny_ctc(tmp_path / "ctc", wave, "three seven")
+    described = json.loads((folder / "preprocessor_config.json").read_text())
+    (folder / "preprocessor_config.json").write_text(json.dumps({**described, "return_attention_mask": False}))
+    ctc = open_ctc(str(folder), None)
+    assert ctc.batch == 1
+    longer = np.concatenate([wave, wave])
+    assert ctc.hear([longer, wave])[1] == "three seven"
+
+
+def test_a_ctc_checkpoint_hears_what_it_has_learned(tmp_path: Path) -> None:
+    wave = resample(clip(1), SAMPLE_RATE, HEARD_AT)
+    ctc = open_ctc(str(make_tiny_ctc(tmp_path / "ctc", wave, "three  bees don't")), None)
+    assert ctc.hear([wave, wave]) == ["three  bees don't"] * 2
+    assert ctc.hear([wave[::-1].copy()]) != ["three  bees don't"]
+
+
+@pytest.mark.parametrize(("language", "said"), [("eng", "three seven"), ("nob", "sju å tre")])
+def test_an_mms_hears_the_language_it_is_told(mms: str, language: str, said: str) -> None:
+    wave = resample(clip(1), SAMPLE_RATE, HEARD_AT)
+    assert open_ctc(mms, language).hear([wave]) == [said]
+    recogniser = open_recogniser(mms, [], language)
+    assert recogniser is not None
+    assert recogniser.hear([clip(1)]) != [""]
+    assert recogniser.hear(NOTHING) == [""] * len(NOTHING)
+
+
+def test_no_recogniser_by_name() -> None:
+    assert open_recogniser("none", ["one"], "no") is None
+
+
+def other_model(folder: Path) -> str:
+    (folder / "config.json").write_text(json.dumps({"model_type": "qwen3_tts", "architectures": ["Talker"]}))
+    return str(folder)
+
+
+def headless(folder: Path) -> str:
+    (folder / "config.json").write_text(json.dumps({"model_type": "wav2vec2", "architectures": ["Wav2Vec2Model"]}))
+    return str(folder)
+
+
+def mms_of_two(folder: Path) -> str:
+    described = {"model_type": "wav2vec2", "architectures": ["Wav2Vec2ForCTC"], "adapter_attn_dim": 16}
+    (folder / "config.json").write_text(json.dumps(described))
+    (folder / "vocab.json").write_text(json.dumps({"eng": {"a": 0}, "nob": {"a": 0}}))
+    return str(folder)
+
+
+REFUSED = [
+    (lambda _: "whisperer", "auto", "pocketsphinx or none"),
+    (lambda _: "pocketsphynx", "auto", "did you mean pocketsphinx"),
+    (lambda _: "None", "auto", "did you mean none"),
+    (lambda _: "", "auto", "pocketsphinx or none"),
+    (lambda _: "pocketsphinx", "no", "expected language en"),
+    (lambda _: "a/b/c", "auto", "not a hub id"),
+    (lambda _: "whisper:openai/whisper-tiny", "auto", "not a hub id"),
+    (lambda _: "nobody/nothing", "auto", "hub cannot be reached"),
+    (str, "auto", "no readable config.json"),
+    (other_model, "auto", "expected a Whisper or a checkpoint with a CTC head, got model_type qwen3_tts"),
+    (headless, "auto", "Wav2Vec2Model"),
+    (lambda folder: str(make_tiny_whisper(folder)), "klingon", "expected one of de, en, no"),
+    (lambda folder: str(make_tiny_whisper(folder, multilingual=False)), "no", "knows English only"),
+    (mms_of_two, "auto", "such as eng, nob"),
+    (mms_of_two, "nop", "such as nob"),
+]
+
+
+@pytest.mark.parametrize(("prepare", "language", "message"), REFUSED, ids=[case[2] for case in REFUSED])
+def test_a_recogniser_that_cannot_be_used_is_told_in_words(
+    prepare, language: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    name = prepare(tmp_path)
+    with pytest.raises(InputError, match=message):
+        check_recogniser(name, language)
+    with pytest.raises(InputError, match=message):
+        open_recogniser(name, ["one"], language)
+
+
+def test_a_usable_recogniser_is_checked_without_its_weights(whisper: str, mms: str, tmp_path: Path) -> None:
+    for name, language in (("none", "no"), ("pocketsphinx", "English"), (whisper, "no"), (whisper, "auto")):
+        check_recogniser(name, language)
+    check_recogniser(mms, "nob")
+    check_recogniser(mms_of_two(tmp_path), "eng")
+    with pytest.raises(InputError, match="cannot be loaded"):
+        open_recogniser(str(tmp_path), [], "eng")
+
+
+def test_weights_that_cannot_be_read_are_told_in_words(tmp_path: Path) -> None:
+    make_tiny_whisper(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"nothing")
+    with pytest.raises(InputError, match="cannot be loaded"):
+        open_checkpoint(str(tmp_path), None)
+
+
+SAME = [
+    ("It\u2019s \u201cDon\u2018t\u201d", "it's don't"),
+    ("l\u02bcami", "l'ami"),
+    ("\u0149 Huis", "'n huis"),
+    ("Straße", "STRASSE"),
+    ("Ål, ÆØ; Zoë!", "a\u030al æø zoe\u0308"),
+    ("ƁARAWO ƊAN ƘASA", "ɓarawo ɗan ƙasa"),
+    ("İstanbul", "istanbul"),
+    ("１２ ﬁn", "12 fin"),
+    ("co\u00adoperate", "cooperate"),
+    ("你好。世界！", "你 好 世界"),
+    ("用 Python 写", "用python写"),
+    ("きょうは、いい", "きょう は いい"),
+    ("สวัสดีครับ", "สวัสดี ครับ"),
+    ("كِتَابٌ", "كتاب"),
+    ("שָׁלוֹם", "שלום"),
+    ("नमस्ते।", "नमस्ते"),
+]
+OTHER = [
+    ("कि", "की"),
+    ("no", "nö"),
+    ("21", "twenty two"),
+    ("ka", "ƙa"),
+    ("o", "ọ́"),
+    ("กา", "กี"),
+    ("an other", "another"),
+]
+
+
+@pytest.mark.parametrize(("text", "heard"), SAME)
+def test_texts_that_say_the_same(text: str, heard: str) -> None:
+    assert words(text) == words(heard) != ""
+    assert character_error(text, heard) == 0
+
+
+@pytest.mark.parametrize(("text", "heard"), OTHER)
+def test_texts_that_do_not(text: str, heard: str) -> None:
+    assert character_error(text, heard) > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("Don't stop.", "don't stop"),
+        ("rock 'n' roll", "rock n roll"),
+        ("the dogs' bowl -- twenty-one", "the dogs bowl twenty one"),
+        ("\U0001f600 \u2014 ''", ""),
+        ("हिन्दी में", "हिन्दी में"),
+    ],
+)
+def test_words_that_are_left(text: str, normal: str) -> None:
+    assert words(text) == normal
+
+
+@given(st.text(alphabet="aÅß 'İ’ʼ_-.9你の สี\u0301\u200d\u05b8\u0640Ǆκ"))
+def test_what_is_normal_stays_as_it_is(text: str) -> None:
+    assert words(words(text)) == words(text)

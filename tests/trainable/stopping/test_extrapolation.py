@@ -1,0 +1,164 @@
+"""When a curve will cross into its band is foretold honestly, and nobody who would cross is given up."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+
+import pytest
+
+from spaces.band import Band
+from spaces.draw import Schedule
+from spaces.records.trial import Ending, Point
+from tests.support.made_curves import Course, exponential, linear, seen, sigmoid, stepped
+from tests.support.made_runs import draw
+from trainable.stopping.extrapolation import Exposure, predict
+from trainable.stopping.rule import decide
+from trainable.training.lr_schedule import exposure_of
+
+BAND = Band(low=4.1, high=4.2)
+EPOCHS, CLIPS, STEPS = 8, 32, 8
+"""Eight steps to an epoch."""
+LAST_STEP = EPOCHS * STEPS
+
+
+def first_of(ending: Ending, points: list[Point], clips: int = CLIPS, exposure: Exposure = float) -> float | None:
+    """At how many epochs the curve first has this ending; None if it has another one or none before."""
+    for at in range(len(points)):
+        found = decide(points[: at + 1], BAND, clips, points[-1].step, exposure)
+        if found is not None:
+            return points[at].epoch if found is ending else None
+    return None
+
+
+MADE: dict[str, Callable[[float, float, random.Random], Course]] = {
+    "exponential": lambda start, end, chance: exponential(start, end, chance.choice([0.5, 2.0, 4.0]), EPOCHS),
+    "linear": lambda start, end, chance: linear(start, end, EPOCHS),
+    "slow start": lambda start, end, chance: sigmoid(start, end, EPOCHS, chance.choice([0.2, 0.5, 0.8])),
+    "stepped": lambda start, end, chance: stepped(start, end, EPOCHS),
+}
+CURVES, FALSELY_HOPELESS = 100, 1
+"""Bounds hold for all but one in two hundred, and are looked at some twenty times in a run."""
+
+
+@pytest.mark.parametrize("family", MADE)
+def test_hardly_any_curve_that_will_cross_is_hopeless(family: str) -> None:
+    chance, hopeless = random.Random(1), []
+    for _ in range(CURVES):
+        course = MADE[family](chance.uniform(4.8, 9.0), chance.uniform(3.3, 3.9), chance)
+        noise = {"spread": chance.choice([0.1, 0.4]), "within": chance.choice([0.05, 0.15])}
+        clips, ragged, seed = chance.choice([8, 30, 61]), chance.choice([0.0, 0.03, 0.1]), chance.randrange(1000)
+        points = seen(course, EPOCHS, clips, seed=seed, ragged=ragged, **noise)
+        if first_of(Ending.HOPELESS, points, clips) is not None:
+            hopeless.append((clips, seed, noise, ragged))
+    assert len(hopeless) <= FALSELY_HOPELESS, hopeless
+
+
+@pytest.mark.parametrize("family", ["exponential", "linear"])
+def test_a_spike_makes_nothing_hopeless(family: str) -> None:
+    chance = random.Random(2)
+    for _ in range(25):
+        course = MADE[family](chance.uniform(4.8, 9.0), chance.uniform(3.3, 3.9), chance)
+        points, at = seen(course, EPOCHS, seed=chance.randrange(100)), chance.randint(9, LAST_STEP - 9)
+        points[at] = points[at].model_copy(update={"loss": points[at].loss + 2.0})
+        assert first_of(Ending.HOPELESS, points) is None
+
+
+def bump(course: Course) -> Course:
+    """It rises by up to 0.7 nats in the first half epoch."""
+    return lambda epoch: course(epoch) + 0.7 * math.sin(min(1.0, epoch) * math.pi)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("start", [4.8, 6.0])
+def test_a_rise_at_first_makes_nothing_hopeless(start: float, seed: int) -> None:
+    points = seen(bump(exponential(start, 3.7, 2.0, EPOCHS)), EPOCHS, seed=seed)
+    assert max(point.loss for point in points[:STEPS]) > points[0].loss + 0.1
+    assert first_of(Ending.HOPELESS, points) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("warmup", "schedule"), [(24, Schedule.CONSTANT), (40, Schedule.CONSTANT), (24, Schedule.COSINE)]
+)
+def test_a_warm_up_is_no_slow_start(warmup: int, schedule: Schedule, seed: int) -> None:
+    """Three or five epochs of it, of sixteen."""
+    exposure = exposure_of(draw(warmup=warmup, schedule=schedule), 2 * LAST_STEP)
+    learned = exposure(2 * LAST_STEP) / STEPS
+    points = seen(linear(6.0, 3.8, learned), 2 * EPOCHS, seed=seed, exposure=exposure)
+    assert first_of(Ending.HOPELESS, points, exposure=exposure) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("course", "by"),
+    [
+        (linear(5.4, 5.4, 1), 4.5),
+        (linear(5.4, 5.2, EPOCHS), 4.5),
+        (linear(5.4, 5.8, EPOCHS), 4.5),
+        (linear(9.0, 8.0, EPOCHS), 3.0),
+        (exponential(6.0, 5.5, 4.0, EPOCHS), 5.0),
+    ],
+)
+def test_a_curve_that_is_far_too_slow_is_hopeless_early(course: Course, by: float, seed: int) -> None:
+    hopeless = first_of(Ending.HOPELESS, seen(course, EPOCHS, seed=seed))
+    assert hopeless is not None and 1 <= hopeless <= by
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_stronger_evidence_ends_sooner(seed: int) -> None:
+    """The same flat curve of many clips and of few."""
+    few, many = (
+        first_of(Ending.HOPELESS, seen(linear(5.4, 5.4, 1), EPOCHS, clips, seed=seed, within=0.2), clips)
+        for clips in (8, 240)
+    )
+    assert many is not None and many < (few or math.inf)
+
+
+@pytest.mark.parametrize("course", [exponential(6.0, 3.8, 1.0, EPOCHS), linear(6.0, 3.8, EPOCHS)])
+def test_a_crossing_is_foretold(course: Course) -> None:
+    """From half-way, within one epoch in four cases out of five. Its earliest bound holds always."""
+    near = before_the_latest = 0
+    for seed in range(20):
+        points = seen(course, EPOCHS, seed=seed)
+        crossed = next(point.step for point in points if point.loss <= BAND.high)
+        foretold = predict(points[: 4 * STEPS + 1], BAND.high, CLIPS, LAST_STEP)
+        assert foretold is not None and foretold.earliest <= min(crossed, foretold.expected)
+        near += abs(foretold.expected - crossed) <= STEPS
+        before_the_latest += crossed <= foretold.latest
+    assert near >= 16 and before_the_latest >= 16
+
+
+def test_a_flat_curve_is_not_expected_to_cross() -> None:
+    points = seen(linear(5.4, 5.4, 1), EPOCHS)
+    foretold = predict(points[: 3 * STEPS + 1], BAND.high, CLIPS, LAST_STEP)
+    assert foretold is not None and foretold.expected == foretold.latest == math.inf
+
+
+def test_a_curve_that_has_crossed_crosses_now() -> None:
+    points = seen(linear(6.0, 3.0, EPOCHS), EPOCHS)
+    foretold = predict(points[: 7 * STEPS], BAND.high, CLIPS, LAST_STEP)
+    assert foretold is not None and foretold.expected == 7 * STEPS - 1
+
+
+@pytest.mark.parametrize("shift", [-3.0, 0.7, 5.0])
+def test_a_crossing_does_not_depend_on_where_the_loss_lies(shift: float) -> None:
+    points = seen(exponential(6.0, 3.8, 2.0, EPOCHS), EPOCHS)[: 3 * STEPS + 1]
+    moved = [point.model_copy(update={"loss": point.loss + shift}) for point in points]
+    assert predict(points, BAND.high, CLIPS, LAST_STEP) == predict(moved, BAND.high + shift, CLIPS, LAST_STEP)
+
+
+def test_nothing_is_foretold_of_too_little() -> None:
+    points = seen(linear(6.0, 3.0, EPOCHS), EPOCHS)
+    assert predict(points[:1], BAND.high, CLIPS, LAST_STEP) is None
+    assert predict(points[: STEPS // 2], BAND.high, CLIPS, LAST_STEP) is None
+    assert predict(points[1:], BAND.high, CLIPS, LAST_STEP) is None
+    points[STEPS] = points[STEPS].model_copy(update={"loss": math.inf})
+    assert predict(points[: 2 * STEPS + 1], BAND.high, CLIPS, LAST_STEP) is None
+
+
+@pytest.mark.parametrize("epochs", [1.5, 3.0, 6.0])
+def test_what_is_foretold_of_equal_points_is_equal(epochs: float) -> None:
+    points = seen(exponential(6.0, 3.8, 2.0, EPOCHS), EPOCHS, ragged=0.05)[: int(epochs * STEPS) + 1]
+    assert predict(points, 4.2, CLIPS, LAST_STEP) == predict(list(points), 4.2, CLIPS, LAST_STEP)

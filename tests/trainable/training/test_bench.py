@@ -1,0 +1,294 @@
+"""The seats of a bench: who gets one, who leaves it and how, and when those who are ready are listened to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from spaces.band import Band
+from spaces.errors import InputError
+from spaces.records.job import Job
+from spaces.records.trial import Ending, Outcome, Phase
+from tests.support.recorded_bench import Told
+from tests.trainable.training.test_run_trial import Bench as Voice
+from tests.trainable.training.test_run_trial import bench as voice  # noqa: F401
+from trainable.files.trial_folder import TrialFolder
+from trainable.probe.criteria.calibration import Calibration
+from trainable.training.checkpoint import read_checkpoints
+from trainable.training.events import Finished
+from trainable.training.run_trial import run_trial
+
+PASSES = 4
+"""In an epoch of these trials."""
+SECONDS = {"seconds", "gpu_seconds"}
+"""Of a point; no two runs take equally long."""
+LONG = {"band": Band(low=1e-6, high=1e-5), "lora_lr": 1e-3, "text_projection_lr": 0.0, "epochs": 2}
+"""A trial that uses up its epochs, two, and is not listened to."""
+SLOW = {"lora_lr": 0.01, "text_projection_lr": 0.0, "epochs": 1000}
+"""One that takes dozens of epochs to the band."""
+
+
+def in_folder(job: Job, folder: Path) -> Job:
+    return job.model_copy(update={"folder": str(folder / job.trial)})
+
+
+def timeless(outcome: Outcome) -> dict:
+    own = dict.fromkeys(("train_seconds", "probe_seconds", "gpu_seconds"), True)
+    return outcome.model_dump(exclude={**own, "point": SECONDS, "kept": SECONDS, "other_kept": SECONDS})
+
+
+def timeless_curve(folder: Path) -> list[dict]:
+    return [point.model_dump(exclude=SECONDS) for point in TrialFolder(folder).read_points()]
+
+
+def by_itself(voice: Voice, job: Job) -> Outcome:
+    """In a pack of one seat. One that is made to measure for single clips would sum up in another order than the
+    bench's, which passes over two."""
+    if job.draw.batch > 1:
+        return run_trial(job, lambda point, phase: None)
+    told = Told(voice, seats=1)
+    told.bench.seat(job)
+    told.to_the_end()
+    return told.outcomes[job.trial]
+
+
+@pytest.mark.parametrize("passes_between", [0, 1, 3])
+def test_trials_side_by_side_end_as_each_would_alone(voice: Voice, tmp_path: Path, passes_between: int) -> None:
+    """Seven trials in four seats, exactly."""
+    jobs = [
+        in_folder(voice.job(name, **changes), tmp_path)
+        for name, changes in {
+            "in band": {},
+            "dropped": {"dropout": 0.5},
+            "hopeless": {"lora_lr": 1e-4, "text_projection_lr": 1e-5},
+            "exhausted": {"lora_lr": 0.05, "epochs": 2, "accumulation": 2},
+            "overshot": {"band": Band(low=2.0, high=2.001)},
+            "slower": {"lora_lr": 0.1, "accumulation": 3, "warmup": 5},
+            "single clips": {"batch": 1, "accumulation": 2, "weight_decay": 0.5, "objective": "guide"},
+        }.items()
+    ]
+    told, waiting = Told(voice, seats=4), list(jobs)
+    while waiting:
+        told.bench.seat(waiting.pop(0))
+        for _ in range(passes_between):
+            told.bench.advance()
+        told.until(lambda: told.bench.free > 0)
+    told.to_the_end()
+    assert not told.broken
+    for job in jobs:
+        alone = in_folder(job, tmp_path / "alone")
+        assert timeless(told.outcomes[job.trial]) == timeless(by_itself(voice, alone))
+        assert timeless_curve(job.path) == timeless_curve(alone.path)
+    assert {outcome.ending for outcome in told.outcomes.values()} >= {
+        Ending.IN_BAND,
+        Ending.HOPELESS,
+        Ending.EXHAUSTED,
+        Ending.OVERSHOT,
+    }
+
+
+def test_a_trial_takes_a_seat_until_it_has_its_outcome(voice: Voice, tmp_path: Path) -> None:
+    told = Told(voice, seats=3)
+    for expected, name in ((2, "one"), (1, "two")):
+        told.bench.seat(in_folder(voice.job(name, **LONG), tmp_path))
+        assert told.bench.free == expected
+    told.to_the_end()
+    assert [outcome.ending for outcome in told.outcomes.values()] == [Ending.EXHAUSTED] * 2
+    assert told.points("one", Phase.TRAINING) == list(range(2 * PASSES + 1))
+
+
+def test_a_trial_that_has_its_outcome_only_tells_it(voice: Voice, tmp_path: Path) -> None:
+    """Even where every seat is taken."""
+    job = in_folder(voice.job("once"), tmp_path)
+    earlier, told = run_trial(job, lambda point, phase: None), Told(voice, seats=1)
+    told.bench.seat(in_folder(voice.job("other", **LONG), tmp_path))
+    before = list(told.pack.log)
+    told.bench.seat(job)
+    assert told.events[-1] == Finished("once", earlier)
+    assert told.bench.free == 0 and told.pack.log == before
+
+
+def test_a_join_that_fails_breaks_that_trial_alone(voice: Voice, tmp_path: Path) -> None:
+    told, error = Told(voice, seats=2), InputError("rank 512: too large")
+    told.bench.seat(in_folder(voice.job("sound", **LONG), tmp_path))
+    told.pack.fails["join"] = error
+    told.bench.seat(in_folder(voice.job("misfit", **LONG), tmp_path))
+    assert told.broken == {"misfit": error} and told.bench.free == 1
+    told.pack.fails.clear()
+    told.bench.seat(in_folder(voice.job("next", **LONG), tmp_path))
+    told.to_the_end()
+    assert told.outcomes.keys() == {"sound", "next"} and told.broken == {"misfit": error}
+
+
+def test_a_torn_checkpoint_breaks_that_trial_alone(voice: Voice, tmp_path: Path) -> None:
+    job, told = in_folder(voice.job("torn"), tmp_path), Told(voice, seats=2)
+    run_trial(job, lambda point, phase: None)
+    TrialFolder(job.path).outcome.unlink()
+    [checkpoint] = read_checkpoints(TrialFolder(job.path).checkpoints)
+    (checkpoint.folder / "adapter.safetensors").write_bytes(b"")
+    told.bench.seat(in_folder(voice.job("sound", **LONG), tmp_path))
+    told.bench.seat(job)
+    assert told.broken.keys() == {"torn"} and told.bench.free == 1
+    told.to_the_end()
+    assert told.outcomes.keys() == {"sound"}
+
+
+def test_an_error_while_listening_breaks_only_those_who_were_listened_to(voice: Voice, tmp_path: Path) -> None:
+    told = Told(voice, seats=3)
+    for name, changes in {"first": {}, "second": {}, "training": LONG}.items():
+        job = in_folder(voice.job(name, **changes), tmp_path)
+        told.bench.seat(job.model_copy(update={"calibration": str(tmp_path / "nowhere")}))
+    told.to_the_end()
+    assert told.broken.keys() == {"first", "second"}
+    assert all(isinstance(error, FileNotFoundError) for error in told.broken.values())
+    assert told.outcomes.keys() == {"training"}
+    # What they left stays, and what is left to do is the listening.
+    again = Told(voice, seats=1)
+    again.bench.seat(in_folder(voice.job("first"), tmp_path))
+    again.to_the_end()
+    assert again.outcomes["first"].verdict is not None
+    assert "train" not in {what for what, _ in again.pack.log}
+
+
+@pytest.mark.parametrize("what", ["join", "train", "speak"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("no room"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
+    ],
+)
+def test_a_lack_of_memory_and_a_lost_gpu_are_everybodys(
+    voice: Voice, tmp_path: Path, what: str, error: Exception
+) -> None:
+    told = Told(voice, seats=2)
+    told.bench.seat(in_folder(voice.job("one", **SLOW), tmp_path))
+    told.pack.fails[what] = error
+    with pytest.raises(type(error), match=str(error)):
+        told.bench.seat(in_folder(voice.job("two"), tmp_path))
+        told.to_the_end()
+    assert not told.broken and not told.outcomes
+
+
+def test_a_dismissed_trial_leaves_its_seat_and_its_files_and_may_come_again(voice: Voice, tmp_path: Path) -> None:
+    leaving, staying = (in_folder(voice.job(name, **LONG), tmp_path) for name in ("leaving", "staying"))
+    told = Told(voice, seats=2)
+    told.bench.seat(leaving)
+    told.bench.seat(staying)
+    told.until(lambda: told.points("leaving", Phase.TRAINING)[-1:] == [PASSES + 2])
+    told.bench.dismiss("nobody")
+    assert told.bench.free == 0
+    told.bench.dismiss("leaving")
+    assert told.bench.free == 1 and not told.outcomes
+    folder = TrialFolder(leaving.path)
+    assert folder.read_outcome() is None and len(folder.read_points()) == PASSES + 3
+    assert [each.state.point.step for each in read_checkpoints(folder.checkpoints)] == [PASSES]
+    told.bench.advance()
+    assert told.pack.log[-1] == ("train", (1,))
+    told.bench.seat(leaving)
+    told.to_the_end()
+    assert told.outcomes.keys() == {"leaving", "staying"}
+    curves = [timeless_curve(job.path) for job in (leaving, staying)]
+    assert curves[0] == curves[1] and len(curves[0]) == 2 * PASSES + 1
+
+
+def test_stopping_cancels_those_who_train_and_hears_those_who_wait(voice: Voice, tmp_path: Path) -> None:
+    told = Told(voice, seats=3)
+    told.bench.seat(in_folder(voice.job("ready"), tmp_path))
+    for name in ("one", "two"):
+        told.bench.seat(in_folder(voice.job(name, **SLOW), tmp_path))
+    told.until(lambda: ("train", (1, 2)) in told.pack.log)
+    assert not told.outcomes
+    steps = told.points("one", Phase.TRAINING)[-1]
+    told.to_the_end(stop=True)
+    endings = {trial: outcome.ending for trial, outcome in told.outcomes.items()}
+    assert endings == {"ready": Ending.IN_BAND, "one": Ending.CANCELLED, "two": Ending.CANCELLED}
+    assert told.outcomes["ready"].accepted
+    for name in ("one", "two"):
+        assert told.outcomes[name].verdict is None and told.outcomes[name].point.step == steps
+        [kept] = read_checkpoints(tmp_path / name / "checkpoints")
+        assert kept.state.point.step == steps
+
+
+def waits(log: Sequence[tuple[str, tuple[int, ...]]], seat: int) -> int:
+    """Passes between a seat's last one and its first word."""
+    trained = max(at for at, (what, seats) in enumerate(log) if what == "train" and seat in seats)
+    spoken = min(at for at, (what, seats) in enumerate(log) if what == "speak" and seat in seats)
+    return spoken - trained - 1
+
+
+def test_those_who_are_ready_at_about_the_same_time_are_heard_together(voice: Voice, tmp_path: Path) -> None:
+    told = Told(voice, seats=3)
+    told.bench.seat(in_folder(voice.job("first"), tmp_path))
+    told.bench.seat(in_folder(voice.job("training", **SLOW), tmp_path))
+    told.bench.advance()
+    told.bench.seat(in_folder(voice.job("second"), tmp_path))
+    told.until(lambda: len(told.outcomes) == 2)
+    assert told.outcomes.keys() == {"first", "second"}
+    # Four lines first, and the others when they were not rejected for those.
+    assert [seats for what, seats in told.pack.log if what == "speak"] == [(0, 2), (0, 2)]
+    assert waits(told.pack.log, 0) == waits(told.pack.log, 2) + 1
+    verdicts = [outcome.verdict for outcome in told.outcomes.values()]
+    assert verdicts[0] == verdicts[1] is not None
+
+
+@pytest.mark.parametrize("accumulation", [1, 4])
+def test_nobody_waits_longer_than_half_an_epoch_for_others(voice: Voice, tmp_path: Path, accumulation: int) -> None:
+    told = Told(voice, seats=2)
+    told.bench.seat(in_folder(voice.job("waiting", accumulation=accumulation), tmp_path))
+    told.bench.seat(in_folder(voice.job("training", **SLOW), tmp_path))
+    told.until(lambda: "waiting" in told.outcomes)
+    assert 0 < waits(told.pack.log, 0) <= PASSES / 2
+    assert told.bench.free == 1
+
+
+def test_the_last_one_is_heard_at_once(voice: Voice, tmp_path: Path) -> None:
+    told = Told(voice, seats=2)
+    told.bench.seat(in_folder(voice.job("only"), tmp_path))
+    told.to_the_end()
+    assert waits(told.pack.log, 0) == 0
+
+
+def strict(voice: Voice, job: Job, folder: Path) -> Job:
+    """With a calibration to which nothing is like the voice: more training would mend every trial."""
+    calibration = Calibration.read(Path(job.calibration)).model_copy(
+        update={"similarity_least": 2.0, "base_similarity": None}
+    )
+    calibration.write(folder / "strict.json")
+    return in_folder(job, folder).model_copy(update={"calibration": str(folder / "strict.json")})
+
+
+def test_a_trial_of_another_voice_goes_on_in_its_band_and_is_heard_twice_at_most(voice: Voice, tmp_path: Path) -> None:
+    job = strict(voice, voice.job("one", lora_lr=0.02, text_projection_lr=0.0, epochs=100), tmp_path)
+    told = Told(voice, seats=1)
+    told.bench.seat(job)
+    told.to_the_end()
+    outcome, folder = told.outcomes["one"], TrialFolder(job.path)
+    chance = folder.read_second_chance()
+    assert [what for what, _ in told.pack.log if what == "speak"] == ["speak"] * 4
+    assert outcome.ending is Ending.IN_BAND and not outcome.accepted and outcome.other_verdict is not None
+    assert chance.outcome.kept.loss in job.band and outcome.point.loss in chance.band
+    assert outcome.point.step > chance.outcome.kept.step
+    assert (outcome.verdict.score, outcome.kept.step) >= (chance.outcome.verdict.score, chance.outcome.kept.step)
+    assert all((folder.path / recordings / "line_04.wav").is_file() for recordings in ("probe", "probe_2"))
+    assert (folder.path / outcome.checkpoint).is_dir()
+
+
+def test_a_second_chance_survives_the_bench(voice: Voice, tmp_path: Path) -> None:
+    changes = {"lora_lr": 0.02, "text_projection_lr": 0.0, "epochs": 100}
+    whole = strict(voice, voice.job("one", **changes), tmp_path / "whole")
+    cut = strict(voice, voice.job("one", **changes), tmp_path / "cut")
+    told = Told(voice, seats=1)
+    told.bench.seat(cut)
+    told.until(lambda: TrialFolder(cut.path).second_chance.exists())
+    for job in (whole, cut):
+        told = Told(voice, seats=1)
+        told.bench.seat(job)
+        told.to_the_end()
+    ended = [TrialFolder(job.path).read_outcome() for job in (whole, cut)]
+    assert timeless(ended[0]) == timeless(ended[1])
+    assert timeless_curve(whole.path) == timeless_curve(cut.path)

@@ -1,0 +1,74 @@
+"""A checkpoint is complete or it is none."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from spaces.draw import Draw
+from tests.trainable.stopping.test_rule import curve
+from trainable.family.protocol import SeatState
+from trainable.training.checkpoint import (
+    MARKER,
+    Checkpoint,
+    State,
+    load_weights,
+    read_checkpoints,
+    thin_checkpoints,
+    write_checkpoint,
+)
+
+DRAW = Draw(objective="guide", rank=2, alpha_ratio=1, lora_lr=1e-3, text_projection_lr=0, epochs=1, targets="linear")
+KINDS = ("exp_avg", "exp_avg_sq")
+
+
+def trained(step: int) -> SeatState:
+    generator = torch.Generator().manual_seed(step)
+    weights = {name: torch.randn(3, 2, generator=generator) for name in ("a", "b")}
+    moments = {f"{name}.{kind}": torch.randn(3, 2, generator=generator) for name in weights for kind in KINDS}
+    return SeatState(weights, moments, step)
+
+
+def write(folder: Path, step: int = 1) -> Checkpoint:
+    point = curve(*[2.0] * (step + 1))[-1]
+    state = State(draw=DRAW, seed=0, point=point, window=((1.0, 2.0, 3.0, 4.0, 5.0, 0.1),), ending=None)
+    return write_checkpoint(folder, state, trained(step))
+
+
+@pytest.mark.parametrize("step", [1, 12])
+def test_everything_comes_back(tmp_path: Path, step: int) -> None:
+    written = write(tmp_path, step)
+    [found] = read_checkpoints(tmp_path)
+    assert found == written
+    read, expected = found.read(), trained(step)
+    assert read.step == step
+    for ours, theirs in ((read.weights, expected.weights), (read.moments, expected.moments)):
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_without_its_marker_it_is_none(tmp_path: Path) -> None:
+    written = write(tmp_path, step=1)
+    write(tmp_path, step=2)
+    (tmp_path / "step-000002" / MARKER).unlink()
+    assert [found.folder for found in read_checkpoints(tmp_path)] == [written.folder]
+    with pytest.raises(FileNotFoundError, match="COMPLETE"):
+        load_weights(tmp_path / "step-000002")
+
+
+def test_a_half_written_one_is_in_nobodys_way(tmp_path: Path) -> None:
+    write(tmp_path, step=1)
+    shutil.copytree(tmp_path / "step-000001", tmp_path / ".step-000002.part")
+    (tmp_path / "step-000002").mkdir()
+    written = write(tmp_path, step=2)
+    assert read_checkpoints(tmp_path)[-1] == written
+    thin_checkpoints(tmp_path, [written.folder])
+    assert [path.name for path in tmp_path.iterdir()] == ["step-000002"]
+
+
+def test_nothing_in_it_is_pickled(tmp_path: Path) -> None:
+    written = write(tmp_path)
+    assert {path.suffix for path in written.folder.iterdir()} == {".safetensors", ".json", ""}

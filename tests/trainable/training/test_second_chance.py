@@ -1,0 +1,91 @@
+"""What a rejected trial may still try."""
+
+from __future__ import annotations
+
+import pytest
+
+from spaces.band import Band
+from spaces.records.trial import Ending, Outcome
+from spaces.records.verdict import Flag, Verdict
+from tests.support.made_runs import line, outcome, point, verdict
+from trainable.training.outcome import Mend, better, failed_share, further_down, mend
+
+BAND = Band(low=4.1, high=4.2)
+
+
+def heard(*flags: Flag, sound: int = 0, drifted: int = 0) -> Verdict:
+    """Rejected: a line per flag, and so many sound lines; `drifted` pieces of joined speech are of another voice."""
+    lines = [line(f"line {at}", 0.5, (flag,)) for at, flag in enumerate(flags)]
+    lines += [line(f"sound {at}", 0.9) for at in range(sound)]
+    counts = {flag: flags.count(flag) for flag in flags} | ({Flag.VOICE_DRIFT: drifted} if drifted else {})
+    known = {"flags": counts, "failed_lines": len(flags), "lines": tuple(lines), "planned_lines": len(lines)}
+    return verdict([0.5], ("rejected",)).model_copy(update=known)
+
+
+@pytest.mark.parametrize(
+    ("rejected", "base", "expected"),
+    [
+        (verdict([0.9, 0.9]), None, None),
+        (heard(sound=8, drifted=2), None, Mend.MORE),
+        (heard(Flag.GARBLED, sound=7, drifted=2), None, Mend.MORE),
+        (heard(Flag.GARBLED, Flag.GARBLED, sound=6), None, Mend.LESS),
+        (heard(Flag.LOOPED, Flag.NO_EOS, sound=6, drifted=2), None, Mend.LESS),
+        (heard(Flag.NOISY, Flag.NOISY, Flag.CLIPPED), None, Mend.LESS),
+        (heard(Flag.CLIPPED, Flag.CLIPPED, sound=6), None, None),
+        # Its lines are sound, but rushed on the whole.
+        (heard(sound=8), None, Mend.LESS),
+        # A language that the base model cannot speak either.
+        (heard(*[Flag.GARBLED] * 4, sound=4), heard(*[Flag.GARBLED] * 5, sound=3), Mend.MORE),
+        (heard(*[Flag.GARBLED] * 4, sound=4), heard(*[Flag.GARBLED] * 4, sound=4), Mend.MORE),
+        (heard(*[Flag.GARBLED] * 4, sound=4), heard(Flag.GARBLED, sound=7), Mend.LESS),
+    ],
+)
+def test_more_or_less_training_would_mend_it(rejected: Verdict, base: Verdict | None, expected: Mend | None) -> None:
+    assert mend(rejected, failed_share(base) if base else None) is expected
+
+
+DRIFTED = heard(sound=8, drifted=2)
+
+
+def probed(loss: float, heard: Verdict | None, ending: Ending = Ending.IN_BAND, **changes) -> Outcome:
+    return outcome("t1", ending, heard, stopped=point(9, loss)).model_copy(update=changes)
+
+
+@pytest.mark.parametrize(("loss", "high"), [(4.2, 4.15), (4.16, 4.13)])
+def test_more_training_goes_on_to_the_lower_part_of_the_band(loss: float, high: float) -> None:
+    lower = further_down(BAND, probed(loss, DRIFTED), None)
+    assert (lower.low, lower.high) == pytest.approx((4.1, high))
+    assert loss not in lower
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        *(probed(loss, DRIFTED) for loss in (4.15, 4.12, 4.3, 4.0)),
+        probed(4.2, DRIFTED, Ending.OVERSHOT),
+        probed(4.2, heard(Flag.GARBLED, Flag.GARBLED, sound=6)),
+        probed(4.2, heard(Flag.CLIPPED, Flag.CLIPPED, sound=6)),
+        probed(4.2, verdict([0.9, 0.9])),
+        probed(4.2, None),
+    ],
+)
+def test_nothing_else_goes_on(outcome: Outcome) -> None:
+    assert further_down(BAND, outcome, None) is None
+
+
+ACCEPTED = verdict([0.6, 0.6])
+WORSE = heard(Flag.GARBLED, Flag.GARBLED, Flag.GARBLED, sound=5)
+
+
+@pytest.mark.parametrize(
+    ("second", "counts", "other"),
+    [
+        (probed(4.14, ACCEPTED, checkpoint="second"), "second", DRIFTED),
+        (probed(4.14, WORSE, checkpoint="second"), "first", WORSE),
+        (probed(4.3, None, Ending.HOPELESS), "first", None),
+    ],
+)
+def test_the_better_of_both_counts_and_the_second_ending(second: Outcome, counts: str, other: Verdict | None) -> None:
+    chosen = better(probed(4.2, DRIFTED, checkpoint="first"), second)
+    assert (chosen.checkpoint, chosen.other_verdict, chosen.ending) == (counts, other, second.ending)
+    assert chosen.probe_seconds == 24.0 and chosen.point == second.point

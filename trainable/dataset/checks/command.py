@@ -1,0 +1,97 @@
+"""Looks at a dataset before any GPU is used: `python -m trainable.dataset check DIR`.
+
+Exit codes: 0 nothing wrong, though there may be warnings; 1 errors in the data; 2 wrong input.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spaces.cli import WRONG_INPUT, progress_shown, told_plainly
+from spaces.data_settings import DataSettings
+from spaces.families import FAMILIES
+from trainable.dataset.checks.all import by_severity, check_dataset
+from trainable.dataset.checks.html import write_page
+from trainable.dataset.checks.report import Report, render, summarise
+from trainable.dataset.clip import VoiceDataset
+from trainable.dataset.finding import Finding, errors
+from trainable.dataset.loading.load import open_dataset
+from trainable.dataset.source import Source
+from trainable.files.cache import cache_folder
+
+ERRORS_FOUND = 1
+"""Exit code where something in the data has to be mended before a search."""
+FAMILY = "qwen3_tts"
+NOT_OPENED = ("source", "format")
+"""Checks that `open_dataset` names when a source is none: no such folder, or of no known format."""
+
+
+def check(
+    data: Annotated[
+        list[str],
+        typer.Argument(metavar="DATA", help="a folder, a .jsonl, a .csv, or hf:ID[:config][:split]; as --data"),
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(help="also encode the clips with this model, a folder or hub id, and check codes and voice"),
+    ] = None,
+    auto_ref: Annotated[
+        bool, typer.Option("--auto-ref", help="where there is no reference, the best clip is one")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print everything as JSON, and nothing else")] = False,
+    page: Annotated[Path | None, typer.Option(metavar="FILE", help="write it as one HTML file, with charts")] = None,
+) -> None:
+    """Say what is wrong with a dataset, and what to do about it."""
+    with told_plainly():
+        sources = [Source.parse(each) for each in data]
+        with progress_shown() as on_progress:
+            dataset, findings = open_dataset(sources, auto_ref, cache_folder(), on_progress)
+        if dataset is not None:
+            findings += check_dataset(dataset)
+        if dataset is not None and model is not None:
+            if errors(findings):
+                typer.echo("--model: mend the errors first; nothing was encoded", err=True)
+            else:
+                findings += _prepared(dataset, model)
+        report = Report(
+            dataset=summarise(dataset) if dataset is not None else None, findings=tuple(by_severity(findings))
+        )
+        if page is not None:
+            write_page(page, report, dataset)
+    _tell(report, as_json)
+    if any(finding.check in NOT_OPENED for finding in findings):
+        raise typer.Exit(WRONG_INPUT)
+    if errors(findings):
+        raise typer.Exit(ERRORS_FOUND)
+
+
+def _prepared(dataset: VoiceDataset, model: str) -> list[Finding]:
+    """What encoding tells. The codes stay in the cache, where a search finds them; the prepared folder does not.
+
+    Raises InputError for a model that is none of the family's.
+    """
+    from trainable.dataset.encoding_plan import line_up
+    from trainable.family.protocol import load_family
+
+    lineup = line_up(dataset, DataSettings(), seed=1)
+    # What a library prints on the way is not part of the report.
+    aside = contextlib.redirect_stdout(sys.stderr)
+    with tempfile.TemporaryDirectory() as folder, progress_shown() as on_progress, aside:
+        return load_family(FAMILIES[FAMILY].module).prepare(
+            lineup, model, Path(folder), cache_folder(), lambda done, of: on_progress("encoding", done, of)
+        )
+
+
+def _tell(report: Report, as_json: bool) -> None:
+    if as_json:
+        typer.echo(report.model_dump_json(indent=1))
+        return
+    from rich.console import Console
+
+    render(report, Console(highlight=False))

@@ -1,0 +1,153 @@
+"""A check as one HTML file: it needs nothing beside it, and nothing from the network."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spaces.errors import InputError
+from trainable.dataset.checks.all import ORDER
+from trainable.dataset.checks.grouping import clips_by_speaker, quoted, whole
+from trainable.dataset.checks.report import Report, counted, limited
+from trainable.dataset.clip import Clip, VoiceDataset
+from trainable.dataset.reference import characters_per_second, propose_reference, why
+from trainable.dataset.user_files import printable
+from trainable.files.trial_folder import write_beside
+
+BINS = 28
+ROWS = 300
+"""Clips in the table, at most."""
+PROPOSED = 3
+"""References proposed for each speaker."""
+INK, ACCENT, MARK = "#010101", "#020202", "#030303"
+"""Colours of a drawing, replaced by the page's own so that it follows the reader's light or dark."""
+OWN_COLOURS = {INK: "currentColor", ACCENT: "var(--accent)", MARK: "var(--mark)"}
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A distribution over the clips."""
+
+    title: str
+    unit: str
+    values: tuple[float, ...]
+    reference: float | None
+    """Where the reference lies, if there is one of them."""
+
+
+def write_page(path: Path, report: Report, dataset: VoiceDataset | None) -> None:
+    """Writes the page, beside and renamed. Raises InputError when it cannot be written there."""
+    text = page(report, dataset)
+    try:
+        write_beside(path, text)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror}); name a file in a folder of your own") from None
+
+
+def page(report: Report, dataset: VoiceDataset | None) -> str:
+    """The whole file as text."""
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    severities = []
+    for severity in ORDER:
+        found = [finding for finding in report.findings if finding.severity is severity]
+        shown, more = limited(found)
+        if found:
+            severities.append((severity, counted(len(found), severity), shown, more))
+    rows = _rows(report, dataset) if dataset else []
+    return environment.get_template("page.html").render(
+        summary=report.dataset,
+        everywhere=whole(dataset) if dataset else None,
+        severities=severities,
+        charts=[(chart, Markup(_drawn(chart))) for chart in (_charts(dataset) if dataset else [])],
+        proposals=_proposals(dataset) if dataset else [],
+        rows=rows[:ROWS],
+        more_rows=max(0, len(rows) - ROWS),
+    )
+
+
+def _charts(dataset: VoiceDataset) -> list[Chart]:
+    one = dataset.speakers[0].reference if len(dataset.speakers) == 1 else None
+
+    def chart(title: str, unit: str, measured) -> Chart:
+        return Chart(title, unit, tuple(map(measured, dataset.clips)), measured(one) if one else None)
+
+    return [
+        chart("Length", "seconds", lambda clip: clip.seconds),
+        chart("Loudness", "dBFS", lambda clip: clip.measures.rms_dbfs),
+        chart("Tempo", "characters per second", characters_per_second),
+        chart("Transcripts", "characters", lambda clip: float(len(clip.text))),
+    ]
+
+
+def _drawn(chart: Chart) -> str:
+    """As an SVG element without size, in the page's colours and type."""
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.6, 2.2), facecolor="none", layout="constrained")
+    FigureCanvasSVG(figure)
+    axes = figure.add_subplot(facecolor="none")
+    counts, edges = np.histogram(chart.values, bins=BINS)
+    axes.bar(edges[:-1], counts, width=np.diff(edges) * 0.9, align="edge", color=ACCENT, linewidth=0)
+    if chart.reference is not None:
+        axes.axvline(chart.reference, color=MARK, linestyle=(0, (4, 3)), linewidth=1.4)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(INK)
+    axes.spines["bottom"].set_alpha(0.4)
+    axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)
+    axes.tick_params(length=0, colors=INK, labelsize=9)
+    axes.set_xlabel(chart.unit, color=INK, fontsize=9)
+    held = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": chart.title}):
+        figure.savefig(held, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = held.getvalue()
+    for colour, own in OWN_COLOURS.items():
+        svg = svg.replace(colour, own)
+    box = re.search(r'viewBox="[^"]*"', svg)
+    content = svg[svg.index("<defs>") :]
+    assert box is not None
+    return f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" {box.group()} aria-hidden="true">{content}'
+
+
+def _proposals(dataset: VoiceDataset) -> list[tuple[str, str, list[str]]]:
+    """Of each speaker: its name, its reference, and a sentence on each of the clips that would do best."""
+    own = clips_by_speaker(dataset)
+    proposals = []
+    for speaker in dataset.speakers:
+        clips = own[speaker.source, speaker.name]
+        reference = (
+            f"{speaker.reference.audio}, {speaker.reference.seconds:.1f} s: {quoted(speaker.reference.text, 200)}"
+        )
+        best = [why(clip, clips) for clip in propose_reference(clips)[:PROPOSED]]
+        proposals.append((printable(speaker.name), printable(reference), best))
+    return proposals
+
+
+def _rows(report: Report, dataset: VoiceDataset) -> list[tuple[Clip, str, float, Sequence[tuple[str, str]]]]:
+    """Every clip that a finding names: with its path, its tempo, and the checks with their severities."""
+    named: dict[str, dict[str, str]] = defaultdict(dict)
+    for finding in report.findings:
+        for path in finding.clips:
+            named[path].setdefault(finding.check, finding.severity)
+    clips = {printable(clip.audio): clip for clip in dataset.clips}
+    return [
+        (clip, printable(clip.audio.name), characters_per_second(clip), list(named[path].items()))
+        for path, clip in clips.items()
+        if path in named
+    ]

@@ -1,0 +1,180 @@
+"""What a check found, as a person reads it in a terminal and a program reads it as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from statistics import median
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from trainable.dataset.checks.all import ORDER
+from trainable.dataset.checks.grouping import clips_by_speaker
+from trainable.dataset.clip import Clip, VoiceDataset
+from trainable.dataset.finding import Finding, Severity
+from trainable.dataset.reference import propose_reference, why
+from trainable.dataset.user_files import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+SHOWN = 10
+"""Findings of one check that a terminal shows."""
+COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+
+
+class Voice(BaseModel):
+    """One speaker of a summary."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    clips: int
+    minutes: float
+    reference: str
+    """Path of its recording."""
+    reference_seconds: float
+    proposed: str | None
+    """Path of the clip that would do best as the reference; None when it is the reference already."""
+    why: str
+    """What speaks for and against the proposed clip, or the reference."""
+
+
+class Summary(BaseModel):
+    """A dataset in a few numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sources: tuple[str, ...]
+    clips: int
+    held_out_by_source: int
+    minutes: float
+    shortest_seconds: float
+    median_seconds: float
+    longest_seconds: float
+    rates: dict[int, int]
+    """Clips by sample rate, Hz."""
+    speakers: tuple[Voice, ...]
+
+
+class Report(BaseModel):
+    """All of what is printed with `--json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: Summary | None
+    """None where not one clip could be read."""
+    findings: tuple[Finding, ...]
+
+
+def summarise(dataset: VoiceDataset) -> Summary:
+    """Of a dataset with at least one clip."""
+    seconds = [clip.seconds for clip in dataset.clips]
+    own = clips_by_speaker(dataset)
+    return Summary(
+        sources=tuple(printable(name) for name in dataset.names),
+        clips=len(dataset.clips),
+        held_out_by_source=sum(clip.held_out for clip in dataset.clips),
+        minutes=round(dataset.seconds / 60, 3),
+        shortest_seconds=round(min(seconds), 2),
+        median_seconds=round(median(seconds), 2),
+        longest_seconds=round(max(seconds), 2),
+        rates=dict(sorted(Counter(clip.measures.rate for clip in dataset.clips).items())),
+        speakers=tuple(
+            _voice(speaker.name, speaker.reference, own[speaker.source, speaker.name]) for speaker in dataset.speakers
+        ),
+    )
+
+
+def _voice(name: str, reference: Clip, clips: Sequence[Clip]) -> Voice:
+    best = propose_reference([*clips, reference])[0]
+    same = best.measures.sha256 == reference.measures.sha256
+    return Voice(
+        name=printable(name),
+        clips=len(clips),
+        minutes=round(sum(clip.seconds for clip in clips) / 60, 3),
+        reference=printable(reference.audio),
+        reference_seconds=round(reference.seconds, 2),
+        proposed=None if same else printable(best.audio),
+        why=why(best, clips),
+    )
+
+
+def render(report: Report, console: Console) -> None:
+    """Prints the summary and the findings, errors first; of each check at most ten."""
+    if report.dataset is not None:
+        console.print(_head(report.dataset))
+        console.print()
+    for severity in ORDER:
+        found = [finding for finding in report.findings if finding.severity is severity]
+        if found:
+            console.print(counted(len(found), severity), style=f"bold {COLOURS[severity]}")
+            console.print(_listed(found, severity, report.dataset))
+            console.print()
+    if not any(finding.severity is not Severity.NOTE for finding in report.findings):
+        console.print("Nothing wrong was found.", style="bold green")
+
+
+def counted(count: int, severity: Severity) -> str:
+    return f"{count} {severity}" + ("" if count == 1 else "s")
+
+
+def limited(findings: Sequence[Finding]) -> tuple[list[Finding], Counter[str]]:
+    """The first ten of each check, and how many more there are of which."""
+    shown, seen = [], Counter()
+    for finding in findings:
+        seen[finding.check] += 1
+        if seen[finding.check] <= SHOWN:
+            shown.append(finding)
+    return shown, Counter({check: count - SHOWN for check, count in seen.items() if count > SHOWN})
+
+
+def _head(summary: Summary) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("data", Text("\n".join(summary.sources)))
+    clips = f"{summary.clips}, {summary.minutes:.1f} minutes"
+    held = f"; {summary.held_out_by_source} held out by their source" if summary.held_out_by_source else ""
+    table.add_row("clips", clips + held)
+    length = f"{summary.shortest_seconds:.1f} to {summary.longest_seconds:.1f} s, median {summary.median_seconds:.1f} s"
+    table.add_row("length", length)
+    for voice in summary.speakers[:SHOWN]:
+        table.add_row("reference" if len(summary.speakers) == 1 else "speaker", _reference(voice))
+    if len(summary.speakers) > SHOWN:
+        table.add_row("", f"and {len(summary.speakers) - SHOWN} more speakers")
+    return table
+
+
+def _reference(voice: Voice):
+    from rich.text import Text
+
+    text = Text()
+    if voice.name:
+        text.append(f"{voice.name}, {voice.clips} clips, {voice.minutes:.1f} minutes: ")
+    text.append(f"{voice.reference}, {voice.reference_seconds:.1f} s")
+    return text
+
+
+def _listed(findings: Sequence[Finding], severity: Severity, summary: Summary | None) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    everywhere = ", ".join(summary.sources) if summary else None
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style=COLOURS[severity], no_wrap=True)
+    table.add_column(overflow="fold")
+    shown, more = limited(findings)
+    left = Counter(finding.check for finding in shown)
+    for finding in shown:
+        text = Text() if finding.where == everywhere else Text(f"{finding.where}\n", style="dim")
+        table.add_row(finding.check, text.append(finding.message, style="not dim"))
+        left[finding.check] -= 1
+        if not left[finding.check] and more[finding.check]:
+            table.add_row("", Text(f"and {more[finding.check]} more", style="dim"))
+    return table

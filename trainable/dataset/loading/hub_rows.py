@@ -1,0 +1,207 @@
+"""The rows of a hub's dataset, streamed: recordings as the bytes they are, never decoded by `datasets`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from spaces.errors import InputError
+from trainable.dataset.loading.hub_columns import Columns, find_columns
+from trainable.dataset.source import HUB, Source
+from trainable.dataset.user_files import printable
+
+SPLIT = "train"
+"""What is read where no split is asked for."""
+CONVERSION = "refs/convert/parquet"
+"""The revision to which the hub itself adds every public dataset as Parquet, a folder per config and split."""
+PARTIAL = "partial-"
+"""Before the name of a split of which the hub converted only the first gigabytes."""
+LONGEST_TOLD = 300
+
+
+@dataclass(frozen=True)
+class Library:
+    """What is asked of `datasets` and of the hub."""
+
+    load: Callable[..., Any]
+    """As `datasets.load_dataset`."""
+    converted: Callable[[str], Sequence[str]]
+    """Paths of all files of the Parquet conversion of a dataset, by its ID."""
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One row."""
+
+    audio: bytes | None
+    text: str | None
+    speaker: str | None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A split, from some row on."""
+
+    rows: Iterator[Spoken]
+    """Raises InputError where the hub ceases to answer."""
+    partial: bool
+    """Whether the hub has only the first part of it as Parquet."""
+
+
+def the_library() -> Library:
+    """`datasets` and the hub themselves. What they say of every attempt to reach it is left to the last one's error."""
+    import datasets
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils import logging
+
+    logging.set_verbosity_error()
+
+    def converted(name: str) -> list[str]:
+        return HfApi().list_repo_files(name, repo_type="dataset", revision=CONVERSION)
+
+    return Library(datasets.load_dataset, converted)
+
+
+def open_rows(source: Source, skip: int, library: Library) -> Rows:
+    """The rows of a source behind its first `skip`.
+
+    A dataset that is a script, which `datasets` does not run, and one whose recordings it would decode itself, are read
+    as the hub's Parquet conversion. Raises InputError with the remedy for whatever the hub refuses.
+    """
+    place = source.id or str(source.path)
+    if source.id is not None and Path(source.id).is_dir():
+        raise InputError(f"{source}: there is a folder of that name too, which would be read; write hf:./{source.id}")
+    try:
+        return Rows(_stream(library.load(place, name=source.config, **_asked(source)), source, skip), partial=False)
+    except InputError:
+        raise
+    except Exception as error:
+        # What `datasets`, pyarrow, fsspec and the hub raise has no common base.
+        if source.id is None or not _needs_conversion(error):
+            raise told(source, error) from None
+        objection = error
+    try:
+        files = list(library.converted(source.id))
+    except Exception as error:
+        raise _unconverted(source, objection, error) from None
+    chosen = choose_files(source, files)
+    urls = [f"hf://datasets/{source.id}@{CONVERSION.replace('/', '%2F')}/{name}" for name in chosen]
+    try:
+        loaded = library.load("parquet", data_files=urls, split="train", streaming=True)
+        return Rows(_stream(loaded, source, skip), partial=any(f"/{PARTIAL}" in name for name in chosen))
+    except InputError:
+        raise
+    except Exception as error:
+        raise told(source, error) from None
+
+
+def choose_files(source: Source, files: Sequence[str]) -> list[str]:
+    """Of the files of a conversion, `CONFIG/SPLIT/0000.parquet`, those of one config and split, in order.
+
+    Raises InputError that names what there is.
+    """
+    parts = [path.parts for path in map(PurePosixPath, files) if path.suffix == ".parquet" and len(path.parts) == 3]
+    configs = list(dict.fromkeys(part[0] for part in parts))
+    config = source.config or (configs[0] if len(configs) == 1 else "default")
+    if config not in configs:
+        there = ", ".join(map(printable, configs)) or "none"
+        raise InputError(f"{source}: expected one of its configs, {there}; write {HUB}{source.id}:CONFIG")
+    split = source.split or SPLIT
+    chosen = ["/".join(part) for part in parts if part[0] == config and part[1] in (split, PARTIAL + split)]
+    if not chosen:
+        splits = ", ".join(
+            dict.fromkeys(printable(part[1].removeprefix(PARTIAL)) for part in parts if part[0] == config)
+        )
+        raise InputError(f"{source}: no split {split}, there are {splits}; write {HUB}{source.id}:{config}:SPLIT")
+    return sorted(chosen)
+
+
+def told(source: Source, error: Exception) -> InputError:
+    """What the hub or its library refused, and what to do. Holds no token and no signed address."""
+    name, words = type(error).__name__, _without_secrets(str(error))
+    if "torchcodec" in words:
+        remedy = "give a local folder of recordings as it is, without hf:"
+        return InputError(f"{source}: its recordings do not lie in Parquet, so datasets would decode them; {remedy}")
+    if "scripts are no longer supported" in words:
+        return InputError(f"{source}: is a script, and datasets runs none; save its rows as Parquet files")
+    if name in ("DatasetNotFoundError", "GatedRepoError", "RepositoryNotFoundError"):
+        page = f"ask for access on https://huggingface.co/datasets/{source.id} and log in with `hf auth login`"
+        return InputError(f"{source}: not on the hub, private or gated ({words}); check its spelling, or {page}")
+    if name in ("DataFilesNotFoundError", "EmptyDatasetError", "FileNotFoundError"):
+        return InputError(
+            f"{source}: nothing to read there ({words}); expected a hub's ID, or a folder with Parquet files"
+        )
+    if isinstance(error, ConnectionError) or "Timeout" in name or "Connect" in name:
+        remedy = "check the network and HF_HUB_OFFLINE; what is fetched is kept, and run again it goes on"
+        return InputError(f"{source}: the hub cannot be reached ({words}); {remedy}")
+    if "BuilderConfig" in words or "onfig name is missing" in words or "Bad split" in words or "nknown split" in words:
+        return InputError(f"{source}: {words}; write {HUB}ID:CONFIG:SPLIT, either may be empty")
+    return InputError(f"{source}: cannot be read ({name}: {words})")
+
+
+def _asked(source: Source) -> dict[str, Any]:
+    return {"split": source.split or SPLIT, "streaming": True}
+
+
+def _stream(loaded: Any, source: Source, skip: int) -> Iterator[Spoken]:
+    """Takes the first row, so that what cannot be read is known here."""
+    from datasets import Audio
+
+    features = loaded.features or {}
+    columns = find_columns(features, source)
+    if isinstance(features[columns.audio], Audio):
+        loaded = loaded.cast_column(columns.audio, Audio(decode=False))
+    rows = iter(loaded.select_columns(columns.names).skip(skip))
+    first = list(islice(rows, 1))
+    names = getattr(features[columns.speaker], "names", None) if columns.speaker else None
+    return _spoken(chain(first, rows), columns, names, source)
+
+
+def _spoken(
+    rows: Iterator[dict[str, Any]], columns: Columns, names: Sequence[str] | None, source: Source
+) -> Iterator[Spoken]:
+    """`names` are those of a speaker column that holds their numbers."""
+    while True:
+        try:
+            row = next(rows, None)
+        except Exception as error:
+            raise told(source, error) from None
+        if row is None:
+            return
+        audio, text = row[columns.audio], row[columns.text]
+        # A row may come with a path only. It is never followed: it is the word of whoever made the dataset.
+        audio = audio.get("bytes") if isinstance(audio, dict) else audio
+        speaker = row[columns.speaker] if columns.speaker else None
+        if names and isinstance(speaker, int) and 0 <= speaker < len(names):
+            speaker = names[speaker]
+        yield Spoken(
+            audio if isinstance(audio, bytes) and audio else None,
+            text if isinstance(text, str) else None,
+            None if speaker is None else str(speaker),
+        )
+
+
+def _needs_conversion(error: Exception) -> bool:
+    words = str(error)
+    return "scripts are no longer supported" in words or "torchcodec" in words or "trust_remote_code" in words
+
+
+def _unconverted(source: Source, objection: Exception, error: Exception) -> InputError:
+    if type(error).__name__ not in ("RevisionNotFoundError", "EntryNotFoundError"):
+        return told(source, error)
+    why = "is a script, and datasets runs none" if "script" in str(objection) else "would be decoded by datasets"
+    return InputError(
+        f"{source}: {why}; the hub has no Parquet conversion of it ({CONVERSION}) either. Save its recordings and "
+        "transcripts with the tools of its authors, and give the folder"
+    )
+
+
+def _without_secrets(words: str) -> str:
+    """One line, without tokens and without what signs an address."""
+    words = re.sub(r"hf_\w{6,}", "hf_…", " ".join(words.split()))
+    words = re.sub(r"(https?://[^\s?]+)\?\S+", r"\1", words)
+    return printable(words if len(words) <= LONGEST_TOLD else words[:LONGEST_TOLD] + "…")

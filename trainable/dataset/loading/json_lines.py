@@ -1,0 +1,158 @@
+"""Clips named by the lines of a JSONL file: what the guide's layout and Qwen's have in common."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainable.dataset.listing import Listing, Row
+from trainable.dataset.source import Source
+from trainable.dataset.user_files import is_file, is_unicode, lines_of, path_inside, printable, read_text, shown
+
+CODE_GROUPS = 16
+"""Codes per frame of the 12 Hz codec."""
+LARGEST_CODE = 2**31 - 1
+HELD_OUT_NAMES = ("val", "valid", "validation")
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What a line calls its recording, its transcript and its speaker."""
+
+    audio: str
+    text: str = "text"
+    speaker: str = "speaker"
+
+    @classmethod
+    def of(cls, source: Source, audio: str) -> Keys:
+        """As the source's options say; `audio` is the format's own key."""
+        return cls(source.audio or audio, source.text or "text", source.speaker or "speaker")
+
+
+def objects_of(text: str) -> Iterator[dict]:
+    """The lines that are JSON objects, the others left out."""
+    for line in lines_of(text):
+        with contextlib.suppress(ValueError):
+            parsed = _parse(line)
+            if isinstance(parsed, dict):
+                yield parsed
+
+
+def read_lines(metadata: Path, keys: Keys, listing: Listing, held_out: bool = False) -> None:
+    """Adds a row for each line; an error for each that cannot be used. Blank lines are passed over."""
+    references: dict[str, Path | None] = {}
+    for number, line in enumerate(lines_of(read_text(metadata, listing)), start=1):
+        if not line.strip():
+            continue
+        where = f"{printable(metadata)}:{number}"
+        try:
+            row = _parse(line)
+        except ValueError as error:
+            listing.error("not-json", where, str(error))
+            continue
+        if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in (keys.audio, keys.text)):
+            expected = f"expected {keys.audio} and {keys.text}, both strings, got {shown(line.strip())}"
+            listing.error("wrong-fields", where, f"{expected}; correct it, or name its keys: ,audio=KEY,text=KEY")
+        else:
+            _add(row, where, metadata.parent, keys, listing, held_out, references)
+
+
+def _parse(line: str) -> object:
+    """Raises ValueError, which says what is wrong with it."""
+    try:
+        return json.loads(line)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON ({error.msg} at character {error.colno}): {shown(line.strip())}") from None
+    except (ValueError, RecursionError) as error:
+        # A number of more than 4300 digits, or brackets within brackets without end.
+        raise ValueError(f"not JSON that can be read ({type(error).__name__}): {shown(line.strip())}") from None
+
+
+def _add(
+    row: dict, where: str, base: Path, keys: Keys, listing: Listing, held_out: bool, references: dict[str, Path | None]
+) -> None:
+    name, text = row[keys.audio], row[keys.text].strip()
+    optional = {"speaker": keys.speaker, "language": "language", "ref_audio": "ref_audio", "ref_text": "ref_text"}
+    values = {field: _string(row.get(key)) for field, key in optional.items()}
+    wrong = [key for field, key in optional.items() if values[field] is None and row.get(key) is not None]
+    if wrong:
+        listing.error("wrong-fields", where, f"expected {' and '.join(wrong)} to be text; write it in quotes")
+    audio = find(name, where, base, listing)
+    if audio is not None:
+        listing.named.add(audio)
+    if not text:
+        message = f"{shown(name)} has an empty transcript; write what is said, or remove the line"
+        listing.error("empty-text", where, message)
+    elif not is_unicode(text):
+        message = f"the transcript of {shown(name)} holds half of a character (a lone surrogate); write it again"
+        listing.error("encoding", where, message)
+    reference = values["ref_audio"]
+    if reference and reference not in references:
+        references[reference] = find(reference, where, base, listing)
+    if audio is None or not text or not is_unicode(text) or wrong:
+        return
+    listing.rows.append(
+        Row(
+            audio=audio,
+            text=text,
+            where=where,
+            speaker=(values["speaker"] or "").strip(),
+            held_out=held_out or is_held_out(audio, listing.folder),
+            language=values["language"] or None,
+            codes=_codes(row.get("audio_codes"), where, listing),
+            ref_audio=references.get(reference or ""),
+            ref_text=(values["ref_text"] or "").strip() or None,
+        )
+    )
+
+
+def is_held_out(path: Path, folder: Path) -> bool:
+    """Whether it lies in a folder whose name says that it is not for training."""
+    return path.relative_to(folder).parent.parts[:1] in [(name,) for name in HELD_OUT_NAMES]
+
+
+def find(name: str, where: str, base: Path, listing: Listing) -> Path | None:
+    """The recording that a line in `base` calls `name`; None, and an error, where it cannot be had."""
+    try:
+        path = path_inside(listing.folder, base, name)
+    except ValueError:
+        listing.error("missing-audio", where, f"transcript without audio, {shown(name) or 'nothing'} is no file name")
+        return None
+    if path is None:
+        listing.error("outside", where, f"{shown(name)} lies outside the dataset's folder; copy it in")
+        return None
+    if not is_file(path):
+        listing.error("missing-audio", where, f"transcript without audio, {shown(name)} does not exist")
+        return None
+    return path
+
+
+def _string(value: object) -> str | None:
+    """Text, or a number that names a speaker; None for what is neither."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_CODE:
+        return str(value)
+    return value if isinstance(value, str) and is_unicode(value) else None
+
+
+def _codes(value: object, where: str, listing: Listing) -> tuple[tuple[int, ...], ...] | None:
+    """[frames][16]. Others are left out with a warning: audio is encoded anew, so nothing is lost with them."""
+    if value is None:
+        return None
+    if isinstance(value, list) and value and all(_is_frame(frame) for frame in value):
+        return tuple(tuple(frame) for frame in value)
+    if not any(finding.check == "audio-codes" for finding in listing.findings):
+        expected = f"expected a list of frames of {CODE_GROUPS} whole numbers each"
+        message = f"audio_codes that are passed over, here and perhaps in other lines; {expected}"
+        listing.warning("audio-codes", where, message)
+    return None
+
+
+def _is_frame(frame: object) -> bool:
+    return (
+        isinstance(frame, list)
+        and len(frame) == CODE_GROUPS
+        and all(type(code) is int and 0 <= code <= LARGEST_CODE for code in frame)
+    )

@@ -1,0 +1,35 @@
+"""Measures of a waveform that need no model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trainable.speech.audio import SAMPLE_RATE
+
+SILENCE_DBFS = -45.0
+"""Level below which a clip, or a 20 ms window of it, counts as silent."""
+
+CLIPPED_LEVEL = 0.985
+"""Share of full scale from which a sample counts as clipped."""
+
+WINDOW = SAMPLE_RATE // 50
+
+
+def rms_dbfs(wave: np.ndarray) -> float:
+    """Level of [samples] float32 in dB relative to full scale; -120 for digital silence and for no samples at all."""
+    power = float(np.mean(np.square(wave, dtype=np.float64))) if wave.size else 0.0
+    return 10 * float(np.log10(max(power, 1e-12)))
+
+
+def speech_share(wave: np.ndarray) -> float:
+    """Share of 20 ms windows above -45 dBFS, in [0, 1]; 0 when shorter than one window."""
+    windows = wave[: wave.size // WINDOW * WINDOW].reshape(-1, WINDOW)
+    if not len(windows):
+        return 0.0
+    power = np.mean(np.square(windows, dtype=np.float64), axis=1)
+    return float(np.mean(power > 10 ** (SILENCE_DBFS / 10)))
+
+
+def clipped_share(wave: np.ndarray) -> float:
+    """Share of samples at or above 0.985 of full scale, in [0, 1]."""
+    return float(np.mean(np.abs(wave) >= CLIPPED_LEVEL)) if wave.size else 0.0

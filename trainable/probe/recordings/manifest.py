@@ -1,0 +1,84 @@
+"""A list of recordings to judge: JSON lines of `audio`, `text` and perhaps `language` and `reference`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from spaces.errors import InputError
+from trainable.dataset.user_files import lines_of, path_inside, printable, shown
+from trainable.probe.recordings.audio_file import check_recording
+from trainable.probe.recordings.judge_recording import Asked, check_text
+
+SHOWN = 10
+"""Wrong lines that a message shows."""
+
+
+class Line(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    audio: str
+    text: str
+    language: str | None = None
+    reference: str | None = None
+
+
+def read_manifest(path: Path, language: str, reference: Path | None) -> list[Asked]:
+    """Every line of the file, whose audio lies beside or below it; `language` and `reference` where a line names none.
+
+    Raises InputError that lists what is wrong with which line, before any recording is judged.
+    """
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise InputError(f"--manifest {printable(path)}: cannot be read ({why})") from None
+    folder = path.absolute().parent
+    asked, wrong = [], []
+    for number, line in enumerate(lines_of(content), start=1):
+        if not line.strip():
+            continue
+        where = f"{printable(path)}:{number}"
+        try:
+            asked.append(_asked(line, where, folder, language, reference))
+        except InputError as error:
+            wrong.append(str(error))
+    if wrong:
+        more = [f"and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
+        raise InputError("\n".join([*wrong[:SHOWN], *more]))
+    if not asked:
+        raise InputError(f'--manifest {printable(path)}: expected lines of {{"audio": …, "text": …}}, got none')
+    return asked
+
+
+def _asked(line: str, where: str, folder: Path, language: str, reference: Path | None) -> Asked:
+    try:
+        row = Line.model_validate_json(line)
+    except ValidationError:
+        raise InputError(
+            f'{where}: expected {{"audio": …, "text": …, "language": optional, "reference": optional}}, all text, got '
+            f"{shown(line.strip())}"
+        ) from None
+    check_text(row.text, where)
+    return Asked(
+        audio=_recording(row.audio, where, folder),
+        name=printable(row.audio),
+        text=row.text,
+        language=row.language or language,
+        reference=reference if row.reference is None else _recording(row.reference, where, folder),
+    )
+
+
+def _recording(name: str, where: str, folder: Path) -> Path:
+    try:
+        audio = path_inside(folder, folder, name)
+    except ValueError:
+        raise InputError(f"{where}: {shown(name) or 'nothing'} is no file name") from None
+    if audio is None:
+        raise InputError(f"{where}: {shown(name)} lies outside the manifest's folder; copy it in")
+    try:
+        check_recording(audio)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
+    return audio

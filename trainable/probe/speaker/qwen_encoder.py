@@ -1,0 +1,30 @@
+"""The speaker encoder of a Qwen3-TTS checkpoint, alone: of another model than the one that speaks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from spaces.errors import InputError
+
+
+class QwenEncoder:
+    """See `voice_encoder.VoiceEncoder`. On the CPU, where equal audio gives equal embeddings on every machine."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises InputError for a checkpoint without a speaker encoder: only the base models have one."""
+        import torch
+
+        from trainable.qwen3_tts.data.speaker_embeddings import SpeakerEncoder
+
+        try:
+            self._encoder = SpeakerEncoder(folder, torch.device("cpu"))
+        except Exception as error:
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            raise InputError(
+                f"{folder}: its speaker encoder cannot be loaded ({reason}); use a base model's folder, which has one"
+            ) from None
+
+    def embed(self, wave: np.ndarray) -> np.ndarray:
+        return self._encoder.embed(wave.astype(np.float32)).numpy()

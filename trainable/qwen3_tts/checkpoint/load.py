@@ -1,0 +1,35 @@
+"""Loading a Qwen3-TTS checkpoint by name or path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from qwen_tts import Qwen3TTSModel
+
+from trainable.files.node_copy import node_copy
+from trainable.qwen3_tts import mel_codec
+from trainable.qwen3_tts.checkpoint.check import check_model
+
+
+def load_base(model: str) -> Qwen3TTSModel:
+    """The checkpoint, frozen and in evaluation mode: bfloat16 on a GPU, float32 without one.
+
+    Nothing that a checkpoint brings is executed: codecs are the library's own and the project's registered one.
+    Raises InputError where there is no such checkpoint.
+    """
+    folder = check_model(model)
+    # The hub's own cache is on the node already.
+    return load_checkpoint(str(node_copy(Path(folder))) if Path(model).is_dir() else folder)
+
+
+def load_checkpoint(folder: str) -> Qwen3TTSModel:
+    """The same for a folder that is known to hold a checkpoint of whatever kind."""
+    mel_codec.register()
+    has_gpu = torch.cuda.is_available()
+    device = torch.device("cuda", torch.cuda.current_device()) if has_gpu else torch.device("cpu")
+    dtype = torch.bfloat16 if has_gpu else torch.float32
+    tts = Qwen3TTSModel.from_pretrained(folder, device_map=device, dtype=dtype, attn_implementation="sdpa")
+    tts.model.requires_grad_(False)
+    tts.model.eval()
+    return tts

@@ -1,0 +1,49 @@
+"""Alexandria's folder of a voice: the adapter, a reference recording, and how it was trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from spaces.errors import InputError
+from trainable.family.export_request import ExportRequest
+from trainable.speech.audio import read_audio, write_audio
+
+REFERENCE = "ref_sample.wav"
+META = "training_meta.json"
+
+
+def write_beside_adapter(request: ExportRequest, language: str, samples: int, folder: Path) -> None:
+    """Writes what Alexandria reads beside a PEFT adapter; it clones from the recording with its transcript.
+
+    samples: clips that were trained on. Losses are the guide's, which is the number that Alexandria knows. Raises
+    InputError without a recording and what is said in it.
+    """
+    reference, outcome = request.reference, request.outcome
+    if reference is None or not reference.text.strip():
+        raise InputError(
+            "the alexandria layout needs a reference recording with its transcript; add ref_text.txt to the voice, or "
+            "export another layout"
+        )
+    write_audio(folder / REFERENCE, read_audio(reference.audio))
+    meta = {
+        "model_name": request.base_name,
+        "language": language,
+        "num_samples": samples,
+        "ref_sample_audio": REFERENCE,
+        "ref_sample_text": reference.text.strip(),
+    }
+    if outcome is not None and outcome.draw is not None:
+        draw, point = outcome.draw, outcome.kept or outcome.point
+        meta |= {
+            "epochs": draw.epochs,
+            "lr": draw.lora_lr,
+            "lora_r": draw.rank,
+            "lora_alpha": draw.alpha,
+            "gradient_accumulation_steps": draw.accumulation,
+            "batch_size": draw.batch,
+            "final_loss": point.losses.guide if point else None,
+            "best_loss": point.losses.guide if point else None,
+            "training_time_seconds": round(outcome.train_seconds, 1),
+        }
+    (folder / META).write_text(json.dumps(meta, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,36 @@
+"""Writing a trained talker as inference loads it, in any layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from peft import PeftModel
+from safetensors.torch import save_file
+from torch import Tensor
+
+from trainable.family.export_request import ExportLayout, ExportRequest
+from trainable.qwen3_tts.export import alexandria, kathrine
+from trainable.qwen3_tts.export.merged import write_merged
+
+VOICE = "voice.safetensors"
+"""The speaker embedding, and the language that was trained; beside every layout that does not hold them itself."""
+
+
+def export_adapter(
+    peft: PeftModel, speaker: Tensor, language: str, samples: int, request: ExportRequest, folder: Path
+) -> None:
+    """Writes the request's layout into an empty folder. speaker: [hidden]; samples: clips that were trained on.
+
+    Raises InputError where the layout cannot hold what was trained.
+    """
+    if request.layout.is_whole:
+        write_merged(peft, speaker, request, folder)
+    else:
+        peft.peft_config["default"].base_model_name_or_path = request.base_name
+        peft.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
+        (folder / "README.md").unlink(missing_ok=True)
+    if request.layout is ExportLayout.KATHRINE:
+        kathrine.from_peft(folder)
+    if request.layout is ExportLayout.ALEXANDRIA:
+        alexandria.write_beside_adapter(request, language, samples, folder)
+    save_file({"speaker": speaker.float().cpu().contiguous()}, folder / VOICE, metadata={"language": language})

@@ -1,0 +1,28 @@
+"""What a talker expects of an utterance, frame by frame, without speaking it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from qwen_tts import Qwen3TTSModel
+from torch import Tensor
+
+from trainable.qwen3_tts.data.prepared import ROLE_TOKENS, TAIL_TOKENS, PreparedClip, prompt_ids
+from trainable.qwen3_tts.generation.speech import mixed_precision
+from trainable.qwen3_tts.model.prompt import embed, lay_out
+
+
+def expectation(tts: Qwen3TTSModel, speaker: Tensor, language: str, text: str, codes: np.ndarray) -> np.ndarray:
+    """The logits of codebook 0 at each frame, given those before it, and of the end: [frames + 1, vocabulary] float32.
+
+    speaker: [hidden], codes: [frames, 16] int64, at least one frame.
+    """
+    ids = prompt_ids(tts, text)
+    clip = PreparedClip(text, 0.0, ids[ROLE_TOKENS:-TAIL_TOKENS], torch.from_numpy(np.asarray(codes, dtype=np.int64)))
+    layout = lay_out(tts.model.config, [clip], ids[:ROLE_TOKENS], language).to(tts.model.device)
+    talker = tts.model.talker
+    with torch.inference_mode(), mixed_precision(tts.model):
+        embeddings = embed(talker, layout, speaker.to(tts.model.device))
+        hidden = talker.model(inputs_embeds=embeddings, use_cache=False).last_hidden_state[0]
+        at = torch.cat([layout.frame_at - 1, layout.end_at])
+        return talker.codec_head(hidden[at]).float().cpu().numpy()

@@ -1,0 +1,79 @@
+"""What writes down the words that were spoken."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from spaces.errors import InputError
+from trainable.speech.text.numbers import ANY_LANGUAGE
+
+NONE, POCKETSPHINX = "none", "pocketsphinx"
+ENGLISH = (ANY_LANGUAGE, "en", "eng", "english")
+
+
+class Recogniser(Protocol):
+    """Understands speech."""
+
+    def hear(self, waves: Sequence[np.ndarray]) -> list[str]:
+        """[samples] float32 at 24 kHz each → the words understood of each, as `words` has them; empty for none.
+
+        Many at once take less time than one after the other where a model hears in batches.
+        """
+        ...
+
+
+def check_recogniser(name: str, language: str) -> None:
+    """Whether there is such a recogniser for that language; no weights are loaded, of a hub id a file or two fetched.
+
+    Raises InputError, with the remedy.
+    """
+    _check_name(name, language)
+    if name not in (NONE, POCKETSPHINX):
+        from trainable.speech.asr.checkpoint_recogniser import check_checkpoint
+
+        check_checkpoint(name, _told(language))
+
+
+def open_recogniser(name: str, texts: Sequence[str], language: str) -> Recogniser | None:
+    """The recogniser of that name; None for `none`. `texts` tell pocketsphinx which words it may hear; a checkpoint
+    knows its own.
+
+    `language` is a code as the checkpoint has it, or `auto`. A checkpoint is loaded once per process. Raises
+    InputError as `check_recogniser`, on texts that are not English to pocketsphinx, and on a checkpoint that cannot be
+    read.
+    """
+    _check_name(name, language)
+    if name == NONE:
+        return None
+    if name == POCKETSPHINX:
+        from trainable.speech.asr.pocket_sphinx import PocketSphinx
+
+        return PocketSphinx(texts)
+    from trainable.speech.asr.checkpoint_recogniser import open_checkpoint
+
+    return open_checkpoint(name, _told(language))
+
+
+def _check_name(name: str, language: str) -> None:
+    if name == POCKETSPHINX and language.strip().lower() not in ENGLISH:
+        raise InputError(
+            f"recogniser {name}: expected language en or {ANY_LANGUAGE}, got {language!r}; give a Whisper or CTC "
+            f"checkpoint that knows it, or {NONE!r}"
+        )
+    if name in (NONE, POCKETSPHINX) or "/" in name or (name and Path(name).is_dir()):
+        return
+    near = difflib.get_close_matches(name, (NONE, POCKETSPHINX), n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise InputError(
+        f"recogniser {name!r}: expected {POCKETSPHINX} or {NONE}, or a Whisper or CTC checkpoint by hub id "
+        f"(NAME/MODEL) or folder{hint}"
+    )
+
+
+def _told(language: str) -> str | None:
+    return None if language == ANY_LANGUAGE else language

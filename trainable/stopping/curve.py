@@ -1,0 +1,45 @@
+"""A trial's losses so far, as the band is judged by them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable
+
+from spaces.records.trial import Losses
+
+FIRST_PASS_CLIPS = 32
+"""The curve's point at step 0 is a pass without gradient over at most so many clips."""
+
+ClipRow = tuple[float, ...]
+"""One clip's losses in the order of the fields of `Losses`."""
+
+
+class Curve:
+    """The mean of the last N clip losses, N = clips of an epoch: at epoch ends the epoch's mean.
+
+    Before N clips have been seen it is the mean so far. Each clip counts the same, whatever its length, and each is
+    counted as it was when it was trained on, in training mode, while the weights move.
+    """
+
+    def __init__(self, clips: int, window: Iterable[ClipRow] = ()) -> None:
+        self._window: deque[ClipRow] = deque(window, maxlen=clips)
+
+    def add(self, rows: Iterable[ClipRow]) -> None:
+        self._window.extend(rows)
+
+    @property
+    def window(self) -> tuple[ClipRow, ...]:
+        """What a checkpoint keeps, so that a resumed curve goes on exactly."""
+        return tuple(self._window)
+
+    def mean(self) -> Losses:
+        """Raises ValueError when no clip has been seen."""
+        return mean_of(self._window)
+
+
+def mean_of(rows: Collection[ClipRow]) -> Losses:
+    """Raises ValueError when there is no row."""
+    if not rows:
+        raise ValueError("a mean loss needs at least one clip, got none")
+    means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+    return Losses(**dict(zip(Losses.model_fields, means, strict=True)))
