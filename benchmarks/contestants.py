@@ -13,15 +13,15 @@ import torch
 from spaces.draw import Draw
 from spaces.records.pack_shape import PackShape
 from tests.support.tiny_qwen import CODES, Depth, make_tiny_qwen
-from trainable.dataset.split import Entry, Roster
-from trainable.family.process_group import Crew
+from trainable.dataset.split import ClipEntry, DatasetSplit
+from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Batch, Pack
 from trainable.qwen3_tts.checkpoint.load import load_base
 from trainable.qwen3_tts.data.prepared import PreparedClip, PreparedData
 from trainable.qwen3_tts.learner import QwenLearner
 from trainable.qwen3_tts.model.lora import attach
 from trainable.qwen3_tts.packed.pack import QwenPack
-from trainable.training.single_seat import Alone
+from trainable.training.single_seat import SingleSeatPack
 
 RECIPE = Draw(
     objective="aligned",
@@ -53,16 +53,16 @@ SHAPES = {
 
 
 @contextmanager
-def contestants(shape: Shape) -> Iterator[tuple[Alone, QwenPack]]:
+def contestants(shape: Shape) -> Iterator[tuple[SingleSeatPack, QwenPack]]:
     """A trial that PEFT and torch's AdamW train, and a pack of one seat; each on a base of its own."""
     with TemporaryDirectory() as folder:
         make_tiny_qwen(Path(folder), depth=shape.depth)
         data = _data(shape)
         tts = load_base(folder)
         learner = QwenLearner(tts, data, "auto", attach(tts.model.talker, RECIPE, 0))
-        alone = Alone(learner, RECIPE, Crew())
+        alone = SingleSeatPack(learner, RECIPE, ProcessGroup())
         alone.join(0, RECIPE, 0)
-        yield alone, QwenPack(load_base(folder), data, "auto", SHAPE, 1, Crew())
+        yield alone, QwenPack(load_base(folder), data, "auto", SHAPE, 1, ProcessGroup())
 
 
 def fill(pack: QwenPack, seats: int) -> None:
@@ -91,5 +91,5 @@ def _data(shape: Shape) -> PreparedData:
         codes=torch.randint(0, CODES, (shape.frames, 16), generator=generator),
     )
     speakers = torch.randn(1, shape.depth.width, generator=generator)
-    roster = Roster(entries=(Entry(text=clip.text, seconds=clip.seconds),))
+    roster = DatasetSplit(entries=(ClipEntry(text=clip.text, seconds=clip.seconds),))
     return PreparedData((clip,), torch.tensor([1, 2, 3]), speakers, roster)

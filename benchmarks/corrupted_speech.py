@@ -41,7 +41,7 @@ from spaces.cli import told_plainly
 from spaces.records.interval import wilson
 from spaces.records.verdict import SpokenLine, Verdict
 from trainable.probe.criteria.judge import SCREEN_LINES
-from trainable.qwen3_tts.data.speaker_embeddings import SpeakerEncoder
+from trainable.qwen3_tts.data.speaker_embeddings import QwenSpeakerEncoder
 from trainable.speech.asr.pocket_sphinx import PocketSphinx
 from trainable.speech.audio import SAMPLE_RATE
 
@@ -164,7 +164,7 @@ def _made(voice: int, sentences: int) -> list[Line]:
 
 def _judge(voice: int, deaf: bool) -> Judge:
     """A recogniser cannot be sent between processes, so the judge comes without."""
-    encoder = SpeakerEncoder(DEMO, torch.device("cpu"))
+    encoder = QwenSpeakerEncoder(DEMO, torch.device("cpu"))
     ears = None if deaf else PocketSphinx(BENCH.corpus.sentences)
     judge = Judge.of(BENCH.corpus.sentences[:CALIBRATION], BENCH.clean[voice][:CALIBRATION], encoder, ears)
     return replace(judge, ears=None)

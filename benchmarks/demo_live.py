@@ -37,7 +37,7 @@ from benchmarks.worlds import Habit, Run, Sound
 from results.run.ledger import History, read_ledger
 from search.checking.checks import check_plan
 from search.driver import conduct
-from search.planning.execution_mode import Mode
+from search.planning.execution_mode import ExecutionMode
 from search.planning.plan import LOCAL, Arguments, Plan, make_plan
 from spaces.cli import told_plainly
 from spaces.draw import Draw
@@ -104,7 +104,7 @@ def searched(folder: Path, seed: int) -> Spent:
         seed=seed,
         trials=MOST_TRIALS,
         accept=1,
-        mode=Mode(seats=1, max_benches=1),
+        mode=ExecutionMode(seats=1, max_benches=1),
         address=LOCAL,
     )
     plan = _without_finalists(make_plan(typed, datetime.now(), {}))

@@ -20,11 +20,11 @@ from benchmarks.one_trial import run_trial
 from benchmarks.worlds import Run, Sound
 from search.proposals.distributions import distributions
 from spaces.band import Band
-from spaces.domain import Choice, Interval
+from spaces.domain import CategoricalDomain, IntervalDomain
 from spaces.draw import Draw, Schedule
 from spaces.errors import InputError
 from spaces.space import Space
-from trainable.training.outcome import Mend
+from trainable.training.outcome import TrainingAdvice
 
 FILE = Path(__file__).parent / "demo_reference.jsonl.gz"
 EPOCHS = "epochs"
@@ -55,7 +55,7 @@ class Heard(BaseModel):
     step: int
     accepted: bool
     score: float
-    mended_by: Mend | None
+    mended_by: TrainingAdvice | None
     lines: int
     """Spoken until it was clear."""
     seconds: float
@@ -169,7 +169,7 @@ class _Unsure:
         return self.whole.until(draw.epochs)
 
     def sound(self, draw: Draw, true: float, number: int, step: int) -> Sound:
-        return Sound(False, 0.0, Mend.MORE, 0.0)
+        return Sound(False, 0.0, TrainingAdvice.MORE, 0.0)
 
 
 def _band(space: Space) -> Band:
@@ -178,9 +178,9 @@ def _band(space: Space) -> Band:
 
 def _value(space: Space, name: str, unit: float) -> float:
     domain = space.draw[name]
-    if isinstance(domain, Choice):
+    if isinstance(domain, CategoricalDomain):
         return domain.values[int(unit * len(domain.values))]
-    if not isinstance(domain, Interval) or domain.whole:
+    if not isinstance(domain, IntervalDomain) or domain.whole:
         raise InputError(f"{space.name}: a record knows choices and intervals of fractions, not {name}")
     if domain.log:
         return float(f"{domain.low * (domain.high / domain.low) ** unit:.4g}")
@@ -196,7 +196,7 @@ def in_units(space: Space, points: Sequence[dict[str, float]]) -> np.ndarray:
 
 def _unit(space: Space, name: str, value: float) -> float:
     domain = space.draw[name]
-    if isinstance(domain, Choice):
+    if isinstance(domain, CategoricalDomain):
         return sorted(domain.values).index(value) / max(1, len(domain.values) - 1)
     low, high = domain.low, domain.high
     return math.log(value / low) / math.log(high / low) if domain.log else (value - low) / (high - low)

@@ -18,18 +18,18 @@ from spaces.records.trial import Losses
 from spaces.records.verdict import Verdict
 from spaces.space import Space
 from trainable.dataset.source import Source
-from trainable.family.process_group import Crew
-from trainable.family.protocol import Batch, Pack, SeatCount, SeatState, load_family
+from trainable.family.process_group import ProcessGroup
+from trainable.family.protocol import Batch, Pack, SeatLimit, SeatState, load_family
 from trainable.files.cache import cache_folder
 from trainable.probe.criteria.calibration import Calibration
 from trainable.probe.session.listener import Listener
-from trainable.probe.session.probe import Candidate, Script, probe
+from trainable.probe.session.probe import ProbeScript, ProbeSubject, probe
 from trainable.probe.texts.lines import lines_for
-from trainable.stages.baseline import CALIBRATION, Foundation, lay_foundation
+from trainable.stages.baseline import CALIBRATION, BaselineSettings, lay_foundation
 from trainable.stopping.curve import FIRST_PASS_CLIPS, ClipRow, Curve, mean_of
 from trainable.training.epoch_order import epoch_clips, steps_per_epoch
 from trainable.training.lr_schedule import learning_rate_factor
-from trainable.training.outcome import Mend, failed_share, mend
+from trainable.training.outcome import TrainingAdvice, failed_share, mend
 from trainable.training.validation import end_probabilities
 
 SEED = 1
@@ -54,7 +54,7 @@ class Hearing:
     """What the probe said."""
 
     verdict: Verdict
-    mended_by: Mend | None
+    mended_by: TrainingAdvice | None
     seconds: float
     """That one core computed for this adapter alone."""
 
@@ -66,7 +66,7 @@ class Studio:
         """Prepares the voice in `folder`, which takes a quarter of a minute."""
         torch.set_num_threads(1)
         self._clock = clock
-        plan = Foundation(
+        plan = BaselineSettings(
             sources=(Source.parse(str(VOICE)),),
             auto_reference=False,
             cache=cache_folder(),
@@ -82,11 +82,16 @@ class Studio:
         base = lay_foundation(plan, lambda what, done, of: None).verdict
         self._space, self._folder = space, folder
         self._pack: Pack = load_family(plan.family).build_pack(
-            space.model, plan.prepared, space.language, PackShape.of_space(space), SeatCount(seats, None, True), Crew()
+            space.model,
+            plan.prepared,
+            space.language,
+            PackShape.of_space(space),
+            SeatLimit(seats, None, True),
+            ProcessGroup(),
         )
         calibration = Calibration.read(plan.base / CALIBRATION)
         self._listener = Listener.open(self._pack, space.probe, calibration, SEED)
-        self._script = Script(lines_for(space.probe.lines, self._pack.roster), SEED)
+        self._script = ProbeScript(lines_for(space.probe.lines, self._pack.roster), SEED)
         self._base_failed_share = failed_share(base)
 
     @property
@@ -131,7 +136,7 @@ class Studio:
             lambda speakers, cues: self._pack.speak(speakers, cues, self._space.probe.sampling),
             self._listener,
             self._script,
-            {seat: Candidate(self._folder / str(seat), end_probability=ends.get(seat)) for seat in seats},
+            {seat: ProbeSubject(self._folder / str(seat), end_probability=ends.get(seat)) for seat in seats},
         )
         for seat in seats:
             self._pack.leave(seat)

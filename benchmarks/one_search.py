@@ -13,7 +13,7 @@ from rich.console import Console
 
 from search.checking.checks import check_plan
 from search.driver import conduct
-from search.planning.execution_mode import Mode
+from search.planning.execution_mode import ExecutionMode
 from search.planning.plan import Arguments, Plan, make_plan
 from tests.support.toy_search import toy_plan
 
@@ -33,7 +33,7 @@ def search(
 ) -> None:
     """Searches in the new folder FOLDER/run."""
     plan = _toy(folder, trials) if voice is Voice.TOY else _demo(folder, trials)
-    plan = dataclasses.replace(plan, mode=Mode(isolate=isolate))
+    plan = dataclasses.replace(plan, mode=ExecutionMode(isolate=isolate))
     conduct(plan, check_plan(plan), Console())
 
 

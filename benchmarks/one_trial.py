@@ -12,7 +12,7 @@ from spaces.records.trial import Ending, Losses, Outcome, Point
 from spaces.records.verdict import Flag, Verdict
 from trainable.stopping.rule import decide, is_sudden, may_leap, nears_floor
 from trainable.training.lr_schedule import exposure_of
-from trainable.training.outcome import Mend, better, further_down
+from trainable.training.outcome import TrainingAdvice, better, further_down
 from trainable.training.trial_state import REPORTS_PER_EPOCH
 
 
@@ -102,7 +102,7 @@ def _point(run: Run, draw: Draw, clips: int, step: int) -> Point:
 
 def verdict_of(sound: Sound) -> Verdict:
     """What the probe would say: of a voice that is not yet there, another voice; of one that is spoilt, no end."""
-    flag = {None: None, Mend.MORE: Flag.VOICE_DRIFT, Mend.LESS: Flag.NO_EOS}[sound.mended_by]
+    flag = {None: None, TrainingAdvice.MORE: Flag.VOICE_DRIFT, TrainingAdvice.LESS: Flag.NO_EOS}[sound.mended_by]
     return Verdict(
         accepted=sound.accepted,
         reasons=() if flag is None else (flag.value,),

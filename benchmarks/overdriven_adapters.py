@@ -33,14 +33,14 @@ from spaces.records.trial import Losses
 from spaces.records.verdict import Verdict
 from spaces.space import Space, load_space
 from trainable.dataset.source import Source
-from trainable.family.process_group import Crew
+from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Batch, Learner, load_family
 from trainable.probe.criteria.calibration import Calibration
 from trainable.probe.session.listener import Listener
-from trainable.probe.session.probe import Candidate, Script, probe
+from trainable.probe.session.probe import ProbeScript, ProbeSubject, probe
 from trainable.probe.texts.lines import lines_for
-from trainable.stages.baseline import CALIBRATION, Foundation, lay_foundation
-from trainable.training.single_seat import SEAT, Alone
+from trainable.stages.baseline import CALIBRATION, BaselineSettings, lay_foundation
+from trainable.training.single_seat import SEAT, SingleSeatPack
 
 ROOT = Path(__file__).parent.parent
 SEED = 1
@@ -84,7 +84,7 @@ def bench(
 
 
 def _base(space: Space, folder: Path) -> Verdict:
-    plan = Foundation(
+    plan = BaselineSettings(
         sources=(Source.parse(str(ROOT / "demo" / "voice")),),
         auto_reference=False,
         cache=folder / "cache",
@@ -120,16 +120,16 @@ def _adapter(space: Space, folder: Path, rate: float, steps: int, seed: int) -> 
     verdicts = probe(
         lambda seats, cues: pack.speak(seats, cues, space.probe.sampling),
         Listener.open(pack, space.probe, calibration, SEED),
-        Script(lines_for(space.probe.lines, pack.roster), SEED),
-        {SEAT: Candidate(folder / f"{rate:g}_{seed}")},
+        ProbeScript(lines_for(space.probe.lines, pack.roster), SEED),
+        {SEAT: ProbeSubject(folder / f"{rate:g}_{seed}")},
         whole=True,
     )
     return Spoken(loss, verdicts[SEAT])
 
 
-def _train(learner: Learner, draw: Draw, steps: int, seed: int) -> tuple[float, Alone]:
+def _train(learner: Learner, draw: Draw, steps: int, seed: int) -> tuple[float, SingleSeatPack]:
     """The mean loss of the last steps, and the pack that took them."""
-    pack, clips = Alone(learner, draw, Crew()), list(learner.roster.training)
+    pack, clips = SingleSeatPack(learner, draw, ProcessGroup()), list(learner.roster.training)
     pack.join(SEAT, draw, seed)
     chance, losses = random.Random(seed), []
     for step in range(1, steps + 1):

@@ -32,7 +32,7 @@ from rich.table import Table
 from benchmarks.machine import describe_machine
 from spaces.data_settings import DataSettings
 from trainable.dataset.clip import Clip, Speaker, VoiceDataset
-from trainable.dataset.encoding_plan import Lineup, line_up
+from trainable.dataset.encoding_plan import EncodingPlan, plan_encoding
 from trainable.dataset.measure import measure_all
 from trainable.speech.audio import SAMPLE_RATE
 
@@ -135,7 +135,7 @@ def _encode_plainly(model: Path, paths: list[Path], out: Path) -> float:
     return began
 
 
-def _prepare(lineup: Lineup, model: Path, folder: Path, cache: Path) -> float:
+def _prepare(lineup: EncodingPlan, model: Path, folder: Path, cache: Path) -> float:
     """Returns when it began."""
     import torch
 
@@ -173,11 +173,11 @@ def _write_clip(path: Path, seed: int) -> None:
     soundfile.write(path, wave + chance.normal(0, 0.01, samples), SAMPLE_RATE)
 
 
-def _lineup(paths: list[Path], place: Path) -> Lineup:
+def _lineup(paths: list[Path], place: Path) -> EncodingPlan:
     measures = measure_all(paths, place / "measures", lambda done, of: None)
     clips = tuple(Clip(path, f"line number {number}", measures[path], path.name) for number, path in enumerate(paths))
     dataset = VoiceDataset((str(place),), (1.0,), clips, (Speaker("", 0, clips[0]),))
-    return line_up(dataset, DataSettings(), seed=0)
+    return plan_encoding(dataset, DataSettings(), seed=0)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,9 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from benchmarks.one_trial import run_trial
 from benchmarks.spent import PROBE_EPOCHS, Spent
 from benchmarks.worlds import Run, Searched
-from results.analysis.acceptance import Heard, acceptance
+from results.analysis.acceptance import JudgedLoss, acceptance
 from search.proposals.distributions import distributions, to_draw
-from search.proposals.study import Draws
+from search.proposals.study import SearchStudy
 from spaces.band import Band
 from spaces.draw import Draw, Objective
 
@@ -51,14 +51,14 @@ def ours(world: Searched, seed: int) -> Iterator[Said]:
         start = space.band(objective)
         return acceptance(heard, start).band() if space.is_auto(objective) else start
 
-    draws = Draws(space, seed, TRIALS, world.clips, band_of)
+    draws = SearchStudy(space, seed, TRIALS, world.clips, band_of)
     for number in range(TRIALS):
         draw = draws.ask(str(number))
         band = band_of(draw.objective)
         trial = run_trial(world, draw, band, number)
         draws.tell(trial.outcome, band, trial.curve)
         for each in trial.heard:
-            heard.append(Heard(each.point.loss, each.sound.accepted, each.sound.mended_by))
+            heard.append(JudgedLoss(each.point.loss, each.sound.accepted, each.sound.mended_by))
             yield Probe(spent + each.spent, each.sound.accepted, each.sound.score)
         spent += trial.spent
         yield spent

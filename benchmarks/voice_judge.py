@@ -12,19 +12,19 @@ from spaces.records.verdict import SpokenLine, Verdict
 from trainable.probe.criteria.calibration import unit
 from trainable.probe.criteria.flags import flags_of
 from trainable.probe.criteria.judge import conclude
-from trainable.probe.measures.line import Measured, OwnMeasures, measure, own_measures
-from trainable.probe.measures.similarity import HeardVoice, hear_voice, long_pieces
-from trainable.qwen3_tts.data.speaker_embeddings import SpeakerEncoder
+from trainable.probe.measures.line import LineMeasures, VoiceMeasures, measure, own_measures
+from trainable.probe.measures.similarity import SpeakerMatch, hear_voice, long_pieces
+from trainable.qwen3_tts.data.speaker_embeddings import QwenSpeakerEncoder
 from trainable.speech.asr.recogniser import Recogniser
 from trainable.speech.audio import SAMPLE_RATE
-from trainable.speech.tempo import Tempo, fit_tempo
+from trainable.speech.tempo import SpeakingRate, fit_tempo
 from trainable.speech.text.error_rate import character_error
 
 DEMO = Path(__file__).parent.parent / "demo" / "checkpoint"
 VERDICT_LINES = 20
 
 
-def verdict(lines: Sequence[SpokenLine], voice: HeardVoice) -> Verdict:
+def verdict(lines: Sequence[SpokenLine], voice: SpeakerMatch) -> Verdict:
     """As a probe of twenty lines concludes."""
     return conclude(lines, VERDICT_LINES, voice)
 
@@ -33,17 +33,17 @@ def verdict(lines: Sequence[SpokenLine], voice: HeardVoice) -> Verdict:
 class Judge:
     """What is known of the voice, and who listens; without `ears` nobody understands words."""
 
-    tempo: Tempo
-    own: OwnMeasures
+    tempo: SpeakingRate
+    own: VoiceMeasures
     reference: np.ndarray
     """[dimensions] mean embedding of the calibration clips, unit length."""
     least: float | None
-    encoder: SpeakerEncoder
+    encoder: QwenSpeakerEncoder
     ears: Recogniser | None
 
     @classmethod
     def of(
-        cls, texts: Sequence[str], waves: Sequence[np.ndarray], encoder: SpeakerEncoder, ears: Recogniser | None
+        cls, texts: Sequence[str], waves: Sequence[np.ndarray], encoder: QwenSpeakerEncoder, ears: Recogniser | None
     ) -> Judge:
         tempo = fit_tempo(texts, [wave.size / SAMPLE_RATE for wave in waves])
         heard = ears.hear(waves) if ears else [None] * len(waves)
@@ -67,13 +67,13 @@ class Judge:
         heard = self.ears.hear([wave])[0]
         return by_sound, self._line(replace(measured, heard=heard, character_error=character_error(text, heard)))
 
-    def hear_voice(self, waves: Sequence[np.ndarray]) -> HeardVoice:
+    def hear_voice(self, waves: Sequence[np.ndarray]) -> SpeakerMatch:
         """[samples] float32 at 24 kHz each."""
         return hear_voice(
             waves, lambda wave: float(unit(self.encoder.embed(wave).numpy()) @ self.reference), self.least, None
         )
 
-    def _line(self, measured: Measured) -> SpokenLine:
+    def _line(self, measured: LineMeasures) -> SpokenLine:
         """Scores are left at 0: they decide nothing."""
         shared = {name: getattr(measured, name) for name in SpokenLine.model_fields if hasattr(measured, name)}
         return SpokenLine(

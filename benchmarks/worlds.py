@@ -16,7 +16,7 @@ from spaces.draw import Draw, Objective
 from spaces.space import ObjectiveRecipe, Space, load_space
 from trainable.stopping.curve import FIRST_PASS_CLIPS
 from trainable.training.epoch_order import steps_per_epoch
-from trainable.training.outcome import Mend
+from trainable.training.outcome import TrainingAdvice
 
 GUIDE_BAND = Band(low=4.1, high=4.2, aim=(4.15, 4.2))
 START_INTERVAL = Band(low=3.4, high=4.7)
@@ -66,7 +66,7 @@ class Sound:
 
     accepted: bool
     score: float
-    mended_by: Mend | None
+    mended_by: TrainingAdvice | None
     seconds: float
     """That listening took."""
 
@@ -192,9 +192,9 @@ class World:
         low, high = truth.window
         seconds = PROBE_EPOCHS * truth.clips * CLIP_SECONDS
         if heard > high:
-            return Sound(False, score, Mend.MORE, seconds)
+            return Sound(False, score, TrainingAdvice.MORE, seconds)
         if heard < low or not truth.likes(draw):
-            return Sound(False, score, Mend.LESS, seconds)
+            return Sound(False, score, TrainingAdvice.LESS, seconds)
         return Sound(True, score, None, seconds)
 
 

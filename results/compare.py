@@ -19,8 +19,8 @@ from rich.text import Text
 from results.analysis.advice import advice
 from results.analysis.costs import costs
 from results.analysis.influence import influences
-from results.analysis.ranking import Judgement
-from results.analysis.table import Row, rows
+from results.analysis.ranking import ComparisonResult
+from results.analysis.table import TrialRow, rows
 from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
 from spaces.cli import told_plainly
@@ -30,7 +30,7 @@ LEAST_WIDTH = 104
 WIDTH_IN_A_FILE = 160
 """Columns where the output goes to a file or a pipe, which has no width of its own."""
 VERDICT_STYLE = {True: "green", False: "red", None: "dim"}
-JUDGEMENT_STYLE = {Judgement.BETTER: "green", Judgement.WORSE: "red", Judgement.NO_DIFFERENCE: ""}
+JUDGEMENT_STYLE = {ComparisonResult.BETTER: "green", ComparisonResult.WORSE: "red", ComparisonResult.NO_DIFFERENCE: ""}
 
 
 def compare(
@@ -89,7 +89,7 @@ def show(run: RunFolder, history: History, console: Console) -> None:
         console.print("  no adapter accepted" + ("" if history.ended else " so far"), style="bold")
 
 
-def _print_what_was_learned(run: RunFolder, history: History, content: list[Row], console: Console) -> None:
+def _print_what_was_learned(run: RunFolder, history: History, content: list[TrialRow], console: Console) -> None:
     for row in content:
         told = ", ".join(f"{name} {value:.3g} ({grade})" for name, (value, grade) in row.grades.items())
         if told:
@@ -103,7 +103,7 @@ def _print_what_was_learned(run: RunFolder, history: History, content: list[Row]
         console.print(f"  {told} ({count}×)", highlight=False)
 
 
-def _table(run: RunFolder, history: History, content: list[Row]) -> Table:
+def _table(run: RunFolder, history: History, content: list[TrialRow]) -> Table:
     search = history.search
     title = f"{run.path} · {search.space.get('name')} space · {search.model}" if search else str(run.path)
     state = f"ended: {history.ended}" if history.ended else "not ended"
@@ -130,7 +130,7 @@ def _table(run: RunFolder, history: History, content: list[Row]) -> Table:
     return table
 
 
-def _cells(row: Row, finals: bool) -> tuple[str | Text, ...]:
+def _cells(row: TrialRow, finals: bool) -> tuple[str | Text, ...]:
     draw = row.draw
     drawn = ("", "", "", "", "")
     if draw:
@@ -158,13 +158,13 @@ def _cells(row: Row, finals: bool) -> tuple[str | Text, ...]:
     )
 
 
-def _confirmed(row: Row) -> str:
+def _confirmed(row: TrialRow) -> str:
     if row.confirmed is None:
         return ""
     return f"{row.confirmed:.3f}" + (f" at {row.strength:g}×" if row.strength != 1 else "")
 
 
-def _word(row: Row) -> str:
+def _word(row: TrialRow) -> str:
     if row.accepted is not None:
         return "accepted" if row.accepted else "rejected"
     return "" if row.state == "base" else row.state if row.state in ("running", "unfinished") else "not probed"

@@ -19,7 +19,7 @@ from spaces.cli import told_plainly
 from spaces.errors import InputError
 from spaces.families import FAMILIES
 from spaces.probe_settings import Sampling
-from trainable.speech.tempo import CHARACTERS_PER_SECOND, PAUSE_SECONDS, Tempo
+from trainable.speech.tempo import CHARACTERS_PER_SECOND, PAUSE_SECONDS, SpeakingRate
 
 DID_NOT_STOP = 1
 
@@ -31,7 +31,7 @@ class _Manner:
     family: str
     language: str | None
     sampling: Sampling
-    tempo: Tempo
+    tempo: SpeakingRate
 
 
 def speak(
@@ -51,11 +51,11 @@ def speak(
         _check_arguments(folder, text, out)
         manner = _manner(folder)
 
-        from trainable.family.protocol import Cue, load_family
+        from trainable.family.protocol import SpeechPrompt, load_family
         from trainable.speech.audio import SAMPLE_RATE, write_audio
 
         speaker = load_family(manner.family).load_exported(folder, base, manner.language, reference)
-        spoken = speaker.speak(Cue(text.strip(), seed, manner.tempo.frame_cap(text)), manner.sampling)
+        spoken = speaker.speak(SpeechPrompt(text.strip(), seed, manner.tempo.frame_cap(text)), manner.sampling)
         try:
             write_audio(out, spoken.wave)
         except (OSError, RuntimeError) as error:
@@ -78,7 +78,7 @@ def _manner(folder: Path) -> _Manner:
         exported = read_exported(folder)
         family = known_family(exported.family, f"{folder / RECORD}")
         return _Manner(family, exported.language, exported.sampling, exported.tempo)
-    pace = Tempo(pause=PAUSE_SECONDS, per_letter=1 / CHARACTERS_PER_SECOND)
+    pace = SpeakingRate(pause=PAUSE_SECONDS, per_letter=1 / CHARACTERS_PER_SECOND)
     return _Manner(FAMILIES["qwen3_tts"].module, None, Sampling(), pace)
 
 

@@ -17,29 +17,29 @@ from rich.console import Console
 
 from results.analysis.ranking import finalists, ranked
 from results.run.ledger import BaseProbed, FinalistHeard, Ledger, SearchEnded, SearchStarted, read_ledger
-from results.tensorboard.writer import TensorBoard
+from results.tensorboard.writer import TensorBoardWriter
 from search import remote_tasks
 from search.benches.bench_executor import benched
 from search.benches.worker import BenchSpec
 from search.checking.checks import disk_needed, refuse_another_search, size_of
 from search.cluster.environment import identity
-from search.cluster.failure import StrandedError, root_reason
+from search.cluster.failure import NoNodeError, root_reason
 from search.cluster.nodes import await_nodes
 from search.cluster.preflight import check_nodes, needs_of
 from search.cluster.session import ray_session
-from search.console.after import Finish
+from search.console.after import SearchEnd
 from search.console.before import warnings_in_words
 from search.console.live import view_on
 from search.console.view import View
 from search.planning.disk import full_disk
-from search.planning.layout import Layout, lay_out
-from search.planning.plan import LOCAL, Checked, Plan
+from search.planning.layout import BenchLayout, lay_out
+from search.planning.plan import LOCAL, CheckedData, Plan
 from search.planning.resources import Resources, share_machine
-from search.proposals.budget import Spending
+from search.proposals.budget import BudgetTracker
 from search.run_state.lock import only_writer
 from search.run_state.sync import mirrored, push_bookkeeping
-from search.tuning.executor import Way
-from search.tuning.isolated_executor import Isolated
+from search.tuning.executor import Executor
+from search.tuning.isolated_executor import IsolatedExecutor
 from search.tuning.run_trials import run_trials
 from spaces.cli import OnProgress
 from spaces.errors import InputError
@@ -49,7 +49,7 @@ from trainable.dataset.finding import read_findings
 from trainable.files.mirror import pull
 
 
-def hear_finalists(plan: Plan, way: Way, ledger: Ledger, view: View) -> None:
+def hear_finalists(plan: Plan, way: Executor, ledger: Ledger, view: View) -> None:
     """Whoever was heard already, before the search was cut off, is not heard again.
 
     A finalist that cannot be heard is told and stands on its first verdict: nothing that is finished is lost.
@@ -68,7 +68,7 @@ def hear_finalists(plan: Plan, way: Way, ledger: Ledger, view: View) -> None:
             view.say(f"{outcome.trial} was not heard on sixty other lines: {root_reason(error)}")
         else:
             ledger.append(FinalistHeard(final=final))
-            TensorBoard(plan.run).final(final)
+            TensorBoardWriter(plan.run).final(final)
 
 
 STOP_FILE = "stop"
@@ -76,7 +76,7 @@ STOP_FILE = "stop"
 LIBRARIES = ("torch", "transformers", "qwen-tts", "peft", "ray", "optuna", "sweetspot")
 
 
-def conduct(plan: Plan, checked: Checked, console: Console) -> Finish:
+def conduct(plan: Plan, checked: CheckedData, console: Console) -> SearchEnd:
     """Searches, and exports the best accepted adapter.
 
     Raises InputError when the foundation cannot be laid, and while another process writes to the run's folder.
@@ -91,7 +91,7 @@ def conduct(plan: Plan, checked: Checked, console: Console) -> Finish:
             return _conduct(plan, checked, console, stop_file)
 
 
-def _conduct(plan: Plan, checked: Checked, console: Console, stop_file: Path) -> Finish:
+def _conduct(plan: Plan, checked: CheckedData, console: Console, stop_file: Path) -> SearchEnd:
     run, ledger = plan.run, Ledger(plan.run.ledger)
     with (
         ray_session(plan) as resources,
@@ -107,14 +107,14 @@ def _conduct(plan: Plan, checked: Checked, console: Console, stop_file: Path) ->
         history = read_ledger(run.ledger)
         view.base(history.base)
         why_full = full_disk(run.path, disk_needed(plan, checked))
-        spending = Spending(plan.budget, history=history, why_stuck=lambda: way.stranded() or why_full())
+        spending = BudgetTracker(plan.budget, history=history, why_stuck=lambda: way.stranded() or why_full())
         run_trials(plan, checked.roster.epoch_size, way, ledger, view, history, spending, stop_file)
         if not spending.interrupted and way.stranded() is None:
             hear_finalists(plan, way, ledger, view)
         reason = spending.why_closed() or f"all {plan.budget.trials} trials were drawn"
         ledger.append(SearchEnded(reason=reason))
         problem = _export_best(plan, way, view.progress)
-    return Finish(plan, read_ledger(run.ledger), reason, spending.interrupted, problem)
+    return SearchEnd(plan, read_ledger(run.ledger), reason, spending.interrupted, problem)
 
 
 def _ready(plan: Plan, resources: Resources, console: Console) -> Resources:
@@ -132,11 +132,11 @@ def _ready(plan: Plan, resources: Resources, console: Console) -> Resources:
 
 
 @contextmanager
-def _way(plan: Plan, resources: Resources, stop_file: Path) -> Iterator[Way]:
+def _way(plan: Plan, resources: Resources, stop_file: Path) -> Iterator[Executor]:
     """How trials run. The one place where that is chosen."""
     trials = plan.budget.trials
     if plan.mode.isolate:
-        yield Isolated(share_machine(resources, trials), plan.run.ray, stop_file)
+        yield IsolatedExecutor(share_machine(resources, trials), plan.run.ray, stop_file)
         return
     layout, here = lay_out(resources, plan.mode, trials), None
     if plan.address != LOCAL:
@@ -145,7 +145,7 @@ def _way(plan: Plan, resources: Resources, stop_file: Path) -> Iterator[Way]:
         yield way
 
 
-def bench_spec(plan: Plan, layout: Layout) -> BenchSpec:
+def bench_spec(plan: Plan, layout: BenchLayout) -> BenchSpec:
     """What every bench of this search is."""
     return BenchSpec(
         family=plan.family,
@@ -161,7 +161,7 @@ def bench_spec(plan: Plan, layout: Layout) -> BenchSpec:
     )
 
 
-def _begin(plan: Plan, checked: Checked, ledger: Ledger) -> None:
+def _begin(plan: Plan, checked: CheckedData, ledger: Ledger) -> None:
     ledger.append(
         SearchStarted(
             space=plan.space.model_copy(update={"budget": plan.budget}).model_dump(mode="json"),
@@ -177,10 +177,10 @@ def _begin(plan: Plan, checked: Checked, ledger: Ledger) -> None:
     )
 
 
-def _lay_foundation(plan: Plan, way: Way, on_progress: OnProgress) -> Outcome:
+def _lay_foundation(plan: Plan, way: Executor, on_progress: OnProgress) -> Outcome:
     try:
         outcome = way.do(functools.partial(remote_tasks.lay_foundation, plan), on_progress)
-    except StrandedError as error:
+    except NoNodeError as error:
         raise InputError(str(error)) from None
     except RayError as error:
         raise InputError(
@@ -192,7 +192,7 @@ def _lay_foundation(plan: Plan, way: Way, on_progress: OnProgress) -> Outcome:
     return outcome
 
 
-def _export_best(plan: Plan, way: Way, on_progress: OnProgress) -> str | None:
+def _export_best(plan: Plan, way: Executor, on_progress: OnProgress) -> str | None:
     """Exports the best accepted adapter, if there is one. Returns what went wrong; the search itself is safe."""
     accepted = ranked(read_ledger(plan.run.ledger))
     if not accepted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from search.planning.plan import Plan
 from search.run_state.sync import pull_data, pull_foundation, pull_ledger
 from spaces.cli import OnProgress
-from spaces.records.confirmation import Final
+from spaces.records.confirmation import Confirmation
 from spaces.records.trial import Outcome
 from trainable.files.mirror import pull, push
 
@@ -17,7 +17,7 @@ def lay_foundation(plan: Plan, on_progress: OnProgress) -> Outcome:
     pull_foundation(plan.stored, plan.space.probe.lines)
     pull_data(plan.stored, plan.sources)
     outcome = baseline.lay_foundation(
-        baseline.Foundation(
+        baseline.BaselineSettings(
             sources=plan.sources,
             auto_reference=plan.auto_reference,
             cache=plan.cache,
@@ -37,7 +37,7 @@ def lay_foundation(plan: Plan, on_progress: OnProgress) -> Outcome:
     return outcome
 
 
-def hear_finalist(plan: Plan, outcome: Outcome, on_progress: OnProgress) -> Final:
+def hear_finalist(plan: Plan, outcome: Outcome, on_progress: OnProgress) -> Confirmation:
     """See `trainable.stages.confirm.hear_finalist`."""
     from trainable.stages import confirm
 
@@ -45,7 +45,7 @@ def hear_finalist(plan: Plan, outcome: Outcome, on_progress: OnProgress) -> Fina
     pull_foundation(plan.stored, plan.space.probe.lines)
     pull(plan.stored, folder)
     final = confirm.hear_finalist(
-        confirm.Stage(
+        confirm.ConfirmationSettings(
             family=plan.family,
             model=plan.model,
             prepared=plan.run.prepared,

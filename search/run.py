@@ -26,7 +26,7 @@ from search.console.before import introduce
 from search.console.dry_run import tell_forecast
 from search.console.view import shown
 from search.planning.disk import is_full
-from search.planning.execution_mode import WAIT_MINUTES, Mode
+from search.planning.execution_mode import WAIT_MINUTES, ExecutionMode
 from search.planning.local_gpus import cards_here
 from search.planning.plan import Arguments, Plan, make_plan
 from search.run_state.restore import bring_home
@@ -77,7 +77,7 @@ def run(
     """Search for the sweet spot of a LoRA fine-tune of a voice. Without options: the demo voice."""
     console = Console()
     with told_plainly():
-        mode = Mode(isolate, seats, gpus_per_bench, max_benches, wait)
+        mode = ExecutionMode(isolate, seats, gpus_per_bench, max_benches, wait)
         typed = Arguments(
             data=tuple(data or ()),
             max_audio_hours=max_audio_hours,
@@ -145,9 +145,9 @@ def _search_on(
             raise InputError(f"--cluster searches on that cluster, and {option} is about this machine: leave one out")
     from search.submit.inputs import typed_options
     from search.submit.ray_up import RayUpHead
-    from search.submit.submit import Wish, search_on
+    from search.submit.submit import SubmitRequest, search_on
 
-    return search_on(RayUpHead(cluster), Wish(typed, typed_options(context), datetime.now()), console)
+    return search_on(RayUpHead(cluster), SubmitRequest(typed, typed_options(context), datetime.now()), console)
 
 
 def _page(plan: Plan, console: Console) -> Path | None:

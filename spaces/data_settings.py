@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
-class Augment(BaseModel):
+class AugmentationSettings(BaseModel):
     """Changed copies of training clips, encoded once in preparation. How often one is taken is `draw.augmented`.
 
     Each pair is the lowest and highest value; a copy draws its own between them. A range of one value changes nothing
@@ -42,4 +42,4 @@ class DataSettings(BaseModel):
 
     max_training_clips: int | None = Field(default=None, ge=1, description="train on so many clips at most")
     max_validation_clips: int = Field(default=40, ge=0, description="hold out so many clips at most")
-    augment: Augment | None = None
+    augment: AugmentationSettings | None = None

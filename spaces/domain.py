@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_ser
 Value = bool | int | float | str
 
 
-class Interval(BaseModel):
+class IntervalDomain(BaseModel):
     """All numbers from low to high, both included; whole numbers when both bounds are whole."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -19,7 +19,7 @@ class Interval(BaseModel):
     log: bool = Field(default=False, description="sample the logarithm evenly")
 
     @model_validator(mode="after")
-    def _ordered(self) -> Interval:
+    def _ordered(self) -> IntervalDomain:
         if not self.low < self.high:
             raise ValueError(f"an interval needs low < high, got low {self.low} and high {self.high}")
         if self.log and self.low <= 0:
@@ -39,7 +39,7 @@ class Interval(BaseModel):
         return is_number and self.low <= value <= self.high and (not self.whole or value == int(value))
 
 
-class Choice(BaseModel):
+class CategoricalDomain(BaseModel):
     """One of several values. In TOML, a list."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,7 +56,7 @@ class Choice(BaseModel):
         return list(self.values)
 
     @model_validator(mode="after")
-    def _not_empty(self) -> Choice:
+    def _not_empty(self) -> CategoricalDomain:
         if not self.values:
             raise ValueError("a choice needs at least one value, got []")
         if len(set(self.values)) != len(self.values):
@@ -70,7 +70,7 @@ class Choice(BaseModel):
         return value in self.values
 
 
-class Fixed(BaseModel):
+class FixedDomain(BaseModel):
     """One value, the same in every trial. In TOML, the bare value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -94,14 +94,16 @@ class Fixed(BaseModel):
 
 
 def _kind(data: Any) -> str:
-    if isinstance(data, (Interval, dict)):
+    if isinstance(data, (IntervalDomain, dict)):
         return "interval"
-    if isinstance(data, (Choice, list, tuple)):
+    if isinstance(data, (CategoricalDomain, list, tuple)):
         return "choice"
     return "fixed"
 
 
 Domain = Annotated[
-    Annotated[Interval, Tag("interval")] | Annotated[Choice, Tag("choice")] | Annotated[Fixed, Tag("fixed")],
+    Annotated[IntervalDomain, Tag("interval")]
+    | Annotated[CategoricalDomain, Tag("choice")]
+    | Annotated[FixedDomain, Tag("fixed")],
     Discriminator(_kind),
 ]

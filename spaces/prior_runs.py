@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from spaces.draw import Objective
 
 
-class Sounded(StrEnum):
+class ListeningResult(StrEnum):
     """How an adapter sounded to whoever listened."""
 
     GOOD = "good"
@@ -19,7 +19,7 @@ class Sounded(StrEnum):
     """Garbled or without an end: less training would mend it."""
 
 
-class Tested(BaseModel):
+class PriorRun(BaseModel):
     """One configuration that somebody trained and listened to."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,5 +34,5 @@ class Tested(BaseModel):
     clips_per_step: int = Field(default=4, ge=1)
     start: float | None = Field(default=None, gt=0, description="the loss before the first step, where it is known")
     loss: float = Field(gt=0, description="where it was stopped")
-    sounded: Sounded
+    sounded: ListeningResult
     remark: str = ""

@@ -26,7 +26,7 @@ from spaces.draw import Draw, Objective
 from spaces.errors import InputError
 from spaces.families import FAMILIES
 from spaces.grades import Grades
-from spaces.prior_runs import Tested
+from spaces.prior_runs import PriorRun
 from spaces.probe_settings import ProbeSettings
 
 FOLDER = Path(__file__).parent
@@ -101,7 +101,7 @@ class Space(BaseModel):
     probe: ProbeSettings
     data: DataSettings = DataSettings()
     grades: Grades = Grades()
-    evidence: tuple[Tested, ...] = ()
+    evidence: tuple[PriorRun, ...] = ()
     """Of other voices: it helps to begin, and is no trial of this one."""
 
     @field_validator("family")

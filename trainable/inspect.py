@@ -16,7 +16,7 @@ from rich.table import Table
 
 from spaces.cli import told_plainly
 from spaces.draw import TARGETS
-from trainable.qwen3_tts.checkpoint.inventory import Reach, Weight, inventory, reach, text_projection_numbers
+from trainable.qwen3_tts.checkpoint.inventory import TargetSummary, Weight, inventory, reach, text_projection_numbers
 
 RANKS = (8, 32, 128)
 ADAPTER_BYTES = 4
@@ -74,7 +74,7 @@ def _modules(model: str, weights: Sequence[Weight]) -> Table:
     return table
 
 
-def _choices(choices: dict[str, Reach], projection: int) -> Table:
+def _choices(choices: dict[str, TargetSummary], projection: int) -> Table:
     table = Table(title="LoRA targets, text_projection beside them", title_justify="left", box=SIMPLE_HEAD)
     table.add_column("targets", overflow="fold")
     table.add_column("modules", justify="right")
@@ -87,7 +87,7 @@ def _choices(choices: dict[str, Reach], projection: int) -> Table:
     return table
 
 
-def _as_object(model: str, weights: Sequence[Weight], choices: dict[str, Reach], projection: int) -> dict:
+def _as_object(model: str, weights: Sequence[Weight], choices: dict[str, TargetSummary], projection: int) -> dict:
     return {
         "model": model,
         "numbers": sum(weight.numbers for weight in weights),

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from spaces.band import Band
-from spaces.records.interval import Interval
-from trainable.training.outcome import Mend
+from spaces.records.interval import ConfidenceInterval
+from trainable.training.outcome import TrainingAdvice
 
 PRIOR = 1.0
 """One verdict each way is presumed at every loss, so that a few verdicts move little: the uniform Beta(1, 1)."""
@@ -29,27 +29,27 @@ STEPS = 400
 """The start interval is looked at in so many steps."""
 
 
-class Heard(NamedTuple):
+class JudgedLoss(NamedTuple):
     """A verdict, and the loss of the checkpoint it is of."""
 
     loss: float
     accepted: bool
-    mended_by: Mend | None = None
+    mended_by: TrainingAdvice | None = None
     """Of a rejection: undertrained here is undertrained at every higher loss, and spoilt here at every lower one."""
 
 
-def acceptance(verdicts: Sequence[Heard], start: Band) -> Acceptance:
+def acceptance(verdicts: Sequence[JudgedLoss], start: Band) -> AcceptanceModel:
     """What the verdicts of one objective say; `start` is where its band may lie at all."""
-    return Acceptance(verdicts, start)
+    return AcceptanceModel(verdicts, start)
 
 
-class Acceptance:
+class AcceptanceModel:
     """P(accepted | loss), as a beta distribution at every loss.
 
     Each verdict counts by a Gaussian kernel in the loss, at most once, and in full on the side that it rules out.
     """
 
-    def __init__(self, verdicts: Sequence[Heard], start: Band) -> None:
+    def __init__(self, verdicts: Sequence[JudgedLoss], start: Band) -> None:
         self._heard, self._start = tuple(verdicts), start
         self._reach = REACH * (start.high - start.low) * max(1, len(verdicts)) ** -0.2
 
@@ -58,14 +58,14 @@ class Acceptance:
         accepted, rejected = self._counts(np.array([loss]))
         return float((accepted / (accepted + rejected))[0])
 
-    def interval(self, loss: float) -> Interval:
+    def interval(self, loss: float) -> ConfidenceInterval:
         """Within which that probability lies, with 95 % credibility."""
         accepted, rejected = (float(count[0]) for count in self._counts(np.array([loss])))
         shares = (np.arange(2000) + 0.5) / 2000
         logarithm = (accepted - 1) * np.log(shares) + (rejected - 1) * np.log1p(-shares)
         summed = np.cumsum(np.exp(logarithm - logarithm.max()))
         low, high = np.searchsorted(summed / summed[-1], [0.025, 0.975])
-        return Interval(float(shares[low]), float(shares[high]))
+        return ConfidenceInterval(float(shares[low]), float(shares[high]))
 
     @cached_property
     def _likely(self) -> tuple[np.ndarray, np.ndarray]:
@@ -95,9 +95,9 @@ class Acceptance:
         accepted, rejected = np.full(losses.shape, PRIOR), np.full(losses.shape, PRIOR)
         for verdict in self._heard:
             away = losses - verdict.loss
-            if verdict.mended_by is Mend.MORE:
+            if verdict.mended_by is TrainingAdvice.MORE:
                 away = np.minimum(away, 0.0)
-            elif verdict.mended_by is Mend.LESS:
+            elif verdict.mended_by is TrainingAdvice.LESS:
                 away = np.maximum(away, 0.0)
             counts = np.exp(-((away / self._reach) ** 2) / 2)
             accepted, rejected = (accepted + counts, rejected) if verdict.accepted else (accepted, rejected + counts)

@@ -13,14 +13,14 @@ LEAST_LETTERS = 12
 """A recogniser makes too much of shorter lines."""
 
 
-class Graded(NamedTuple):
+class GradedValue(NamedTuple):
     value: float
     grade: Grade
 
 
 def graded(
     grades: Grades, objective: Objective | None, point: Point | None, verdict: Verdict | None
-) -> dict[str, Graded]:
+) -> dict[str, GradedValue]:
     """By the names of the fields of `Grades`: what has a scale and was measured. `verdict` is the one with the last
     word, `point` the curve at what was probed; a base model has neither point nor objective."""
     measured = {
@@ -34,7 +34,7 @@ def graded(
     for name, value in measured.items():
         scale = getattr(grades, name)
         if scale is not None and value is not None:
-            found[name] = Graded(value, scale.grade(value))
+            found[name] = GradedValue(value, scale.grade(value))
     return found
 
 

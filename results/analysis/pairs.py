@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from results.run.ledger import History
-from results.run.vote import Pair
+from results.run.vote import VotePair
 from spaces.records.trial import BASE
 from spaces.records.verdict import SpokenLine, Verdict
 
@@ -36,7 +36,7 @@ def numbered(lines: Iterable[SpokenLine]) -> Iterator[tuple[tuple[str, int], Spo
         seen[line.text] += 1
 
 
-def pairs_of(history: History, trial: str) -> dict[Pair, tuple[SpokenLine, SpokenLine]]:
+def pairs_of(history: History, trial: str) -> dict[VotePair, tuple[SpokenLine, SpokenLine]]:
     """Every line that this trial and the base model have both said: the trial's and the base's."""
     pairs = {}
     for confirmation in (False, True):
@@ -46,5 +46,5 @@ def pairs_of(history: History, trial: str) -> dict[Pair, tuple[SpokenLine, Spoke
         known = dict(numbered(base.lines))
         for (text, occurrence), line in numbered(own.lines):
             if (text, occurrence) in known:
-                pairs[Pair(trial, confirmation, text, occurrence)] = (line, known[text, occurrence])
+                pairs[VotePair(trial, confirmation, text, occurrence)] = (line, known[text, occurrence])
     return pairs

@@ -7,27 +7,27 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from results.run.ledger import History
-from spaces.records.interval import Interval
+from spaces.records.interval import ConfidenceInterval
 from spaces.records.paired import paired
 from spaces.records.trial import BASE, Outcome
 from spaces.records.verdict import Verdict
 
 
-class Judgement(StrEnum):
+class ComparisonResult(StrEnum):
     BETTER = "better"
     WORSE = "worse"
     NO_DIFFERENCE = "no different"
 
 
 @dataclass(frozen=True)
-class Comparison:
+class BaseComparison:
     """An adapter against the base model over the lines that both have spoken."""
 
     difference: float
     """Mean over the lines of the adapter's score minus the base's; scores are in [0, 1]."""
-    interval: Interval
+    interval: ConfidenceInterval
     """Of that mean, at 95 %."""
-    judgement: Judgement
+    judgement: ComparisonResult
 
     def __str__(self) -> str:
         low, high = self.interval
@@ -71,7 +71,7 @@ def last_verdict(outcome: Outcome, history: History) -> Verdict | None:
     return final.confirmed if final and final.confirmed else outcome.verdict
 
 
-def against_base(outcome: Outcome, history: History) -> Comparison | None:
+def against_base(outcome: Outcome, history: History) -> BaseComparison | None:
     """A finalist is compared over the lines of its confirmation, any other over those of every trial.
 
     None where one of the two has not spoken them, and for the base itself.
@@ -86,7 +86,7 @@ def against_base(outcome: Outcome, history: History) -> Comparison | None:
     return None
 
 
-def beats_base(trial: Verdict, base: Verdict) -> Comparison | None:
+def beats_base(trial: Verdict, base: Verdict) -> BaseComparison | None:
     """Better, or worse, when the interval of the mean difference excludes 0.
 
     None when they share no line, or were judged by different yardsticks.
@@ -95,8 +95,10 @@ def beats_base(trial: Verdict, base: Verdict) -> Comparison | None:
     if compared is None:
         return None
     low, high = compared.interval
-    judgement = Judgement.BETTER if low > 0 else Judgement.WORSE if high < 0 else Judgement.NO_DIFFERENCE
-    return Comparison(compared.mean, compared.interval, judgement)
+    judgement = (
+        ComparisonResult.BETTER if low > 0 else ComparisonResult.WORSE if high < 0 else ComparisonResult.NO_DIFFERENCE
+    )
+    return BaseComparison(compared.mean, compared.interval, judgement)
 
 
 def nearest(history: History) -> Outcome | None:

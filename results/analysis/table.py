@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from results.analysis.grading import Graded, graded
-from results.analysis.ranking import Comparison, against_base, is_accepted, last_verdict, ranked
+from results.analysis.grading import GradedValue, graded
+from results.analysis.ranking import BaseComparison, against_base, is_accepted, last_verdict, ranked
 from results.run.ledger import History
 from results.run.run_folder import RunFolder
-from results.run.vote import Tally, tallies
+from results.run.vote import VoteTally, tallies
 from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.grades import Grades
-from spaces.records.interval import Interval
+from spaces.records.interval import ConfidenceInterval
 from spaces.records.trial import Losses, Outcome, Point
 from spaces.records.verdict import Flag
 from trainable.files.trial_folder import TrialFolder
 
 
-class Row(BaseModel):
+class TrialRow(BaseModel):
     """One trial, or the base model."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,13 +52,13 @@ class Row(BaseModel):
     failed_lines: int
     """Of the lines with the last word: the confirmation's, otherwise the trial's."""
     judged_lines: int
-    failure_rate: Interval | None
+    failure_rate: ConfidenceInterval | None
     """Within which the share of lines that fail lies, at 95 %; None where nothing was spoken."""
     notes: tuple[str, ...]
-    grades: dict[str, Graded]
+    grades: dict[str, GradedValue]
     """By measure, where the space has a scale for it."""
-    vs_base: Comparison | None
-    votes: Tally | None
+    vs_base: BaseComparison | None
+    votes: VoteTally | None
     """Of people who heard it beside the base model without knowing which was which; None where nobody voted."""
     seconds: float
     """Training and all listening, wall-clock; neighbours on the same GPU do not make it any less."""
@@ -83,7 +83,7 @@ class Row(BaseModel):
         return self.validation.of(self.draw.objective) if self.validation and self.draw else None
 
 
-def rows(run: RunFolder, history: History) -> list[Row]:
+def rows(run: RunFolder, history: History) -> list[TrialRow]:
     """The base, the accepted trials by rank, the other ended ones and then the running ones as they were drawn."""
     order = ranked(history)
     rest = [outcome for outcome in history.outcomes.values() if not is_accepted(outcome, history)]
@@ -93,10 +93,10 @@ def rows(run: RunFolder, history: History) -> list[Row]:
     return table + [_running_row(run, trial, history) for trial in history.running]
 
 
-def _ended_row(outcome: Outcome, place: int | None, history: History) -> Row:
+def _ended_row(outcome: Outcome, place: int | None, history: History) -> TrialRow:
     verdict, last = outcome.verdict, last_verdict(outcome, history)
     final, counts = history.finals.get(outcome.trial), outcome.judged
-    return Row(
+    return TrialRow(
         trial=outcome.trial,
         place=place,
         draw=outcome.draw,
@@ -128,11 +128,11 @@ def _grades(history: History) -> Grades:
     return Grades.model_validate(history.search.space.get("grades", {}) if history.search else {})
 
 
-def _running_row(run: RunFolder, trial: str, history: History) -> Row:
+def _running_row(run: RunFolder, trial: str, history: History) -> TrialRow:
     draw = history.drawn[trial]
     points = TrialFolder(run.trial(trial)).read_points()
     latest = points[-1] if points else None
-    return Row(
+    return TrialRow(
         trial=trial,
         place=None,
         draw=draw,

@@ -15,7 +15,7 @@ import typer
 
 from results.analysis.ranking import is_accepted, nearest, ranked
 from results.export.adapter_manifest import UnfaithfulExport
-from results.export.export import UNKNOWN_LICENCE, Wish, export_trial
+from results.export.export import UNKNOWN_LICENCE, ExportOptions, export_trial
 from results.export.hub_upload import check_base, check_repo, plan_upload, push
 from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
@@ -27,7 +27,7 @@ from trainable.family.export_request import ExportLayout
 UNFAITHFUL, NOTHING_ACCEPTED = 1, 3
 
 
-class Layout(StrEnum):
+class LayoutOption(StrEnum):
     """What `--layout` takes; merged has an option of its own."""
 
     PEFT = "peft"
@@ -45,7 +45,7 @@ def export(
     force: Annotated[
         bool, typer.Option("--force", help="where nothing was accepted, the nearest; its card says so")
     ] = False,
-    layout: Annotated[Layout, typer.Option(help="which files, by who is to load them")] = Layout.PEFT,
+    layout: Annotated[LayoutOption, typer.Option(help="which files, by who is to load them")] = LayoutOption.PEFT,
     merged: Annotated[bool, typer.Option("--merged", help="a whole checkpoint instead of an adapter")] = False,
     base: Annotated[
         str | None, typer.Option(metavar="NAME/MODEL", help="hub id of the base model, where the run names a folder")
@@ -56,7 +56,7 @@ def export(
 ) -> None:
     """Export the best accepted adapter of a search, checked by loading it back."""
     with told_plainly():
-        wish = Wish(_layout(layout, merged), base, licence.lower())
+        wish = ExportOptions(_layout(layout, merged), base, licence.lower())
         history = read_ledger(RunFolder(run).ledger)
         _check_push(to, dry_run, base or (history.search.model if history.search else None))
         trial = trial or _chosen(run, history, force)
@@ -71,12 +71,12 @@ def export(
             _push(folder.resolve(), to, dry_run)
 
 
-def _layout(layout: Layout, merged: bool) -> ExportLayout:
+def _layout(layout: LayoutOption, merged: bool) -> ExportLayout:
     if not merged:
         return ExportLayout(layout.value)
-    if layout in (Layout.ALEXANDRIA, Layout.KATHRINE):
+    if layout in (LayoutOption.ALEXANDRIA, LayoutOption.KATHRINE):
         raise InputError(f"--merged is a whole checkpoint, and the {layout} layout holds an adapter; leave one out")
-    return ExportLayout.CUSTOM_VOICE if layout is Layout.CUSTOM_VOICE else ExportLayout.MERGED
+    return ExportLayout.CUSTOM_VOICE if layout is LayoutOption.CUSTOM_VOICE else ExportLayout.MERGED
 
 
 def _check_push(repo: str | None, dry_run: bool, base: str | None) -> None:
@@ -113,7 +113,7 @@ def _nothing_accepted(run: Path, history: History, force: bool) -> str:
     return f"{told}. To hear it anyway: --force" if near.checkpoint else told
 
 
-def _tell(outcome: Outcome, history: History, folder: Path, wish: Wish) -> None:
+def _tell(outcome: Outcome, history: History, folder: Path, wish: ExportOptions) -> None:
     judged = "accepted" if is_accepted(outcome, history) else "rejected by the probe"
     judged = "not probed" if outcome.verdict is None else judged
     how = "it expects what was trained and was heard anew" if wish.layout.is_whole else "it speaks as trained"

@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from spaces.draw import Draw
 from spaces.errors import InputError
 from spaces.probe_settings import Sampling
-from spaces.records.confirmation import Final
+from spaces.records.confirmation import Confirmation
 from spaces.records.trial import Outcome
 from spaces.records.verdict import Verdict
 from trainable.family.export_request import ExportLayout
-from trainable.speech.tempo import Tempo
+from trainable.speech.tempo import SpeakingRate
 
 RECORD = "sweetspot.json"
 FORMAT = 2
@@ -24,7 +24,7 @@ class UnfaithfulExport(RuntimeError):
     """What was written does not speak like what was trained."""
 
 
-class Merged(BaseModel):
+class MergedWeights(BaseModel):
     """How a merged checkpoint compares with the adapter that it is made of."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,7 +37,7 @@ class Merged(BaseModel):
     """On what the merged checkpoint said, judged as every trial of the search was."""
 
 
-class Exported(BaseModel):
+class AdapterManifest(BaseModel):
     """Where an adapter comes from and how it speaks."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,14 +46,14 @@ class Exported(BaseModel):
     trial: str
     draw: Draw
     outcome: Outcome
-    final: Final | None = None
+    final: Confirmation | None = None
     """What was heard of it as a finalist; None where it was none."""
     accepted: bool
     """By the last that was heard of it."""
     strength: float = 1.0
     """What the LoRA was multiplied with before it was written: the file holds it at that strength."""
     layout: ExportLayout
-    merged: Merged | None = None
+    merged: MergedWeights | None = None
     """None for an adapter, which was found to say exactly what was trained."""
     family: str
     """Module of the model family."""
@@ -62,7 +62,7 @@ class Exported(BaseModel):
     language: str
     seed: int
     sampling: Sampling
-    tempo: Tempo
+    tempo: SpeakingRate
     """Of the dataset's voice; it says after how many frames a line that does not end is cut off."""
     fingerprint: str
     """The dataset's."""
@@ -74,7 +74,7 @@ class Exported(BaseModel):
     """Every other file of the export, relative to its folder, and its SHA-256."""
 
 
-def read_exported(folder: Path) -> Exported:
+def read_exported(folder: Path) -> AdapterManifest:
     """Raises InputError when the folder is missing, is no export, or was written by a newer Sweetspot."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected an adapter that `python -m results.export RUN DIR` wrote")
@@ -90,7 +90,7 @@ def read_exported(folder: Path) -> Exported:
             raise InputError(f"{record}: format {format}, but this Sweetspot reads {FORMAT}; update Sweetspot")
         if isinstance(format, int) and format < FORMAT:
             raise InputError(f"{record}: format {format}, of an earlier Sweetspot; export the trial again")
-        return Exported.model_validate(written)
+        return AdapterManifest.model_validate(written)
     except ValidationError as error:
         raise InputError(
             f"{record}: not readable as format {FORMAT} ({error.errors()[0]['msg']}); export the trial again"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from huggingface_hub import ModelCardData
 
-from results.analysis.ranking import Comparison
-from results.export.adapter_manifest import Exported
+from results.analysis.ranking import BaseComparison
+from results.export.adapter_manifest import AdapterManifest
 from results.export.card_sentences import verdict_in_words
 from results.export.loading_code import loading_code
 from results.export.recipe import RECIPE
-from results.export.samples import Sample
+from results.export.samples import AudioSample
 from trainable.family.export_request import ExportLayout
 
 KINDS = {
@@ -28,10 +28,10 @@ KINDS = {
 
 def write_card(
     folder: Path,
-    exported: Exported,
+    exported: AdapterManifest,
     voice: str,
-    versus: Comparison | None,
-    samples: Sequence[Sample],
+    versus: BaseComparison | None,
+    samples: Sequence[AudioSample],
     replay: str,
 ) -> None:
     """Writes README.md, with the front matter that the hub asks for.
@@ -66,7 +66,7 @@ def write_card(
     (folder / "README.md").write_text("\n\n".join(filter(None, sections)) + "\n", encoding="utf-8")
 
 
-def front_matter(exported: Exported) -> str:
+def front_matter(exported: AdapterManifest) -> str:
     """YAML."""
     whole = exported.layout.is_whole
     return ModelCardData(
@@ -91,18 +91,18 @@ def literal(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+!|~])", r"\\\1", shown)
 
 
-def _warning(exported: Exported) -> str:
+def _warning(exported: AdapterManifest) -> str:
     heard = "was rejected by the probe" if exported.outcome.verdict else "was not probed"
     return f"> **Not accepted.** This trial {heard} and was exported because somebody asked for it. Listen before use."
 
 
-def _licence(exported: Exported) -> str:
+def _licence(exported: AdapterManifest) -> str:
     if exported.licence == "unknown":
         return "Licence of the voice: unknown, nobody has said it. The base model's own licence holds besides."
     return f"Licence of the voice: {exported.licence}. The base model's own licence holds besides."
 
 
-def _listening(samples: Sequence[Sample]) -> list[str]:
+def _listening(samples: Sequence[AudioSample]) -> list[str]:
     if not samples:
         return []
     rows = [
@@ -116,7 +116,7 @@ def _link(audio: str | None, name: str) -> str:
     return f"[{name}]({audio})" if audio else ""
 
 
-def _losses(exported: Exported) -> str:
+def _losses(exported: AdapterManifest) -> str:
     point = exported.outcome.kept or exported.outcome.point
     if point is None:
         return ""

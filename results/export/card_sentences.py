@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from statistics import median
 
-from results.analysis.ranking import Comparison
-from results.export.adapter_manifest import Exported, Merged
-from spaces.records.confirmation import Final
+from results.analysis.ranking import BaseComparison
+from results.export.adapter_manifest import AdapterManifest, MergedWeights
+from spaces.records.confirmation import Confirmation
 
 
-def verdict_in_words(exported: Exported, versus: Comparison | None) -> str:
+def verdict_in_words(exported: AdapterManifest, versus: BaseComparison | None) -> str:
     """The last verdict with its interval, the comparison with the base model, and what nobody could judge."""
     final = exported.final
     verdict = final.confirmed if final and final.confirmed else exported.outcome.verdict
@@ -41,7 +41,7 @@ def verdict_in_words(exported: Exported, versus: Comparison | None) -> str:
     return " ".join(sentences)
 
 
-def _instructed(final: Final) -> str:
+def _instructed(final: Confirmation) -> str:
     rises = [pair.pitch_rise for pair in final.instructed if pair.pitch_rise is not None]
     pitch = f"{median(rises):+.1f} semitones in pitch, " if rises else ""
     return (
@@ -52,7 +52,7 @@ def _instructed(final: Final) -> str:
     )
 
 
-def _merged(merged: Merged) -> str:
+def _merged(merged: MergedWeights) -> str:
     verdict = merged.verdict
     judged = "accepted" if verdict.accepted else f"rejected ({'; '.join(verdict.reasons)})"
     return (

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from results.analysis.ranking import against_base, is_accepted, last_verdict
-from results.export.adapter_manifest import RECORD, Exported
+from results.export.adapter_manifest import RECORD, AdapterManifest
 from results.export.card import base_name, write_card
 from results.export.folder import hashes, written_whole
 from results.export.recipe import RECIPE, command, write_recipe
@@ -21,11 +21,11 @@ from spaces.cli import OnProgress
 from spaces.errors import InputError
 from spaces.probe_settings import ProbeSettings
 from spaces.records.trial import Outcome
-from trainable.family.export_request import ExportLayout, ExportRequest, Reference, speaker_name
+from trainable.family.export_request import ExportLayout, ExportRequest, ReferenceClip, speaker_name
 from trainable.files.trial_folder import write_beside
 
 if TYPE_CHECKING:
-    from results.export.verify import Proof
+    from results.export.verify import ExportCheck
     from trainable.probe.criteria.calibration import Calibration
 
 UNHEARD_TEXT = "One two three."
@@ -35,7 +35,7 @@ _LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 
 
 @dataclass(frozen=True)
-class Wish:
+class ExportOptions:
     """How an export is to be."""
 
     layout: ExportLayout = ExportLayout.PEFT
@@ -60,7 +60,7 @@ def export_trial(
     run: RunFolder,
     trial: str,
     folder: Path,
-    wish: Wish = Wish(),
+    wish: ExportOptions = ExportOptions(),
     on_progress: OnProgress = no_progress,
     family: str | None = None,
 ) -> Path:
@@ -100,12 +100,12 @@ class _Export:
     search: SearchStarted
     family: str
     outcome: Outcome
-    wish: Wish
+    wish: ExportOptions
     on_progress: OnProgress
 
     def write(self, beside: Path) -> None:
         """Fills an empty folder, the record last."""
-        from results.export.verify import Written, prove
+        from results.export.verify import WrittenExport, prove
         from trainable.family.protocol import load_family
         from trainable.stages.confirm import at_strength
         from trainable.training.checkpoint import load_weights
@@ -135,7 +135,7 @@ class _Export:
 
         self._tell("loading it in a process of its own, and letting it speak", 2)
         text = self._sample_text()
-        exported = Exported(
+        exported = AdapterManifest(
             trial=outcome.trial,
             draw=outcome.draw,
             outcome=outcome,
@@ -153,10 +153,10 @@ class _Export:
             licence=self.wish.licence,
             sample_text=text,
         )
-        written = Written(beside, exported, search.model, ProbeSettings.model_validate(search.space["probe"]))
+        written = WrittenExport(beside, exported, search.model, ProbeSettings.model_validate(search.space["probe"]))
         self._describe(beside, exported, prove(written, learner, calibration))
 
-    def _describe(self, beside: Path, exported: Exported, proof: Proof) -> None:
+    def _describe(self, beside: Path, exported: AdapterManifest, proof: ExportCheck) -> None:
         """Adds recordings, recipe, card and record to a folder of weights."""
         from results.export.verify import sample_name
         from trainable.speech.audio import write_audio
@@ -200,7 +200,7 @@ class _Export:
                 )
         return checkpoint
 
-    def _reference(self) -> Reference:
+    def _reference(self) -> ReferenceClip:
         """The first speaker's, from the dataset itself: a run keeps no recording of it."""
         from trainable.dataset.loading.load import load_dataset
         from trainable.dataset.source import Source
@@ -215,7 +215,7 @@ class _Export:
                 "the voice back, or export another layout"
             )
         reference = dataset.speakers[0].reference
-        return Reference(reference.audio, reference.text)
+        return ReferenceClip(reference.audio, reference.text)
 
     def _sample_text(self) -> str:
         for probed in (self.outcome, self.history.base):

@@ -18,13 +18,13 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from spaces.probe_settings import Sampling
-from trainable.family.protocol import Cue, Utterance, load_family
+from trainable.family.protocol import SpeechPrompt, Utterance, load_family
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPECTED, ANSWER = "expected.npz", "answer.npz"
 
 
-class Errand(BaseModel):
+class SpeechRequest(BaseModel):
     """What the process is to do."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,12 +43,12 @@ class Errand(BaseModel):
 
 
 @dataclass(frozen=True)
-class Answer:
+class SpeechResult:
     """What the export says in a process of its own."""
 
     utterances: tuple[Utterance, ...]
     expectation: np.ndarray
-    """[frames + 1, vocabulary]: see `trainable.family.protocol.Speaker.expectation`."""
+    """[frames + 1, vocabulary]: see `trainable.family.protocol.Synthesiser.expectation`."""
 
 
 class FreshProcessFailed(RuntimeError):
@@ -60,17 +60,17 @@ def answer_of(
     folder: Path,
     model: str | None,
     language: str,
-    cues: Sequence[Cue],
+    cues: Sequence[SpeechPrompt],
     sampling: Sampling,
     codes: np.ndarray,
-) -> Answer:
+) -> SpeechResult:
     """Lets a new process load `folder`, say the cues, and look at `codes`, [frames, codebooks], of the first of them.
 
     Raises FreshProcessFailed with the process's own last words.
     """
     import torch
 
-    errand = Errand(
+    errand = SpeechRequest(
         family=family,
         folder=folder,
         model=model,
@@ -101,12 +101,12 @@ def run(path: Path) -> None:
     """Does the errand in that file and leaves the answer beside it."""
     import torch
 
-    errand = Errand.model_validate_json(path.read_bytes())
+    errand = SpeechRequest.model_validate_json(path.read_bytes())
     torch.set_num_threads(errand.threads)
     speaker = load_family(errand.family).load_exported(errand.folder, errand.model, errand.language)
     arrays: dict[str, np.ndarray] = {}
     for number, (text, seed, cap) in enumerate(errand.cues):
-        said = speaker.speak(Cue(text, seed, cap), errand.sampling)
+        said = speaker.speak(SpeechPrompt(text, seed, cap), errand.sampling)
         arrays[f"wave_{number}"], arrays[f"codes_{number}"] = said.wave, said.codes
         arrays[f"counts_{number}"] = np.array([said.frames, said.frame_cap, said.eos])
     with np.load(path.with_name(EXPECTED), allow_pickle=False) as given:
@@ -114,13 +114,13 @@ def run(path: Path) -> None:
     np.savez(path.with_name(ANSWER), **arrays)
 
 
-def _read(path: Path, count: int) -> Answer:
+def _read(path: Path, count: int) -> SpeechResult:
     with np.load(path, allow_pickle=False) as file:
         said = []
         for number in range(count):
             frames, cap, eos = (int(value) for value in file[f"counts_{number}"])
             said.append(Utterance(file[f"wave_{number}"], frames, cap, bool(eos), file[f"codes_{number}"]))
-        return Answer(tuple(said), file["expectation"])
+        return SpeechResult(tuple(said), file["expectation"])
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ CARD = "README.md"
 
 
 @dataclass(frozen=True)
-class Upload:
+class HubUpload:
     """What would go to the hub."""
 
     folder: Path
@@ -40,7 +40,7 @@ def check_base(base_model: str | None) -> None:
         )
 
 
-def plan_upload(folder: Path, repo: str) -> Upload:
+def plan_upload(folder: Path, repo: str) -> HubUpload:
     """The export in `folder`, whole and unchanged. Asks no network.
 
     Raises InputError for a file that is missing or was changed since it was exported, and for front matter that the hub
@@ -53,7 +53,7 @@ def plan_upload(folder: Path, repo: str) -> Upload:
         raise InputError(f"{folder / odd[0]}: not as it was exported; export the trial again")
     check_front_matter(folder / CARD)
     names = (*sorted(present), RECORD)
-    return Upload(folder, repo, tuple((name, (folder / name).stat().st_size) for name in names))
+    return HubUpload(folder, repo, tuple((name, (folder / name).stat().st_size) for name in names))
 
 
 def check_front_matter(card: Path) -> None:
@@ -70,7 +70,7 @@ def check_front_matter(card: Path) -> None:
         raise InputError(f"{card}: the hub asks for a license; export with --licence")
 
 
-def push(upload: Upload) -> str:
+def push(upload: HubUpload) -> str:
     """Creates the repository, private where it is new, and uploads. Returns its address.
 
     Raises InputError, which never tells a token, without a token or network, or when the hub refuses.

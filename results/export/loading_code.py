@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from results.export.adapter_manifest import Exported
+from results.export.adapter_manifest import AdapterManifest
 from trainable.family.export_request import ExportLayout, speaker_name
 
 CLONED = """waves, rate = model.generate_voice_clone(
@@ -14,7 +14,7 @@ CLONED = """waves, rate = model.generate_voice_clone(
 """non_streaming_mode: it is the layout of the prompt that was trained."""
 
 
-def loading_code(exported: Exported, base: str, voice: str) -> str:
+def loading_code(exported: AdapterManifest, base: str, voice: str) -> str:
     """Markdown. `base` is what the base model is called, `voice` the dataset's name."""
     shown = base if base == exported.base_model else f"path/to/{base}"
     imports = ["from qwen_tts import Qwen3TTSModel"]

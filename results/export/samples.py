@@ -15,7 +15,7 @@ SAMPLES = 4
 
 
 @dataclass(frozen=True)
-class Sample:
+class AudioSample:
     """One line, with the recordings of it in the export's folder."""
 
     text: str
@@ -24,7 +24,7 @@ class Sample:
     base: str | None
 
 
-def samples_of(run: RunFolder, history: History, outcome: Outcome, folder: Path) -> tuple[Sample, ...]:
+def samples_of(run: RunFolder, history: History, outcome: Outcome, folder: Path) -> tuple[AudioSample, ...]:
     """The first lines of the last that was heard of a trial, copied into `folder`; what a run has lost is left out.
 
     They were spoken before the export, by the trained model at the strength that is exported.
@@ -38,15 +38,15 @@ def samples_of(run: RunFolder, history: History, outcome: Outcome, folder: Path)
         own = _copied(mine / line.audio, mine, folder, f"samples/line_{place:02d}.wav")
         theirs = _copied(run.base / base[line.text], run.base, folder, base_name(place)) if line.text in base else None
         if own:
-            found.append(Sample(line.text, own, theirs))
+            found.append(AudioSample(line.text, own, theirs))
     return tuple(found)
 
 
-def fresh_samples(run: RunFolder, history: History, lines: tuple[str, ...], folder: Path) -> tuple[Sample, ...]:
+def fresh_samples(run: RunFolder, history: History, lines: tuple[str, ...], folder: Path) -> tuple[AudioSample, ...]:
     """The same where the export itself has said these lines, as `samples/line_00.wav` and so on."""
     base = {line.text: line.audio for line in history.base.verdict.lines} if _was_heard(history.base) else {}
     return tuple(
-        Sample(
+        AudioSample(
             text,
             f"samples/line_{place:02d}.wav",
             _copied(run.base / base[text], run.base, folder, base_name(place)) if text in base else None,

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from results.export.adapter_manifest import Exported, Merged, UnfaithfulExport
+from results.export.adapter_manifest import AdapterManifest, MergedWeights, UnfaithfulExport
 from results.export.fresh_process import FreshProcessFailed, answer_of
 from spaces.probe_settings import ProbeSettings
 from spaces.records.verdict import Verdict
-from trainable.family.protocol import Cue, Learner, Utterance
+from trainable.family.protocol import Learner, SpeechPrompt, Utterance
 from trainable.probe.criteria.calibration import Calibration
 
 EXACT, ROUNDED = 1e-3, 0.05
@@ -22,11 +22,11 @@ values: no large model has been measured."""
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenExport:
     """What is to be proved."""
 
     folder: Path
-    exported: Exported
+    exported: AdapterManifest
     """What is to be said of it."""
     model: str
     """The base model that was trained on."""
@@ -34,16 +34,16 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Proof:
+class ExportCheck:
     """What the export said."""
 
     sample: Utterance
     lines: tuple[tuple[str, Utterance], ...] = ()
     """Texts that a merged checkpoint was heard with, and how it said them."""
-    merged: Merged | None = None
+    merged: MergedWeights | None = None
 
 
-def prove(written: Written, learner: Learner, calibration: Calibration) -> Proof:
+def prove(written: WrittenExport, learner: Learner, calibration: Calibration) -> ExportCheck:
     """An adapter has to say the sample in the same codes as the trained model. A merged checkpoint, whose sums round
     otherwise, has to expect the same of it within a tolerance, and is probed anew on four lines.
 
@@ -51,7 +51,7 @@ def prove(written: Written, learner: Learner, calibration: Calibration) -> Proof
     """
     about = written.exported
     text, is_whole = about.sample_text, about.layout.is_whole
-    sample = Cue(text, about.seed, calibration.tempo.frame_cap(text))
+    sample = SpeechPrompt(text, about.seed, calibration.tempo.frame_cap(text))
     (trained,) = learner.speak([sample], about.sampling)
     numbers, cues = _fresh_lines(written, learner, calibration) if is_whole else ((), ())
     model = None if is_whole else written.model
@@ -66,7 +66,7 @@ def prove(written: Written, learner: Learner, calibration: Calibration) -> Proof
     said, fresh = answer.utterances[0], answer.utterances[1:]
     if not is_whole:
         _check_equal(about.trial, text, trained, said)
-        return Proof(said)
+        return ExportCheck(said)
     difference = relative_difference(learner.expectation(text, trained.codes), answer.expectation)
     tolerance = tolerance_of(written.folder)
     if not difference <= tolerance:
@@ -81,8 +81,8 @@ def prove(written: Written, learner: Learner, calibration: Calibration) -> Proof
             f"{'; '.join(verdict.reasons)}. Nothing was exported; the adapter itself can be"
         )
     texts = (cue.text for cue in cues)
-    merged = Merged(difference=difference, tolerance=tolerance, verdict=verdict)
-    return Proof(said, tuple(zip(texts, fresh, strict=True)), merged)
+    merged = MergedWeights(difference=difference, tolerance=tolerance, verdict=verdict)
+    return ExportCheck(said, tuple(zip(texts, fresh, strict=True)), merged)
 
 
 def relative_difference(expected: np.ndarray, got: np.ndarray) -> float:
@@ -119,7 +119,9 @@ def _check_equal(trial: str, text: str, trained: Utterance, written: Utterance) 
         )
 
 
-def _fresh_lines(written: Written, learner: Learner, calibration: Calibration) -> tuple[list[int], list[Cue]]:
+def _fresh_lines(
+    written: WrittenExport, learner: Learner, calibration: Calibration
+) -> tuple[list[int], list[SpeechPrompt]]:
     """The first lines of the search's own probe that count: their numbers in it, and their cues."""
     from trainable.probe.criteria.judge import SCREEN_LINES
     from trainable.probe.texts.lines import lines_for
@@ -127,13 +129,19 @@ def _fresh_lines(written: Written, learner: Learner, calibration: Calibration) -
     lines = lines_for(written.probe.lines, learner.roster)
     numbers = [number for number, line in enumerate(lines) if line.decides][:SCREEN_LINES]
     return numbers, [
-        Cue(lines[number].text, written.exported.seed + number, calibration.tempo.frame_cap(lines[number].text))
+        SpeechPrompt(
+            lines[number].text, written.exported.seed + number, calibration.tempo.frame_cap(lines[number].text)
+        )
         for number in numbers
     ]
 
 
 def _verdict(
-    written: Written, learner: Learner, calibration: Calibration, numbers: Sequence[int], said: Sequence[Utterance]
+    written: WrittenExport,
+    learner: Learner,
+    calibration: Calibration,
+    numbers: Sequence[int],
+    said: Sequence[Utterance],
 ) -> Verdict:
     from trainable.probe.criteria.judge import conclude
     from trainable.probe.session.listener import Listener

@@ -14,7 +14,7 @@ from trainable.files.cache import cache_folder
 
 
 @dataclass(frozen=True)
-class Recordings:
+class VoiceRecordings:
     """Where they lie."""
 
     reference: Path | None = None
@@ -27,16 +27,16 @@ class Recordings:
     """Why there are none."""
 
 
-def recordings(history: History, texts: Iterable[str]) -> Recordings:
+def recordings(history: History, texts: Iterable[str]) -> VoiceRecordings:
     """Finds the reference, and the clips that say one of these texts, in the data that the search was started with."""
     search = history.search
     if search is None:
-        return Recordings(problem="the ledger does not say with which data the search was started")
+        return VoiceRecordings(problem="the ledger does not say with which data the search was started")
     try:
         dataset = load_dataset([Source.parse(text) for text in search.data], search.auto_reference, cache_folder())
     except (InputError, OSError) as error:
-        return Recordings(problem=f"the data of the search cannot be read: {str(error).splitlines()[0]}")
+        return VoiceRecordings(problem=f"the data of the search cannot be read: {str(error).splitlines()[0]}")
     wanted = set(texts)
     clips = {clip.text: clip.audio for clip in reversed(dataset.clips) if clip.text in wanted}
     reference = dataset.speakers[0].reference
-    return Recordings(reference.audio, reference.text, clips)
+    return VoiceRecordings(reference.audio, reference.text, clips)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from results.analysis.pairs import pairs_of
-from results.report.media import Media
+from results.report.media import PageMedia
 from results.run.ledger import History
 from results.run.vote import VOTES_FORMAT, search_mark
 from spaces.records.trial import BASE
@@ -15,7 +15,7 @@ ROUND = 12
 """Pairs of one round: some minutes of listening."""
 
 
-def blind(history: History, featured: Sequence[str], media: Media) -> dict[str, Any] | None:
+def blind(history: History, featured: Sequence[str], media: PageMedia) -> dict[str, Any] | None:
     """What the page needs to hold rounds, as JSON; None where there is no pair to hear. The page draws, shuffles and
     hides the order; recordings are by their addresses."""
     pairs = []

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from results.analysis.acceptance import Heard, acceptance
-from results.analysis.table import Row
+from results.analysis.acceptance import JudgedLoss, acceptance
+from results.analysis.table import TrialRow
 from results.run.ledger import History
 from results.run.run_folder import RunFolder
 from spaces.band import Band
@@ -40,7 +40,7 @@ LABELLED = 12
 """Curves with their trial's name at the end; accepted ones come first."""
 
 
-def curves(objective: Objective, run: RunFolder, table: Sequence[Row], history: History) -> str:
+def curves(objective: Objective, run: RunFolder, table: Sequence[TrialRow], history: History) -> str:
     """The loss of every trial over its epochs, and the band."""
     with _svg((5.6, 3.4), f"curves {objective}") as (axes, held):
         for band in _bands(objective, history):
@@ -87,7 +87,7 @@ def likelihood(objective: Objective, history: History) -> str | None:
     return held.content
 
 
-def influence(parameter: str, table: Sequence[Row], is_log: bool) -> str:
+def influence(parameter: str, table: Sequence[TrialRow], is_log: bool) -> str:
     """The score of every probed trial against one drawn parameter."""
     with _svg((3.4, 2.3), f"influence {parameter}") as (axes, held):
         for row in table:
@@ -101,7 +101,7 @@ def influence(parameter: str, table: Sequence[Row], is_log: bool) -> str:
     return held.content
 
 
-def varied(table: Sequence[Row]) -> list[tuple[str, bool]]:
+def varied(table: Sequence[TrialRow]) -> list[tuple[str, bool]]:
     """Parameters that probed trials drew differently, and whether their values span more than a factor of ten."""
     draws = [row.draw for row in table if row.draw is not None and row.score is not None]
     found = []
@@ -119,7 +119,7 @@ def _bands(objective: Objective, history: History) -> set[Band]:
     return {band for band in (history.band(objective), history.latest_band(objective)) if band}
 
 
-def _verdicts(objective: Objective, history: History) -> list[Heard]:
+def _verdicts(objective: Objective, history: History) -> list[JudgedLoss]:
     base = failed_share(history.base.verdict) if history.base and history.base.verdict else None
     verdicts = []
     for outcome in history.outcomes.values():
@@ -127,11 +127,11 @@ def _verdicts(objective: Objective, history: History) -> list[Heard]:
             continue
         for kept, verdict in ((outcome.kept, outcome.verdict), (outcome.other_kept, outcome.other_verdict)):
             if kept and verdict and math.isfinite(kept.loss):
-                verdicts.append(Heard(kept.loss, verdict.accepted, mend(verdict, base)))
+                verdicts.append(JudgedLoss(kept.loss, verdict.accepted, mend(verdict, base)))
     return verdicts
 
 
-def _colour(row: Row) -> str:
+def _colour(row: TrialRow) -> str:
     return {True: ACCEPTED, False: REJECTED, None: UNPROBED}[row.accepted]
 
 

@@ -25,7 +25,7 @@ WAVE_COLOUR = (0x5B, 0x93, 0xC9, 0xFF)
 """Told apart from a light and from a dark page."""
 
 
-class Media:
+class PageMedia:
     """What a page refers to, in a folder beside it. What is there already and has not changed is left as it is."""
 
     def __init__(self, run: RunFolder, page_folder: Path) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from results.analysis.influence import influences
 from results.analysis.ranking import finalists, ranked
-from results.analysis.table import Row, rows
+from results.analysis.table import TrialRow, rows
 from results.export.card import base_name
 from results.media.voice_recordings import recordings
 from results.report.blind import blind
 from results.report.charts import curves, influence, likelihood, varied
-from results.report.media import Media
-from results.report.takes import VOICE, Take, line_sets, section
+from results.report.media import PageMedia
+from results.report.takes import VOICE, SpokenTake, line_sets, section
 from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
 from results.run.vote import tallies
@@ -45,7 +45,7 @@ def write_report(run: RunFolder, on_progress: OnProgress = nothing_shown) -> Pat
     history = read_ledger(run.ledger)
     path = page_of(run)
     try:
-        write_beside(path, _page(run, history, Media(run, path.parent), on_progress))
+        write_beside(path, _page(run, history, PageMedia(run, path.parent), on_progress))
     except OSError as error:
         raise InputError(f"{path.parent}: cannot be written ({error.strerror}); free its disk or its rights") from None
     return path
@@ -60,7 +60,7 @@ def featured(history: History) -> list[str]:
     return sorted(heard, key=lambda trial: order.index(trial) if trial in order else len(order))
 
 
-def _page(run: RunFolder, history: History, media: Media, on_progress: OnProgress) -> str:
+def _page(run: RunFolder, history: History, media: PageMedia, on_progress: OnProgress) -> str:
     import jinja2
     from markupsafe import Markup
 
@@ -92,7 +92,7 @@ def _page(run: RunFolder, history: History, media: Media, on_progress: OnProgres
         featured=chosen,
         best=next((row for row in table if row.place), None),
         tallies=tallies(history.votes.values()),
-        reference=Take("reference", own.text, address, media.picture(address)) if address else None,
+        reference=SpokenTake("reference", own.text, address, media.picture(address)) if address else None,
         problems=[*history.problems, *([own.problem] if own.problem else [])],
         sets=sets,
         sections=[section(row, history, media) for row in table],
@@ -110,17 +110,17 @@ def _page(run: RunFolder, history: History, media: Media, on_progress: OnProgres
     )
 
 
-def _name(row: Row) -> str:
+def _name(row: TrialRow) -> str:
     """What a trial is called above its recordings."""
     strength = f" at {row.strength:g}×" if row.strength != 1 else ""
     return f"{row.trial}{strength}{', rejected' if row.accepted is False else ''}"
 
 
-def _objectives(table: Sequence[Row]) -> list:
+def _objectives(table: Sequence[TrialRow]) -> list:
     return list(dict.fromkeys(row.objective for row in table if row.objective))
 
 
-def _influences(table: Sequence[Row], history: History) -> list[tuple[str, str, str]]:
+def _influences(table: Sequence[TrialRow], history: History) -> list[tuple[str, str, str]]:
     """Parameter, what is known of it in words, and the drawing; the strongest first."""
     told = {each.parameter: str(each) for each in influences(history.outcomes.values())}
     order = list(told)

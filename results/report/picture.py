@@ -12,8 +12,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from results.analysis.ranking import Judgement
-from results.analysis.table import Row, rows
+from results.analysis.ranking import ComparisonResult
+from results.analysis.table import TrialRow, rows
 from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
 from spaces.draw import Objective
@@ -67,7 +67,7 @@ def draw_search(run: RunFolder) -> Path:
     return beside.replace(run.picture)
 
 
-def _title(table: Sequence[Row], history: History) -> str:
+def _title(table: Sequence[TrialRow], history: History) -> str:
     trials = f"{len(history.drawn)} trial" + ("" if len(history.drawn) == 1 else "s")
     accepted = [row for row in table if row.place]
     if not accepted:
@@ -75,7 +75,7 @@ def _title(table: Sequence[Row], history: History) -> str:
     best = accepted[0]
     versus = ""
     if best.vs_base:
-        words = {Judgement.BETTER: "better than", Judgement.WORSE: "worse than"}
+        words = {ComparisonResult.BETTER: "better than", ComparisonResult.WORSE: "worse than"}
         versus = f", {words.get(best.vs_base.judgement, 'no different from')} the base model"
     return f"{trials}, {len(accepted)} accepted; the best is {best.trial}{versus}"
 
@@ -88,7 +88,7 @@ def _subtitle(history: History) -> str:
     return f"{history.search.model} on {history.search.voice}, {history.search.space.get('name')} space"
 
 
-def _draw_curves(axes: Axes, objective: Objective, run: RunFolder, table: Sequence[Row], history: History) -> None:
+def _draw_curves(axes: Axes, objective: Objective, run: RunFolder, table: Sequence[TrialRow], history: History) -> None:
     curves = [(row, _points(run, row)) for row in table if row.objective is objective]
     curves = [(row, points) for row, points in curves if points]
     band, latest = history.band(objective), history.latest_band(objective)
@@ -119,7 +119,7 @@ def _draw_curves(axes: Axes, objective: Objective, run: RunFolder, table: Sequen
     axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= right * 1.001])
 
 
-def _points(run: RunFolder, row: Row) -> list[Point]:
+def _points(run: RunFolder, row: TrialRow) -> list[Point]:
     return [point for point in TrialFolder(run.trial(row.trial)).read_points() if math.isfinite(point.loss)]
 
 
@@ -129,7 +129,7 @@ def _validation(points: Sequence[Point], objective: Objective) -> list[tuple[flo
     return [pair for pair in pairs if math.isfinite(pair[1])]
 
 
-def _draw_curve(axes: Axes, row: Row, points: Sequence[Point], history: History) -> None:
+def _draw_curve(axes: Axes, row: TrialRow, points: Sequence[Point], history: History) -> None:
     colour = _colour(row)
     epochs, losses = [point.epoch for point in points], [point.loss for point in points]
     axes.plot(epochs, losses, color=colour, linewidth=1.9 if row.accepted is not None else 1.3, alpha=0.9)
@@ -142,7 +142,7 @@ def _draw_curve(axes: Axes, row: Row, points: Sequence[Point], history: History)
         axes.plot(*kept, "o", color="white", markersize=9, markeredgecolor=colour, markeredgewidth=1.8)
 
 
-def _label_ends(axes: Axes, ends: Sequence[tuple[Row, Point]], right: float) -> None:
+def _label_ends(axes: Axes, ends: Sequence[tuple[TrialRow, Point]], right: float) -> None:
     """Words in a column on the right, each on its curve's height or as near as the others leave room."""
     chosen = sorted(ends, key=lambda end: (not end[0].accepted, end[0].accepted is None))[:LABELLED]
     chosen.sort(key=lambda end: end[1].loss)
@@ -182,7 +182,7 @@ def _spread(wanted: Sequence[float], gap: float) -> list[float]:
     return [height + index * gap for index, height in enumerate(flat)]
 
 
-def _draw_scores(axes: Axes, table: Sequence[Row]) -> None:
+def _draw_scores(axes: Axes, table: Sequence[TrialRow]) -> None:
     probed = [row for row in table if row.score is not None]
     probed = sorted(probed, key=lambda row: (row.place is None, row.place or 0, -row.score))[:SHOWN]
     for height, row in enumerate(probed):
@@ -212,18 +212,18 @@ def _plain(axes: Axes) -> None:
     axes.tick_params(colors=QUIET, labelsize=11, length=3)
 
 
-def _colour(row: Row) -> str:
+def _colour(row: TrialRow) -> str:
     if row.place == 0:
         return BASE
     return {True: ACCEPTED, False: REJECTED, None: UNPROBED}[row.accepted]
 
 
-def _ending_in_words(row: Row) -> str:
+def _ending_in_words(row: TrialRow) -> str:
     ending = "overshot, went back" if row.state == Ending.OVERSHOT else row.state.replace("_", " ")
     return ending + {True: ": accepted", False: ": rejected", None: ""}[row.accepted]
 
 
-def _verdict_in_words(row: Row) -> str:
+def _verdict_in_words(row: TrialRow) -> str:
     if row.place == 0:
         return "the base model's own clone" + ("" if row.accepted else ", rejected")
     if row.accepted is False:

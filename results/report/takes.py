@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from results.analysis.pairs import hearing, numbered
-from results.analysis.table import Row
-from results.report.media import Media
-from results.report.word_diff import Piece, difference
+from results.analysis.table import TrialRow
+from results.report.media import PageMedia
+from results.report.word_diff import DiffPiece, difference
 from results.run.ledger import History
 from spaces.records.trial import BASE
 from spaces.records.verdict import SpokenLine, Verdict
@@ -20,7 +20,7 @@ VOICE = "recording"
 
 
 @dataclass(frozen=True)
-class Take:
+class SpokenTake:
     """One line as one voice said it."""
 
     voice: str
@@ -28,7 +28,7 @@ class Take:
     address: str | None
     """Of the recording, relative to the page; None where it is gone."""
     picture: str | None = None
-    heard: tuple[Piece, ...] | None = None
+    heard: tuple[DiffPiece, ...] | None = None
     """None where no recogniser listened."""
     flags: tuple[str, ...] = ()
     failed: bool = False
@@ -39,21 +39,21 @@ class Take:
 
 
 @dataclass(frozen=True)
-class Hearing:
+class ProbeSession:
     """One time that a trial was listened to."""
 
     title: str
     verdict: Verdict
-    takes: tuple[Take, ...]
+    takes: tuple[SpokenTake, ...]
 
 
 @dataclass(frozen=True)
-class Section:
+class TrialSection:
     """A trial, or the base model, with everything that was heard of it."""
 
-    row: Row
-    hearings: tuple[Hearing, ...]
-    instructed: tuple[tuple[str, Take, Take, str], ...]
+    row: TrialRow
+    hearings: tuple[ProbeSession, ...]
+    instructed: tuple[tuple[str, SpokenTake, SpokenTake, str], ...]
     """Text, calm, excited, and how these differ."""
 
 
@@ -64,13 +64,13 @@ class LineSet:
     name: str
     title: str
     voices: tuple[str, ...]
-    rows: tuple[tuple[str, str, tuple[Take | None, ...]], ...]
+    rows: tuple[tuple[str, str, tuple[SpokenTake | None, ...]], ...]
     """Text, kind, and the takes in the order of the voices."""
 
 
-def take_of(trial: str, line: SpokenLine, media: Media, with_picture: bool = False) -> Take:
+def take_of(trial: str, line: SpokenLine, media: PageMedia, with_picture: bool = False) -> SpokenTake:
     address = media.recording(trial, line.audio)
-    return Take(
+    return SpokenTake(
         voice=trial,
         text=line.text,
         address=address,
@@ -87,7 +87,7 @@ def take_of(trial: str, line: SpokenLine, media: Media, with_picture: bool = Fal
     )
 
 
-def section(row: Row, history: History, media: Media) -> Section:
+def section(row: TrialRow, history: History, media: PageMedia) -> TrialSection:
     """All that was heard of a trial, without pictures."""
     outcome = history.base if row.trial == BASE else history.outcomes.get(row.trial)
     final = history.finals.get(row.trial)
@@ -99,23 +99,23 @@ def section(row: Row, history: History, media: Media) -> Section:
         heard += [(f"at {verdict.strength:g} of its strength", verdict) for verdict in final.weaker]
         heard.append(("on the lines of finalists", final.confirmed))
     hearings = tuple(
-        Hearing(title, verdict, tuple(take_of(row.trial, line, media) for line in verdict.lines))
+        ProbeSession(title, verdict, tuple(take_of(row.trial, line, media) for line in verdict.lines))
         for title, verdict in heard
         if verdict is not None
     )
     instructed = []
     for pair in final.instructed if final else ():
         calm, excited = (
-            Take(row.trial, pair.text, media.recording(row.trial, each.audio), seconds=each.seconds)
+            SpokenTake(row.trial, pair.text, media.recording(row.trial, each.audio), seconds=each.seconds)
             for each in (pair.calm, pair.excited)
         )
         rise = f"{pair.pitch_rise:+.1f} semitones, " if pair.pitch_rise is not None else ""
         instructed.append((pair.text, calm, excited, f"{rise}{pair.level_rise:+.1f} dB, {pair.speed_up:.2f}× as fast"))
-    return Section(row, hearings, tuple(instructed))
+    return TrialSection(row, hearings, tuple(instructed))
 
 
 def line_sets(
-    history: History, featured: Sequence[str], clips: Mapping[str, Path], media: Media, on_take: OnDone
+    history: History, featured: Sequence[str], clips: Mapping[str, Path], media: PageMedia, on_take: OnDone
 ) -> list[LineSet]:
     """The base model and the featured trials over the lines of every trial and, where they were heard there, over
     those of finalists; the voice's own recording first, where one says the same text."""
@@ -130,7 +130,7 @@ def line_sets(
         voices = (*([VOICE] if recorded else []), *said)
         rows = []
         for text, occurrence in keys:
-            takes: list[Take | None] = [_recorded(text, clips, media)] if recorded else []
+            takes: list[SpokenTake | None] = [_recorded(text, clips, media)] if recorded else []
             for trial, lines in said.items():
                 line = lines.get((text, occurrence))
                 takes.append(take_of(trial, line, media, with_picture=True) if line else None)
@@ -141,7 +141,7 @@ def line_sets(
     return sets
 
 
-def _recorded(text: str, clips: Mapping[str, Path], media: Media) -> Take | None:
+def _recorded(text: str, clips: Mapping[str, Path], media: PageMedia) -> SpokenTake | None:
     """The voice's own recording of a text."""
     address = media.of_the_voice(clips.get(text), f"clip_{list(clips).index(text)}") if text in clips else None
-    return Take(VOICE, text, address, media.picture(address)) if address else None
+    return SpokenTake(VOICE, text, address, media.picture(address)) if address else None

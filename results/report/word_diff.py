@@ -13,7 +13,7 @@ _TOKENS = re.compile(rf"(?:[{SPACELESS}]|[^\s{SPACELESS}]+)\s*")
 """A word, or one letter of a script without spaces, with the space behind it."""
 
 
-class Kind(StrEnum):
+class WordEdit(StrEnum):
     SAME = "same"
     MISSING = "missing"
     """In the text, and not heard."""
@@ -21,29 +21,29 @@ class Kind(StrEnum):
     """Heard, and not in the text."""
 
 
-class Piece(NamedTuple):
-    kind: Kind
+class DiffPiece(NamedTuple):
+    kind: WordEdit
     text: str
 
 
-def difference(text: str, heard: str) -> list[Piece]:
+def difference(text: str, heard: str) -> list[DiffPiece]:
     """What was heard in pieces, with what is missing between them; case and punctuation make no difference.
 
     The pieces that are not missing spell what was heard, but for space around it; the others spell the text.
     """
     said, understood = _TOKENS.findall(text.strip()), _TOKENS.findall(heard.strip())
-    pieces: list[Piece] = []
+    pieces: list[DiffPiece] = []
     matcher = SequenceMatcher(None, [_plain(token) for token in said], [_plain(token) for token in understood], False)
     for kind, i, j, k, m in matcher.get_opcodes():
         if kind == "equal":
-            pieces.append(Piece(Kind.SAME, "".join(understood[k:m])))
+            pieces.append(DiffPiece(WordEdit.SAME, "".join(understood[k:m])))
             continue
         missing, extra = "".join(said[i:j]), "".join(understood[k:m])
         # A mark that stands alone was not to be heard.
         if missing and words(missing):
-            pieces.append(Piece(Kind.MISSING, missing))
+            pieces.append(DiffPiece(WordEdit.MISSING, missing))
         if extra:
-            pieces.append(Piece(Kind.EXTRA if words(extra) else Kind.SAME, extra))
+            pieces.append(DiffPiece(WordEdit.EXTRA if words(extra) else WordEdit.SAME, extra))
     return pieces
 
 

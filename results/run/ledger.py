@@ -16,11 +16,11 @@ from typing import Annotated, Any, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from results.run.vote import Pair, Vote
+from results.run.vote import Vote, VotePair
 from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.errors import InputError
-from spaces.records.confirmation import Final
+from spaces.records.confirmation import Confirmation
 from spaces.records.trial import Outcome
 from trainable.dataset.source import Source
 
@@ -87,7 +87,7 @@ class FinalistHeard(_Entry):
     """A finalist was listened to for longer, or the base model beside them."""
 
     entry: Literal["finalist_heard"] = "finalist_heard"
-    final: Final
+    final: Confirmation
 
 
 class SearchEnded(_Entry):
@@ -117,7 +117,7 @@ class History:
     drawn: dict[str, Draw] = field(default_factory=dict)
     """Trials in the order they were drawn."""
     outcomes: dict[str, Outcome] = field(default_factory=dict)
-    finals: dict[str, Final] = field(default_factory=dict)
+    finals: dict[str, Confirmation] = field(default_factory=dict)
     """Of the finalists, and of the base model, once they have been heard."""
     ended: str | None = None
     """Why the search ended; None while it goes on, also after a resumption."""
@@ -129,7 +129,7 @@ class History:
     """During which the search ran: from each start to the last entry before the next one."""
     budget: dict[str, Any] | None = None
     """As it was when the search was last started or resumed, as JSON."""
-    votes: dict[tuple[str, Pair], Vote] = field(default_factory=dict)
+    votes: dict[tuple[str, VotePair], Vote] = field(default_factory=dict)
     """Of blind rounds, by the round and the pair."""
     storage: str | None = None
     """Where the run was kept besides when the search was last started or resumed."""
@@ -221,12 +221,12 @@ class _Reader:
         self.drawn: dict[str, Draw] = {}
         self.bands: dict[str, Band] = {}
         self.outcomes: dict[str, Outcome] = {}
-        self.finals: dict[str, Final] = {}
+        self.finals: dict[str, Confirmation] = {}
         self.ended: str | None = None
         self.problems: list[str] = []
         self.seconds = 0.0
         self.budget: dict[str, Any] | None = None
-        self.votes: dict[tuple[str, Pair], Vote] = {}
+        self.votes: dict[tuple[str, VotePair], Vote] = {}
         self.storage: str | None = None
         self._latest: datetime | None = None
 

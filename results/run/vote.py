@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from spaces.records.interval import Interval, wilson
+from spaces.records.interval import ConfidenceInterval, wilson
 
 if TYPE_CHECKING:
     from results.run.ledger import SearchStarted
@@ -19,14 +19,14 @@ VOTES_FORMAT = 1
 """Raised when an older reader would misunderstand a file of votes."""
 
 
-class Choice(StrEnum):
+class Preference(StrEnum):
     TRIAL = "trial"
     BASE = "base"
     NEITHER = "neither"
     """No difference that matters."""
 
 
-class Pair(NamedTuple):
+class VotePair(NamedTuple):
     """Two recordings of one line: a trial's and the base model's."""
 
     trial: str
@@ -48,11 +48,11 @@ class Vote(BaseModel):
     occurrence: int = Field(ge=0)
     first: Literal["trial", "base"]
     """Which of the two was called A."""
-    choice: Choice
+    choice: Preference
 
     @property
-    def pair(self) -> Pair:
-        return Pair(self.trial, self.confirmation, self.text, self.occurrence)
+    def pair(self) -> VotePair:
+        return VotePair(self.trial, self.confirmation, self.text, self.occurrence)
 
 
 class VotesFile(BaseModel):
@@ -69,7 +69,7 @@ class VotesFile(BaseModel):
 
 
 @dataclass(frozen=True)
-class Tally:
+class VoteTally:
     """How a trial fared against the base model in people's ears."""
 
     trial: int
@@ -77,7 +77,7 @@ class Tally:
     neither: int
 
     @property
-    def preferred(self) -> Interval:
+    def preferred(self) -> ConfidenceInterval:
         """Within which the share of decisions for the trial lies, among those that were for either, at 95 %."""
         return wilson(self.trial, self.trial + self.base)
 
@@ -86,13 +86,16 @@ class Tally:
         return f"{self.trial} for it, {self.base} for the base{undecided}"
 
 
-def tallies(votes: Iterable[Vote]) -> dict[str, Tally]:
+def tallies(votes: Iterable[Vote]) -> dict[str, VoteTally]:
     """By trial, of those that were voted on."""
-    counts: dict[str, dict[Choice, int]] = {}
+    counts: dict[str, dict[Preference, int]] = {}
     for vote in votes:
-        of = counts.setdefault(vote.trial, dict.fromkeys(Choice, 0))
+        of = counts.setdefault(vote.trial, dict.fromkeys(Preference, 0))
         of[vote.choice] += 1
-    return {trial: Tally(of[Choice.TRIAL], of[Choice.BASE], of[Choice.NEITHER]) for trial, of in counts.items()}
+    return {
+        trial: VoteTally(of[Preference.TRIAL], of[Preference.BASE], of[Preference.NEITHER])
+        for trial, of in counts.items()
+    }
 
 
 def search_mark(search: SearchStarted) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from results.analysis.pairs import numbered
 from results.media.spectrogram import TOP_HERTZ, spectrogram
-from results.media.voice_recordings import Recordings
+from results.media.voice_recordings import VoiceRecordings
 from spaces.errors import InputError
 from spaces.records.verdict import SpokenLine
 from trainable.speech.audio import SAMPLE_RATE, read_audio
@@ -47,7 +47,7 @@ def add_lines(
         writer.add_image(f"{group}_spectrum/{name}", _picture(wave, text, heard), step, dataformats="HWC")
 
 
-def add_voice(writer: SummaryWriter, lines: Sequence[SpokenLine], own: Recordings) -> None:
+def add_voice(writer: SummaryWriter, lines: Sequence[SpokenLine], own: VoiceRecordings) -> None:
     """Adds the voice's reference, and its own recordings of these lines."""
     reference = _read(own.reference) if own.reference else None
     if reference is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from spaces.records.confirmation import Final
+from spaces.records.confirmation import Confirmation
 from spaces.records.trial import Outcome
 from spaces.records.verdict import Verdict
 
@@ -40,7 +40,7 @@ def verdict_in_words(verdict: Verdict) -> list[str]:
     return [judged, *map(literal, (*verdict.reasons, *verdict.notes)), "\n".join(lines)]
 
 
-def final_in_words(final: Final) -> str:
+def final_in_words(final: Confirmation) -> str:
     weaker = [
         f"- at {verdict.strength:g} of its strength: {'accepted' if verdict.accepted else 'rejected'}, "
         f"score {verdict.score:.3f}"

@@ -21,7 +21,7 @@ from results.tensorboard.scalars import LAST_SCALAR, LAYOUT, RESULT, add_hyperpa
 from results.tensorboard.text import final_in_words, outcome_in_words
 from spaces.band import Band
 from spaces.draw import Draw
-from spaces.records.confirmation import Final
+from spaces.records.confirmation import Confirmation
 from spaces.records.trial import BASE, Outcome
 from trainable.files.trial_folder import TrialFolder
 
@@ -38,7 +38,7 @@ LISTENED = 6
 """Lines of a trial that can be heard; of the base model all of them. The rest lies in the trial's folder."""
 
 
-class TensorBoard:
+class TensorBoardWriter:
     """The writer for one run. Not for use by two processes at once."""
 
     def __init__(self, run: RunFolder) -> None:
@@ -107,7 +107,7 @@ class TensorBoard:
 
         self._write_whole(BASE, ENDED, fill)
 
-    def final(self, final: Final) -> None:
+    def final(self, final: Confirmation) -> None:
         """Writes, once, what was heard of a finalist, or of the base model beside them."""
         if (self._folder(final.trial) / FINAL).is_file():
             return

@@ -16,7 +16,7 @@ ORPHAN_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class Post:
+class BenchStatus:
     """A bench that was launched."""
 
     name: str
@@ -28,12 +28,12 @@ class Post:
     """None while somebody sits there or it is on an errand."""
 
 
-def is_short(posts: Sequence[Post], waiting: int, most: int) -> bool:
+def should_scale_up(posts: Sequence[BenchStatus], waiting: int, most: int) -> bool:
     """Whether one more bench should be launched: more trials wait than find a seat on those that are there."""
     return len(posts) < most and waiting > sum(max(0, post.free) for post in posts)
 
 
-def retiring(posts: Sequence[Post], now: float) -> str | None:
+def scale_down(posts: Sequence[BenchStatus], now: float) -> str | None:
     """The bench that should close because nobody needs it; never the last one that is open."""
     if sum(post.is_open for post in posts) < 2:
         return None
@@ -42,13 +42,13 @@ def retiring(posts: Sequence[Post], now: float) -> str | None:
     return longest.name if longest and now - longest.idle_since >= RETIRE_SECONDS else None
 
 
-def room(posts: Sequence[Post], seats: int, most: int, at_once: int) -> int:
+def trial_capacity(posts: Sequence[BenchStatus], seats: int, most: int, at_once: int) -> int:
     """How many trials should run, those that wait included: one for each seat, and, where another bench may be
     launched, as many as fill it, since it is launched only when somebody waits."""
     return max(1, min(at_once, sum(post.seats for post in posts) + (seats if len(posts) < most else 0)))
 
 
-class Vigil:
+class StartTimeout:
     """For how long somebody has waited while no bench was open."""
 
     def __init__(self, patience: float) -> None:
@@ -71,7 +71,7 @@ class Vigil:
         return 0.0 if self._since is None else now - self._since
 
 
-class OrphanWatch:
+class OrphanSweep:
     """When to look for what a dead bench still holds: every so often while somebody waits and no bench is open."""
 
     def __init__(self) -> None:

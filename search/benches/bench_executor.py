@@ -16,15 +16,15 @@ from ray.actor import ActorHandle
 from ray.exceptions import RayActorError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from search.benches.broker import Desk
-from search.benches.messages import Lost, Outlook, Stranded
-from search.benches.task_queue import Progress, Raised, Returned
+from search.benches.broker import BenchBroker
+from search.benches.messages import Lost, PoolStatus, Stranded
+from search.benches.task_queue import TaskError, TaskProgress, TaskResult
 from search.benches.trial_function import ANSWER_SECONDS, WAIT_SECONDS, trial_function
 from search.benches.worker import BenchSpec
-from search.cluster.failure import LostError, StrandedError
+from search.cluster.failure import LostError, NoNodeError
 from search.cluster.nodes import on_this_node
 from search.cluster.orphans import no_placement_groups_left
-from search.planning.layout import Layout
+from search.planning.layout import BenchLayout
 from search.tuning.executor import Result
 from spaces.cli import OnProgress
 
@@ -38,33 +38,33 @@ BARE_SECONDS = 20.0
 
 @contextmanager
 def benched(
-    layout: Layout, spec: BenchSpec, storage: Path, stop_file: Path, identity: Mapping[str, str] | None = None
-) -> Iterator[Benched]:
-    """Opens benches, and closes them at the end: nothing of them is left in Ray. See `search.benches.broker.Desk`."""
+    layout: BenchLayout, spec: BenchSpec, storage: Path, stop_file: Path, identity: Mapping[str, str] | None = None
+) -> Iterator[BenchExecutor]:
+    """Opens benches, and closes them at the end: nothing of them is left in Ray. See `BenchBroker`."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     with no_placement_groups_left():
         desk = (
-            ray.remote(Desk)
+            ray.remote(BenchBroker)
             .options(num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=1000, scheduling_strategy=here)
             .remote(layout, spec, storage, stop_file, identity)
         )
         try:
-            yield Benched(desk, layout)
+            yield BenchExecutor(desk, layout)
             ray.get(desk.close.remote(CLOSE_SECONDS), timeout=CLOSE_SECONDS + ANSWER_SECONDS)
         finally:
             # Whatever waits for resources or did not end in time goes with the desk, which owns it.
             ray.kill(desk)
 
 
-class Benched:
-    """See `search.tuning.executor.Way`."""
+class BenchExecutor:
+    """See `search.tuning.executor.Executor`."""
 
     reuses_processes = True
     tries = 8
 
-    def __init__(self, desk: ActorHandle, layout: Layout) -> None:
+    def __init__(self, desk: ActorHandle, layout: BenchLayout) -> None:
         self.desk = desk
-        self._layout, self._outlook = layout, Outlook(layout.at_once)
+        self._layout, self._outlook = layout, PoolStatus(layout.at_once)
         self._asked, self._asking = 0.0, None
         self._said: set[str] = set()
         self.at_once = layout.at_once
@@ -116,7 +116,7 @@ class Benched:
         pickled = cloudpickle.dumps(work)
         try:
             return self._do(pickled, on_progress)
-        except StrandedError:
+        except NoNodeError:
             raise
         except LostError:
             return self._do(pickled, on_progress)
@@ -128,13 +128,13 @@ class Benched:
                 on_progress(line, 0, 0)
             for news in ray.get(self.desk.news.remote(number, WAIT_SECONDS), timeout=ANSWER_SECONDS):
                 match news:
-                    case Progress():
+                    case TaskProgress():
                         on_progress(news.what, news.done, news.of)
-                    case Returned():
+                    case TaskResult():
                         return pickle.loads(news.result)
-                    case Raised():
+                    case TaskError():
                         raise pickle.loads(news.error)
                     case Stranded():
-                        raise StrandedError(news.reason)
+                        raise NoNodeError(news.reason)
                     case Lost():
                         raise LostError(news.reason)

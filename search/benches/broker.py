@@ -12,16 +12,23 @@ from pathlib import Path
 
 import ray
 
-from search.benches.autoscaling import OrphanWatch, Post, Vigil, is_short, retiring, room
-from search.benches.messages import Answer, Event, Lost, Opening, Outlook, Standing, Stranded
-from search.benches.seat_queue import Orders
-from search.benches.task_queue import Errands, News
+from search.benches.autoscaling import (
+    BenchStatus,
+    OrphanSweep,
+    StartTimeout,
+    scale_down,
+    should_scale_up,
+    trial_capacity,
+)
+from search.benches.messages import BenchCommand, BenchLease, BenchReport, Event, Lost, PoolStatus, Stranded
+from search.benches.seat_queue import SeatQueue
+from search.benches.task_queue import TaskQueue, TaskUpdate
 from search.benches.train_run import BenchRun, backoff, run_bench
 from search.benches.worker import HEARTBEAT_SECONDS, BenchSpec
 from search.cluster.failure import DIED, root_reason
 from search.cluster.nodes import alive_nodes, holds, never_came
 from search.cluster.orphans import remove_orphans
-from search.planning.layout import Layout
+from search.planning.layout import BenchLayout
 
 LOOK_SECONDS = 0.2
 """How often the desk looks around: for the stop file, for silent benches, for too few or too many of them."""
@@ -35,20 +42,25 @@ IDLE_POLL_SECONDS = HEARTBEAT_SECONDS
 """How long a bench without trials waits for an answer that has something in it."""
 
 
-class Desk:
-    """A thin shell around `Orders` and `Errands`, and the one who launches benches.
+class BenchBroker:
+    """A thin shell around `SeatQueue` and `TaskQueue`, and the one who launches benches.
 
     It may lose its state: its benches die with it, trials hear that their tickets are lost and join again, and the
     desk that Ray starts in its place launches benches anew.
     """
 
     def __init__(
-        self, layout: Layout, spec: BenchSpec, storage: Path, stop_file: Path, identity: Mapping[str, str] | None = None
+        self,
+        layout: BenchLayout,
+        spec: BenchSpec,
+        storage: Path,
+        stop_file: Path,
+        identity: Mapping[str, str] | None = None,
     ) -> None:
         """`storage` is a folder that every node reaches; where `stop_file` stands, the search stops; `identity` as in
         `BenchRun`."""
         self._layout, self._stop_file = layout, stop_file
-        self._orders, self._errands = Orders(layout.seats, _name), Errands(_name)
+        self._orders, self._errands = SeatQueue(layout.seats, _name), TaskQueue(_name)
         self._run = BenchRun(layout, spec, storage, ray.get_runtime_context().current_actor, identity)
         # A bench is a blocking call in a thread for as long as it is there.
         self._threads = ThreadPoolExecutor(max_workers=max(1, layout.most))
@@ -63,7 +75,7 @@ class Desk:
         """Nodes by id, and what is wrong with them."""
         self._moving: set[str] = set()
         """Benches that are to start again on another node."""
-        self._vigil, self._orphan_watch = Vigil(layout.patience), OrphanWatch()
+        self._vigil, self._orphan_watch = StartTimeout(layout.patience), OrphanSweep()
         self._stranded: str | None = None
         self._changed = asyncio.Event()
         for _ in range(layout.there):
@@ -71,7 +83,7 @@ class Desk:
         self._looking = asyncio.create_task(self._look_around())
 
     async def join(self, trial: str, job: str) -> str:
-        """See `Orders.join`."""
+        """See `SeatQueue.join`."""
         ticket = self._orders.join(trial, job)
         self._notify()
         return ticket
@@ -84,12 +96,12 @@ class Desk:
         return events
 
     async def leave(self, ticket: str) -> None:
-        """See `Orders.leave`."""
+        """See `SeatQueue.leave`."""
         self._orders.leave(ticket)
         self._notify()
 
     async def leave_trial(self, trial: str) -> None:
-        """See `Orders.leave_trial`."""
+        """See `SeatQueue.leave_trial`."""
         self._orders.leave_trial(trial)
         self._notify()
 
@@ -101,20 +113,20 @@ class Desk:
         self._notify()
         return number
 
-    async def news(self, number: str, seconds: float) -> list[News]:
+    async def news(self, number: str, seconds: float) -> list[TaskUpdate]:
         """What is new of an errand; empty when nothing happens for so many seconds."""
         deadline = time.monotonic() + seconds
         while not (news := self._errands.take(number)) and await self._until_change(deadline):
             pass
         return news
 
-    async def tell(self, number: str, news: News) -> None:
+    async def tell(self, number: str, news: TaskUpdate) -> None:
         """News of an errand, from its bench."""
         self._errands.tell(number, news)
         self._notify()
 
-    async def open(self, bench: str, node: str) -> Opening:
-        """A bench's process has started on the node of this id. See `Orders.open`."""
+    async def open(self, bench: str, node: str) -> BenchLease:
+        """A bench's process has started on the node of this id. See `SeatQueue.open`."""
         self._errands.lose(bench, DIED)
         self._open[bench] = time.monotonic()
         opening = self._orders.open(bench, node, {each.id for each in alive_nodes()})
@@ -128,27 +140,27 @@ class Desk:
         self._open[bench] = time.monotonic()
         return True
 
-    async def poll(self, bench: str, generation: str, standing: Standing) -> Answer:
+    async def poll(self, bench: str, generation: str, standing: BenchReport) -> BenchCommand:
         """Hears a bench and says what it is to do next. One without trials waits here until there is something."""
         if not await self.beat(bench, generation):
-            return Answer(void=True)
+            return BenchCommand(void=True)
         self._orders.hear(bench, standing)
         self._notify()
         deadline = time.monotonic() + (0 if standing.seated else IDLE_POLL_SECONDS)
         while True:
             if not await self.beat(bench, generation):
-                return Answer(void=True)
+                return BenchCommand(void=True)
             answer = self._answer(bench, standing)
             if not answer.is_empty or not await self._until_change(deadline):
                 return answer
 
     async def starve(self, bench: str, generation: str) -> None:
-        """A bench is out of memory, and its process is about to end. See `Orders.starve`."""
+        """A bench is out of memory, and its process is about to end. See `SeatQueue.starve`."""
         self._orders.starve(bench, generation)
         self._notify()
 
     async def fail_waiting(self, reason: str) -> None:
-        """See `Orders.fail_waiting`."""
+        """See `SeatQueue.fail_waiting`."""
         self._orders.fail_waiting(reason)
         self._notify()
 
@@ -161,10 +173,10 @@ class Desk:
         """Whether this bench is to end, and to start again on another node."""
         return bench in self._moving
 
-    async def outlook(self) -> Outlook:
+    async def outlook(self) -> PoolStatus:
         """How things stand."""
-        return Outlook(
-            room(self._posts(), self._orders.seats, self._layout.most, self._layout.at_once),
+        return PoolStatus(
+            trial_capacity(self._posts(), self._orders.seats, self._layout.most, self._layout.at_once),
             self._vigil.seconds(time.monotonic()),
             self._stranded,
             tuple(self._left_out.values()),
@@ -184,11 +196,11 @@ class Desk:
         if keeping and seconds > 0:
             await asyncio.wait(keeping, timeout=seconds)
 
-    def _answer(self, bench: str, standing: Standing) -> Answer:
+    def _answer(self, bench: str, standing: BenchReport) -> BenchCommand:
         if bench in self._closing and not standing.seated:
-            return Answer(close=True)
+            return BenchCommand(close=True)
         if not standing.seated and (errand := self._errands.deal(bench)):
-            return Answer(errand=errand)
+            return BenchCommand(errand=errand)
         return self._orders.answer(bench, standing)
 
     def _launch(self) -> None:
@@ -233,9 +245,9 @@ class Desk:
                 self._lose(bench, "its bench fell silent")
             self._look_for_benches()
             posts = self._posts()
-            if is_short(posts, self._orders.waiting, self._layout.most):
+            if should_scale_up(posts, self._orders.waiting, self._layout.most):
                 self._launch()
-            elif bench := retiring(posts, time.monotonic()):
+            elif bench := scale_down(posts, time.monotonic()):
                 self._closing.add(bench)
                 self._notify()
 
@@ -269,7 +281,7 @@ class Desk:
         self._open.pop(bench, None)
         self._idle_since.pop(bench, None)
 
-    def _posts(self) -> list[Post]:
+    def _posts(self) -> list[BenchStatus]:
         """Every bench that is launched and not about to close."""
         now, orders = time.monotonic(), self._orders
         posts = []
@@ -279,7 +291,7 @@ class Desk:
             else:
                 self._idle_since.pop(name, None)
             idle = self._idle_since.get(name)
-            posts.append(Post(name, orders.seats_of(name), orders.free_of(name), name in self._open, idle))
+            posts.append(BenchStatus(name, orders.seats_of(name), orders.free_of(name), name in self._open, idle))
         return posts
 
     def _notify(self) -> None:

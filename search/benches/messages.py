@@ -54,7 +54,7 @@ Event = Reached | Ended | Failed | Cancelled | Lost
 
 
 @dataclass(frozen=True)
-class Opening:
+class BenchLease:
     """A bench that has started, or started again."""
 
     generation: str
@@ -63,7 +63,7 @@ class Opening:
 
 
 @dataclass(frozen=True)
-class Errand:
+class Task:
     """Work for a bench that nobody sits on."""
 
     number: str
@@ -72,7 +72,7 @@ class Errand:
 
 
 @dataclass(frozen=True)
-class Outlook:
+class PoolStatus:
     """How things stand with benches, for the driver."""
 
     room: int
@@ -86,7 +86,7 @@ class Outlook:
 
 
 @dataclass(frozen=True)
-class Standing:
+class BenchReport:
     """What a bench says of itself when it polls."""
 
     seats: int
@@ -102,14 +102,14 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Answer:
+class BenchCommand:
     """What a bench is to do next."""
 
     jobs: tuple[str, ...] = ()
     """Of trials to seat, as JSON."""
     dismissed: tuple[str, ...] = ()
     """Trials that nobody waits for any more."""
-    errand: Errand | None = None
+    errand: Task | None = None
     is_wanted: bool = False
     """Trials wait, and the bench has no pack yet."""
     stop: bool = False

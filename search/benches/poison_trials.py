@@ -9,7 +9,7 @@ SUSPECTED = 2
 it are as well, so no bench seats two of them: when it dies again, the one is known."""
 
 
-class Suspects:
+class PoisonTrials:
     """Deaths of benches by the trials that sat there."""
 
     def __init__(self) -> None:

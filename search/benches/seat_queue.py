@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from search.benches.messages import Answer, Cancelled, Ended, Event, Failed, Lost, Opening, Reached, Standing
-from search.benches.poison_trials import Suspects
+from search.benches.messages import (
+    BenchCommand,
+    BenchLease,
+    BenchReport,
+    Cancelled,
+    Ended,
+    Event,
+    Failed,
+    Lost,
+    Reached,
+)
+from search.benches.poison_trials import PoisonTrials
 from search.cluster.failure import DIED
 
 ONE_SEAT = "out of memory with a single seat; lower rank or batch"
@@ -36,7 +46,7 @@ class _Bench:
     """Trials that came to their end on this generation."""
 
 
-class Orders:
+class SeatQueue:
     """Each order is carried out by one bench at a time, and each event is heard once, by the ticket it belongs to.
 
     A trial whose process comes back joins again under another ticket: its older seat is freed first, and the order is
@@ -56,7 +66,7 @@ class Orders:
         self._deaths: dict[str, int] = {}
         self._roomy = seats
         """Seats per bench, were nobody to die without a word."""
-        self._suspects = Suspects()
+        self._suspects = PoisonTrials()
         self._starved: set[str] = set()
         """Trials that ran out of memory by themselves, and benches that did so before anybody sat there."""
 
@@ -89,20 +99,20 @@ class Orders:
         for ticket in [name for name, held in self._tickets.items() if held.trial == trial]:
             self.leave(ticket)
 
-    def open(self, bench: str, node: str, alive: Collection[str]) -> Opening:
+    def open(self, bench: str, node: str, alive: Collection[str]) -> BenchLease:
         """A bench has started on this one of the nodes that are `alive`. Who sat on an earlier generation of it has
         lost the seat."""
         before = self._benches.get(bench)
         # One whose node is gone has not died of what it did.
         self.lose(bench, DIED, is_fault=before is not None and before.node in alive)
-        opening = Opening(self._name(), self.seats)
+        opening = BenchLease(self._name(), self.seats)
         self._benches[bench] = _Bench(opening.generation, node, self.seats)
         return opening
 
     def is_current(self, bench: str, generation: str) -> bool:
         return bench in self._benches and self._benches[bench].generation == generation
 
-    def hear(self, bench: str, standing: Standing) -> None:
+    def hear(self, bench: str, standing: BenchReport) -> None:
         """Passes a bench's events on. Trials that were handed to it and that it does not name have lost their seats."""
         known = self._benches[bench]
         known.seats, known.seated = standing.seats, len(standing.seated)
@@ -122,7 +132,7 @@ class Orders:
                 del self._sitting[trial]
                 self._tell(ticket, Lost("its bench let go of it"))
 
-    def answer(self, bench: str, standing: Standing) -> Answer:
+    def answer(self, bench: str, standing: BenchReport) -> BenchCommand:
         """Who is to be dismissed, and who takes the free seats. Standing as it was heard last."""
         held = {trial: ticket for trial, ticket in self._at(bench) if ticket in self._tickets}
         dismissed = tuple(trial for trial in standing.seated if trial not in held)
@@ -134,7 +144,7 @@ class Orders:
             given.append(order.job)
         self._benches[bench].seated = len(standing.seated) + len(given)
         wanted = standing.seats == 0 and bool(self._next())
-        return Answer(tuple(given), dismissed, is_wanted=wanted, stop=self.stopping)
+        return BenchCommand(tuple(given), dismissed, is_wanted=wanted, stop=self.stopping)
 
     def lose(self, bench: str, reason: str, is_fault: bool = False) -> None:
         """A bench's process is gone, or must go: its trials have to join again, and its generation counts no more.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from search.benches.messages import Errand, Lost
+from search.benches.messages import Lost, Task
 
 
 @dataclass(frozen=True)
-class Progress:
+class TaskProgress:
     """How much is done, of how much, of what."""
 
     what: str
@@ -18,31 +18,31 @@ class Progress:
 
 
 @dataclass(frozen=True)
-class Returned:
+class TaskResult:
     """What the work returned, pickled."""
 
     result: bytes
 
 
 @dataclass(frozen=True)
-class Raised:
+class TaskError:
     """What the work raised, pickled."""
 
     error: bytes
 
 
-News = Progress | Returned | Raised | Lost
+TaskUpdate = TaskProgress | TaskResult | TaskError | Lost
 """All but the first are the last of an errand."""
 
 
 @dataclass
 class _Entry:
-    errand: Errand
+    errand: Task
     bench: str | None = None
-    news: list[News] = field(default_factory=list)
+    news: list[TaskUpdate] = field(default_factory=list)
 
 
-class Errands:
+class TaskQueue:
     """Each errand is run by one bench; when the bench is lost, whoever asked hears of it and may ask again."""
 
     def __init__(self, name: Callable[[], str]) -> None:
@@ -52,20 +52,20 @@ class Errands:
     def ask(self, work: bytes) -> str:
         """The number under which `take` has news of this work."""
         number = self._name()
-        self._entries[number] = _Entry(Errand(number, work))
+        self._entries[number] = _Entry(Task(number, work))
         return number
 
-    def take(self, number: str) -> list[News]:
+    def take(self, number: str) -> list[TaskUpdate]:
         """News since the last call. After the last of an errand, and of one that is not known: that it is lost."""
         if number not in self._entries:
             return [Lost("the desk knows nothing of it")]
         entry = self._entries[number]
         news, entry.news = entry.news, []
-        if any(not isinstance(item, Progress) for item in news):
+        if any(not isinstance(item, TaskProgress) for item in news):
             del self._entries[number]
         return news
 
-    def deal(self, bench: str) -> Errand | None:
+    def deal(self, bench: str) -> Task | None:
         """The next errand for this bench."""
         for entry in self._entries.values():
             if entry.bench is None and not entry.news:
@@ -73,7 +73,7 @@ class Errands:
                 return entry.errand
         return None
 
-    def tell(self, number: str, news: News) -> None:
+    def tell(self, number: str, news: TaskUpdate) -> None:
         if number in self._entries:
             self._entries[number].news.append(news)
 
@@ -83,7 +83,7 @@ class Errands:
     def lose(self, bench: str, reason: str) -> None:
         """The bench is gone, and what it was at with it."""
         for entry in self._entries.values():
-            if entry.bench == bench and all(isinstance(item, Progress) for item in entry.news):
+            if entry.bench == bench and all(isinstance(item, TaskProgress) for item in entry.news):
                 entry.news.append(Lost(reason))
 
     @property

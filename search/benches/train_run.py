@@ -13,7 +13,7 @@ from ray.actor import ActorHandle
 from search.benches.worker import BenchSpec, serve
 from search.cluster.node_probe import train_where_equal
 from search.cluster.node_probe_transport import carried
-from search.planning.layout import Layout
+from search.planning.layout import BenchLayout
 from search.run_state.sync import ray_storage
 
 FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.5, 30.0
@@ -28,7 +28,7 @@ NODE_ID = "ray.io/node-id"
 class BenchRun:
     """What all benches of a search have in common."""
 
-    layout: Layout
+    layout: BenchLayout
     spec: BenchSpec
     storage: Path
     """A folder for Ray's bookkeeping that every node reaches, unless there is storage for those that share none."""

@@ -9,10 +9,10 @@ from typing import Any
 from ray.actor import ActorHandle
 
 from search.benches.messages import Barred, Cancelled, Event, Failed, Lost, Reached
-from search.cluster.failure import BarredError, LostError, first_line
-from search.tuning.tune_report import JOB, TRIAL, Report, settle
-from spaces.records.job import Job
+from search.cluster.failure import LostError, StorageFailedError, first_line
+from search.tuning.tune_report import JOB, TRIAL, TuneReport, settle
 from spaces.records.trial import Ending, Outcome
+from spaces.records.trial_spec import TrialSpec
 
 WAIT_SECONDS = 10.0
 """How long one question to the desk may take before it is asked again."""
@@ -32,7 +32,7 @@ def trial_function(desk: ActorHandle) -> Callable[[dict[str, Any]], None]:
         import ray
         from ray import tune
 
-        job = Job.model_validate_json(config[JOB])
+        job = TrialSpec.model_validate_json(config[JOB])
 
         def sit() -> Outcome:
             """In a seat until the trial is over or has to leave it."""
@@ -42,7 +42,7 @@ def trial_function(desk: ActorHandle) -> Callable[[dict[str, Any]], None]:
                     for event in ray.get(desk.next.remote(ticket, WAIT_SECONDS), timeout=ANSWER_SECONDS):
                         if not isinstance(event, Reached):
                             return _settle(job, event)
-                        tune.report(Report(job, event.point, event.phase).as_result())
+                        tune.report(TuneReport(job, event.point, event.phase).as_result())
             finally:
                 desk.leave.remote(ticket)
 
@@ -60,7 +60,7 @@ def _while_storage_fails(sit: Callable[[], Outcome]) -> Outcome:
         sat = time.monotonic()
         try:
             return sit()
-        except BarredError:
+        except StorageFailedError:
             if time.monotonic() - sat > LONGEST_PAUSE_SECONDS:
                 # It has trained in between.
                 begun, pause = time.monotonic(), FIRST_PAUSE_SECONDS
@@ -70,13 +70,13 @@ def _while_storage_fails(sit: Callable[[], Outcome]) -> Outcome:
             pause = min(LONGEST_PAUSE_SECONDS, 2 * pause)
 
 
-def _settle(job: Job, event: Event) -> Outcome:
+def _settle(job: TrialSpec, event: Event) -> Outcome:
     """The trial's outcome, left where its bench could not. Raises LostError when the trial is not over,
     BarredError when that is because storage fails."""
     ending, reason = Ending.FAILED, "its loop came to an end without an outcome"
     match event:
         case Barred():
-            raise BarredError(event.reason)
+            raise StorageFailedError(event.reason)
         case Lost():
             raise LostError(event.reason)
         case Failed():
@@ -86,4 +86,4 @@ def _settle(job: Job, event: Event) -> Outcome:
     try:
         return settle(job, ending, reason)
     except OSError as error:
-        raise BarredError(first_line(error)) from None
+        raise StorageFailedError(first_line(error)) from None

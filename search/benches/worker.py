@@ -16,12 +16,12 @@ from ray import cloudpickle
 from ray.actor import ActorHandle
 from ray.exceptions import GetTimeoutError, RayActorError
 
-from search.benches.messages import Answer, Errand, Standing
-from search.benches.task_queue import Progress, Raised, Returned
+from search.benches.messages import BenchCommand, BenchReport, Task
+from search.benches.task_queue import TaskError, TaskProgress, TaskResult
 from search.cluster.failure import first_line
 from search.run_state.sync import pull_foundation
-from spaces.records.job import Job
 from spaces.records.pack_shape import PackShape
+from spaces.records.trial_spec import TrialSpec
 from spaces.storage_uri import Storage
 
 HEARTBEAT_SECONDS = 2.0
@@ -67,14 +67,14 @@ def serve(spec: BenchSpec, bench: str, desk: ActorHandle) -> None:
     # The desk knows of the bench before torch and the family are imported, which takes seconds.
     import torch
 
-    from trainable.family.process_group import Crew
+    from trainable.family.process_group import ProcessGroup
     from trainable.family.protocol import load_family
 
     torch.set_num_threads(spec.threads)
     # What is wrong with a family is said when it is needed.
     with suppress(Exception):
         load_family(spec.family)
-    crew = Crew()
+    crew = ProcessGroup()
     opening = crew.share(opening)
     _Service(spec, bench, opening.generation, opening.seats, desk, crew).run()
 
@@ -125,12 +125,12 @@ class _Service:
                 ray.get(self._desk.starve.remote(self._name, self._generation), timeout=UNHEARD_SECONDS)
             raise
 
-    def _ask(self) -> Answer | None:
+    def _ask(self) -> BenchCommand | None:
         """The desk's answer; None when it is not yet time to ask."""
         is_due = time.monotonic() - self._polled >= POLL_SECONDS
         if self._outbox.seated and not is_due and not self._outbox.has_ending:
             return None
-        standing = Standing(self._pack_seats, tuple(self._outbox.seated), self._outbox.take())
+        standing = BenchReport(self._pack_seats, tuple(self._outbox.seated), self._outbox.take())
         poll = self._desk.poll.remote(self._name, self._generation, standing)
         answer = ray.get(poll, timeout=UNHEARD_SECONDS)
         if answer.void:
@@ -138,7 +138,7 @@ class _Service:
         self._polled = time.monotonic()
         return answer
 
-    def _follow(self, answer: Answer) -> None:
+    def _follow(self, answer: BenchCommand) -> None:
         self._stop = answer.stop
         if answer.errand is not None:
             self._drop_pack()
@@ -152,17 +152,17 @@ class _Service:
             self._bench.dismiss(trial)
             self._outbox.forget(trial)
         for text in answer.jobs:
-            job = Job.model_validate_json(text)
+            job = TrialSpec.model_validate_json(text)
             self._outbox.seated.add(job.trial)
             self._bench.seat(job)
 
     def _set_up(self) -> None:
         """A pack and its bench. What keeps it from being built would keep every trial from being trained."""
         from trainable.family.process_errors import is_out_of_memory
-        from trainable.family.protocol import SeatCount, load_family
+        from trainable.family.protocol import SeatLimit, load_family
         from trainable.training.bench import Bench
 
-        spec, seats = self._spec, SeatCount(self._seats, self._spec.memory, self._spec.exactly)
+        spec, seats = self._spec, SeatLimit(self._seats, self._spec.memory, self._spec.exactly)
         try:
             pull_foundation(spec.storage, spec.lines)
             self._crew.wait()
@@ -183,16 +183,16 @@ class _Service:
         _free_memory()
 
 
-def _run(errand: Errand, desk: ActorHandle) -> None:
+def _run(errand: Task, desk: ActorHandle) -> None:
     """Runs the work and sends its news to the desk."""
 
     def on_progress(what: str, done: int, of: int) -> None:
-        desk.tell.remote(errand.number, Progress(what, done, of))
+        desk.tell.remote(errand.number, TaskProgress(what, done, of))
 
     try:
-        news = Returned(pickle.dumps(cloudpickle.loads(errand.work)(on_progress)))
+        news = TaskResult(pickle.dumps(cloudpickle.loads(errand.work)(on_progress)))
     except Exception as error:
-        news = Raised(_pickled(error))
+        news = TaskError(_pickled(error))
     ray.get(desk.tell.remote(errand.number, news), timeout=UNHEARD_SECONDS)
 
 

@@ -11,9 +11,9 @@ from results.run.ledger import read_ledger
 from results.run.run_folder import RunFolder
 from search.checking.suitability import check_suitability
 from search.planning.disk import check_room
-from search.planning.execution_mode import Mode
-from search.planning.forecast import Disk, disk, work_of
-from search.planning.plan import Checked, Plan
+from search.planning.execution_mode import ExecutionMode
+from search.planning.forecast import DiskForecast, disk, work_of
+from search.planning.plan import CheckedData, Plan
 from search.run_state.lock import LOCK_FILE, WRITER_FILE, refuse_while_written
 from search.run_state.restore import check_storage
 from spaces.cli import OnProgress
@@ -23,16 +23,16 @@ from spaces.records.pack_shape import PackShape
 from spaces.space import Space
 from trainable.dataset.checks.all import check_dataset
 from trainable.dataset.clip import VoiceDataset
-from trainable.dataset.encoding_plan import line_up
+from trainable.dataset.encoding_plan import plan_encoding
 from trainable.dataset.finding import raise_errors
 from trainable.dataset.loading.load import open_dataset
-from trainable.dataset.split import Roster
+from trainable.dataset.split import DatasetSplit
 from trainable.family.model_size import ModelSize
 from trainable.probe.texts.lines import HELD_OUT, check_unseen, confirmation_lines, lines_for, load_lines
 from trainable.speech.asr.recogniser import check_recogniser
 
 
-def check_plan(plan: Plan, on_progress: OnProgress = lambda what, done, of: None) -> Checked:
+def check_plan(plan: Plan, on_progress: OnProgress = lambda what, done, of: None) -> CheckedData:
     """Finds out whether a plan can be carried out, and makes its folder. Raises InputError, with the remedy."""
     checked = look_over(plan, on_progress)
     check_recogniser(plan.space.probe.recogniser, plan.space.probe.language)
@@ -42,13 +42,13 @@ def check_plan(plan: Plan, on_progress: OnProgress = lambda what, done, of: None
     return dataclasses.replace(checked, findings=(*warnings, *check_storage(plan), *checked.findings))
 
 
-def disk_needed(plan: Plan, checked: Checked) -> Disk | None:
+def disk_needed(plan: Plan, checked: CheckedData) -> DiskForecast | None:
     """What the run's folder grows to; None where the model's size is not known."""
     size = size_of(plan.family, plan.model, plan.space)
     return size and disk(work_of(plan.space, checked.roster, plan.mode, plan.budget.trials), size)
 
 
-def look_over(plan: Plan, on_progress: OnProgress = lambda what, done, of: None) -> Checked:
+def look_over(plan: Plan, on_progress: OnProgress = lambda what, done, of: None) -> CheckedData:
     """The same without what would be written or downloaded: the data, the lines and the folder. Data of the hub has to
     be fetched to be looked at. Raises InputError, with the remedy."""
     if plan.resume:
@@ -90,7 +90,7 @@ def with_a_mode_that_fits(plan: Plan) -> tuple[Plan, str | None]:
     objection = check and check.why_not_packed(plan.model, PackShape.of_space(plan.space))
     if not objection:
         return plan, None
-    return dataclasses.replace(plan, mode=Mode(isolate=True, wait_minutes=plan.mode.wait_minutes)), objection
+    return dataclasses.replace(plan, mode=ExecutionMode(isolate=True, wait_minutes=plan.mode.wait_minutes)), objection
 
 
 def _check_of(family: str) -> ModuleType | None:
@@ -115,17 +115,17 @@ def _check_new(plan: Plan) -> None:
         raise InputError(f"{out}: expected a new or empty folder for --out, and this is not; give another")
 
 
-def _check_data(plan: Plan, on_progress: OnProgress) -> Checked:
+def _check_data(plan: Plan, on_progress: OnProgress) -> CheckedData:
     """The same checks as `python -m trainable.dataset check`, and those of the space against the data."""
     dataset, found = open_dataset(plan.sources, plan.auto_reference, plan.cache, on_progress)
     found = [*found, *(check_dataset(dataset) if dataset else ())]
     raise_errors(found)
     assert dataset is not None
-    roster = line_up(dataset, plan.space.data, plan.seed).roster
-    return Checked(dataset, roster, (*found, *check_suitability(plan.space, dataset, roster)))
+    roster = plan_encoding(dataset, plan.space.data, plan.seed).roster
+    return CheckedData(dataset, roster, (*found, *check_suitability(plan.space, dataset, roster)))
 
 
-def _check_lines(name_or_path: str, roster: Roster) -> None:
+def _check_lines(name_or_path: str, roster: DatasetSplit) -> None:
     spoken = (*lines_for(name_or_path, roster), *confirmation_lines(name_or_path, roster))
     check_unseen(spoken, (roster.entries[place].text for place in roster.training))
 

@@ -9,15 +9,15 @@ from spaces.space import Space
 from trainable.dataset.checks.guide_table import MOST_CLIPS, PASSES, TOO_MANY_PASSES
 from trainable.dataset.clip import VoiceDataset
 from trainable.dataset.finding import Finding, Severity
-from trainable.dataset.split import Roster
+from trainable.dataset.split import DatasetSplit
 
 
-def check_suitability(space: Space, dataset: VoiceDataset, roster: Roster) -> list[Finding]:
+def check_suitability(space: Space, dataset: VoiceDataset, roster: DatasetSplit) -> list[Finding]:
     """Warnings alone: a space is what somebody asked for."""
     return [*_exposure(space, roster), *_language(space, dataset), *_curriculum(space, dataset)]
 
 
-def _exposure(space: Space, roster: Roster) -> list[Finding]:
+def _exposure(space: Space, roster: DatasetSplit) -> list[Finding]:
     """Of a dataset that the guide speaks of, in passes: clips × epochs."""
     epochs = min(space.draw["epochs"].ends())
     fewest = epochs * roster.epoch_size

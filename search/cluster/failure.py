@@ -12,11 +12,11 @@ class LostError(RayError):
     """The bench that was at it is gone; the message says why. Somebody else may do it."""
 
 
-class BarredError(LostError):
+class StorageFailedError(LostError):
     """Storage could not be read or written; it may be again after a while."""
 
 
-class StrandedError(LostError):
+class NoNodeError(LostError):
     """No bench came, and none is waited for any more."""
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import ray
 
-from search.planning.execution_mode import Mode
-from search.planning.layout import Layout
+from search.planning.execution_mode import ExecutionMode
+from search.planning.layout import BenchLayout
 from search.planning.resources import Resources
 from spaces.errors import InputError
 
@@ -102,7 +102,7 @@ def declared_gpus(bootstrap: Path) -> float:
     return sum(sorted(sizes, reverse=True)[:workers])
 
 
-def await_nodes(mode: Mode, say: Callable[[str], None]) -> Resources:
+def await_nodes(mode: ExecutionMode, say: Callable[[str], None]) -> Resources:
     """What the cluster has once it can hold a bench; asks its autoscaler for a node where it cannot yet.
 
     Raises InputError when none has come within `mode.wait_minutes`.
@@ -117,7 +117,7 @@ def await_nodes(mode: Mode, say: Callable[[str], None]) -> Resources:
     return resources
 
 
-def lacking(resources: Resources, mode: Mode) -> list[dict[str, float]]:
+def lacking(resources: Resources, mode: ExecutionMode) -> list[dict[str, float]]:
     """Ray's bundles for one bench that nothing in the cluster can hold so far; empty where there is room for one."""
     width = mode.gpus_per_bench or 1
     if mode.gpus_per_bench or resources.most_gpus >= width:
@@ -125,7 +125,7 @@ def lacking(resources: Resources, mode: Mode) -> list[dict[str, float]]:
     return [] if any(node.cpus >= 1 for node in resources.each) or resources.gpus >= 1 else [{"CPU": 1.0}]
 
 
-def holds(nodes: Iterable[Node], layout: Layout) -> bool:
+def holds(nodes: Iterable[Node], layout: BenchLayout) -> bool:
     """Whether these nodes, with nothing else on them, can hold a bench."""
     fitting = 0
     for node in nodes:

@@ -27,7 +27,7 @@ UNAVAILABLE = (RayStateApiException, ConnectionError)
 
 
 @dataclass(frozen=True)
-class Found:
+class Orphans:
     """What of Ray Train is there."""
 
     controllers: frozenset[str] = frozenset()
@@ -70,7 +70,7 @@ def remove_orphans() -> None:
             remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
 
 
-def _sweep(before: Found) -> None:
+def _sweep(before: Orphans) -> None:
     """Until nothing is left, and no controller is alive that could make another group: controllers die some time after
     the actor that owns them."""
     deadline, quiet_since = time.monotonic() + PATIENCE_SECONDS, float("inf")
@@ -94,17 +94,17 @@ def _kill(processes: Iterator[int]) -> None:
             os.kill(process, signal.SIGKILL)
 
 
-def _found_at_first() -> Found:
+def _found_at_first() -> Orphans:
     """As soon as the dashboard, which may still be starting, answers; nothing if it never does."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         with suppress(*UNAVAILABLE):
             return _found()
         time.sleep(0.2)
-    return Found()
+    return Orphans()
 
 
-def _found() -> Found:
+def _found() -> Orphans:
     """Of this job. Raises what UNAVAILABLE lists."""
     context = ray.get_runtime_context()
     # Where several Rays run on this machine, the state API would not know which is meant.
@@ -117,7 +117,7 @@ def _found() -> Found:
         )
     ]
     groups = list_placement_groups(here, filters=[("creator_job_id", "=", job)], limit=MOST)
-    return Found(
+    return Orphans(
         frozenset(actor.actor_id for actor in actors if actor.class_name == CONTROLLER),
         frozenset(group.placement_group_id for group in groups if group.state != "REMOVED"),
         {

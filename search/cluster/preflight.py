@@ -31,7 +31,7 @@ gigabyte of it by itself."""
 
 
 @dataclass(frozen=True)
-class Needs:
+class NodeRequirements:
     """What every node must have."""
 
     storage: str
@@ -42,7 +42,7 @@ class Needs:
     """Free bytes by folder."""
 
 
-def needs_of(plan: Plan, model_bytes: float) -> Needs:
+def needs_of(plan: Plan, model_bytes: float) -> NodeRequirements:
     """`model_bytes` of a model that every node has to download; 0 for one that lies in a folder."""
     probe = plan.space.probe
     named = [Path(name) for name in (plan.model, probe.recogniser) if Path(name).is_absolute()]
@@ -53,10 +53,10 @@ def needs_of(plan: Plan, model_bytes: float) -> Needs:
     room = {str(plan.run.path): FULL_BYTES, str(plan.cache): FULL_BYTES, RAYS_FOLDER: FULL_BYTES}
     if model_bytes:
         room[HUB_CACHE] = model_bytes
-    return Needs(plan.storage or str(plan.run.path), tuple(str(path) for path in named), room)
+    return NodeRequirements(plan.storage or str(plan.run.path), tuple(str(path) for path in named), room)
 
 
-def check_nodes(needs: Needs, say: Callable[[str], None]) -> None:
+def check_nodes(needs: NodeRequirements, say: Callable[[str], None]) -> None:
     """Looks at every node that is alive. Raises InputError with all that is amiss, each with its node and remedy."""
     nodes = alive_nodes()
     with carried():

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from results.analysis.advice import advice
-from results.analysis.ranking import Judgement, against_base, is_accepted, last_verdict, nearest, ranked
+from results.analysis.ranking import ComparisonResult, against_base, is_accepted, last_verdict, nearest, ranked
 from results.run.ledger import History
 from search.console.view import flags_in_words, result_in_words, shown
 from search.planning.plan import Plan
@@ -18,14 +18,14 @@ DONE, EXPORT_FAILED, NOTHING_ACCEPTED, INTERRUPTED = 0, 1, 3, 130
 """Exit codes."""
 
 AGAINST_BASE = {
-    Judgement.BETTER: "better than the base model's own cloning",
-    Judgement.WORSE: "worse than the base model's own cloning, which needs no adapter",
-    Judgement.NO_DIFFERENCE: "no different from the base model's own cloning, as far as so few lines can tell",
+    ComparisonResult.BETTER: "better than the base model's own cloning",
+    ComparisonResult.WORSE: "worse than the base model's own cloning, which needs no adapter",
+    ComparisonResult.NO_DIFFERENCE: "no different from the base model's own cloning, as far as so few lines can tell",
 }
 
 
 @dataclass(frozen=True)
-class Finish:
+class SearchEnd:
     """How a search ended."""
 
     plan: Plan
@@ -49,14 +49,14 @@ class Finish:
         return EXPORT_FAILED if self.problem else DONE
 
 
-def tell(finish: Finish, picture: Path, page: Path | None, console: Console) -> None:
+def tell(finish: SearchEnd, picture: Path, page: Path | None, console: Console) -> None:
     """Prints the summary."""
     lines = [*_trials(finish), "", *_found(finish), *_where(finish, picture, page), "", *_next(finish)]
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _trials(finish: Finish) -> list[str]:
+def _trials(finish: SearchEnd) -> list[str]:
     """Every trial but the best: its ending and its reason."""
     lines = []
     for trial, draw in finish.history.drawn.items():
@@ -77,7 +77,7 @@ def _turned_down(outcome: Outcome, history: History) -> tuple[str, ...]:
     return (f"turned down as a finalist: {'; '.join(final.confirmed.reasons)}",)
 
 
-def _found(finish: Finish) -> list[str]:
+def _found(finish: SearchEnd) -> list[str]:
     best = finish.best
     outcomes = finish.history.outcomes.values()
     accepted = sum(is_accepted(outcome, finish.history) for outcome in outcomes)
@@ -96,7 +96,7 @@ def _found(finish: Finish) -> list[str]:
     return lines
 
 
-def _judged(best: Outcome, finish: Finish) -> str:
+def _judged(best: Outcome, finish: SearchEnd) -> str:
     """Its score, and how sure it is of its words."""
     heard = last_verdict(best, finish.history)
     dose = f" at {heard.strength:g} of its strength" if heard.strength != 1 else ""
@@ -107,12 +107,12 @@ def _judged(best: Outcome, finish: Finish) -> str:
     )
 
 
-def _advice(finish: Finish) -> list[str]:
+def _advice(finish: SearchEnd) -> list[str]:
     lines = [f"  {told} ({count}×)" for told, count in advice(finish.plan.run, finish.history)]
     return ["What to change:", *lines] if lines else []
 
 
-def _where(finish: Finish, picture: Path, page: Path | None) -> list[str]:
+def _where(finish: SearchEnd, picture: Path, page: Path | None) -> list[str]:
     run, best, base = finish.plan.run, finish.best, finish.history.base
     lines = []
     if finish.problem:
@@ -130,7 +130,7 @@ def _where(finish: Finish, picture: Path, page: Path | None) -> list[str]:
     return [*lines, *page_line, f"Picture: {shown(picture)}", curves]
 
 
-def _nearest(finish: Finish) -> list[str]:
+def _nearest(finish: SearchEnd) -> list[str]:
     near = nearest(finish.history)
     if near is None:
         return []
@@ -140,7 +140,7 @@ def _nearest(finish: Finish) -> list[str]:
     return lines
 
 
-def _next(finish: Finish) -> list[str]:
+def _next(finish: SearchEnd) -> list[str]:
     run = finish.plan.run
     go_on = [f"Go on:   python search/run.py --out {shown(run.path)} --resume"]
     if finish.interrupted:

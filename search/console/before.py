@@ -9,7 +9,7 @@ from rich.console import Console
 
 from results.run.ledger import History, read_ledger
 from search.console.view import shown
-from search.planning.plan import LOCAL, Checked, Plan
+from search.planning.plan import LOCAL, CheckedData, Plan
 from spaces.space import Budget
 from trainable.dataset.finding import Finding, Severity
 from trainable.dataset.source import Source
@@ -18,7 +18,7 @@ MOST_WARNINGS = 6
 CHECK = "python -m trainable.dataset check"
 
 
-def introduce(plan: Plan, checked: Checked, objection: str | None, console: Console) -> None:
+def introduce(plan: Plan, checked: CheckedData, objection: str | None, console: Console) -> None:
     """`objection` is what keeps trials from sharing one base, if anything does."""
     dataset = checked.dataset
     roster = checked.roster

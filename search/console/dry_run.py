@@ -13,10 +13,10 @@ from rich.table import Table
 from search.checking.checks import existing_parent, size_of
 from search.console.before import in_words
 from search.console.view import shown
-from search.planning.cost_table import CARDS, CPU, LARGEST_ON_A_CPU, Card, Range
+from search.planning.cost_table import CARDS, CPU, LARGEST_ON_A_CPU, GpuModel, Range
 from search.planning.disk import in_bytes
-from search.planning.forecast import Disk, OnCard, Work, disk, on_card, work_of
-from search.planning.plan import Checked, Plan
+from search.planning.forecast import DiskForecast, GpuForecast, SearchWork, disk, on_card, work_of
+from search.planning.plan import CheckedData, Plan
 from trainable.family.model_size import ModelSize
 
 ESTIMATE = (
@@ -25,7 +25,7 @@ ESTIMATE = (
 )
 
 
-def tell_forecast(plan: Plan, checked: Checked, here: Sequence[Card], console: Console) -> None:
+def tell_forecast(plan: Plan, checked: CheckedData, here: Sequence[GpuModel], console: Console) -> None:
     """Prints the forecast. `here` are this machine's GPUs."""
     dataset, roster = checked.dataset, checked.roster
     lines = [
@@ -51,7 +51,7 @@ def tell_forecast(plan: Plan, checked: Checked, here: Sequence[Card], console: C
     _say([ESTIMATE, *_besides(plan, here)], console)
 
 
-def disk_in_words(needed: Disk) -> str:
+def disk_in_words(needed: DiskForecast) -> str:
     """`about 17–18 GB: 350–460 MB once, …`"""
     return (
         f"about {_bytes(needed.whole)}: {_bytes(needed.once)} once, {_bytes(needed.ended)} for each trial, "
@@ -59,7 +59,7 @@ def disk_in_words(needed: Disk) -> str:
     )
 
 
-def _table(plan: Plan, work: Work, size: ModelSize, here: Sequence[Card]) -> Table:
+def _table(plan: Plan, work: SearchWork, size: ModelSize, here: Sequence[GpuModel]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("on one", overflow="fold")
     for heading in ("memory per seat", "seats", "one trial", f"{work.trials} trials"):
@@ -72,14 +72,14 @@ def _table(plan: Plan, work: Work, size: ModelSize, here: Sequence[Card]) -> Tab
     return table
 
 
-def _cells(on: OnCard) -> tuple[str, ...]:
+def _cells(on: GpuForecast) -> tuple[str, ...]:
     if not on.fits:
         return on.card.name, _bytes(on.seat_bytes), "does not fit", "", ""
     seats = _between(on.seats) if on.seats.low >= 1 else f"may not fit, at best {on.seats.high:.0f}"
     return on.card.name, _bytes(on.seat_bytes), seats, _duration(on.trial_seconds), _duration(on.search_seconds)
 
 
-def _besides(plan: Plan, here: Sequence[Card]) -> list[str]:
+def _besides(plan: Plan, here: Sequence[GpuModel]) -> list[str]:
     lines = [f"{card.name}: {card.examples}." for card in CARDS]
     lines += [] if here else ["No NVIDIA GPU answers on this machine."]
     lines += [f"No trial is started after {plan.budget.hours:g} hours."] if plan.budget.hours else []
@@ -96,7 +96,7 @@ def _downloads(plan: Plan, size: ModelSize) -> str:
     return " and ".join(needed) or "none"
 
 
-def _steps(plan: Plan, work: Work) -> int:
+def _steps(plan: Plan, work: SearchWork) -> int:
     """Optimizer steps in an epoch, at least."""
     domain = plan.space.draw.get("accumulation")
     return max(1, work.passes_per_epoch // (max(domain.ends()) if domain else 1))

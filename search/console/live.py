@@ -14,7 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from search.console.plain import Pace, PlainView
+from search.console.plain import PlainView, ProgressRate
 from search.console.view import View, result_in_words
 from spaces.draw import Draw
 from spaces.records.trial import Outcome, Phase, Point
@@ -54,7 +54,7 @@ class LiveView:
         self._rows: dict[str, _Row] = {}
         self._base: Outcome | None = None
         self._doing = ""
-        self._pace = Pace()
+        self._pace = ProgressRate()
 
     def progress(self, what: str, done: int, of: int) -> None:
         self._doing = self._pace.words(what, done, of)

@@ -17,7 +17,7 @@ SHOWN_AFTER = 2.0
 """Seconds that a pace is measured over before anything is foretold by it."""
 
 
-class Pace:
+class ProgressRate:
     """Of one piece of work after another, told apart by their names."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class PlainView:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._said: set[str] = set()
-        self._pace = Pace()
+        self._pace = ProgressRate()
         self._next = 0.0
         self._probing: set[str] = set()
         self._started: set[str] = set()

@@ -22,7 +22,7 @@ class Range(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Card:
+class GpuModel:
     """What models are trained on: a GPU of a class, or the CPU."""
 
     name: str
@@ -43,10 +43,10 @@ REACHED = Range(0.5, 0.3)
 """Share of a card's peak that a pass of a few hundred to a few thousand rows reaches."""
 
 
-def _gpu(gigabytes: int, fastest: float, slowest: float, examples: str) -> Card:
+def _gpu(gigabytes: int, fastest: float, slowest: float, examples: str) -> GpuModel:
     """Peaks in TFLOP/s, bfloat16 without sparsity, summed in float32, from the makers' data sheets."""
     flops = Range(fastest * REACHED.low * 1e12, slowest * REACHED.high * 1e12)
-    return Card(f"{gigabytes} GB", gigabytes * GB, flops, GPU_CALLS, examples=examples)
+    return GpuModel(f"{gigabytes} GB", gigabytes * GB, flops, GPU_CALLS, examples=examples)
 
 
 CARDS = (
@@ -55,7 +55,7 @@ CARDS = (
     _gpu(48, 362, 155, "from an RTX A6000 to an L40S"),
     _gpu(80, 989, 312, "from an A100 to an H100"),
 )
-CPU = Card("CPU, one core", 8 * GB, Range(20e9, 8e9), Range(5e-6, 20e-6), is_gpu=False)
+CPU = GpuModel("CPU, one core", 8 * GB, Range(20e9, 8e9), Range(5e-6, 20e-6), is_gpu=False)
 """Seen: 13 GFLOP/s on the demo voice, 9 to 20 µs per operation of a small model."""
 LARGEST_ON_A_CPU = 50e6
 """Parameters beyond which a search on a CPU is no plan."""

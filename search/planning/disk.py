@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from search.planning.forecast import Disk
+from search.planning.forecast import DiskForecast
 from spaces.errors import InputError
 from trainable.dataset.finding import Finding, Severity
 
@@ -18,7 +18,7 @@ FULL_BYTES = 64 * 2**20
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
-def check_room(run: Path, needed: Disk | None, resumed: bool) -> list[Finding]:
+def check_room(run: Path, needed: DiskForecast | None, resumed: bool) -> list[Finding]:
     """Makes the run's folder. Raises InputError where it cannot be written or surely does not hold one trial; a warning
     where it may not hold all of them. `needed` is None where nobody knows; what a resumed search has written counts
     among what is taken."""
@@ -44,7 +44,7 @@ def check_room(run: Path, needed: Disk | None, resumed: bool) -> list[Finding]:
     ]
 
 
-def full_disk(run: Path, needed: Disk | None) -> Callable[[], str | None]:
+def full_disk(run: Path, needed: DiskForecast | None) -> Callable[[], str | None]:
     """A question: why the run's folder holds no further trial, None while it does."""
     least = FULL_BYTES if needed is None else max(FULL_BYTES, needed.running.low)
 

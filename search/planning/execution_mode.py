@@ -11,7 +11,7 @@ WAIT_MINUTES = 30.0
 
 
 @dataclass(frozen=True)
-class Mode:
+class ExecutionMode:
     """What was asked for; None leaves it to the machine.
 
     Raises InputError for what contradicts itself.

@@ -6,19 +6,19 @@ import math
 from dataclasses import dataclass
 
 from search.planning import cost_table
-from search.planning.cost_table import Card, Range
-from search.planning.execution_mode import Mode
+from search.planning.cost_table import GpuModel, Range
+from search.planning.execution_mode import ExecutionMode
 from search.planning.layout import MOST_SEATS
 from search.planning.resources import TRIALS_TO_LEARN_FROM
 from spaces.records.pack_shape import PackShape
 from spaces.space import Space
-from trainable.dataset.split import Roster
+from trainable.dataset.split import DatasetSplit
 from trainable.family.model_size import ModelSize
 from trainable.probe.texts.lines import lines_for
 
 
 @dataclass(frozen=True)
-class Work:
+class SearchWork:
     """What a search has to do, whatever it runs on."""
 
     epoch_clips: int
@@ -52,10 +52,10 @@ class Work:
 
 
 @dataclass(frozen=True)
-class OnCard:
+class GpuForecast:
     """A search on one card of a class."""
 
-    card: Card
+    card: GpuModel
     seats: Range
     """Trials side by side: how many surely, and how many at best; 0 where not one may fit."""
     seat_bytes: Range
@@ -69,7 +69,7 @@ class OnCard:
 
 
 @dataclass(frozen=True)
-class Disk:
+class DiskForecast:
     """Bytes on disk."""
 
     once: Range
@@ -91,12 +91,12 @@ class Disk:
         return self.once.plus(self.ended.times(self.trials)).plus(self.running.times(self.at_once))
 
 
-def work_of(space: Space, roster: Roster, mode: Mode, trials: int) -> Work:
+def work_of(space: Space, roster: DatasetSplit, mode: ExecutionMode, trials: int) -> SearchWork:
     """What a search of so many trials has to do."""
     entries = roster.entries
     seconds = sum(entry.seconds for entry in entries)
     epochs = space.draw["epochs"].ends()
-    return Work(
+    return SearchWork(
         epoch_clips=roster.epoch_size,
         clip_seconds=seconds / len(entries),
         longest_seconds=max(entry.seconds for entry in entries),
@@ -114,7 +114,7 @@ def work_of(space: Space, roster: Roster, mode: Mode, trials: int) -> Work:
     )
 
 
-def on_card(work: Work, size: ModelSize, card: Card) -> OnCard:
+def on_card(work: SearchWork, size: ModelSize, card: GpuModel) -> GpuForecast:
     """The search on one such card. More of them share the trials."""
     seat = seat_bytes(work, size, card)
     seats = seats_on(work, size, card)
@@ -131,10 +131,10 @@ def on_card(work: Work, size: ModelSize, card: Card) -> OnCard:
     finals = probe.times(cost_table.FINALIST_HEARINGS * (1 + work.finalists))
     once = cost_table.LOADING.plus(cost_table.ENCODING.times(work.audio_seconds)).plus(probe).plus(finals)
     trial = epoch.times(work.epochs).plus(probe)
-    return OnCard(card, seats, seat, trial, per_trial.times(work.trials).plus(once))
+    return GpuForecast(card, seats, seat, trial, per_trial.times(work.trials).plus(once))
 
 
-def seat_bytes(work: Work, size: ModelSize, card: Card) -> Range:
+def seat_bytes(work: SearchWork, size: ModelSize, card: GpuModel) -> Range:
     """What one seat takes, as a bench reckons it: its numbers, and one pass over the longest clips."""
     positions, frames = _positions(work, work.longest_seconds), work.longest_seconds * cost_table.FRAMES_PER_SECOND
     units = positions.times(size.position_units).plus(frames * size.frame_units).times(work.batch)
@@ -146,7 +146,7 @@ def seat_bytes(work: Work, size: ModelSize, card: Card) -> Range:
     )
 
 
-def seats_on(work: Work, size: ModelSize, card: Card) -> Range:
+def seats_on(work: SearchWork, size: ModelSize, card: GpuModel) -> Range:
     """How many seats the card's memory holds: with the unfavourable figures, and with the favourable ones."""
     seat = seat_bytes(work, size, card)
     width = 2.0 if card.is_gpu else 4.0
@@ -159,7 +159,7 @@ def seats_on(work: Work, size: ModelSize, card: Card) -> Range:
     return Range(*(float(max(0, min(work.most_seats, count))) for count in (least, most)))
 
 
-def probe_seconds(work: Work, size: ModelSize, card: Card) -> Range:
+def probe_seconds(work: SearchWork, size: ModelSize, card: GpuModel) -> Range:
     """Speaking and listening for one trial. All lines of a set are spoken together, as long as the longest takes; the
     first few screen."""
     longest = max(work.line_letters) / work.letters_per_second * cost_table.FRAMES_PER_SECOND
@@ -171,14 +171,14 @@ def probe_seconds(work: Work, size: ModelSize, card: Card) -> Range:
     return speaking.plus(work.spoken_seconds.times(work.judging))
 
 
-def disk(work: Work, size: ModelSize) -> Disk:
+def disk(work: SearchWork, size: ModelSize) -> DiskForecast:
     """What a run folder grows to, and the cache beside it."""
     weights = 4 * size.adapter_numbers
     recordings = work.spoken_seconds.times(cost_table.WAVE_BYTES).times(Range(0.3, 1.0))
     kept = recordings.plus(cost_table.BOOKKEEPING_BYTES).plus(weights)
     finals = recordings.times(cost_table.FINALIST_HEARINGS * (1 + work.finalists))
     prepared = cost_table.CODE_BYTES.times(work.audio_seconds)
-    return Disk(
+    return DiskForecast(
         once=prepared.plus(finals).plus(weights),
         # Weights and two moments, and the same once more while the next checkpoint is written.
         running=kept.plus(2 * 8 * size.seat_numbers + weights),
@@ -188,12 +188,12 @@ def disk(work: Work, size: ModelSize) -> Disk:
     )
 
 
-def _positions(work: Work, seconds: float) -> Range:
+def _positions(work: SearchWork, seconds: float) -> Range:
     text = cost_table.TOKENS_PER_CHARACTER.times(work.letters_per_second * seconds)
     return text.plus(cost_table.PROMPT_POSITIONS + seconds * cost_table.FRAMES_PER_SECOND)
 
 
-def _pass_seconds(work: Work, size: ModelSize, card: Card, seats: int) -> Range:
+def _pass_seconds(work: SearchWork, size: ModelSize, card: GpuModel, seats: int) -> Range:
     """One pass for so many seats. At best a GPU computes while the next operations are launched."""
     frames = work.clip_seconds * cost_table.FRAMES_PER_SECOND
     flops = _positions(work, work.clip_seconds).times(size.position_flops).plus(frames * size.frame_flops)

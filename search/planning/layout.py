@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from search.planning.execution_mode import Mode
+from search.planning.execution_mode import ExecutionMode
 from search.planning.resources import CPU_SHARE, CPU_THREADS, FIRST_BYTES, TRIALS_TO_LEARN_FROM, Resources
 from spaces.errors import InputError
 
@@ -14,7 +14,7 @@ MOST_SEATS = 8
 
 
 @dataclass(frozen=True)
-class Layout:
+class BenchLayout:
     """What a bench gets, how many there are, and how many trials run at once on all of them."""
 
     at_once: int
@@ -45,7 +45,7 @@ class Layout:
         return f"a node with {amount:g} {kind}{'' if amount == 1 else 's'} free"
 
 
-def lay_out(resources: Resources, mode: Mode, trials: int) -> Layout:
+def lay_out(resources: Resources, mode: ExecutionMode, trials: int) -> BenchLayout:
     """One bench per GPU, or per so many GPUs as were asked for; one per node with a CPU where there is no GPU.
 
     Unless the seats are asked for, no more than a third of the trials run at once, so that the others are drawn knowing
@@ -71,7 +71,7 @@ def lay_out(resources: Resources, mode: Mode, trials: int) -> Layout:
         threads = CPU_THREADS
         worker = {"CPU": round(CPU_SHARE * min(node.cpus for node in nodes), 2)}
     memory = None if has_gpu else max(0.0, min(node.memory for node in nodes) - FIRST_BYTES)
-    return Layout(
+    return BenchLayout(
         at_once, min(there, math.ceil(at_once / seats)), most, seats, mode.seats is not None, memory, has_gpu,
         width if has_gpu else 1, worker, threads,
     )  # fmt: skip

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from search.planning.cost_table import CARDS, Card
+from search.planning.cost_table import CARDS, GpuModel
 
 QUERY = ("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits")
 ANSWER_SECONDS = 20
 
 
-def cards_here() -> list[Card]:
+def cards_here() -> list[GpuModel]:
     """One for each NVIDIA GPU, with the speed of the class that its memory puts it in; none where none answers."""
     if shutil.which(QUERY[0]) is None:
         return []
@@ -22,7 +22,7 @@ def cards_here() -> list[Card]:
     return read_cards(answer)
 
 
-def read_cards(answer: str) -> list[Card]:
+def read_cards(answer: str) -> list[GpuModel]:
     """Of `nvidia-smi`'s lines `NAME, MEBIBYTES`; a line that reads otherwise is passed over."""
     found = []
     for line in answer.splitlines():
@@ -32,5 +32,5 @@ def read_cards(answer: str) -> list[Card]:
             like = max(
                 (card for card in CARDS if card.memory <= 1.05 * memory), key=lambda card: card.memory, default=CARDS[0]
             )
-            found.append(Card(name.strip(), memory, like.flops, like.call_seconds))
+            found.append(GpuModel(name.strip(), memory, like.flops, like.call_seconds))
     return found

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from results.run.ledger import History, SearchStarted, read_ledger
 from results.run.run_folder import RunFolder, known_family
-from search.planning.execution_mode import Mode
+from search.planning.execution_mode import ExecutionMode
 from search.proposals.prior_runs import evidence_in
 from spaces.errors import InputError
 from spaces.families import FAMILIES
@@ -20,7 +20,7 @@ from spaces.storage_uri import Storage, checked_uri
 from trainable.dataset.clip import VoiceDataset
 from trainable.dataset.finding import Finding
 from trainable.dataset.source import Source
-from trainable.dataset.split import Roster
+from trainable.dataset.split import DatasetSplit
 from trainable.files.cache import cache_folder
 
 DEMO_SPACE = "demo"
@@ -49,7 +49,7 @@ class Arguments:
     hours: float | None = None
     gpu_hours: float | None = None
     auto_ref: bool = False
-    mode: Mode = Mode()
+    mode: ExecutionMode = ExecutionMode()
     address: str | None = None
     storage: str | None = None
     like: tuple[Path, ...] = ()
@@ -77,7 +77,7 @@ class Plan:
     """`local`, or where a Ray cluster answers: `auto`, or host:port."""
     cache: Path
     """Folder of what all searches share."""
-    mode: Mode = Mode()
+    mode: ExecutionMode = ExecutionMode()
     storage: str | None = None
     """Address of the run's folder in storage; None where every node reaches the folder itself."""
 
@@ -245,10 +245,10 @@ def _absolute(model: str) -> str:
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedData:
     """The voice of a plan that can be carried out."""
 
     dataset: VoiceDataset
-    roster: Roster
+    roster: DatasetSplit
     findings: tuple[Finding, ...]
     """What is worth knowing of it; no error is among them."""

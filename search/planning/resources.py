@@ -44,7 +44,7 @@ class Resources:
 
 
 @dataclass(frozen=True)
-class Machine:
+class TrialResources:
     """What one isolated trial gets, and how many get it at once."""
 
     at_once: int
@@ -55,7 +55,7 @@ class Machine:
     """Of torch, in one training worker."""
 
 
-def share_machine(resources: Resources, trials: int) -> Machine:
+def share_machine(resources: Resources, trials: int) -> TrialResources:
     """Shares CPUs, GPUs and memory among the isolated trials of a search.
 
     One GPU each where there are some, or may come to be. Otherwise as many as the CPUs and the memory hold.
@@ -64,9 +64,9 @@ def share_machine(resources: Resources, trials: int) -> Machine:
     if resources.gpus >= 1:
         at_once = max(int(resources.gpus), min(int(resources.most_gpus), learning))
         cpus = resources.cpus_per_gpu
-        return Machine(at_once, True, {"GPU": 1, "CPU": min(1.0, 0.5 * cpus)}, max(1, int(cpus)))
+        return TrialResources(at_once, True, {"GPU": 1, "CPU": min(1.0, 0.5 * cpus)}, max(1, int(cpus)))
     fitting = max(1, int((resources.memory - FIRST_BYTES) // TRIAL_BYTES))
     at_once = max(1, min(sum(int(node.cpus) for node in resources.each), fitting, learning))
     # A share of all CPUs may be more than any one of several nodes has left.
     share = 1.0 if resources.nodes else resources.cpus / at_once
-    return Machine(at_once, False, {"CPU": round(CPU_SHARE * share, 2)}, CPU_THREADS)
+    return TrialResources(at_once, False, {"CPU": round(CPU_SHARE * share, 2)}, CPU_THREADS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from results.analysis.acceptance import Heard, acceptance
+from results.analysis.acceptance import JudgedLoss, acceptance
 from results.run.ledger import History
 from results.run.run_folder import RunFolder
 from search.proposals.prior_runs import heard_elsewhere
@@ -14,14 +14,14 @@ from trainable.files.trial_folder import TrialFolder
 from trainable.training.outcome import failed_share, mend
 
 
-class Bands:
+class BandTracker:
     """A trial keeps the band that it was given when it was drawn, also when it is cut off and goes on."""
 
     def __init__(self, space: Space, run: RunFolder, history: History) -> None:
         self._space, self._run = space, run
         self._base = history.base.verdict if history.base else None
         self._given = {trial: band for trial in history.drawn if (band := history.band_of(trial))}
-        self._heard: dict[str, tuple[Objective, list[Heard]]] = {}
+        self._heard: dict[str, tuple[Objective, list[JudgedLoss]]] = {}
         for outcome in history.outcomes.values():
             self._hear(outcome)
 
@@ -52,6 +52,6 @@ class Bands:
         base = failed_share(self._base) if self._base else None
         probed = ((outcome.kept, outcome.verdict), (outcome.other_kept, outcome.other_verdict))
         verdicts = [
-            Heard(kept.loss, verdict.accepted, mend(verdict, base)) for kept, verdict in probed if kept and verdict
+            JudgedLoss(kept.loss, verdict.accepted, mend(verdict, base)) for kept, verdict in probed if kept and verdict
         ]
         self._heard[outcome.trial] = outcome.draw.objective, verdicts

@@ -13,7 +13,7 @@ BETTER_SHARE = 0.01
 """A best score that rises by no more than this share of itself has not risen."""
 
 
-class Spending:
+class BudgetTracker:
     """A budget and what has been spent of it, by earlier processes of the search as well. Trials that run when it is
     used up may end."""
 

@@ -11,7 +11,7 @@ import numpy as np
 from search.proposals.sampler import Prospect
 from spaces.band import Band
 from spaces.draw import Draw, Objective
-from spaces.prior_runs import Tested
+from spaces.prior_runs import PriorRun
 from spaces.records.trial import Point
 from trainable.stopping.curve import FIRST_PASS_CLIPS
 from trainable.training.epoch_order import steps_per_epoch
@@ -40,7 +40,7 @@ MARGIN = 1.0
 
 
 @dataclass(frozen=True)
-class _Sight:
+class _Observation:
     """What one run says of log(exposure to the crossing)."""
 
     features: np.ndarray
@@ -52,7 +52,7 @@ class _Sight:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _ObservedRun:
     """One run: its loss after so much exposure, and where it started from; None where nobody wrote that down."""
 
     objective: Objective
@@ -62,18 +62,18 @@ class _Seen:
     losses: np.ndarray
     start: float | None
 
-    def sight(self, level: float) -> _Sight:
+    def sight(self, level: float) -> _Observation:
         below = np.flatnonzero(self.losses <= level)
         at = int(below[0]) if below.size else len(self.losses) - 1
         exposure, loss = _unlagged(self.exposures[at], self.epoch_steps), float(self.losses[at])
         value, side = math.log(max(exposure, 0.25)), -1 if below.size else 1
         if self.start is None or self.start - loss < LEAST_FALL or self.start - level < LEAST_FALL:
-            return _Sight(self.features, value, 0.0, side)
+            return _Observation(self.features, value, 0.0, side)
         scaling = math.log((self.start - level) / (self.start - loss))
-        return _Sight(self.features, value + scaling, BEND * abs(scaling), 0)
+        return _Observation(self.features, value + scaling, BEND * abs(scaling), 0)
 
 
-class Foresight:
+class CrossingModel:
     """Bayesian linear regression of log(exposure to the crossing) on the logarithms of LoRA rate, α/r and rank, one per
     objective; exposure is in optimizer steps at the full learning rate.
 
@@ -81,16 +81,18 @@ class Foresight:
     bound is taken in by matching moments (assumed density filtering, Minka 2001, chapter 3).
     """
 
-    def __init__(self, clips: int, evidence: Sequence[Tested] = ()) -> None:
+    def __init__(self, clips: int, evidence: Sequence[PriorRun] = ()) -> None:
         """`clips` in an epoch of the dataset that is searched; the evidence may be of others."""
         self._clips = clips
-        self._seen: list[_Seen] = []
+        self._seen: list[_ObservedRun] = []
         self._fits: dict[tuple[Objective, float], tuple[np.ndarray, np.ndarray, float]] = {}
         for tested in evidence:
             epoch_steps = steps_per_epoch(tested.clips, tested.clips_per_step)
             exposures = np.array([tested.epochs * epoch_steps])
             features = _features(tested.lora_lr, tested.alpha_ratio, tested.rank, elsewhere=True)
-            seen = _Seen(tested.objective, features, epoch_steps, exposures, np.array([tested.loss]), tested.start)
+            seen = _ObservedRun(
+                tested.objective, features, epoch_steps, exposures, np.array([tested.loss]), tested.start
+            )
             self._seen.append(seen)
 
     def learn(self, draw: Draw, curve: Sequence[Point]) -> None:
@@ -106,7 +108,7 @@ class Foresight:
         features = _features(draw.lora_lr, draw.alpha_ratio, draw.rank)
         exposures = np.array([exposure(point.step) for point in settled])
         self._fits.clear()
-        self._seen.append(_Seen(draw.objective, features, epoch_steps, exposures, sustained, curve[0].loss))
+        self._seen.append(_ObservedRun(draw.objective, features, epoch_steps, exposures, sustained, curve[0].loss))
 
     def crossing(self, draw: Draw, band: Band) -> tuple[float, float]:
         """log(exposure until the curve is within the band's aim), and its standard deviation."""
@@ -143,7 +145,7 @@ class Foresight:
         return mean, spread, noise
 
 
-def _updated(mean: np.ndarray, spread: np.ndarray, sight: _Sight, noise: float) -> tuple[np.ndarray, np.ndarray]:
+def _updated(mean: np.ndarray, spread: np.ndarray, sight: _Observation, noise: float) -> tuple[np.ndarray, np.ndarray]:
     """The coefficients after one more run."""
     along = spread @ sight.features
     variance = float(sight.features @ along) + noise**2 + sight.noise**2

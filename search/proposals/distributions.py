@@ -6,7 +6,7 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from spaces.domain import Choice, Interval
+from spaces.domain import CategoricalDomain, IntervalDomain
 from spaces.draw import Draw, Objective
 from spaces.space import Space
 
@@ -17,9 +17,9 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
     """What is searched under every objective, each field with its distribution; bounds are included."""
     found: dict[str, BaseDistribution] = {}
     for name, domain in space.draw.items():
-        if isinstance(domain, Choice):
+        if isinstance(domain, CategoricalDomain):
             found[name] = CategoricalDistribution(domain.values)
-        elif isinstance(domain, Interval):
+        elif isinstance(domain, IntervalDomain):
             kind = IntDistribution if domain.whole else FloatDistribution
             found[name] = kind(domain.low, domain.high, log=domain.log)
     return found
@@ -33,7 +33,11 @@ def distributions_of(space: Space, objective: Objective) -> dict[str, Categorica
 
 def to_draw(space: Space, point: dict[str, Any]) -> Draw:
     """The draw of a point: a value for everything that is searched under its objective, and perhaps for more."""
-    fixed = {name: domain.value for name, domain in space.draw.items() if not isinstance(domain, (Choice, Interval))}
+    fixed = {
+        name: domain.value
+        for name, domain in space.draw.items()
+        if not isinstance(domain, (CategoricalDomain, IntervalDomain))
+    }
     values = {**fixed, **{name: value for name, value in point.items() if name in space.draw}}
     for name in distributions_of(space, Objective(values["objective"])):
         if name in point:

@@ -5,30 +5,30 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from results.analysis.acceptance import Heard
+from results.analysis.acceptance import JudgedLoss
 from results.run.ledger import read_ledger
 from results.run.run_folder import RunFolder
 from search.proposals.distributions import distributions
 from spaces.draw import Objective
 from spaces.errors import InputError
-from spaces.prior_runs import Sounded, Tested
+from spaces.prior_runs import ListeningResult, PriorRun
 from spaces.records.trial import Outcome, Point
 from spaces.records.verdict import Verdict
 from spaces.space import Space
 from trainable.files.trial_folder import TrialFolder
-from trainable.training.outcome import Mend, failed_share, mend
+from trainable.training.outcome import TrainingAdvice, failed_share, mend
 
-MENDED_BY: dict[Sounded, Mend | None] = {
-    Sounded.GOOD: None,
-    Sounded.UNDERTRAINED: Mend.MORE,
-    Sounded.OVERTRAINED: Mend.LESS,
+MENDED_BY: dict[ListeningResult, TrainingAdvice | None] = {
+    ListeningResult.GOOD: None,
+    ListeningResult.UNDERTRAINED: TrainingAdvice.MORE,
+    ListeningResult.OVERTRAINED: TrainingAdvice.LESS,
 }
 
 
-def heard_elsewhere(space: Space, objective: Objective) -> list[Heard]:
+def heard_elsewhere(space: Space, objective: Objective) -> list[JudgedLoss]:
     """Verdicts on other voices, by the loss they were stopped at."""
     return [
-        Heard(tested.loss, tested.sounded is Sounded.GOOD, MENDED_BY[tested.sounded])
+        JudgedLoss(tested.loss, tested.sounded is ListeningResult.GOOD, MENDED_BY[tested.sounded])
         for tested in space.evidence
         if tested.objective is objective
     ]
@@ -37,7 +37,7 @@ def heard_elsewhere(space: Space, objective: Objective) -> list[Heard]:
 def first_points(space: Space, clips: int) -> list[dict[str, Any]]:
     """What was good elsewhere and lies in the space's domains, as values of those fields that are searched; voices of
     about as many clips come first. A run gets all the epochs that it may have, since its band ends it."""
-    good = [tested for tested in space.evidence if tested.sounded is Sounded.GOOD]
+    good = [tested for tested in space.evidence if tested.sounded is ListeningResult.GOOD]
     good.sort(key=lambda tested: abs(math.log(tested.clips / clips)))
     points: list[dict[str, Any]] = []
     for tested in good:
@@ -47,7 +47,7 @@ def first_points(space: Space, clips: int) -> list[dict[str, Any]]:
     return points
 
 
-def _point(space: Space, tested: Tested) -> dict[str, Any] | None:
+def _point(space: Space, tested: PriorRun) -> dict[str, Any] | None:
     """None where the space has no such draw."""
     point = {}
     for name, domain in space.draw.items():
@@ -61,7 +61,7 @@ def _point(space: Space, tested: Tested) -> dict[str, Any] | None:
     return point
 
 
-def evidence_in(run: RunFolder, model: str) -> tuple[Tested, ...]:
+def evidence_in(run: RunFolder, model: str) -> tuple[PriorRun, ...]:
     """What another run heard of its trials, as evidence for a search with the same model.
 
     Raises InputError when the run has no ledger, is of another model, or heard nothing that says how much training is
@@ -86,13 +86,13 @@ def evidence_in(run: RunFolder, model: str) -> tuple[Tested, ...]:
 
 def _tested(
     voice: str, outcome: Outcome, start: Point | None, verdict: Verdict, kept: Point, share: float | None
-) -> list[Tested]:
+) -> list[PriorRun]:
     """Nothing of a rejection that no amount of training would mend."""
     draw, wanted = outcome.draw, mend(verdict, share)
     if draw is None or not kept.epoch or (wanted is None and not verdict.accepted):
         return []
     return [
-        Tested(
+        PriorRun(
             voice=voice,
             objective=draw.objective,
             clips=max(1, round(kept.clips / kept.epoch)),

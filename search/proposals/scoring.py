@@ -16,7 +16,7 @@ NOT_ACCEPTED = 1.0
 
 
 @dataclass(frozen=True)
-class Telling:
+class TrialScore:
     """A finished trial in Optuna's terms. A trial is feasible when no constraint is above 0."""
 
     state: TrialState
@@ -25,11 +25,11 @@ class Telling:
     constraints: dict[str, float]
 
 
-UNTRIED = Telling(TrialState.FAIL, None, {})
+UNTRIED = TrialScore(TrialState.FAIL, None, {})
 """Cancelled and failed trials say nothing of their draw; TPE leaves them out."""
 
 
-def telling(outcome: Outcome, band: Band) -> Telling:
+def score_trial(outcome: Outcome, band: Band) -> TrialScore:
     """A probed trial is complete; one that ended without a probe is pruned, and its constraints rank it as infeasible.
 
     `band`: nats outside the band, at the checkpoint that was probed or where training stopped. `accepted`: -1, or the
@@ -41,12 +41,12 @@ def telling(outcome: Outcome, band: Band) -> Telling:
     verdict = outcome.verdict
     if verdict is None:
         constraints = {"band": _distance(outcome, band), "accepted": NOT_ACCEPTED}
-        return Telling(TrialState.PRUNED, None, constraints)
+        return TrialScore(TrialState.PRUNED, None, constraints)
     if not math.isfinite(verdict.score):
         return UNTRIED
     failed = max(1, verdict.failed_lines) / max(1, len(verdict.lines))
     accepted = -1.0 if verdict.accepted else min(NOT_ACCEPTED, failed)
-    return Telling(TrialState.COMPLETE, verdict.score, {"band": _distance(outcome, band), "accepted": accepted})
+    return TrialScore(TrialState.COMPLETE, verdict.score, {"band": _distance(outcome, band), "accepted": accepted})
 
 
 def _distance(outcome: Outcome, band: Band) -> float:

@@ -14,11 +14,11 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState, create_trial
 
-from search.proposals.crossing_model import Foresight
+from search.proposals.crossing_model import CrossingModel
 from search.proposals.distributions import chosen, distributions, distributions_of, to_draw
 from search.proposals.prior_runs import first_points
 from search.proposals.sampler import Prospect, ScreenedSampler
-from search.proposals.scoring import telling
+from search.proposals.scoring import score_trial
 from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.records.trial import Outcome, Point
@@ -29,7 +29,7 @@ TRIAL = "trial"
 """Under this name a trial of the study says which of the search's trials it is."""
 
 
-class Draws:
+class SearchStudy:
     """Multivariate TPE on the probe's score, with the band and the verdict as constraints.
 
     A point whose crossing is foretold to lie outside its epochs is not handed out. The study begins empty in every
@@ -49,7 +49,7 @@ class Draws:
         An empty `storage` keeps the study, or memory does.
         """
         self._space, self._band_of = space, band_of
-        self._foresight = Foresight(clips, space.evidence)
+        self._foresight = CrossingModel(clips, space.evidence)
         self._shared = distributions(space)
         self._own = {objective: distributions_of(space, objective) for objective in space.objectives}
         everything = {name: each for own in (self._shared, *self._own.values()) for name, each in own.items()}
@@ -74,7 +74,7 @@ class Draws:
 
     def tell(self, outcome: Outcome, band: Band, curve: Sequence[Point]) -> None:
         """How a trial that was asked for has ended; `band` judged it."""
-        told, asked = telling(outcome, band), self._asked.pop(outcome.trial)
+        told, asked = score_trial(outcome, band), self._asked.pop(outcome.trial)
         for constraint, value in told.constraints.items():
             asked.set_constraint(constraint, value)
         self.study.tell(asked, told.score, told.state)
@@ -86,7 +86,7 @@ class Draws:
 
     def remember(self, outcome: Outcome, band: Band, curve: Sequence[Point]) -> None:
         """A trial that ended in an earlier process."""
-        told = telling(outcome, band)
+        told = score_trial(outcome, band)
         self.study.add_trial(
             create_trial(
                 state=told.state,

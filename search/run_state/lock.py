@@ -20,7 +20,7 @@ LOCK_FILE, WRITER_FILE = ".lock", ".writer.json"
 """In the run's folder. The first is locked as long as a search writes there; the second says who does."""
 
 
-class Writer(BaseModel):
+class RunWriter(BaseModel):
     """Whose search writes to a run folder, for the message to whoever wants to as well."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -48,7 +48,7 @@ def only_writer(run: RunFolder) -> Iterator[None]:
     except Timeout:
         raise InputError(_taken(run.path)) from None
     try:
-        write_beside(writer, Writer().model_dump_json())
+        write_beside(writer, RunWriter().model_dump_json())
         yield
     finally:
         writer.unlink(missing_ok=True)
@@ -76,7 +76,7 @@ def is_written(run: RunFolder) -> bool:
 
 def _taken(folder: Path) -> str:
     try:
-        who = f" ({Writer.model_validate_json((folder / WRITER_FILE).read_bytes())})"
+        who = f" ({RunWriter.model_validate_json((folder / WRITER_FILE).read_bytes())})"
     except (OSError, ValidationError):
         who = ""
     return (

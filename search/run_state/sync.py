@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from results.run.run_folder import RunFolder
-from search.planning.plan import Checked, Plan
+from search.planning.plan import CheckedData, Plan
 from search.run_state.lock import is_written
 from spaces.storage_uri import Storage, below
 from trainable.dataset.source import Source
@@ -35,7 +35,7 @@ def push_bookkeeping(plan: Plan) -> None:
 
 
 @contextmanager
-def mirrored(plan: Plan, checked: Checked, stop_file: Path, say: Callable[[str], None]) -> Iterator[None]:
+def mirrored(plan: Plan, checked: CheckedData, stop_file: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Within, the driver's files are in storage, a minute old at most, and so is what nodes need from the head's disk.
 
     Storage that fails within is told and tried again; at the ends of it StorageError is raised.
@@ -103,7 +103,7 @@ def ray_storage(storage: Storage | None, folder: Path) -> dict[str, Any]:
     return {"storage_path": path, "storage_filesystem": system}
 
 
-class StopSign:
+class StopSignal:
     """Whether a search is to stop, for a trial by itself on any node."""
 
     SECONDS = 5.0
@@ -141,7 +141,7 @@ def _keep_pushing(plan: Plan, stop_file: Path, say: Callable[[str], None], done:
         pushed = time.monotonic()
 
 
-def _push_what_nodes_need(plan: Plan, checked: Checked) -> None:
+def _push_what_nodes_need(plan: Plan, checked: CheckedData) -> None:
     """Datasets and the probe's lines keep their paths. Models do not travel: they are large, and on every node, or on
     the hub."""
     assert plan.stored is not None

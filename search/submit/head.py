@@ -11,7 +11,7 @@ OnLine = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """What a command on the head said."""
 
     code: int | None
@@ -32,7 +32,7 @@ class Head(Protocol):
         """What a message calls it."""
         ...
 
-    def run(self, command: str, on_line: OnLine | None = None) -> Answer:
+    def run(self, command: str, on_line: OnLine | None = None) -> CommandResult:
         """Runs a line of bash in a login shell there, and calls `on_line` with each line of its output as it comes.
 
         Raises InputError where there is no such cluster, or it is not up.

@@ -13,7 +13,7 @@ import typer
 
 from results.run.run_folder import RunFolder
 from search.planning.plan import DEMO_SPACE, Plan
-from search.submit.upload import Parcel, everything_in, parcel_of
+from search.submit.upload import UploadBundle, everything_in, parcel_of
 from spaces.errors import InputError
 from spaces.space import FOLDER
 from trainable.dataset.clip import VoiceDataset
@@ -66,11 +66,11 @@ def command_line(
 class Inputs:
     """What has to be sent, and the values of options there; both by where inputs lie on the head."""
 
-    parcels: tuple[Parcel, ...]
+    parcels: tuple[UploadBundle, ...]
     instead: Mapping[str, tuple[str, ...]]
 
 
-def project_parcel(root: Path) -> Parcel:
+def project_parcel(root: Path) -> UploadBundle:
     """The project as it is here, but for what a search does not need."""
     files: dict[str, Path | bytes] = {}
     for package in PROJECT:
@@ -85,7 +85,7 @@ def inputs_of(plan: Plan, dataset: VoiceDataset, options: Iterable[Option], fold
     Raises InputError for a file that cannot be read.
     """
     typed = {name: values for name, _, values in options}
-    parcels: list[Parcel] = []
+    parcels: list[UploadBundle] = []
     instead: dict[str, tuple[str, ...]] = {}
     # What a space of the project's own names lies in the project, which is gone there once Ray was started again. Where
     # nodes share no folder, the project alone is on each of them.
@@ -114,14 +114,14 @@ def inputs_of(plan: Plan, dataset: VoiceDataset, options: Iterable[Option], fold
     return Inputs(tuple(parcels), instead)
 
 
-def _run_parcel(run: Path) -> Parcel:
+def _run_parcel(run: Path) -> UploadBundle:
     """Of a run on a similar voice what is learned from: what was heard, and where curves began."""
     curves = sorted(run.glob("trials/*/curve.jsonl"))
     paths = (RunFolder(run).ledger, *curves)
     return parcel_of("like", {path.relative_to(run).as_posix(): path for path in paths})
 
 
-def _place_source(source: Source, dataset: VoiceDataset, folder: str) -> tuple[Parcel | None, str]:
+def _place_source(source: Source, dataset: VoiceDataset, folder: str) -> tuple[UploadBundle | None, str]:
     """The parcel of a source, and its text on the head; a source of the hub is fetched there."""
     if source.path is None:
         return None, str(source)
@@ -172,14 +172,14 @@ def _relative(line: str, homes: Sequence[str], up: str) -> str:
     return line if changed.items() <= row.items() else json.dumps({**row, **changed}, ensure_ascii=False)
 
 
-def _folder_parcel(folder: Path) -> Parcel:
+def _folder_parcel(folder: Path) -> UploadBundle:
     return parcel_of(folder.name, everything_in(folder))
 
 
-def _space_parcel(path: Path, plan: Plan, is_model_typed: bool, folder: str) -> tuple[Parcel, list[Parcel]]:
+def _space_parcel(path: Path, plan: Plan, is_model_typed: bool, folder: str) -> tuple[UploadBundle, list[UploadBundle]]:
     """A space file with the paths in it as they are on the head, and the parcels that those lead to."""
     text = path.read_text(encoding="utf-8")
-    parcels: list[Parcel] = []
+    parcels: list[UploadBundle] = []
     probe = plan.space.probe
     found = {("probe", "lines"): Path(probe.lines), ("probe", "recogniser"): Path(probe.recogniser)}
     if not is_model_typed:

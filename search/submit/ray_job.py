@@ -27,7 +27,7 @@ _UNKNOWN = "does not exist"
 
 
 @dataclass(frozen=True)
-class Ended:
+class JobEnd:
     """How a job ended."""
 
     code: int | None
@@ -81,7 +81,7 @@ class Follower:
         self._told: list[str] = []
         self._begin()
 
-    def follow(self) -> Ended:
+    def follow(self) -> JobEnd:
         """Until the job has ended. Raises LostContactError when the head could not be reached for `minutes`; may be
         called again after an interruption, and goes on where it was."""
         contact, attempt = time.monotonic(), 0
@@ -91,7 +91,7 @@ class Follower:
             if self._end is not None:
                 return self._end
             if any(_UNKNOWN in line for line in answer.lines):
-                return Ended(None, "Ray on the head does not know it", is_unknown=True)
+                return JobEnd(None, "Ray on the head does not know it", is_unknown=True)
             if self._heard or not answer.is_lost and not answer.code:
                 contact, attempt = time.monotonic(), 0
             if time.monotonic() - contact > self._patience:
@@ -110,9 +110,9 @@ class Follower:
         if self._end is not None:
             return
         if match := _OVER.match(line.strip()):
-            self._end = Ended(None, f"the job {match[1]}")
+            self._end = JobEnd(None, f"the job {match[1]}")
         elif line.startswith(f"{_last(self._job)} "):
-            self._end = Ended(int(line.rpartition(" ")[2]))
+            self._end = JobEnd(int(line.rpartition(" ")[2]))
         elif not self._is_log:
             self._is_log = line.startswith(_FIRST)
         else:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from search.submit.head import Answer, OnLine
+from search.submit.head import CommandResult, OnLine
 from spaces.errors import InputError
 
 BEGIN, END = "@@ sweetspot begins", "@@ sweetspot ended"
@@ -49,7 +49,7 @@ class RayUpHead:
     def name(self) -> str:
         return str(self._cluster)
 
-    def run(self, command: str, on_line: OnLine | None = None) -> Answer:
+    def run(self, command: str, on_line: OnLine | None = None) -> CommandResult:
         # What is written in Python would otherwise wait until there is more of it.
         within = f"( export PYTHONUNBUFFERED=1; {command} ) 2>&1 | {MARKING}"
         # The last line may have no end.
@@ -62,8 +62,8 @@ class RayUpHead:
                     outside.append(line)
         if heard.code is None:
             self._refuse_what_is_not_up(outside)
-            return Answer(None, _reasons(outside))
-        return Answer(heard.code, tuple(heard.lines))
+            return CommandResult(None, _reasons(outside))
+        return CommandResult(heard.code, tuple(heard.lines))
 
     def send(self, folder: Path, to: str) -> bool:
         return self._rsync("rsync-up", f"{folder}/", f"{to}/")

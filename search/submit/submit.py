@@ -21,9 +21,9 @@ from search.run_state.lock import only_writer
 from search.submit.fetch import fetch, has_begun
 from search.submit.head import Head
 from search.submit.inputs import Inputs, Option, command_line, inputs_of, project_parcel
-from search.submit.ray_job import LOST_MINUTES, Ended, Follower, LostContactError, ask_to_stop, submit
-from search.submit.submitted_run import Submitted, forget_record, has_record, read_record, write_record
-from search.submit.upload import Parcel, plain
+from search.submit.ray_job import LOST_MINUTES, Follower, JobEnd, LostContactError, ask_to_stop, submit
+from search.submit.submitted_run import SubmittedRun, forget_record, has_record, read_record, write_record
+from search.submit.upload import UploadBundle, plain
 from spaces.cli import WRONG_INPUT, progress_shown
 from spaces.errors import InputError
 from trainable.dataset.clip import VoiceDataset
@@ -42,7 +42,7 @@ ROOT = Path(__file__).parents[2]
 
 
 @dataclasses.dataclass(frozen=True)
-class Wish:
+class SubmitRequest:
     """A search that somebody typed here."""
 
     typed: Arguments
@@ -54,7 +54,7 @@ class Wish:
     """For which a lost connection is tried again."""
 
 
-def search_on(head: Head, wish: Wish, console: Console) -> int:
+def search_on(head: Head, wish: SubmitRequest, console: Console) -> int:
     """Starts a search, or comes back to it on `--resume`, and follows it to its end. Returns its exit code.
 
     Raises InputError for what cannot be used, here or there.
@@ -115,7 +115,7 @@ def folder_there(head: Head) -> str:
 class _Laptop:
     """One search, whose folder here is `out`, and everything of it there in `base`."""
 
-    def __init__(self, head: Head, wish: Wish, out: RunFolder, base: str, console: Console) -> None:
+    def __init__(self, head: Head, wish: SubmitRequest, out: RunFolder, base: str, console: Console) -> None:
         self._head, self._wish, self._out, self._base, self._console = head, wish, out, base, console
         self._here: dict[str, str] = {}
         """What paths on the head are called here."""
@@ -145,7 +145,7 @@ class _Laptop:
         record = self._start(seen, earlier)
         return self._told(record, self._to_its_end(record))
 
-    def _start(self, seen: tuple[Plan, VoiceDataset] | None, earlier: Submitted | None) -> Submitted:
+    def _start(self, seen: tuple[Plan, VoiceDataset] | None, earlier: SubmittedRun | None) -> SubmittedRun:
         wish = self._wish
         inputs = Inputs((), {})
         project = project_parcel(wish.project)
@@ -157,7 +157,7 @@ class _Laptop:
         self._send({PROJECTS: (project,), INPUTS: inputs.parcels})
         # Others may send to the same head at the same moment.
         job = f"{plain(self._out.path.name)}-{wish.now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
-        record = Submitted(job=job, run=earlier.run if earlier else f"{self._base}/{RUNS}/{job}")
+        record = SubmittedRun(job=job, run=earlier.run if earlier else f"{self._base}/{RUNS}/{job}")
         write_record(self._out, record)
         command = command_line(wish.options, inputs.instead, record.run, resume=earlier is not None)
         self._say(f"Job:    {job} on {self._head.name}, in {record.run}")
@@ -168,7 +168,7 @@ class _Laptop:
             raise
         return record
 
-    def _send(self, parcels: Mapping[str, Sequence[Parcel]]) -> None:
+    def _send(self, parcels: Mapping[str, Sequence[UploadBundle]]) -> None:
         """What does not lie there already. A folder there has its name once everything of it has arrived."""
         there = self._answered(f"cd {self._base} && ls -d {PROJECTS}/* {INPUTS}/* 2> /dev/null; true")
         lacking = {f"{place}/{each.name}": each for place, inner in parcels.items() for each in inner}
@@ -197,7 +197,7 @@ class _Laptop:
             raise InputError(f"{self._head.name}: the head refused ({said}); make room or rights there")
         return answer.lines
 
-    def _to_its_end(self, record: Submitted) -> Ended:
+    def _to_its_end(self, record: SubmittedRun) -> JobEnd:
         """Follows the job, and fetches what it has found."""
         self._here = {
             f"search/run.py --out {record.run}": f"search/run.py --cluster {self._head.name} --out {record.run}",
@@ -213,7 +213,7 @@ class _Laptop:
             forget_record(self._out)
         return ended
 
-    def _followed(self, follower: Follower, record: Submitted) -> Ended:
+    def _followed(self, follower: Follower, record: SubmittedRun) -> JobEnd:
         """The first Ctrl-C lets the search end in good order, the second one leaves it alone."""
         try:
             return follower.follow()
@@ -225,7 +225,7 @@ class _Laptop:
                 self._say(f"{self._head.name} did not hear that; the search goes on")
             return follower.follow()
 
-    def _told(self, record: Submitted, ended: Ended) -> int:
+    def _told(self, record: SubmittedRun, ended: JobEnd) -> int:
         if ended.code is not None:
             if ended.code not in KNOWN:
                 self._say(f"{record.job} was ended there, exit code {ended.code}; {self._come_back()}")

@@ -11,7 +11,7 @@ from trainable.files.trial_folder import write_beside
 RECORD = "cluster.json"
 
 
-class Submitted(BaseModel):
+class SubmittedRun(BaseModel):
     """A search on a cluster."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,18 +28,18 @@ def has_record(out: RunFolder) -> bool:
     return (out.path / RECORD).exists()
 
 
-def read_record(out: RunFolder) -> Submitted:
+def read_record(out: RunFolder) -> SubmittedRun:
     """Raises InputError where no search on a cluster has begun."""
     path = out.path / RECORD
     try:
-        return Submitted.model_validate_json(path.read_bytes())
+        return SubmittedRun.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
         raise InputError(
             f"{path}: not there or not readable, so no search on a cluster is known to go on with"
         ) from None
 
 
-def write_record(out: RunFolder, record: Submitted) -> None:
+def write_record(out: RunFolder, record: SubmittedRun) -> None:
     write_beside(out.path / RECORD, record.model_dump_json())
 
 

@@ -14,7 +14,7 @@ LONGEST_NAME = 40
 
 
 @dataclass(frozen=True)
-class Parcel:
+class UploadBundle:
     """A folder to be made there. Equal files make an equal name, so what lies there under it is not sent again, and
     nobody changes what a search reads."""
 
@@ -39,7 +39,7 @@ class Parcel:
                 shutil.copy2(content, path)
 
 
-def parcel_of(name: str, files: Mapping[str, Path | bytes]) -> Parcel:
+def parcel_of(name: str, files: Mapping[str, Path | bytes]) -> UploadBundle:
     """Raises OSError for a file that cannot be read."""
     digest = hashlib.sha256()
     for inner, content in sorted(files.items()):
@@ -49,7 +49,7 @@ def parcel_of(name: str, files: Mapping[str, Path | bytes]) -> Parcel:
         else:
             status = content.stat()
             digest.update(f"{status.st_size} {status.st_mtime_ns}".encode())
-    return Parcel(f"{plain(name)}-{digest.hexdigest()[:12]}", dict(files))
+    return UploadBundle(f"{plain(name)}-{digest.hexdigest()[:12]}", dict(files))
 
 
 def everything_in(folder: Path) -> dict[str, Path]:

@@ -10,7 +10,7 @@ from spaces.cli import OnProgress
 Result = TypeVar("Result")
 
 
-class Way(Protocol):
+class Executor(Protocol):
     """How trials, and the work before and after them, get to where torch and the GPU are."""
 
     about: str

@@ -14,18 +14,18 @@ from typing import Any
 
 from search.cluster.failure import root_reason
 from search.cluster.nodes import on_this_node
-from search.planning.resources import Machine
-from search.run_state.sync import StopSign, pull_foundation, ray_storage
+from search.planning.resources import TrialResources
+from search.run_state.sync import StopSignal, pull_foundation, ray_storage
 from search.tuning.executor import Result
-from search.tuning.tune_report import JOB, REPORT_SECONDS, TRIAL, Report, settle
+from search.tuning.tune_report import JOB, REPORT_SECONDS, TRIAL, TuneReport, settle
 from spaces.cli import OnProgress
-from spaces.records.job import Job
 from spaces.records.trial import Ending, Phase, Point
+from spaces.records.trial_spec import TrialSpec
 
 PROGRESS, DONE, ERROR = "progress", "done", "error"
 
 
-def do_remotely(work: Callable[[OnProgress], Result], machine: Machine, on_progress: OnProgress) -> Result:
+def do_remotely(work: Callable[[OnProgress], Result], machine: TrialResources, on_progress: OnProgress) -> Result:
     """Runs `work` as a Ray task and returns what it returns. What it raises is raised here as it was.
 
     Raises ray.exceptions.WorkerCrashedError when its process dies twice.
@@ -68,15 +68,15 @@ STOP = "stop"
 THREADS = "threads"
 
 
-class Isolated:
-    """See `search.tuning.executor.Way`."""
+class IsolatedExecutor:
+    """See `search.tuning.executor.Executor`."""
 
     about = "one process per trial (--isolate)"
     # A trial stopped in mid-flight would still be in its trainer's `fit` when the next one comes.
     reuses_processes = False
     tries = 3
 
-    def __init__(self, machine: Machine, bookkeeping: Path, stop_file: Path) -> None:
+    def __init__(self, machine: TrialResources, bookkeeping: Path, stop_file: Path) -> None:
         """`bookkeeping` is a folder that every node reaches; at the sight of `stop_file` trials end."""
         self._machine, self._bookkeeping, self._stop_file = machine, bookkeeping, stop_file
         self.at_once = machine.at_once
@@ -102,7 +102,7 @@ class Isolated:
         return do_remotely(work, self._machine, on_progress)
 
 
-def trial_function(machine: Machine, bookkeeping: Path, stop_file: Path) -> Callable[[dict[str, Any]], None]:
+def trial_function(machine: TrialResources, bookkeeping: Path, stop_file: Path) -> Callable[[dict[str, Any]], None]:
     """The function that Ray Tune runs for every trial."""
     resources, use_gpu, threads = machine.worker, machine.has_gpu, machine.threads
 
@@ -112,7 +112,7 @@ def trial_function(machine: Machine, bookkeeping: Path, stop_file: Path) -> Call
         from ray.train.torch import TorchTrainer
         from ray.tune.integration.ray_train import TuneReportCallback
 
-        job = Job.model_validate_json(config[JOB])
+        job = TrialSpec.model_validate_json(config[JOB])
         trainer = TorchTrainer(
             train,
             train_loop_config={**config, STOP: str(stop_file), THREADS: threads},
@@ -142,15 +142,15 @@ def train(config: dict[str, Any]) -> None:
     from trainable.training.run_trial import run_trial
 
     torch.set_num_threads(config[THREADS])
-    job, stop_file = Job.model_validate_json(config[JOB]), Path(config[STOP])
+    job, stop_file = TrialSpec.model_validate_json(config[JOB]), Path(config[STOP])
     said = -REPORT_SECONDS
 
     def on_point(point: Point, phase: Phase) -> None:
         nonlocal said
         if phase is Phase.TRAINING and time.monotonic() - said < REPORT_SECONDS:
             return
-        ray.train.report(Report(job, point, phase).as_result())
+        ray.train.report(TuneReport(job, point, phase).as_result())
         said = time.monotonic()
 
     pull_foundation(job.storage, job.probe.lines)
-    run_trial(job, on_point, StopSign(job.storage, stop_file))
+    run_trial(job, on_point, StopSignal(job.storage, stop_file))

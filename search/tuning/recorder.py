@@ -12,15 +12,15 @@ from ray.tune.experiment import Trial as TuneTrial
 
 from results.run.ledger import Ledger, TrialDrawn, TrialEnded
 from results.run.run_folder import RunFolder
-from results.tensorboard.writer import TensorBoard
+from results.tensorboard.writer import TensorBoardWriter
 from search.cluster.failure import root_reason
 from search.console.view import View
-from search.proposals.budget import Spending
-from search.tuning.tune_report import JOB, Report, settle
+from search.proposals.budget import BudgetTracker
+from search.tuning.tune_report import JOB, TuneReport, settle
 from spaces.band import Band
 from spaces.draw import Draw
-from spaces.records.job import Job
 from spaces.records.trial import Ending, Outcome
+from spaces.records.trial_spec import TrialSpec
 from spaces.storage_uri import Storage
 from trainable.files.mirror import push
 from trainable.files.object_store import StorageError
@@ -37,9 +37,9 @@ class Recorder(Callback):
         self,
         run: RunFolder,
         ledger: Ledger,
-        board: TensorBoard,
+        board: TensorBoardWriter,
         view: View,
-        spending: Spending,
+        spending: BudgetTracker,
         on_over: Callable[[str], None],
         storage: Storage | None = None,
     ) -> None:
@@ -90,7 +90,7 @@ class Recorder(Callback):
     def on_trial_result(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any
     ) -> None:
-        report = Report.of(result)
+        report = TuneReport.of(result)
         if report is None:
             return
         name = report.job.trial
@@ -127,5 +127,5 @@ class Recorder(Callback):
         return {}
 
 
-def _job(trial: TuneTrial) -> Job:
-    return Job.model_validate_json(trial.config[JOB])
+def _job(trial: TuneTrial) -> TrialSpec:
+    return TrialSpec.model_validate_json(trial.config[JOB])

@@ -13,7 +13,7 @@ from trainable.files.trial_folder import TrialFolder
 
 
 @dataclass(frozen=True)
-class Past:
+class ResumeState:
     """Nothing of it is done twice, and nothing is left out."""
 
     recorded: Sequence[Outcome] = ()
@@ -30,13 +30,13 @@ class Past:
         return (*self.recorded, *self.unrecorded)
 
 
-def read_past(run: RunFolder, history: History) -> Past:
+def read_past(run: RunFolder, history: History) -> ResumeState:
     """Compares the ledger with the trials' folders."""
     found = {trial: TrialFolder(run.trial(trial)).read_outcome() for trial in history.running}
     outcomes = {**history.outcomes, **{trial: outcome for trial, outcome in found.items() if outcome is not None}}
     cancelled = {trial for trial, outcome in outcomes.items() if outcome.ending is Ending.CANCELLED}
     tried = [draw for trial, draw in history.drawn.items() if trial not in cancelled]
-    return Past(
+    return ResumeState(
         recorded=tuple(history.outcomes.values()),
         unrecorded=tuple(outcome for outcome in found.values() if outcome is not None),
         unfinished=tuple((trial, history.drawn[trial]) for trial, outcome in found.items() if outcome is None),

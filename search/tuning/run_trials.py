@@ -8,23 +8,23 @@ from typing import Any
 
 from results.run.ledger import History, Ledger
 from results.run.run_folder import RunFolder
-from results.tensorboard.writer import TensorBoard
+from results.tensorboard.writer import TensorBoardWriter
 from search.console.view import View
 from search.planning.plan import Plan
-from search.proposals.bands import Bands
-from search.proposals.budget import Spending
-from search.proposals.study import Draws, new_journal
-from search.tuning.executor import Way
+from search.proposals.bands import BandTracker
+from search.proposals.budget import BudgetTracker
+from search.proposals.study import SearchStudy, new_journal
+from search.tuning.executor import Executor
 from search.tuning.interrupt import in_good_order
 from search.tuning.recorder import Recorder
-from search.tuning.resume import Past, read_past
+from search.tuning.resume import ResumeState, read_past
 from search.tuning.searcher import DrawSearcher
 from search.tuning.stopper import BandStopper
 from search.tuning.tune_report import JOB, TRIAL
 from spaces.band import Band
 from spaces.draw import Draw
-from spaces.records.job import Job
 from spaces.records.trial import Outcome
+from spaces.records.trial_spec import TrialSpec
 from trainable.files.mirror import pull
 from trainable.files.object_store import StorageError
 from trainable.files.trial_folder import TrialFolder
@@ -33,11 +33,11 @@ from trainable.files.trial_folder import TrialFolder
 def run_trials(
     plan: Plan,
     clips: int,
-    way: Way,
+    way: Executor,
     ledger: Ledger,
     view: View,
     history: History,
-    spending: Spending,
+    spending: BudgetTracker,
     stop_file: Path,
 ) -> None:
     """Runs trials until the budget is used up, and keeps `spending` up to date. `clips` in an epoch.
@@ -47,9 +47,9 @@ def run_trials(
     from ray import tune
 
     run = plan.run
-    board = TensorBoard(run)
+    board = TensorBoardWriter(run)
     board.base(history.base)
-    bands = Bands(plan.space, run, history)
+    bands = BandTracker(plan.space, run, history)
 
     def over(trial: str) -> None:
         way.over(trial)
@@ -71,7 +71,7 @@ def run_trials(
     # A resumed search goes on to other draws: from the same seed it would begin with those it has made.
     seed, trials = plan.seed + past.next_number, spending.left + len(past.ended)
     searcher = DrawSearcher(
-        Draws(plan.space, seed, trials, clips, bands.now, new_journal(run.path)),
+        SearchStudy(plan.space, seed, trials, clips, bands.now, new_journal(run.path)),
         spending,
         config_of=lambda trial, draw: config_of(job_of(plan, trial, draw, bands.of(trial, draw))),
         on_draw=lambda trial, draw: recorder.drawn(trial, draw, bands.of(trial, draw)),
@@ -118,12 +118,12 @@ def run_trials(
     board.close()
 
 
-def config_of(job: Job) -> dict[str, Any]:
+def config_of(job: TrialSpec) -> dict[str, Any]:
     """What Tune hands to a trial's function."""
     return {TRIAL: job.trial, JOB: job.model_dump_json()}
 
 
-def _count_past(run: RunFolder, past: Past, spending: Spending, recorder: Recorder) -> None:
+def _count_past(run: RunFolder, past: ResumeState, spending: BudgetTracker, recorder: Recorder) -> None:
     for _ in (*past.ended, *past.unfinished):
         spending.drawn()
     for trial, _ in past.unfinished:
@@ -135,9 +135,9 @@ def _count_past(run: RunFolder, past: Past, spending: Spending, recorder: Record
         recorder.ended(outcome)
 
 
-def job_of(plan: Plan, trial: str, draw: Draw, band: Band) -> Job:
+def job_of(plan: Plan, trial: str, draw: Draw, band: Band) -> TrialSpec:
     """The order for one trial of this search, which `band` judges."""
-    return Job(
+    return TrialSpec(
         trial=trial,
         folder=str(plan.run.trial(trial)),
         family=plan.family,

@@ -8,9 +8,9 @@ from typing import Any
 from optuna import Study
 from ray.tune.search import Searcher
 
-from search.proposals.budget import Spending
-from search.proposals.study import Draws
-from search.tuning.resume import Past
+from search.proposals.budget import BudgetTracker
+from search.proposals.study import SearchStudy
+from search.tuning.resume import ResumeState
 from spaces.band import Band
 from spaces.draw import Draw
 from spaces.records.trial import Outcome, Point
@@ -21,14 +21,14 @@ class DrawSearcher(Searcher):
 
     def __init__(
         self,
-        draws: Draws,
-        spending: Spending,
+        draws: SearchStudy,
+        spending: BudgetTracker,
         config_of: Callable[[str, Draw], dict[str, Any]],
         on_draw: Callable[[str, Draw], None],
         band_of: Callable[[str, Draw], Band],
         outcome_of: Callable[[str], Outcome | None],
         curve_of: Callable[[str], Sequence[Point]],
-        past: Past,
+        past: ResumeState,
         room: Callable[[], int],
     ) -> None:
         """`config_of` makes the config that Tune hands a trial; `on_draw` hears of a new draw before its trial exists;

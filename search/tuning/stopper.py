@@ -8,9 +8,9 @@ from typing import Any
 
 from ray.tune import Stopper
 
-from search.tuning.tune_report import Report
-from spaces.records.job import Job
+from search.tuning.tune_report import TuneReport
 from spaces.records.trial import Ending, Phase, Point, SecondChance
+from spaces.records.trial_spec import TrialSpec
 from trainable.files.trial_folder import TrialFolder
 from trainable.stopping.rule import decide
 from trainable.training.epoch_order import steps_per_epoch
@@ -44,7 +44,7 @@ class BandStopper(Stopper):
         self._judged: dict[str, _Judged] = {}
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        report = Report.of(result)
+        report = TuneReport.of(result)
         if report is None or report.phase is not Phase.TRAINING:
             return False
         folder = TrialFolder(report.job.path)
@@ -66,7 +66,7 @@ class BandStopper(Stopper):
     def stop_all(self) -> bool:
         return self._is_drained()
 
-    def _decider(self, job: Job, chance: SecondChance | None) -> Callable[[list[Point]], Ending | None]:
+    def _decider(self, job: TrialSpec, chance: SecondChance | None) -> Callable[[list[Point]], Ending | None]:
         """The rule for a curve as far as it is given. What lies before a second chance has been judged by the loop."""
         last_step = steps_per_epoch(self._clips, job.draw.clips_per_step) * job.draw.epochs
         exposure = exposure_of(job.draw, last_step)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from spaces.records.job import Job
 from spaces.records.trial import Ending, Outcome, Phase, Point
+from spaces.records.trial_spec import TrialSpec
 from trainable.files.mirror import pull, push
 from trainable.files.trial_folder import TrialFolder
 
@@ -16,10 +16,10 @@ REPORT_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Report:
+class TuneReport:
     """A point of a trial's curve, and what the trial is doing there."""
 
-    job: Job
+    job: TrialSpec
     point: Point
     phase: Phase
 
@@ -27,14 +27,16 @@ class Report:
         return {JOB: self.job.model_dump_json(), POINT: self.point.model_dump_json(), PHASE: self.phase.value}
 
     @classmethod
-    def of(cls, result: dict[str, Any]) -> Report | None:
+    def of(cls, result: dict[str, Any]) -> TuneReport | None:
         """None for a result that carries no point, such as a trial's last."""
         if POINT not in result:
             return None
-        return cls(Job.model_validate_json(result[JOB]), Point.model_validate_json(result[POINT]), Phase(result[PHASE]))
+        return cls(
+            TrialSpec.model_validate_json(result[JOB]), Point.model_validate_json(result[POINT]), Phase(result[PHASE])
+        )
 
 
-def settle(job: Job, ending: Ending, reason: str) -> Outcome:
+def settle(job: TrialSpec, ending: Ending, reason: str) -> Outcome:
     """The trial's own outcome, or one of this ending where it left none; then it is written to the trial's folder."""
     folder = TrialFolder(job.path)
     pull(job.storage, job.path)

@@ -27,7 +27,7 @@ class Delivery(BaseModel):
     seconds: float
 
 
-class Instructed(BaseModel):
+class InstructedLine(BaseModel):
     """One line, spoken from equal random numbers under two instructions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,7 +54,7 @@ class Instructed(BaseModel):
         return self.calm.seconds / max(self.excited.seconds, 1e-6)
 
 
-class Final(BaseModel):
+class Confirmation(BaseModel):
     """A finalist, or the base model for comparison."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,7 +66,7 @@ class Final(BaseModel):
     """On sixty other lines, at the strength that was best on the first ones; None where none was accepted there."""
     unseen: int
     """Texts among them that were not spoken before."""
-    instructed: tuple[Instructed, ...]
+    instructed: tuple[InstructedLine, ...]
     """Empty where the model takes no instructions."""
     seconds: float
 

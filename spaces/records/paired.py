@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from spaces.records.interval import Interval
+from spaces.records.interval import ConfidenceInterval
 from spaces.records.verdict import SpokenLine, Verdict
 
 
 @dataclass(frozen=True)
-class Paired:
+class PairedComparison:
     """The scores of one voice minus those of another, over the lines that count and both have spoken."""
 
     mean: float
@@ -22,17 +22,17 @@ class Paired:
     lines: int
 
     @property
-    def interval(self) -> Interval:
+    def interval(self) -> ConfidenceInterval:
         """Of the mean, at 95 %, by Student's t distribution; from −∞ to ∞ for a single line."""
         if math.isinf(self.standard_error):
-            return Interval(-math.inf, math.inf)
+            return ConfidenceInterval(-math.inf, math.inf)
         from scipy.special import stdtrit
 
         half = float(stdtrit(self.lines - 1, 0.975)) * self.standard_error
-        return Interval(self.mean - half, self.mean + half)
+        return ConfidenceInterval(self.mean - half, self.mean + half)
 
 
-def paired(one: Verdict, other: Verdict) -> Paired | None:
+def paired(one: Verdict, other: Verdict) -> PairedComparison | None:
     """None when they share no line that counts."""
     known = dict(_keyed(other.lines))
     differences = [line.score - known[key].score for key, line in _keyed(one.lines) if key in known]
@@ -41,9 +41,9 @@ def paired(one: Verdict, other: Verdict) -> Paired | None:
     count = len(differences)
     mean = math.fsum(differences) / count
     if count == 1:
-        return Paired(mean, math.inf, 1)
+        return PairedComparison(mean, math.inf, 1)
     variance = math.fsum((difference - mean) ** 2 for difference in differences) / (count - 1)
-    return Paired(mean, math.sqrt(variance / count), count)
+    return PairedComparison(mean, math.sqrt(variance / count), count)
 
 
 def _keyed(lines: Iterable[SpokenLine]) -> list[tuple[tuple[str, int], SpokenLine]]:

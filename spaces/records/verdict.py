@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from spaces.records.interval import Interval, wilson
+from spaces.records.interval import ConfidenceInterval, wilson
 
 
 class LineKind(StrEnum):
@@ -31,7 +31,7 @@ class LineKind(StrEnum):
     """What people stumble over as well. It is spoken and told, and decides nothing."""
 
 
-class Line(BaseModel):
+class ProbeLine(BaseModel):
     """One text that is spoken."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -181,7 +181,7 @@ class Verdict(BaseModel):
         return sum(line.decides for line in self.lines)
 
     @property
-    def failure_rate(self) -> Interval:
+    def failure_rate(self) -> ConfidenceInterval:
         """Within which the share of lines that fail lies, with 95 % confidence."""
         return wilson(self.failed_lines, self.judged_lines)
 

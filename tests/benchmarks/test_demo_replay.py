@@ -34,7 +34,7 @@ from results.run.ledger import History
 from spaces.errors import InputError
 from spaces.space import load_space
 from tests.support.made_runs import outcome, verdict
-from trainable.training.outcome import Mend
+from trainable.training.outcome import TrainingAdvice
 
 SPACE = load_space("demo")
 BAND = SPACE.band(SPACE.objectives[0])
@@ -48,7 +48,7 @@ NO_END = Limits(math.inf, (10.0, 1000.0), Unit.SECONDS)
 
 
 def heard(step: int, accepted: bool = True, score: float = 0.8, seconds: float = 3.0) -> Heard:
-    mended_by = None if accepted else Mend.MORE
+    mended_by = None if accepted else TrainingAdvice.MORE
     return Heard(step=step, accepted=accepted, score=score, mended_by=mended_by, lines=20, seconds=seconds)
 
 

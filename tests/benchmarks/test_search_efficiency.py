@@ -16,7 +16,7 @@ from benchmarks.tuners import Probe, ours
 from benchmarks.worlds import CLIP_SECONDS, GUIDE_BAND, Setting, Taste, World
 from spaces.draw import Draw
 from spaces.records.trial import Ending
-from trainable.training.outcome import Mend
+from trainable.training.outcome import TrainingAdvice
 
 WORLDS = [World(setting, taste, 1000 + number) for number, (setting, taste) in enumerate(zip(Setting, Taste))]  # noqa: B905
 
@@ -65,7 +65,7 @@ def test_more_training_mends_what_is_not_yet_there_and_less_what_is_spoilt():
     world = World(Setting.EVEN, Taste.LOSS, 5)
     low, high = world.truth.window
     sounds = [world.sound(draw(world), loss, 0, 9) for loss in (high + 0.1, (low + high) / 2, low - 0.1)]
-    assert [sound.mended_by for sound in sounds] == [Mend.MORE, None, Mend.LESS]
+    assert [sound.mended_by for sound in sounds] == [TrainingAdvice.MORE, None, TrainingAdvice.LESS]
     assert [sound.accepted for sound in sounds] == [False, True, False]
 
 

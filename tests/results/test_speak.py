@@ -15,7 +15,7 @@ from spaces.probe_settings import Sampling
 from tests.support import made_runs, toy_family
 from tests.support.paths import ROOT
 from tests.support.toy_run import command, empty, end, keep_checkpoint, known_toy, make_empty, make_run, run  # noqa: F401
-from trainable.family.protocol import Cue
+from trainable.family.protocol import SpeechPrompt
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def test_an_exported_adapter_speaks(adapter, tmp_path):
     assert code == 0
     assert "ended its sentence by itself" in said
     wave, rate = soundfile.read(tmp_path / "out.wav", dtype="float32")
-    expected = toy_family.load_exported(adapter, None).speak(Cue("rivers run down", 0, 100), Sampling()).wave
+    expected = toy_family.load_exported(adapter, None).speak(SpeechPrompt("rivers run down", 0, 100), Sampling()).wave
     assert (rate, len(wave)) == (24_000, len(expected))
 
 

@@ -6,7 +6,7 @@ import typer
 from typer.testing import CliRunner
 
 from results.run.ledger import Ledger, SearchEnded, SearchStarted, VotesGiven, read_ledger
-from results.run.vote import Tally, Vote, search_mark, tallies
+from results.run.vote import Vote, VoteTally, search_mark, tallies
 from results.votes import add_votes, votes
 from spaces.errors import InputError
 from tests.support import heard_run, made_runs
@@ -37,7 +37,7 @@ def file_of(run, given, **changes):
     return path
 
 
-def tally(run) -> dict[str, Tally]:
+def tally(run) -> dict[str, VoteTally]:
     return tallies(read_ledger(run.ledger).votes.values())
 
 
@@ -51,7 +51,7 @@ GIVEN = [
 def test_votes_are_added_and_the_same_file_twice_counts_once(run):
     file = file_of(run, GIVEN)
     assert len(add_votes(run, file)) == 3
-    expected = {"t2": Tally(1, 0, 1), "t1": Tally(0, 1, 0)}
+    expected = {"t2": VoteTally(1, 0, 1), "t1": VoteTally(0, 1, 0)}
     assert tally(run) == expected
     before = run.ledger.read_bytes()
     assert add_votes(run, file) == ()
@@ -63,12 +63,12 @@ def test_a_round_that_went_on_adds_what_is_missing_and_another_round_counts_agai
     add_votes(run, file_of(run, GIVEN[:1]))
     assert [vote.text for vote in add_votes(run, file_of(run, GIVEN))] == [heard_run.OTHERS[1], heard_run.LINES[0]]
     assert len(add_votes(run, file_of(run, GIVEN, round="def"))) == 3
-    assert tally(run) == {"t2": Tally(2, 0, 2), "t1": Tally(0, 2, 0)}
+    assert tally(run) == {"t2": VoteTally(2, 0, 2), "t1": VoteTally(0, 2, 0)}
 
 
 def test_a_line_twice_in_one_file_counts_once_as_first_said(run):
     add_votes(run, file_of(run, [a_vote(), a_vote(choice="base")]))
-    assert tally(run) == {"t2": Tally(1, 0, 0)}
+    assert tally(run) == {"t2": VoteTally(1, 0, 0)}
 
 
 @pytest.mark.parametrize(
@@ -151,5 +151,5 @@ def test_the_command_tells_what_it_added_and_shows_it_on_the_page(run):
 
 
 def test_of_what_was_decided_the_share_has_an_interval():
-    low, high = Tally(9, 1, 5).preferred
+    low, high = VoteTally(9, 1, 5).preferred
     assert low == pytest.approx(0.596, abs=1e-3) and high == pytest.approx(0.982, abs=1e-3)

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from results.run.ledger import Ledger
 from search.checking import checks
-from search.planning.execution_mode import Mode
+from search.planning.execution_mode import ExecutionMode
 from search.planning.plan import DEMO_VOICE, Arguments, make_plan
 from search.run import run
 from spaces.errors import InputError
@@ -76,8 +76,8 @@ def test_a_folder_in_which_a_search_was_refused_is_as_good_as_new(tmp_path):
 
 
 def test_how_trials_run_can_be_said():
-    assert plan().mode == Mode()
-    assert plan(mode=Mode(seats=3, max_benches=2)).mode == Mode(seats=3, max_benches=2)
+    assert plan().mode == ExecutionMode()
+    assert plan(mode=ExecutionMode(seats=3, max_benches=2)).mode == ExecutionMode(seats=3, max_benches=2)
 
 
 def test_what_cannot_be_packed_runs_in_isolation_and_that_is_said(tmp_path, monkeypatch):
@@ -91,10 +91,10 @@ def test_what_cannot_be_packed_runs_in_isolation_and_that_is_said(tmp_path, monk
     monkeypatch.syspath_prepend(tmp_path)
     choosy = dataclasses.replace(packable, family="choosy_family.family")
     assert checks.with_a_mode_that_fits(choosy) == (
-        dataclasses.replace(choosy, mode=Mode(isolate=True)),
+        dataclasses.replace(choosy, mode=ExecutionMode(isolate=True)),
         "rank 8 is too high",
     )
-    isolated = dataclasses.replace(choosy, mode=Mode(isolate=True))
+    isolated = dataclasses.replace(choosy, mode=ExecutionMode(isolate=True))
     assert checks.with_a_mode_that_fits(isolated) == (isolated, None)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from results import compare, speak
 from results.export import __main__ as export
-from results.export.adapter_manifest import RECORD, Exported
+from results.export.adapter_manifest import RECORD, AdapterManifest
 from results.report import __main__ as report
 from results.run.ledger import Ledger, TrialDrawn, TrialEnded
 from results.run.run_folder import RunFolder
@@ -25,7 +25,7 @@ from tests.support import made_runs
 from tests.support.toy_run import command
 from trainable import inspect
 from trainable.family.export_request import ExportLayout
-from trainable.speech.tempo import Tempo
+from trainable.speech.tempo import SpeakingRate
 
 CODE = "import os, pathlib\npathlib.Path(os.environ['PLANTED']).touch()\n"
 PLANTED = ("planted.py", *(f"planted_package/{name}.py" for name in ("__init__", "family", "check", "size")))
@@ -129,7 +129,7 @@ def test_what_only_reads_a_run_imports_nothing_of_it(
 @pytest.mark.parametrize("family", NAMES)
 def test_an_adapter_of_another_family_is_refused(tmp_path: Path, marker: Path, family: str) -> None:
     adapter = tmp_path / "run"
-    written = Exported(
+    written = AdapterManifest(
         trial="t9",
         draw=made_runs.draw(),
         outcome=made_runs.outcome("t9"),
@@ -140,7 +140,7 @@ def test_an_adapter_of_another_family_is_refused(tmp_path: Path, marker: Path, f
         language="auto",
         seed=1,
         sampling=Sampling(),
-        tempo=Tempo(pause=0.2, per_letter=0.06),
+        tempo=SpeakingRate(pause=0.2, per_letter=0.06),
         fingerprint="f" * 64,
         licence="unknown",
         sample_text="One two three.",

@@ -12,7 +12,7 @@ import pytest
 
 from results.run.run_folder import RunFolder
 from search.submit.fetch import fetch
-from search.submit.head import Answer, OnLine
+from search.submit.head import CommandResult, OnLine
 from spaces.errors import InputError
 from tests.support.parquet_voice import make_hub_voice
 from tests.support.voices import make_voice
@@ -96,8 +96,8 @@ class Sending:
     def __init__(self, *members: tarfile.TarInfo) -> None:
         self._members = members
 
-    def run(self, command: str, on_line: OnLine | None = None) -> Answer:
-        return Answer(0, ())
+    def run(self, command: str, on_line: OnLine | None = None) -> CommandResult:
+        return CommandResult(0, ())
 
     def send(self, folder: Path, to: str) -> bool:
         return True

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from results.run.run_folder import RunFolder
-from search.planning.execution_mode import Mode
+from search.planning.execution_mode import ExecutionMode
 from search.planning.plan import LOCAL, Plan
 from spaces.cli import told_plainly
 from tests.support.paths import ROOT
@@ -27,7 +27,7 @@ FAMILY = "tests.support.frail_family"
 
 
 def toy_command(folder: Path, trials: int, address: str = LOCAL, **mode: float) -> list[str]:
-    """`mode` as `search.planning.execution_mode.Mode` takes it."""
+    """`mode` as `search.planning.execution_mode.ExecutionMode` takes it."""
     where = [address, json.dumps(mode)]
     return [sys.executable, "-m", "tests.soak.chaos_driver", str(folder), str(trials), *where]
 
@@ -129,7 +129,7 @@ def plan_of(folder: Path, trials: int) -> Plan:
     return toy_plan(folder, FAMILY, trials=trials, finalists=1, lora_lr={"low": 0.03, "high": 0.08, "log": True})
 
 
-def drive(folder: Path, trials: int, resume: bool, address: str, mode: Mode) -> int:
+def drive(folder: Path, trials: int, resume: bool, address: str, mode: ExecutionMode) -> int:
     """Searches, slowly, and leaves what the study says."""
     import optuna
     from rich.console import Console
@@ -157,4 +157,4 @@ def drive(folder: Path, trials: int, resume: bool, address: str, mode: Mode) -> 
 if __name__ == "__main__":
     where, number, at, how = sys.argv[1:5]
     with told_plainly():
-        sys.exit(drive(Path(where), int(number), "--resume" in sys.argv, at, Mode(**json.loads(how))))
+        sys.exit(drive(Path(where), int(number), "--resume" in sys.argv, at, ExecutionMode(**json.loads(how))))

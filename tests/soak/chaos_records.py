@@ -13,7 +13,7 @@ from typing import Any
 from results.run.ledger import TrialDrawn, TrialEnded, read_ledger
 from results.run.run_folder import RunFolder
 from search.proposals.distributions import chosen
-from search.proposals.scoring import telling
+from search.proposals.scoring import score_trial
 from search.tuning.run_trials import job_of
 from spaces.draw import Draw
 from spaces.records.trial import Outcome
@@ -113,7 +113,7 @@ def compare_study(folder: Path, run: RunFolder) -> None:
     )
     expected: Counter[str] = Counter()
     for trial, outcome in history.outcomes.items():
-        telling_of = telling(outcome, history.band_of(trial))
+        telling_of = score_trial(outcome, history.band_of(trial))
         expected[_key(telling_of.state.name, chosen(outcome.draw, space), telling_of.score)] += 1
     if told != expected:
         raise Amiss(f"Optuna was told {told - expected} and not {expected - told}")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from spaces.records.interval import Interval, wilson
+from spaces.records.interval import ConfidenceInterval, wilson
 
 
 @given(st.integers(1, 400).flatmap(lambda of: st.tuples(st.integers(0, of), st.just(of))))
@@ -22,7 +22,7 @@ def test_shares_are_told_in_per_cent(case: tuple[int, int], told: str) -> None:
 
 
 def test_nothing_is_known_of_nothing() -> None:
-    assert wilson(0, 0) == Interval(0.0, 1.0)
+    assert wilson(0, 0) == ConfidenceInterval(0.0, 1.0)
 
 
 @pytest.mark.parametrize("case", [(-1, 3), (4, 3)])

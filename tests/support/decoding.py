@@ -9,9 +9,9 @@ from qwen_tts import Qwen3TTSModel
 from torch import Tensor, nn
 
 from spaces.probe_settings import Sampling
-from trainable.family.protocol import Cue
+from trainable.family.protocol import SpeechPrompt
 from trainable.qwen3_tts.data.prepared import prompt_ids
-from trainable.qwen3_tts.generation.decode import Spoken, decode
+from trainable.qwen3_tts.generation.decode import DecodedRow, decode
 from trainable.qwen3_tts.generation.sampling import uniform_numbers
 from trainable.qwen3_tts.generation.speech import mixed_precision, prompts
 
@@ -40,11 +40,11 @@ def ours(
     sampling: Sampling = GREEDY,
     language: str = "auto",
     instructions: Sequence[str | None] | None = None,
-) -> tuple[list[Spoken], Tensor]:
+) -> tuple[list[DecodedRow], Tensor]:
     """What we decode, and the talker's logits [rows, steps, vocabulary]."""
     caps, logits = [cap] * len(lines) if isinstance(cap, int) else cap, []
     told = instructions or [None] * len(lines)
-    cues = [Cue(*each) for each in zip(lines, seeds[: len(lines)], caps, told, strict=True)]
+    cues = [SpeechPrompt(*each) for each in zip(lines, seeds[: len(lines)], caps, told, strict=True)]
     hook = tts.model.talker.codec_head.register_forward_hook(lambda _m, _i, out: logits.append(out[:, -1]))
     with torch.inference_mode(), mixed_precision(tts.model):
         uniform = uniform_numbers(seeds[: len(lines)], max(caps) + 1, tts.model.device)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from spaces.data_settings import Augment, DataSettings
+from spaces.data_settings import AugmentationSettings, DataSettings
 from tests.support.paths import DEMO
 from trainable.dataset.clip import Clip, Speaker, VoiceDataset
-from trainable.dataset.encoding_plan import Lineup, line_up
+from trainable.dataset.encoding_plan import EncodingPlan, plan_encoding
 from trainable.dataset.measure import measure
 
 CHECKPOINT = DEMO / "checkpoint"
@@ -26,9 +26,11 @@ def clip_of(audio: Path, text: str, speaker: str = "") -> Clip:
     return Clip(audio, text, measure(audio), audio.name, speaker)
 
 
-def lineup_of(clips: list[Clip], augment: Augment | None = None, references: dict[str, Path] | None = None) -> Lineup:
+def lineup_of(
+    clips: list[Clip], augment: AugmentationSettings | None = None, references: dict[str, Path] | None = None
+) -> EncodingPlan:
     """`references` by the speaker's name; the demo's for clips of nobody."""
     named = references or {"": VOICE / "ref.wav"}
     speakers = tuple(Speaker(name, 0, clip_of(path, "as heard", name)) for name, path in named.items())
     dataset = VoiceDataset(("voice",), (1.0,), tuple(clips), speakers)
-    return line_up(dataset, DataSettings(augment=augment), seed=0)
+    return plan_encoding(dataset, DataSettings(augment=augment), seed=0)

@@ -16,8 +16,8 @@ from spaces.draw import Draw
 from spaces.records.pack_shape import PackShape
 from tests.support import toy_family
 from tests.support.toy_family import ToyLearner, ToyPack, check_model, export, load_exported, prepare, why_not_packed
-from trainable.family.process_group import Crew
-from trainable.family.protocol import ClipLosses, SeatCount
+from trainable.family.process_group import ProcessGroup
+from trainable.family.protocol import ClipLosses, SeatLimit
 
 __all__ = ["build", "build_pack", "check_model", "export", "load_exported", "prepare", "why_not_packed"]
 
@@ -43,7 +43,9 @@ def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: in
     return FrailLearner(toy_family.build(model, prepared, language, draw, seed), run, draw)
 
 
-def build_pack(model: str, prepared: Path, language: str, shape: PackShape, seats: SeatCount, crew: Crew) -> ToyPack:
+def build_pack(
+    model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, crew: ProcessGroup
+) -> ToyPack:
     return ToyPack(lambda draw, seed: build(model, prepared, language, draw, seed), shape.batch, seats.most, crew)
 
 

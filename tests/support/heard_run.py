@@ -6,7 +6,7 @@ from pathlib import Path
 
 from results.run.ledger import BaseProbed, FinalistHeard, Ledger, SearchEnded, SearchStarted, TrialDrawn, TrialEnded
 from results.run.run_folder import RunFolder
-from spaces.records.confirmation import Delivery, Final, Instructed
+from spaces.records.confirmation import Confirmation, Delivery, InstructedLine
 from spaces.records.trial import BASE, Outcome
 from spaces.records.verdict import Flag, SpokenLine, Verdict
 from tests.support import made_runs
@@ -51,7 +51,7 @@ def lines(score: float, folder: str = "probe", texts: tuple[str, ...] = LINES) -
     return tuple(spoken(text, number, folder, score) for number, text in enumerate(texts))
 
 
-def final(trial: str, score: float, folder: Path, strength: float = 1.0) -> Final:
+def final(trial: str, score: float, folder: Path, strength: float = 1.0) -> Confirmation:
     """With its recordings, and one line calm and excited."""
     weaker = (verdict(lines(score, "finals/strength_0.5"), strength=0.5),) if trial != BASE else ()
     confirmed = verdict(lines(score, "finals/confirmation", OTHERS), strength=strength)
@@ -62,8 +62,8 @@ def final(trial: str, score: float, folder: Path, strength: float = 1.0) -> Fina
         write_audio(folder / f"finals/instructed/line_00_{name}.wav", murmur(0.5, pitch))
         address = f"finals/instructed/line_00_{name}.wav"
         deliveries.append(Delivery(audio=address, pitch=pitch, level=-20.0, seconds=0.5))
-    pair = Instructed(text="say it", calm=deliveries[0], excited=deliveries[1])
-    return Final(trial=trial, weaker=weaker, confirmed=confirmed, unseen=2, instructed=(pair,), seconds=5.0)
+    pair = InstructedLine(text="say it", calm=deliveries[0], excited=deliveries[1])
+    return Confirmation(trial=trial, weaker=weaker, confirmed=confirmed, unseen=2, instructed=(pair,), seconds=5.0)
 
 
 def end(run: RunFolder, outcome: Outcome) -> None:

@@ -10,8 +10,8 @@ import torch
 from spaces.records.pack_shape import PackShape
 from tests.support import toy_family
 from tests.support.toy_family import ToyPack, build, check_model, export, load_exported, prepare, why_not_packed
-from trainable.family.process_group import Crew
-from trainable.family.protocol import Batch, SeatCount
+from trainable.family.process_group import ProcessGroup
+from trainable.family.protocol import Batch, SeatLimit
 from trainable.stopping.curve import ClipRow
 
 __all__ = ["build", "build_pack", "check_model", "export", "load_exported", "prepare", "why_not_packed"]
@@ -20,7 +20,9 @@ HOLDS, GRANTED = "holds", "granted"
 """Files in the run's folder: how many seats fit, and how many were asked for each time a pack was built."""
 
 
-def build_pack(model: str, prepared: Path, language: str, shape: PackShape, seats: SeatCount, crew: Crew) -> HungryPack:
+def build_pack(
+    model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, crew: ProcessGroup
+) -> HungryPack:
     run = prepared.parent
     with (run / GRANTED).open("a") as file:
         file.write(f"{seats.most}\n")
@@ -29,7 +31,14 @@ def build_pack(model: str, prepared: Path, language: str, shape: PackShape, seat
 
 class HungryPack(ToyPack):
     def __init__(
-        self, holds: int, model: str, prepared: Path, language: str, shape: PackShape, seats: SeatCount, crew: Crew
+        self,
+        holds: int,
+        model: str,
+        prepared: Path,
+        language: str,
+        shape: PackShape,
+        seats: SeatLimit,
+        crew: ProcessGroup,
     ) -> None:
         super().__init__(
             lambda draw, seed: toy_family.build(model, prepared, language, draw, seed), shape.batch, seats.most, crew

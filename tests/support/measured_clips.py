@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trainable.dataset.clip import Clip, Measures, Speaker, VoiceDataset
+from trainable.dataset.clip import Clip, ClipMeasures, Speaker, VoiceDataset
 
 RATE_OF_SPEECH = 14.0
 """Characters per second."""
 
 
 def clip(text: str = "one sentence of a voice", place: int = 0, seconds: float | None = None, **changes) -> Clip:
-    """Good speech, as long as its letters take. Further names are fields of `Clip`, or else of `Measures`."""
+    """Good speech, as long as its letters take. Further names are fields of `Clip`, or else of `ClipMeasures`."""
     letters = sum(character.isalnum() for character in text)
     own = {name: changes.pop(name) for name in list(changes) if name in Clip.__dataclass_fields__}
     measures = {
@@ -28,7 +28,7 @@ def clip(text: str = "one sentence of a voice", place: int = 0, seconds: float |
         "bandwidth": 10_000.0,
     }
     defaults = {"audio": Path(f"/voice/clip_{place}.wav"), "where": f"/voice/metadata.jsonl:{place + 1}"}
-    return Clip(text=text, measures=Measures(**{**measures, **changes}), **{**defaults, **own})
+    return Clip(text=text, measures=ClipMeasures(**{**measures, **changes}), **{**defaults, **own})
 
 
 def varied(count: int = 12) -> list[Clip]:

@@ -11,10 +11,10 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from spaces.records.job import Job
+from spaces.records.trial_spec import TrialSpec
 from tests.support.pack_runs import clips, draw, drive, job, shape_of
 from tests.support.qwen_fixtures import Tiny
-from trainable.family.process_group import Crew
+from trainable.family.process_group import ProcessGroup
 from trainable.qwen3_tts.checkpoint.load import load_base
 from trainable.qwen3_tts.packed.pack import QwenPack
 from trainable.training.events import Event, Finished, Said
@@ -54,7 +54,7 @@ def in_processes(run: Callable[..., None], arguments: Sequence[tuple]) -> None:
 def company(
     tiny: Tiny,
     frames: str,
-    jobs: Sequence[Job],
+    jobs: Sequence[TrialSpec],
     batch: int = 1,
     until: tuple[str, int] | None = None,
     dtype: torch.dtype = torch.float32,
@@ -63,7 +63,7 @@ def company(
     tts = tiny.fresh()
     tts.model.to(dtype)
     shape = shape_of(tuple(DRAWS.values()), batch)
-    pack = QwenPack(tts, clips(tiny, CLIPS, FRAMES[frames]), "auto", shape, len(jobs), Crew())
+    pack = QwenPack(tts, clips(tiny, CLIPS, FRAMES[frames]), "auto", shape, len(jobs), ProcessGroup())
     return drive(pack, jobs, until=until)
 
 

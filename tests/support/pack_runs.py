@@ -13,12 +13,12 @@ from torch import Tensor
 from spaces.band import Band
 from spaces.draw import TARGETS, Draw
 from spaces.probe_settings import ProbeSettings
-from spaces.records.job import Job
 from spaces.records.pack_shape import PackShape
 from spaces.records.trial import Ending, Point
+from spaces.records.trial_spec import TrialSpec
 from tests.support.qwen_fixtures import Tiny
 from tests.trainable.qwen3_tts.test_training import draw as make_draw
-from trainable.family.process_group import Crew
+from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Pack
 from trainable.files.trial_folder import TrialFolder
 from trainable.qwen3_tts.data.prepared import PreparedData
@@ -44,8 +44,8 @@ def draw(**changes) -> Draw:
     return make_draw(**{"accumulation": 1, "epochs": 1, **changes})
 
 
-def job(folder: Path, chosen: Draw, band: Band = UNREACHABLE) -> Job:
-    return Job(
+def job(folder: Path, chosen: Draw, band: Band = UNREACHABLE) -> TrialSpec:
+    return TrialSpec(
         trial=folder.name,
         folder=str(folder),
         family="unused",
@@ -75,18 +75,18 @@ def make_pack(
 ) -> QwenPack:
     tts = tiny.fresh()
     tts.model.to(dtype)
-    return QwenPack(tts, data, "auto", shape, seats, Crew())
+    return QwenPack(tts, data, "auto", shape, seats, ProcessGroup())
 
 
 def drive(
-    pack: Pack, jobs: Sequence[Job], together: int | None = None, until: tuple[str, int] | None = None
+    pack: Pack, jobs: Sequence[TrialSpec], together: int | None = None, until: tuple[str, int] | None = None
 ) -> list[Event]:
     """Seats the jobs in their order: `together` (all seats) at once, then one whenever a pass has left a seat free.
 
     `until` that trial has told so many steps: then all are left as they are.
     """
     waiting, events = list(jobs), []
-    bench = Bench(pack, Crew(), events.append)
+    bench = Bench(pack, ProcessGroup(), events.append)
     for _ in range(min(together or pack.seats, len(jobs))):
         bench.seat(waiting.pop(0))
     while waiting or bench.free < pack.seats:
@@ -112,7 +112,7 @@ class Left:
     curve: list[Point]
 
     @classmethod
-    def read(cls, job: Job) -> Left:
+    def read(cls, job: TrialSpec) -> Left:
         folder = TrialFolder(job.path)
         outcome, points = folder.read_outcome(), folder.read_points()
         assert outcome is not None and outcome.point == points[-1]

@@ -13,14 +13,14 @@ import soundfile
 
 from tests.support.voices import tone
 from trainable.dataset.loading.hub import read_hub
-from trainable.dataset.loading.hub_rows import Library
+from trainable.dataset.loading.hub_rows import HubLibrary
 from trainable.dataset.source import Source
 from trainable.speech.audio import SAMPLE_RATE
 
 AUDIO = {"_type": "Audio"}
 STRING = {"dtype": "string", "_type": "Value"}
 
-NO_LIBRARY = Library(lambda *args, **named: pytest.fail("asked datasets"), lambda name: pytest.fail("asked the hub"))
+NO_LIBRARY = HubLibrary(lambda *args, **named: pytest.fail("asked datasets"), lambda name: pytest.fail("asked the hub"))
 
 
 def audio_bytes(seconds: float = 1.0, hertz: float = 200.0, form: str = "FLAC") -> bytes:
@@ -54,6 +54,6 @@ def source(folder: Path, options: str = "") -> Source:
     return Source.parse(f"hf:{folder}{options}")
 
 
-def fetch(what: Source, cache: Path, library: Library | None = None) -> list[str]:
+def fetch(what: Source, cache: Path, library: HubLibrary | None = None) -> list[str]:
     """Transcripts of all that is fetched."""
     return [row.text for row in read_hub(what, cache, lambda doing, done, of: None, library).rows]

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from spaces.draw import Draw
 from tests.support.qwen_fixtures import Tiny
-from trainable.family.process_group import Crew
+from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Batch
 from trainable.qwen3_tts.data.prepared import PreparedData
 from trainable.qwen3_tts.learner import QwenLearner
@@ -18,7 +18,7 @@ from trainable.qwen3_tts.model import dropout
 from trainable.qwen3_tts.model.lora import attach
 from trainable.qwen3_tts.model.prompt import lay_out, picked_frames
 from trainable.stopping.curve import ClipRow
-from trainable.training.single_seat import Alone
+from trainable.training.single_seat import SingleSeatPack
 
 CPU = torch.device("cpu")
 
@@ -62,10 +62,10 @@ class InjectedDropout(nn.Module):
         return x * keep / (1 - self._probability)
 
 
-class Injected(Alone):
+class Injected(SingleSeatPack):
     """A trial by PEFT and torch's AdamW. Only what its dropout keeps is ours."""
 
-    def __init__(self, learner: QwenLearner, draw: Draw, crew: Crew, where: Where) -> None:
+    def __init__(self, learner: QwenLearner, draw: Draw, crew: ProcessGroup, where: Where) -> None:
         super().__init__(learner, draw, crew)
         self._where = where
 
@@ -98,4 +98,4 @@ def separate(
             module.lora_dropout["default"] = InjectedDropout(where, name, draw.dropout)
     learner = QwenLearner(tts, data, "auto", peft, draw.sub_frames, seed)
     learner.load_tensors(weights)
-    return Injected(learner, draw, Crew(), where)
+    return Injected(learner, draw, ProcessGroup(), where)

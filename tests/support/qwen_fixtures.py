@@ -10,7 +10,7 @@ import torch
 from qwen_tts import Qwen3TTSModel
 
 from tests.support.tiny_qwen import CODES, make_tiny_qwen
-from trainable.dataset.split import Entry, Role, Roster
+from trainable.dataset.split import ClipEntry, DatasetSplit, Role
 from trainable.qwen3_tts.checkpoint.load import load_base
 from trainable.qwen3_tts.data.prepared import PreparedClip, PreparedData, prompt_ids
 
@@ -49,7 +49,7 @@ class Tiny:
             for count, text, speaker in zip(frames, texts, speakers, strict=True)
         )
         entries = tuple(
-            Entry(text=clip.text, seconds=clip.seconds, role=role, speaker=clip.speaker)
+            ClipEntry(text=clip.text, seconds=clip.seconds, role=role, speaker=clip.speaker)
             for clip, role in zip(clips, roles, strict=True)
         )
         names = tuple(f"speaker {number}" for number in range(max(speakers) + 1))
@@ -58,7 +58,7 @@ class Tiny:
             clips,
             prompt_ids(self.tts, "x")[:3],
             torch.randn(len(names), width, generator=generator),
-            Roster(entries=entries, speakers=names),
+            DatasetSplit(entries=entries, speakers=names),
         )
 
 

@@ -147,13 +147,13 @@ class _Keeper:
     def check(self, storage: str, inputs: list[str], room: dict[str, float]) -> dict[str, Any]:
         import ray
 
-        from search.cluster.preflight import Needs, check_nodes
+        from search.cluster.preflight import NodeRequirements, check_nodes
         from spaces.errors import InputError
 
         said: list[str] = []
         ray.init(address=self.address, log_to_driver=False)
         try:
-            check_nodes(Needs(storage, tuple(inputs), room), said.append)
+            check_nodes(NodeRequirements(storage, tuple(inputs), room), said.append)
         except InputError as error:
             said.append(str(error))
         finally:

@@ -10,8 +10,8 @@ from spaces.records.trial import Outcome, Phase
 from tests.support import toy_family
 from tests.support.toy_family import ToyPack
 from tests.trainable.training.test_run_trial import Bench as Voice
-from trainable.family.process_group import Crew
-from trainable.family.protocol import Batch, Cue, Utterance
+from trainable.family.process_group import ProcessGroup
+from trainable.family.protocol import Batch, SpeechPrompt, Utterance
 from trainable.stopping.curve import ClipRow
 from trainable.training.bench import Bench
 from trainable.training.events import Broken, Event, Finished, Said
@@ -42,7 +42,9 @@ class LoggingPack(ToyPack):
         self._about_to("train", list(batches))
         return super().accumulate(batches)
 
-    def speak(self, seats: Sequence[int], cues: Sequence[Cue], sampling: Sampling) -> dict[int, list[Utterance]]:
+    def speak(
+        self, seats: Sequence[int], cues: Sequence[SpeechPrompt], sampling: Sampling
+    ) -> dict[int, list[Utterance]]:
         self._about_to("speak", seats)
         return super().speak(seats, cues, sampling)
 
@@ -55,8 +57,8 @@ class Told:
             return toy_family.build(str(voice.root / "model"), voice.root / "prepared", "auto", draw, seed)
 
         self.events: list[Event] = []
-        self.pack = LoggingPack(make, 2, seats, Crew())
-        self.bench = Bench(self.pack, Crew(), self.events.append)
+        self.pack = LoggingPack(make, 2, seats, ProcessGroup())
+        self.bench = Bench(self.pack, ProcessGroup(), self.events.append)
 
     def until(self, done: Callable[[], bool], stop: bool = False) -> None:
         for _ in range(500):

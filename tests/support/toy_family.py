@@ -21,16 +21,16 @@ from spaces.errors import InputError
 from spaces.probe_settings import Sampling
 from spaces.records.pack_shape import PackShape
 from tests.support.voices import murmur
-from trainable.dataset.encoding_plan import Lineup
+from trainable.dataset.encoding_plan import EncodingPlan
 from trainable.dataset.finding import Finding
-from trainable.dataset.split import Roster
+from trainable.dataset.split import DatasetSplit
 from trainable.family.export_request import ExportRequest
-from trainable.family.process_group import Crew
-from trainable.family.protocol import Batch, ClipLosses, Cue, SeatCount, SeatState, Utterance
+from trainable.family.process_group import ProcessGroup
+from trainable.family.protocol import Batch, ClipLosses, SeatLimit, SeatState, SpeechPrompt, Utterance
 from trainable.files.trial_folder import write_beside
 from trainable.speech.audio import SAMPLE_RATE
 from trainable.stopping.curve import ClipRow
-from trainable.training.single_seat import Alone
+from trainable.training.single_seat import SingleSeatPack
 
 WIDTH = 8
 SECONDS_PER_LETTER = 0.06
@@ -51,7 +51,7 @@ def make_toy_model(folder: Path, start: float = 2.0) -> Path:
 
 
 def prepare(
-    lineup: Lineup, model: str, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
+    lineup: EncodingPlan, model: str, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
 ) -> list[Finding]:
     """Every recording has to be readable; what is learned from it is drawn from the seed. The roster is the marker."""
     for done, take in enumerate(lineup.takes, start=1):
@@ -63,14 +63,16 @@ def prepare(
 
 def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: int) -> ToyLearner:
     start = json.loads((Path(check_model(model)) / "toy.json").read_text())["start"]
-    return ToyLearner(Roster.read(prepared), start, draw, seed)
+    return ToyLearner(DatasetSplit.read(prepared), start, draw, seed)
 
 
 def why_not_packed(model: str, shape: PackShape) -> str | None:
     return None
 
 
-def build_pack(model: str, prepared: Path, language: str, shape: PackShape, seats: SeatCount, crew: Crew) -> ToyPack:
+def build_pack(
+    model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, crew: ProcessGroup
+) -> ToyPack:
     return ToyPack(lambda draw, seed: build(model, prepared, language, draw, seed), shape.batch, seats.most, crew)
 
 
@@ -90,7 +92,7 @@ def _expect(lora: Tensor, projection: Tensor, codes: np.ndarray) -> np.ndarray:
     return np.tile((lora + projection).detach().numpy(), (len(codes) + 1, 1))
 
 
-def _say(lora: Tensor, projection: Tensor, cue: Cue) -> Utterance:
+def _say(lora: Tensor, projection: Tensor, cue: SpeechPrompt) -> Utterance:
     if cue.instruction:
         raise ValueError(f"expected no instruction, a toy takes none, got {cue.instruction!r}")
     cap = cue.frame_cap
@@ -106,7 +108,7 @@ class ToySpeaker:
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         self._lora, self._projection = tensors["lora_B.weight"], tensors["text_projection.weight"]
 
-    def speak(self, cue: Cue, sampling: Sampling) -> Utterance:
+    def speak(self, cue: SpeechPrompt, sampling: Sampling) -> Utterance:
         return _say(self._lora, self._projection, cue)
 
     def expectation(self, text: str, codes: np.ndarray) -> np.ndarray:
@@ -116,17 +118,19 @@ class ToySpeaker:
 class ToyPack:
     """Seats that share nothing but the process: each has a learner of its own, and they take turns."""
 
-    def __init__(self, make: Callable[[Draw | None, int], ToyLearner], batch: int, seats: int, crew: Crew) -> None:
+    def __init__(
+        self, make: Callable[[Draw | None, int], ToyLearner], batch: int, seats: int, crew: ProcessGroup
+    ) -> None:
         base = make(None, 0)
         self.seats, self.batch, self.device = seats, batch, base.device
         self.roster, self.takes_instructions = base.roster, base.takes_instructions
         self.ground_truth, self.speaker_embedding = base.ground_truth, base.speaker_embedding
         self._make, self._crew = make, crew
-        self._taken: dict[int, Alone] = {}
+        self._taken: dict[int, SingleSeatPack] = {}
 
     def join(self, seat: int, draw: Draw, seed: int) -> None:
         assert seat not in self._taken
-        self._taken[seat] = Alone(self._make(draw, seed), draw, self._crew)
+        self._taken[seat] = SingleSeatPack(self._make(draw, seed), draw, self._crew)
         self._taken[seat].join(0, draw, seed)
 
     def leave(self, seat: int) -> None:
@@ -153,7 +157,9 @@ class ToyPack:
     def load(self, seat: int, state: SeatState) -> None:
         self._taken[seat].load(0, state)
 
-    def speak(self, seats: Sequence[int], cues: Sequence[Cue], sampling: Sampling) -> dict[int, list[Utterance]]:
+    def speak(
+        self, seats: Sequence[int], cues: Sequence[SpeechPrompt], sampling: Sampling
+    ) -> dict[int, list[Utterance]]:
         return {seat: self._taken[seat].speak([0], cues, sampling)[0] for seat in seats}
 
 
@@ -165,7 +171,7 @@ class ToyLearner:
 
     takes_instructions = False
 
-    def __init__(self, roster: Roster, start: float, draw: Draw | None, seed: int) -> None:
+    def __init__(self, roster: DatasetSplit, start: float, draw: Draw | None, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
         self.roster = roster
         self.device = torch.device("cpu")
@@ -203,7 +209,7 @@ class ToyLearner:
             for name, parameter in self.tensors().items():
                 parameter.copy_(tensors[name])
 
-    def speak(self, cues: Sequence[Cue], sampling: Sampling) -> list[Utterance]:
+    def speak(self, cues: Sequence[SpeechPrompt], sampling: Sampling) -> list[Utterance]:
         with torch.no_grad():
             return [_say(self._lora, self._projection, cue) for cue in cues]
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from search.submit.head import Answer, OnLine
+from search.submit.head import CommandResult, OnLine
 
 START_SECONDS = 120
 TOY_RAY = """\
@@ -92,10 +92,10 @@ class DirectoryHead:
         self.commands: list[str] = []
         """That were run."""
 
-    def run(self, command: str, on_line: OnLine | None = None) -> Answer:
+    def run(self, command: str, on_line: OnLine | None = None) -> CommandResult:
         self.commands.append(command)
         if self.is_cut_off:
-            return Answer(None, ("no route to host",))
+            return CommandResult(None, ("no route to host",))
         self.process = subprocess.Popen(
             ["bash", "-c", command],
             env=self._environment,
@@ -116,7 +116,7 @@ class DirectoryHead:
             self.cut()
             raise
         code = self.process.wait()
-        return Answer(code if code >= 0 else None, tuple(lines))
+        return CommandResult(code if code >= 0 else None, tuple(lines))
 
     def cut(self) -> None:
         """Ends the connection that is open, as when a cable is pulled."""

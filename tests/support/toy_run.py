@@ -17,12 +17,12 @@ from spaces.records.trial import Ending, Outcome
 from spaces.records.verdict import Flag
 from tests.support import made_runs, toy_family
 from tests.support.voices import make_voice
-from trainable.dataset.encoding_plan import line_up
+from trainable.dataset.encoding_plan import plan_encoding
 from trainable.dataset.loading.load import load_dataset
 from trainable.dataset.source import Source
 from trainable.family.protocol import SeatState
 from trainable.probe.criteria.calibration import calibrate
-from trainable.training.checkpoint import State, write_checkpoint
+from trainable.training.checkpoint import CheckpointState, write_checkpoint
 
 TOY = "tests.support.toy_family"
 
@@ -39,7 +39,7 @@ def keep_checkpoint(run: RunFolder, model: Path, trial: str, weight: float) -> s
     """A checkpoint whose voice is `weight`; the toy voice says nothing to the end when it is 10 or more."""
     learner = toy_family.build(str(model), run.prepared, "auto", made_runs.draw(), 1)
     weights = {name: torch.full_like(tensor, weight).detach() for name, tensor in learner.tensors().items()}
-    state = State(draw=made_runs.draw(), seed=1, point=made_runs.point(24), window=(), ending=Ending.IN_BAND)
+    state = CheckpointState(draw=made_runs.draw(), seed=1, point=made_runs.point(24), window=(), ending=Ending.IN_BAND)
     kept = write_checkpoint(run.trial(trial) / "checkpoints", state, SeatState(weights, {}, state.point.step))
     return str(kept.folder.relative_to(run.trial(trial)))
 
@@ -64,7 +64,7 @@ def make_empty(folder: Path) -> RunFolder:
     run = RunFolder(folder / "run")
     model = toy_family.make_toy_model(folder / "toy model")
     source, cache = Source.parse(str(make_voice(folder / "voice"))), folder / "cache"
-    lineup = line_up(load_dataset([source], False, cache), DataSettings(), seed=1)
+    lineup = plan_encoding(load_dataset([source], False, cache), DataSettings(), seed=1)
     toy_family.prepare(lineup, str(model), run.prepared, cache, lambda done, of: None)
     calibrate(toy_family.build(str(model), run.prepared, "auto", None, 1), ProbeSettings(lines="english")).write(
         run.calibration

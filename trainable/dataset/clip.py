@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 
-class Measures(BaseModel):
+class ClipMeasures(BaseModel):
     """One recording, measured as it lies on disk: before resampling, channels averaged."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,7 +43,7 @@ class Clip:
 
     audio: Path
     text: str
-    measures: Measures
+    measures: ClipMeasures
     where: str
     """The line or file that names it, for messages: `metadata.jsonl:4`."""
     speaker: str = ""

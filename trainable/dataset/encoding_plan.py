@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from spaces.data_settings import Augment, DataSettings
+from spaces.data_settings import AugmentationSettings, DataSettings
 from trainable.dataset.clip import Clip, VoiceDataset
-from trainable.dataset.split import Entry, Role, Roster, divide
+from trainable.dataset.split import ClipEntry, DatasetSplit, Role, split
 from trainable.speech.audio import read_audio
 
 
@@ -35,7 +35,7 @@ class Change(BaseModel):
 
 
 @dataclass(frozen=True)
-class Take:
+class EncodingItem:
     """A clip as it was recorded, or a changed copy of it."""
 
     clip: Clip
@@ -58,11 +58,11 @@ class Take:
 
 
 @dataclass(frozen=True)
-class Lineup:
+class EncodingPlan:
     """What a family prepares: the takes, an entry of the roster for each, and a reference per speaker."""
 
-    takes: tuple[Take, ...]
-    roster: Roster
+    takes: tuple[EncodingItem, ...]
+    roster: DatasetSplit
     references: tuple[Clip, ...]
 
     def fingerprint(self) -> str:
@@ -71,12 +71,12 @@ class Lineup:
         return hashlib.sha256("\n".join([*parts, self.roster.model_dump_json()]).encode()).hexdigest()
 
 
-def line_up(dataset: VoiceDataset, settings: DataSettings, seed: int) -> Lineup:
+def plan_encoding(dataset: VoiceDataset, settings: DataSettings, seed: int) -> EncodingPlan:
     """A pure function of its arguments: two searches over the same data with one seed hold out the same clips."""
-    roles = divide(dataset.clips, settings, seed)
-    takes = [Take(clip) for clip in dataset.clips]
+    roles = split(dataset.clips, settings, seed)
+    takes = [EncodingItem(clip) for clip in dataset.clips]
     entries = [
-        Entry(
+        ClipEntry(
             text=clip.text,
             seconds=clip.seconds,
             role=role,
@@ -87,15 +87,15 @@ def line_up(dataset: VoiceDataset, settings: DataSettings, seed: int) -> Lineup:
     ]
     if settings.augment is not None:
         _add_copies(takes, entries, settings.augment, seed)
-    roster = Roster(
+    roster = DatasetSplit(
         entries=tuple(entries),
         weights=dataset.weights,
         speakers=tuple(speaker.name for speaker in dataset.speakers),
     )
-    return Lineup(tuple(takes), roster, tuple(speaker.reference for speaker in dataset.speakers))
+    return EncodingPlan(tuple(takes), roster, tuple(speaker.reference for speaker in dataset.speakers))
 
 
-def _add_copies(takes: list[Take], entries: list[Entry], augment: Augment, seed: int) -> None:
+def _add_copies(takes: list[EncodingItem], entries: list[ClipEntry], augment: AugmentationSettings, seed: int) -> None:
     """Adds the changed copies of every training clip behind all clips."""
     for place in [place for place, entry in enumerate(entries) if entry.role is Role.TRAINING]:
         original = entries[place]
@@ -103,13 +103,13 @@ def _add_copies(takes: list[Take], entries: list[Entry], augment: Augment, seed:
         for number in range(augment.copies):
             change = _drawn(augment, f"{seed}/{takes[place].clip.measures.sha256}/{number}")
             copies.append(len(takes))
-            takes.append(Take(takes[place].clip, change))
+            takes.append(EncodingItem(takes[place].clip, change))
             shorter = {"seconds": original.seconds / change.speed, "role": Role.COPY}
             entries.append(original.model_copy(update=shorter))
         entries[place] = original.model_copy(update={"copies": tuple(copies)})
 
 
-def _drawn(augment: Augment, seed: str) -> Change:
+def _drawn(augment: AugmentationSettings, seed: str) -> Change:
     """Rounded, so that its JSON says all of it."""
     chance = random.Random(seed)
     speed, semitones, gain = (

@@ -9,7 +9,7 @@ from trainable.dataset.finding import Finding, Severity
 
 
 @dataclass(frozen=True)
-class Row:
+class ListingRow:
     """One recording that a source names, with its transcript."""
 
     audio: Path
@@ -34,7 +34,7 @@ class Listing:
 
     folder: Path
     """Absolute. `ref.wav` and `refs/` are looked for in it."""
-    rows: list[Row] = field(default_factory=list)
+    rows: list[ListingRow] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     named: set[Path] = field(default_factory=set)
     """Every recording that is named, also by a line that is wrong in another way."""

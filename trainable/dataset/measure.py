@@ -14,7 +14,7 @@ import soundfile
 from pydantic import ValidationError
 
 from spaces.errors import InputError
-from trainable.dataset.clip import Measures
+from trainable.dataset.clip import ClipMeasures
 from trainable.dataset.user_files import FOREIGN_SUFFIXES
 
 CLIPPED_LEVEL = 0.985
@@ -34,7 +34,7 @@ RATES = (1_000, 768_000)
 MOST_THREADS = 8
 
 
-def measure(path: Path) -> Measures:
+def measure(path: Path) -> ClipMeasures:
     """Reads one file from end to end, a block at a time.
 
     Raises InputError when it is missing, unreadable, empty, or holds numbers that are not finite.
@@ -67,14 +67,14 @@ def measure(path: Path) -> Measures:
 
 def measure_all(
     paths: Sequence[Path], cache: Path, on_progress: Callable[[int, int], None]
-) -> dict[Path, Measures | InputError]:
+) -> dict[Path, ClipMeasures | InputError]:
     """Measures each file, several side by side, or takes from `cache/measures/` what is known of it.
 
     A file is known by its absolute path, size and time of change. `on_progress(done, of)` is called in the caller's
     thread. A cache that cannot be read or written costs time, nothing else.
     """
     wanted = list(dict.fromkeys(paths))
-    found: dict[Path, Measures | InputError] = {}
+    found: dict[Path, ClipMeasures | InputError] = {}
     pool = ThreadPoolExecutor(max_workers=min(MOST_THREADS, os.cpu_count() or 1))
     try:
         waiting = {pool.submit(_measure_cached, path, cache / "measures"): path for path in wanted}
@@ -86,11 +86,11 @@ def measure_all(
     return {path: found[path] for path in wanted}
 
 
-def _measure_cached(path: Path, folder: Path) -> Measures | InputError:
+def _measure_cached(path: Path, folder: Path) -> ClipMeasures | InputError:
     kept = _place(path, folder)
     if kept is not None:
         try:
-            return Measures.model_validate_json(kept.read_bytes())
+            return ClipMeasures.model_validate_json(kept.read_bytes())
         except (OSError, ValidationError):
             pass
     try:
@@ -113,7 +113,7 @@ def _place(path: Path, folder: Path) -> Path | None:
     return folder / name[:2] / f"{name[2:]}.json"
 
 
-def _keep(path: Path, measures: Measures) -> None:
+def _keep(path: Path, measures: ClipMeasures) -> None:
     """Not flushed to disk: a file that a power cut spoils is measured again."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
@@ -167,13 +167,13 @@ class _Sums:
         for level in np.unique(whole):
             self._spectra[int(level)] = self._spectra.get(int(level), 0.0) + spectra[whole == level].sum(axis=0)
 
-    def measures(self, sha256: str, channels: int) -> Measures:
+    def measures(self, sha256: str, channels: int) -> ClipMeasures:
         levels = np.concatenate(self._levels)
         ordered = np.sort(levels)
         loudest = float(_mean_level(ordered[-_part(levels.size, 20) :]))
         threshold = max(loudest - SPEECH_RANGE, SILENT_DBFS)
         speech = levels >= threshold
-        return Measures(
+        return ClipMeasures(
             sha256=sha256,
             rate=self.rate,
             channels=channels,

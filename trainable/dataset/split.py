@@ -36,7 +36,7 @@ class Role(StrEnum):
     """A changed copy of a training clip, which may take its place in an epoch."""
 
 
-class Entry(BaseModel):
+class ClipEntry(BaseModel):
     """One prepared clip."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,12 +51,12 @@ class Entry(BaseModel):
     """Places of its changed copies in the roster."""
 
 
-class Roster(BaseModel):
+class DatasetSplit(BaseModel):
     """Every prepared clip, by its place. The same for every trial of a search."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    entries: tuple[Entry, ...]
+    entries: tuple[ClipEntry, ...]
     weights: tuple[float, ...] = (1.0,)
     """Of each source: how often an epoch passes over it. 0.5 takes half of its clips in turn, 2 each of them twice."""
     speakers: tuple[str, ...] = ("",)
@@ -109,7 +109,7 @@ class Roster(BaseModel):
         write_beside(folder / FILE, self.model_dump_json())
 
     @classmethod
-    def read(cls, folder: Path) -> Roster:
+    def read(cls, folder: Path) -> DatasetSplit:
         """Raises FileNotFoundError where there is none."""
         return cls.model_validate_json((folder / FILE).read_text(encoding="utf-8"))
 
@@ -132,7 +132,7 @@ def held_out_count(texts: int) -> int:
     return max(LEAST_HELD_OUT, round(texts * HELD_OUT_SHARE)) if texts >= LEAST_TEXTS else 0
 
 
-def divide(clips: Sequence[Clip], settings: DataSettings, seed: int) -> list[Role]:
+def split(clips: Sequence[Clip], settings: DataSettings, seed: int) -> list[Role]:
     """A role for each clip, whatever the order of the others. No text is both trained on and held out.
 
     What a source holds out itself (`val/`) is kept out, and then nothing else of that source is. Of all others the held

@@ -31,7 +31,7 @@ class ExportLayout(StrEnum):
 
 
 @dataclass(frozen=True)
-class Reference:
+class ReferenceClip:
     """A recording that says how the voice sounds."""
 
     audio: Path
@@ -52,7 +52,7 @@ class ExportRequest:
     """What a layout that names its voice calls it: lower-case letters, digits and `_`."""
     outcome: Outcome | None = None
     """Of the trial, for a layout that tells how it was trained."""
-    reference: Reference | None = None
+    reference: ReferenceClip | None = None
     """For a layout that brings it."""
 
 

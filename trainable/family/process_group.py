@@ -11,7 +11,7 @@ from torch import Tensor
 Shared = TypeVar("Shared")
 
 
-class Crew:
+class ProcessGroup:
     """One process alone, or the members of torch's process group. The first member decides and writes."""
 
     def __init__(self) -> None:

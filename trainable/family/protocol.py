@@ -21,11 +21,11 @@ from torch import Tensor
 from spaces.draw import SUB_WEIGHT, Draw, Objective
 from spaces.probe_settings import Sampling
 from spaces.records.pack_shape import PackShape
-from trainable.dataset.encoding_plan import Lineup
+from trainable.dataset.encoding_plan import EncodingPlan
 from trainable.dataset.finding import Finding
-from trainable.dataset.split import Roster
+from trainable.dataset.split import DatasetSplit
 from trainable.family.export_request import ExportRequest
-from trainable.family.process_group import Crew
+from trainable.family.process_group import ProcessGroup
 from trainable.stopping.curve import ClipRow
 
 
@@ -45,7 +45,7 @@ class ClipLosses:
 
 
 @dataclass(frozen=True)
-class Cue:
+class SpeechPrompt:
     """One line that a model is to speak."""
 
     text: str
@@ -72,7 +72,7 @@ class Utterance:
 
 
 @dataclass(frozen=True)
-class SeatCount:
+class SeatLimit:
     """How many trials may share one base."""
 
     most: int
@@ -83,10 +83,10 @@ class SeatCount:
     """Whether somebody asked for `most`, whatever the memory seems to hold."""
 
 
-class Voice(Protocol):
+class ListenableModel(Protocol):
     """A model that can be listened to, and the recordings it is measured by."""
 
-    roster: Roster
+    roster: DatasetSplit
     """Every prepared clip and its part; a clip is named by its place in it."""
     takes_instructions: bool
     """Whether it may be told how to say a line."""
@@ -100,7 +100,7 @@ class Voice(Protocol):
         ...
 
 
-class Learner(Voice, Protocol):
+class Learner(ListenableModel, Protocol):
     """A model of its own for one trial, trainable weights on it; or none, for the base itself."""
 
     def parameter_groups(self, draw: Draw) -> list[dict]:
@@ -127,7 +127,7 @@ class Learner(Voice, Protocol):
         """Puts back what `tensors` gave. Raises KeyError or ValueError on another set of names or shapes."""
         ...
 
-    def speak(self, cues: Sequence[Cue], sampling: Sampling) -> list[Utterance]:
+    def speak(self, cues: Sequence[SpeechPrompt], sampling: Sampling) -> list[Utterance]:
         """Says all of them as one batch in the first speaker's voice, each sampled from its own seed alone.
 
         Raises ValueError for a cue with an instruction where the model takes none.
@@ -162,7 +162,7 @@ class SeatState:
     """Optimizer steps taken."""
 
 
-class Pack(Voice, Protocol):
+class Pack(ListenableModel, Protocol):
     """Seats for trials on one frozen base, which one forward pass serves together.
 
     Nothing that a seat computes depends on who else is seated, up to the rounding of sums in another order.
@@ -212,7 +212,9 @@ class Pack(Voice, Protocol):
         """Puts back what `state` gave. Raises KeyError on another set of names."""
         ...
 
-    def speak(self, seats: Sequence[int], cues: Sequence[Cue], sampling: Sampling) -> dict[int, list[Utterance]]:
+    def speak(
+        self, seats: Sequence[int], cues: Sequence[SpeechPrompt], sampling: Sampling
+    ) -> dict[int, list[Utterance]]:
         """Every one of these seats says all the cues, as one batch. In any seat a cue is sampled from its own seed.
 
         Raises ValueError for a cue with an instruction where the model takes none.
@@ -235,7 +237,7 @@ class Family(Protocol):
         ...
 
     def prepare(
-        self, lineup: Lineup, model: str, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
+        self, lineup: EncodingPlan, model: str, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
     ) -> list[Finding]:
         """Encodes every take into `folder`, the roster with them and a completion marker last; what `cache` holds
         already is not encoded again. `on_progress(done, of)` after each take.
@@ -249,7 +251,7 @@ class Family(Protocol):
         ...
 
     def build_pack(
-        self, model: str, prepared: Path, language: str, shape: PackShape, seats: SeatCount, crew: Crew
+        self, model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, crew: ProcessGroup
     ) -> Pack:
         """A base with as many free seats of this shape as `seats` and the memory allow, one at least."""
         ...
@@ -261,7 +263,7 @@ class Family(Protocol):
 
     def load_exported(
         self, folder: Path, model: str | None = None, language: str | None = None, reference: Path | None = None
-    ) -> Speaker:
+    ) -> Synthesiser:
         """What was exported, in whichever layout, ready to speak; or what another trainer has written.
 
         `model` overrides the base model that an adapter names, `language` the one that it was trained to speak, and
@@ -270,10 +272,10 @@ class Family(Protocol):
         ...
 
 
-class Speaker(Protocol):
+class Synthesiser(Protocol):
     """What was exported, away from any prepared data."""
 
-    def speak(self, cue: Cue, sampling: Sampling) -> Utterance:
+    def speak(self, cue: SpeechPrompt, sampling: Sampling) -> Utterance:
         """Raises ValueError for a cue with an instruction where the model takes none."""
         ...
 

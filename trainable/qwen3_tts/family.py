@@ -7,11 +7,11 @@ from pathlib import Path
 
 from spaces.draw import Draw
 from spaces.records.pack_shape import PackShape
-from trainable.dataset.encoding_plan import Lineup
+from trainable.dataset.encoding_plan import EncodingPlan
 from trainable.dataset.finding import Finding
 from trainable.family.export_request import ExportRequest
-from trainable.family.process_group import Crew
-from trainable.family.protocol import SeatCount
+from trainable.family.process_group import ProcessGroup
+from trainable.family.protocol import SeatLimit
 from trainable.qwen3_tts.checkpoint.check import check_model, why_not_packed
 from trainable.qwen3_tts.checkpoint.load import load_base
 from trainable.qwen3_tts.data import prepare as preparation
@@ -26,7 +26,7 @@ __all__ = ["build", "build_pack", "check_model", "export", "load_exported", "pre
 
 
 def prepare(
-    lineup: Lineup, model: str, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
+    lineup: EncodingPlan, model: str, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
 ) -> list[Finding]:
     """See `trainable.family.protocol.Family.prepare`. The talker is not loaded."""
     return preparation.prepare(lineup, Path(check_model(model)), folder, cache, on_progress)
@@ -40,7 +40,9 @@ def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: in
     return QwenLearner(tts, data.read_prepared(prepared), language, peft, share, seed)
 
 
-def build_pack(model: str, prepared: Path, language: str, shape: PackShape, seats: SeatCount, crew: Crew) -> QwenPack:
+def build_pack(
+    model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, crew: ProcessGroup
+) -> QwenPack:
     """See `trainable.family.protocol.Family.build_pack`."""
     pack = QwenPack(load_base(model), data.read_prepared(prepared), language, shape, seats=1, crew=crew)
     pack.allocate(seats_that_fit(pack, shape, seats))

@@ -15,10 +15,10 @@ from spaces.draw import Draw
 from spaces.probe_settings import Sampling
 from trainable.dataset.split import Role
 from trainable.family.export_request import ExportRequest
-from trainable.family.protocol import ClipLosses, Cue, Utterance
+from trainable.family.protocol import ClipLosses, SpeechPrompt, Utterance
 from trainable.qwen3_tts.data.prepared import PreparedData
 from trainable.qwen3_tts.export.layouts import export_adapter
-from trainable.qwen3_tts.generation.logits import expectation
+from trainable.qwen3_tts.generation.logits import teacher_forced_logits
 from trainable.qwen3_tts.generation.speech import mixed_precision, speak, takes_instructions
 from trainable.qwen3_tts.model.codec_io import ground_truth, speaker_embedding
 from trainable.qwen3_tts.model.lora import adapter_tensors, is_text_projection
@@ -89,11 +89,11 @@ class QwenLearner:
             for name, tensor in own.items():
                 tensor.copy_(tensors[name])
 
-    def speak(self, cues: Sequence[Cue], sampling: Sampling) -> list[Utterance]:
+    def speak(self, cues: Sequence[SpeechPrompt], sampling: Sampling) -> list[Utterance]:
         return speak(self._tts, self._speaker, self._language, cues, sampling)[0]
 
-    def expectation(self, text: str, codes: np.ndarray) -> np.ndarray:
-        return expectation(self._tts, self._speaker, self._language, text, codes)
+    def teacher_forced_logits(self, text: str, codes: np.ndarray) -> np.ndarray:
+        return teacher_forced_logits(self._tts, self._speaker, self._language, text, codes)
 
     def export(self, request: ExportRequest, folder: Path) -> None:
         """Writes it for inference, in the first speaker's voice. Raises ValueError for the base alone."""

@@ -13,7 +13,7 @@ import soundfile
 
 from spaces.errors import InputError
 from trainable.speech.audio import SAMPLE_RATE, resample
-from trainable.speech.vad import RATE, Span, SpeechDetector
+from trainable.speech.vad import RATE, SpeechDetector, TimeSpan
 
 BLOCK_SECONDS = 32
 """Whole seconds, so that every block is whole samples at any rate; resampling errs for 1 ms at each end of one."""
@@ -26,7 +26,7 @@ EDGE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
-class LongRecording:
+class RecordingStream:
     """A file that soundfile reads. Every method raises InputError where it does not."""
 
     path: Path
@@ -43,7 +43,7 @@ class LongRecording:
             for block in file.blocks(BLOCK_SECONDS * rate, dtype="float32", always_2d=True):
                 yield resample(self._mono(block), rate, RATE)
 
-    def wave(self, span: Span) -> np.ndarray:
+    def wave(self, span: TimeSpan) -> np.ndarray:
         """[samples] float32 at 24 kHz, mono, of a stretch. Stretches that meet share no sample and miss none."""
         with self._opened() as file:
             rate = file.samplerate
@@ -74,10 +74,10 @@ class LongRecording:
 
 
 @dataclass(frozen=True)
-class Heard:
+class SpeechScan:
     """What listening through a recording once leaves: where speech is, and how loud every hundredth of a second was."""
 
-    speech: list[Span]
+    speech: list[TimeSpan]
     seconds: float
     """As many as could be read, whatever the header says."""
     levels: np.ndarray = field(repr=False)
@@ -101,7 +101,7 @@ def levels_of(wave: np.ndarray) -> np.ndarray:
     return np.sqrt(np.square(whole).mean(axis=1))
 
 
-def listen(recording: LongRecording, on_progress: Callable[[int, int], None]) -> Heard:
+def listen(recording: RecordingStream, on_progress: Callable[[int, int], None]) -> SpeechScan:
     """Listens through a recording once. `on_progress(done, of)` is told seconds, rounded.
 
     Raises InputError where it cannot be read, or holds nothing.
@@ -117,4 +117,4 @@ def listen(recording: LongRecording, on_progress: Callable[[int, int], None]) ->
         on_progress(min(round(samples / RATE), expected), expected)
     if not samples:
         raise InputError(f"{recording.path}: empty, it holds 0 samples")
-    return Heard(detector.speech(), samples / RATE, np.concatenate(levels))
+    return SpeechScan(detector.speech(), samples / RATE, np.concatenate(levels))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from spaces.errors import InputError
-from trainable.speech.vad import Span
+from trainable.speech.vad import TimeSpan
 
 REFERENCE_SECONDS = (10.0, 30.0)
 """How long a reference clip should be: the public guide's bounds."""
@@ -29,7 +29,7 @@ Quiet = Callable[[float, float], float]
 
 
 @dataclass(frozen=True)
-class Lengths:
+class ClipLengths:
     """Seconds that clips may last, their room included. Raises InputError for bounds that no clip can keep."""
 
     shortest: float = 2.0
@@ -44,7 +44,7 @@ class Lengths:
             raise InputError(f"--max {self.longest:g}: expected at least 1 second, such as 12")
 
 
-def cut(speech: Sequence[Span], within: Span, lengths: Lengths, quiet: Quiet) -> list[Span]:
+def cut(speech: Sequence[TimeSpan], within: TimeSpan, lengths: ClipLengths, quiet: Quiet) -> list[TimeSpan]:
     """Clips in order, disjoint, within bounds, that hold all of the speech and are at most `longest` long.
 
     `speech` is ordered, disjoint and lies within `within`. Clips end in pauses, the longest there are, except where
@@ -70,12 +70,12 @@ def cut(speech: Sequence[Span], within: Span, lengths: Lengths, quiet: Quiet) ->
     end = len(parts)
     while end:
         first = best[end][1]
-        cuts.append(Span(clips[first].start, clips[end - 1].end))
+        cuts.append(TimeSpan(clips[first].start, clips[end - 1].end))
         end = first
     return cuts[::-1]
 
 
-def best_reference(speech: Sequence[Span], within: Span) -> Span | None:
+def best_reference(speech: Sequence[TimeSpan], within: TimeSpan) -> TimeSpan | None:
     """The stretch that makes the best reference: 10–30 s, with as much speech and as little pause as there is.
 
     It begins and ends in pauses that leave it its room. None where no stretch is as long, or only one that would take
@@ -86,7 +86,7 @@ def best_reference(speech: Sequence[Span], within: Span) -> Span | None:
     roomy = _roomy(speech, within)
     inner = [after.start - before.end for before, after in zip(speech, speech[1:], strict=False)]
     pauses = [math.inf, *inner, math.inf]
-    best: tuple[float, Span] | None = None
+    best: tuple[float, TimeSpan] | None = None
     for first in range(len(speech)):
         spoken = 0.0
         if pauses[first] < 2 * ROOM:
@@ -94,7 +94,7 @@ def best_reference(speech: Sequence[Span], within: Span) -> Span | None:
         for last in range(first, len(speech)):
             if last > first and pauses[last] > LONGEST_INNER_PAUSE:
                 break
-            stretch = Span(roomy[first].start, roomy[last].end)
+            stretch = TimeSpan(roomy[first].start, roomy[last].end)
             if stretch.seconds > most:
                 break
             spoken += speech[last].seconds
@@ -105,7 +105,7 @@ def best_reference(speech: Sequence[Span], within: Span) -> Span | None:
     return best[1] if best else None
 
 
-def _halved(speech: Span, lengths: Lengths, quiet: Quiet) -> list[Span]:
+def _halved(speech: TimeSpan, lengths: ClipLengths, quiet: Quiet) -> list[TimeSpan]:
     """One stretch as stretches that fit into a clip each, with room on both sides."""
     most = lengths.longest - 2 * ROOM
     least = min(lengths.shortest, most)
@@ -118,20 +118,20 @@ def _halved(speech: Span, lengths: Lengths, quiet: Quiet) -> list[Span]:
             earliest = max(speech.end - most, speech.start + speech.seconds / 4)
             latest = min(speech.start + most, speech.end - speech.seconds / 4)
             at = min(max(quiet(earliest, latest), earliest), latest)
-            return [*pieces, Span(speech.start, at), Span(at, speech.end)]
+            return [*pieces, TimeSpan(speech.start, at), TimeSpan(at, speech.end)]
         at = min(max(quiet(earliest, latest), earliest), latest)
-        pieces.append(Span(speech.start, at))
-        speech = Span(at, speech.end)
+        pieces.append(TimeSpan(speech.start, at))
+        speech = TimeSpan(at, speech.end)
     return [*pieces, speech]
 
 
-def _roomy(parts: Sequence[Span], within: Span) -> list[Span]:
+def _roomy(parts: Sequence[TimeSpan], within: TimeSpan) -> list[TimeSpan]:
     """Every part with its room; neighbours share a short pause at its middle."""
     if not parts:
         return []
     middles = [(before.end + after.start) / 2 for before, after in zip(parts, parts[1:], strict=False)]
     floors, ceilings = [within.start, *middles], [*middles, within.end]
     return [
-        Span(max(part.start - ROOM, floor), min(part.end + ROOM, ceiling))
+        TimeSpan(max(part.start - ROOM, floor), min(part.end + ROOM, ceiling))
         for part, floor, ceiling in zip(parts, floors, ceilings, strict=True)
     ]

@@ -40,7 +40,7 @@ def letters(text: str) -> int:
     return sum(character.isalnum() for character in text)
 
 
-class Tempo(BaseModel):
+class SpeakingRate(BaseModel):
     """seconds = pause + per_letter × letters, fitted to one dataset."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,7 +78,7 @@ def is_off_tempo(text: str, seconds: float, expected_seconds: float, own: Sequen
     return not least <= seconds / expected_seconds <= most
 
 
-def fit_tempo(texts: Sequence[str], seconds: Sequence[float]) -> Tempo:
+def fit_tempo(texts: Sequence[str], seconds: Sequence[float]) -> SpeakingRate:
     """Least squares with both terms at least 0; one rate through the origin when the clips are all of one length.
 
     Raises ValueError when there is no clip with a letter in it.
@@ -89,13 +89,13 @@ def fit_tempo(texts: Sequence[str], seconds: Sequence[float]) -> Tempo:
         raise ValueError("the tempo of a voice needs at least one clip whose transcript has letters, got none")
     rate = float(lengths.sum() / counts.sum())
     if np.ptp(counts) == 0:
-        return Tempo(pause=0.0, per_letter=rate)
+        return SpeakingRate(pause=0.0, per_letter=rate)
     slope, pause = np.polyfit(counts, lengths, 1)
     if slope <= 0:
-        return Tempo(pause=0.0, per_letter=rate)
+        return SpeakingRate(pause=0.0, per_letter=rate)
     if pause < 0:
-        return Tempo(pause=0.0, per_letter=float(counts @ lengths / (counts @ counts)))
-    return Tempo(pause=float(pause), per_letter=float(slope))
+        return SpeakingRate(pause=0.0, per_letter=float(counts @ lengths / (counts @ counts)))
+    return SpeakingRate(pause=float(pause), per_letter=float(slope))
 
 
 PAUSE_SECONDS = 0.3

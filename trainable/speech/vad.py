@@ -16,7 +16,7 @@ LEAST_SPEECH = 100
 """Milliseconds. Silero's own default of 250 would drop an "Oh!", which is worth a clip."""
 
 
-class Span(NamedTuple):
+class TimeSpan(NamedTuple):
     """A stretch of a recording, in seconds."""
 
     start: float
@@ -52,7 +52,7 @@ class SpeechDetector:
         self._judge(heard[:whole])
         self._rest = heard[whole:]
 
-    def speech(self) -> list[Span]:
+    def speech(self) -> list[TimeSpan]:
         """Ends the recording: its stretches of speech, in order, with pauses of at least 0.1 s between them."""
         from silero_vad import get_speech_timestamps_from_probs
 
@@ -62,9 +62,9 @@ class SpeechDetector:
         found = get_speech_timestamps_from_probs(
             self._probabilities, min_speech_duration_ms=LEAST_SPEECH, audio_length_samples=self._samples
         )
-        return [Span(float(each["start"]) / RATE, float(each["end"]) / RATE) for each in found]
+        return [TimeSpan(float(each["start"]) / RATE, float(each["end"]) / RATE) for each in found]
 
-    def speech_in(self, wave: np.ndarray) -> list[Span]:
+    def speech_in(self, wave: np.ndarray) -> list[TimeSpan]:
         """Stretches of speech in a whole recording, [samples] float32 at 16 kHz, mono."""
         self.begin()
         self.hear(wave)

@@ -10,7 +10,7 @@ from spaces.cli import OnProgress
 from spaces.data_settings import DataSettings
 from spaces.probe_settings import ProbeSettings
 from spaces.records.trial import BASE, Outcome
-from trainable.dataset.encoding_plan import line_up
+from trainable.dataset.encoding_plan import plan_encoding
 from trainable.dataset.finding import raise_errors, write_findings
 from trainable.dataset.loading.load import load_dataset
 from trainable.dataset.source import Source
@@ -19,7 +19,7 @@ from trainable.files.trial_folder import TrialFolder
 from trainable.probe.criteria.calibration import calibrate
 from trainable.probe.criteria.judge_fingerprint import freeze
 from trainable.probe.session.listener import Listener
-from trainable.probe.session.probe import Candidate, Script, probe
+from trainable.probe.session.probe import ProbeScript, ProbeSubject, probe
 from trainable.probe.texts.lines import confirmation_lines, lines_for
 from trainable.training.validation import end_probability
 
@@ -28,7 +28,7 @@ FINDINGS = "findings.json"
 
 
 @dataclass(frozen=True)
-class Foundation:
+class BaselineSettings:
     """Everything that decides what a search stands on, and where it is laid."""
 
     sources: tuple[Source, ...]
@@ -47,7 +47,7 @@ class Foundation:
     """Folder for calibration, findings and the base model's recordings."""
 
 
-def lay_foundation(plan: Foundation, on_progress: OnProgress) -> Outcome:
+def lay_foundation(plan: BaselineSettings, on_progress: OnProgress) -> Outcome:
     """Encodes the dataset, calibrates the probe on it, and probes the base model's zero-shot clone: row zero.
 
     `on_progress(what, done, of)`. What an earlier, cut-off call completed is kept. What the encoded data tells about
@@ -60,7 +60,7 @@ def lay_foundation(plan: Foundation, on_progress: OnProgress) -> Outcome:
         return earlier
     family = load_family(plan.family)
     dataset = load_dataset(plan.sources, plan.auto_reference, plan.cache)
-    lineup = line_up(dataset, plan.data, plan.seed)
+    lineup = plan_encoding(dataset, plan.data, plan.seed)
     findings = family.prepare(
         lineup, plan.model, plan.prepared, plan.cache, lambda done, of: on_progress("encoding clips", done, of)
     )
@@ -79,8 +79,8 @@ def lay_foundation(plan: Foundation, on_progress: OnProgress) -> Outcome:
     verdicts = probe(
         lambda speakers, cues: {BASE: learner.speak(cues, plan.probe.sampling)},
         Listener.open(learner, plan.probe, calibration, plan.seed),
-        Script(lines, plan.seed),
-        {BASE: Candidate(plan.base, end_probability=end_probability(learner))},
+        ProbeScript(lines, plan.seed),
+        {BASE: ProbeSubject(plan.base, end_probability=end_probability(learner))},
         whole=True,
     )
     seconds = time.perf_counter() - started

@@ -15,13 +15,13 @@ from torch import Tensor
 from spaces.cli import OnProgress
 from spaces.draw import Draw
 from spaces.probe_settings import ProbeSettings
-from spaces.records.confirmation import STRENGTHS, Final, Instructed, best_strength
+from spaces.records.confirmation import STRENGTHS, Confirmation, InstructedLine, best_strength
 from spaces.records.verdict import Verdict
-from trainable.family.protocol import Cue, Learner, load_family
+from trainable.family.protocol import Learner, SpeechPrompt, load_family
 from trainable.probe.criteria.calibration import Calibration
 from trainable.probe.measures.prosody import delivery
 from trainable.probe.session.listener import Listener
-from trainable.probe.session.probe import Candidate, Script, probe
+from trainable.probe.session.probe import ProbeScript, ProbeSubject, probe
 from trainable.probe.texts.instructions import CALM, EXCITED, instructed_lines
 from trainable.probe.texts.lines import confirmation_lines, lines_for, unseen_texts
 from trainable.speech.audio import write_audio
@@ -55,7 +55,7 @@ FOLDER = "finals"
 
 
 @dataclass(frozen=True)
-class Stage:
+class ConfirmationSettings:
     """What all finalists of a search have in common."""
 
     family: str
@@ -81,7 +81,7 @@ class Finalist:
     checkpoint: Path | None = None
 
 
-def hear_finalist(stage: Stage, finalist: Finalist, on_progress: OnProgress) -> Final:
+def hear_finalist(stage: ConfirmationSettings, finalist: Finalist, on_progress: OnProgress) -> Confirmation:
     """Listens to a finalist at strengths below 1 as to any trial, confirms the best strength on sixty other lines, and
     sets calm beside excited speech where the model takes instructions. A base model is confirmed whatever its verdict.
 
@@ -104,7 +104,7 @@ def hear_finalist(stage: Stage, finalist: Finalist, on_progress: OnProgress) -> 
         if hearing.takes_instructions:
             on_progress(f"{finalist.trial}, calm and excited", of - 1, of)
             instructed = hearing.instructed()
-    return Final(
+    return Confirmation(
         trial=finalist.trial,
         weaker=tuple(weaker),
         confirmed=confirmed,
@@ -117,7 +117,9 @@ def hear_finalist(stage: Stage, finalist: Finalist, on_progress: OnProgress) -> 
 class _Hearing:
     """One finalist's model, and who listens to it."""
 
-    def __init__(self, stage: Stage, finalist: Finalist, learner: Learner, weights: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self, stage: ConfirmationSettings, finalist: Finalist, learner: Learner, weights: Mapping[str, Tensor]
+    ) -> None:
         self._stage, self._finalist, self._learner, self.weights = stage, finalist, learner, weights
         self._listener = Listener.open(learner, stage.probe, Calibration.read(stage.calibration), stage.seed)
         self.lines = lines_for(stage.probe.lines, learner.roster)
@@ -128,25 +130,25 @@ class _Hearing:
         return self._learner.takes_instructions
 
     @classmethod
-    def begin(cls, stage: Stage, finalist: Finalist) -> _Hearing:
+    def begin(cls, stage: ConfirmationSettings, finalist: Finalist) -> _Hearing:
         family = load_family(stage.family)
         learner = family.build(stage.model, stage.prepared, stage.language, finalist.draw, stage.seed)
         learner.eval()
         return cls(stage, finalist, learner, load_weights(finalist.checkpoint) if finalist.checkpoint else {})
 
     def on_the_lines_of_a_trial(self, strength: float) -> Verdict:
-        return self._hear(Script(self.lines, self._stage.seed), strength, f"{FOLDER}/strength_{strength:g}")
+        return self._hear(ProbeScript(self.lines, self._stage.seed), strength, f"{FOLDER}/strength_{strength:g}")
 
     def on_other_lines(self, strength: float) -> Verdict:
         """The weights stay at that strength."""
-        script = Script(self.others, self._stage.seed + CONFIRMATION_SEED, confirms=True)
+        script = ProbeScript(self.others, self._stage.seed + CONFIRMATION_SEED, confirms=True)
         return self._hear(script, strength, f"{FOLDER}/confirmation")
 
-    def instructed(self) -> tuple[Instructed, ...]:
+    def instructed(self) -> tuple[InstructedLine, ...]:
         """Each line under both instructions, from the same random numbers, so that they alone make the difference."""
         texts = instructed_lines(self._stage.probe.lines, self._learner.roster)
         cues = [
-            Cue(text, self._stage.seed + INSTRUCTED_SEED + number, self._listener.frame_cap(text), instruction)
+            SpeechPrompt(text, self._stage.seed + INSTRUCTED_SEED + number, self._listener.frame_cap(text), instruction)
             for number, text in enumerate(texts)
             for instruction in (CALM, EXCITED)
         ]
@@ -157,14 +159,14 @@ class _Hearing:
             write_audio(self._finalist.folder / name, utterance.wave)
             delivered.append(delivery(utterance.wave, name))
         pairs = zip(texts, delivered[::2], delivered[1::2], strict=True)
-        return tuple(Instructed(text=text, calm=calm, excited=excited) for text, calm, excited in pairs)
+        return tuple(InstructedLine(text=text, calm=calm, excited=excited) for text, calm, excited in pairs)
 
-    def _hear(self, script: Script, strength: float, recordings: str) -> Verdict:
+    def _hear(self, script: ProbeScript, strength: float, recordings: str) -> Verdict:
         if self.weights:
             self._learner.load_tensors(at_strength(self.weights, strength))
         name, sampling = self._finalist.trial, self._stage.probe.sampling
         ends = end_probability(self._learner)
-        candidate = Candidate(self._finalist.folder, recordings, ends, strength)
+        candidate = ProbeSubject(self._finalist.folder, recordings, ends, strength)
         verdicts = probe(
             lambda speakers, cues: {name: self._learner.speak(cues, sampling)},
             self._listener,

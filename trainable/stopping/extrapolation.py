@@ -56,7 +56,7 @@ DRAWS = 256
 
 
 @dataclass(frozen=True)
-class Crossing:
+class CrossingForecast:
     """Optimizer steps; infinite where the curve does not get there within its last step."""
 
     earliest: float
@@ -67,7 +67,7 @@ class Crossing:
 
 def predict(
     curve: Sequence[Point], high: float, clips: int, last_step: int, exposure: Exposure = float
-) -> Crossing | None:
+) -> CrossingForecast | None:
     """When the curve's loss will be `high` or less; None while nothing can be said.
 
     That is with fewer than five points, with a point that is not finite, or where the curve's beginning is missing.
@@ -107,7 +107,7 @@ class _Course:
                 seen = np.linalg.solve(cholesky, self._seen(steps, curvature))
                 self._fits.append(_fit(curvature, seen, whitened, logarithm))
 
-    def crossing(self, high: float) -> Crossing:
+    def crossing(self, high: float) -> CrossingForecast:
         ahead = np.unique(np.linspace(self._now, max(self._last_step, self._now), 129).astype(int))
         evidence = np.array([fit.evidence for fit in self._fits])
         weights = np.exp(evidence - evidence.max())
@@ -124,7 +124,7 @@ class _Course:
         learned = self._exposures[ahead] - self._exposures[self._now]
         hoped = level[:, None] - np.maximum(0.0, pace + hope)[:, None] * learned
         soonest = np.minimum(own, self._first_below(hoped, ahead, high))
-        return Crossing(
+        return CrossingForecast(
             earliest=_quantile(soonest, weights, 1 - SURE),
             expected=_quantile(own, weights, 0.5),
             latest=_quantile(own, weights, SURE),

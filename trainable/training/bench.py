@@ -10,24 +10,24 @@ from pathlib import Path
 
 import torch
 
-from spaces.records.job import Job
 from spaces.records.trial import Outcome, Phase, SecondChance
+from spaces.records.trial_spec import TrialSpec
 from spaces.records.verdict import Verdict
 from trainable.family.process_errors import is_device_lost, is_out_of_memory
-from trainable.family.process_group import Crew
+from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Pack
 from trainable.files.mirror import pull, push
 from trainable.files.trial_folder import TrialFolder, thin_ended
 from trainable.probe.criteria.calibration import Calibration
-from trainable.probe.criteria.judge import BaseHeard
+from trainable.probe.criteria.judge import BaseResult
 from trainable.probe.session.listener import Listener
-from trainable.probe.session.probe import Candidate, Script, probe
+from trainable.probe.session.probe import ProbeScript, ProbeSubject, probe
 from trainable.probe.texts.lines import lines_for
 from trainable.stopping.curve import ClipRow
 from trainable.training.checkpoint import Checkpoint
 from trainable.training.events import Broken, Event, Finished, Said
 from trainable.training.outcome import better, further_down, outcome_of
-from trainable.training.trial_state import Trained, Training
+from trainable.training.trial_state import TrainedWeights, TrialState
 from trainable.training.validation import end_probabilities, validate
 
 PATIENCE_EPOCHS = 0.5
@@ -39,9 +39,9 @@ RECORDINGS = ("probe", "probe_2")
 
 @dataclass
 class _Seated:
-    job: Job
-    training: Training
-    ready: Trained | None = None
+    job: TrialSpec
+    training: TrialState
+    ready: TrainedWeights | None = None
     """Set when it is to be listened to."""
     waited: int = 0
     """Passes since then."""
@@ -52,7 +52,7 @@ class _Seated:
 class Bench:
     """The seats of a pack, and who sits on them. Every member of the crew makes the same calls in the same order."""
 
-    def __init__(self, pack: Pack, crew: Crew, tell: Callable[[Event], None]) -> None:
+    def __init__(self, pack: Pack, crew: ProcessGroup, tell: Callable[[Event], None]) -> None:
         self._pack, self._crew, self._tell = pack, crew, tell
         self._seated: dict[int, _Seated] = {}
 
@@ -61,7 +61,7 @@ class Bench:
         """Seats that nobody sits on."""
         return self._pack.seats - len(self._seated)
 
-    def seat(self, job: Job) -> None:
+    def seat(self, job: TrialSpec) -> None:
         """Gives a trial a free seat, where it begins or goes on. One that has its outcome already only tells it."""
         try:
             pull(job.storage, job.path)
@@ -78,7 +78,7 @@ class Bench:
             return
         seat = min(set(range(self._pack.seats)) - self._seated.keys())
         chance = self._crew.share(TrialFolder(job.path).read_second_chance() if self._crew.is_first else None)
-        training = Training(job, self._pack, seat, self._crew, chance)
+        training = TrialState(job, self._pack, seat, self._crew, chance)
         self._seated[seat] = _Seated(job if chance is None else _in_band(job, chance), training, chance=chance)
         with self._or_break(seat):
             with self._charged(seat):
@@ -202,7 +202,7 @@ class Bench:
                 if not self._goes_on(seated, outcome, calibration.base_heard):
                     self._finish(seat, outcome)
 
-    def _goes_on(self, seated: _Seated, outcome: Outcome, base: BaseHeard | None) -> bool:
+    def _goes_on(self, seated: _Seated, outcome: Outcome, base: BaseResult | None) -> bool:
         """Whether a trial that was rejected for the first time trains on instead of ending."""
         lower = None
         if self._crew.is_first and seated.chance is None:
@@ -227,9 +227,9 @@ class Bench:
         return probe(
             lambda seats, cues: self._pack.speak(seats, cues, job.probe.sampling),
             listener,
-            Script(lines_for(job.probe.lines, self._pack.roster), job.seed),
+            ProbeScript(lines_for(job.probe.lines, self._pack.roster), job.seed),
             {
-                seat: Candidate(seated.job.path, RECORDINGS[seated.chance is not None], ends.get(seat))
+                seat: ProbeSubject(seated.job.path, RECORDINGS[seated.chance is not None], ends.get(seat))
                 for seat, seated in ready.items()
             },
         )
@@ -285,7 +285,7 @@ class Bench:
         self._tell(Said(seated.job.trial, seated.training.point, phase))
 
 
-def _in_band(job: Job, chance: SecondChance) -> Job:
+def _in_band(job: TrialSpec, chance: SecondChance) -> TrialSpec:
     return job.model_copy(update={"band": chance.band})
 
 

@@ -31,7 +31,7 @@ OPTIMIZER = "optimizer.safetensors"
 STATE = "state.json"
 
 
-class State(BaseModel):
+class CheckpointState(BaseModel):
     """What besides tensors a trial needs to go on exactly where it was."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
@@ -50,14 +50,14 @@ class Checkpoint:
     """A complete checkpoint on disk."""
 
     folder: Path
-    state: State
+    state: CheckpointState
 
     def read(self) -> SeatState:
         """Weights and moments, on the CPU."""
         return SeatState(load_weights(self.folder), load_file(self.folder / OPTIMIZER), self.state.point.step)
 
 
-def write_checkpoint(folder: Path, state: State, trained: SeatState) -> Checkpoint:
+def write_checkpoint(folder: Path, state: CheckpointState, trained: SeatState) -> Checkpoint:
     """Writes `folder/step-…`, replacing one of the same step."""
     final = folder / f"step-{state.point.step:06d}"
     beside = folder / f".{final.name}.part"
@@ -81,7 +81,7 @@ def read_checkpoints(folder: Path) -> list[Checkpoint]:
 
 def read_checkpoint(folder: Path) -> Checkpoint:
     """One that is known to be complete."""
-    return Checkpoint(folder, State.model_validate_json((folder / STATE).read_text()))
+    return Checkpoint(folder, CheckpointState.model_validate_json((folder / STATE).read_text()))
 
 
 def load_weights(folder: Path) -> dict[str, Tensor]:
@@ -112,7 +112,7 @@ WRITING_SHARE = 0.05
 epoch of thirty clips takes seconds. A first one is always written."""
 
 
-class Keeping:
+class CheckpointPolicy:
     """The checkpoints of the trial in one seat; the latest alone is kept, and one that was probed before."""
 
     def __init__(self, folder: Path, pack: Pack, seat: int, on_written: Callable[[], None] = lambda: None) -> None:
@@ -121,9 +121,9 @@ class Keeping:
         self.probed: Path | None = None
         """Folder of the checkpoint that was rejected before training went on."""
         self._next_write = 0.0
-        self._unwritten: tuple[State, Callable[[], SeatState]] | None = None
+        self._unwritten: tuple[CheckpointState, Callable[[], SeatState]] | None = None
 
-    def keep(self, state: State) -> None:
+    def keep(self, state: CheckpointState) -> None:
         """The seat's weights: on disk when that would not take more of the time than WRITING_SHARE, else as a copy."""
         if time.perf_counter() >= self._next_write:
             started = time.perf_counter()
@@ -133,7 +133,7 @@ class Keeping:
         else:
             self._unwritten = state, self._pack.copy(self._seat)
 
-    def keep_the_last(self, state: State) -> Checkpoint:
+    def keep_the_last(self, state: CheckpointState) -> Checkpoint:
         """The seat's weights where training ends, on disk whatever it takes; not again if an earlier attempt did so."""
         kept = self._on_disk()
         if kept is not None and kept.state.point.step == state.point.step:
@@ -151,7 +151,7 @@ class Keeping:
         kept = read_checkpoints(self._folder)
         return kept[-1] if kept else None
 
-    def _write(self, state: State, trained: SeatState) -> Checkpoint:
+    def _write(self, state: CheckpointState, trained: SeatState) -> Checkpoint:
         kept = write_checkpoint(self._folder, state, trained)
         thin_checkpoints(self._folder, [kept.folder, *([self.probed] if self.probed else [])])
         self._unwritten = None

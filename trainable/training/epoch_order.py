@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from spaces.draw import Curriculum, Draw
-from trainable.dataset.split import Roster
+from trainable.dataset.split import DatasetSplit
 
 WINDOW_STEPS = 8
 """Clips are brought together by length within so many optimizer steps: enough to find neighbours that fit, and few
@@ -22,7 +22,7 @@ def steps_per_epoch(clips: int, clips_per_step: int) -> int:
     return math.ceil(clips / clips_per_step)
 
 
-def epoch_clips(roster: Roster, draw: Draw, seed: int, epoch: int) -> list[int]:
+def epoch_clips(roster: DatasetSplit, draw: Draw, seed: int, epoch: int) -> list[int]:
     """Places in the roster, `roster.epoch_size` of them; the same for every draw of equal batch, clips per step,
     curriculum and share of copies.
 
@@ -47,7 +47,7 @@ def epoch_clips(roster: Roster, draw: Draw, seed: int, epoch: int) -> list[int]:
     return ordered
 
 
-def _visits(roster: Roster, seed: int, epoch: int) -> list[int]:
+def _visits(roster: DatasetSplit, seed: int, epoch: int) -> list[int]:
     """The training clips of an epoch in ascending order, a clip as often as it comes."""
     clips: dict[int, list[int]] = {}
     for place in roster.training:
@@ -68,7 +68,7 @@ def _in_turn(clips: Sequence[int], share: int, seed: str, epoch: int) -> list[in
     return row[skipped : skipped + share]
 
 
-def _with_copies(visits: Sequence[int], roster: Roster, share: float, seed: int, epoch: int) -> list[int]:
+def _with_copies(visits: Sequence[int], roster: DatasetSplit, share: float, seed: int, epoch: int) -> list[int]:
     """Each visit decides for itself, whatever the others do: a larger share adds copies and takes none away."""
     chosen, seen = [], Counter[int]()
     for place in visits:

@@ -8,21 +8,21 @@ from __future__ import annotations
 from enum import StrEnum
 
 from spaces.band import Band
-from spaces.records.job import Job
 from spaces.records.trial import Ending, Outcome
+from spaces.records.trial_spec import TrialSpec
 from spaces.records.verdict import Flag, Verdict
 from trainable.probe.criteria.judge import allowed_failures, fails_screen
-from trainable.training.trial_state import Trained
+from trainable.training.trial_state import TrainedWeights
 
 
-class Mend(StrEnum):
+class TrainingAdvice(StrEnum):
     """Which amount of training would mend what a trial was rejected for."""
 
     MORE = "more"
     LESS = "less"
 
 
-def mend(verdict: Verdict, base_failed_share: float | None) -> Mend | None:
+def mend(verdict: Verdict, base_failed_share: float | None) -> TrainingAdvice | None:
     """None of what was accepted, and of clipped lines, which no amount of training mends.
 
     A voice that is not yet there needs more training. Lines that fail need less, since speech garbles as the loss
@@ -33,10 +33,10 @@ def mend(verdict: Verdict, base_failed_share: float | None) -> Mend | None:
         return None
     if fails_screen(verdict.lines) or verdict.failed_lines > allowed_failures(verdict.planned_lines):
         if base_failed_share is not None and failed_share(verdict) <= base_failed_share:
-            return Mend.MORE
+            return TrainingAdvice.MORE
         spoilt = {flag for line in verdict.lines if line.failed for flag in line.flags if flag.rejects}
-        return None if spoilt == {Flag.CLIPPED} else Mend.LESS
-    return Mend.MORE if Flag.VOICE_DRIFT in verdict.flags else Mend.LESS
+        return None if spoilt == {Flag.CLIPPED} else TrainingAdvice.LESS
+    return TrainingAdvice.MORE if Flag.VOICE_DRIFT in verdict.flags else TrainingAdvice.LESS
 
 
 def further_down(band: Band, outcome: Outcome, base_failed_share: float | None) -> Band | None:
@@ -49,7 +49,7 @@ def further_down(band: Band, outcome: Outcome, base_failed_share: float | None) 
     if outcome.verdict is None or outcome.kept is None or outcome.ending is not Ending.IN_BAND:
         return None
     loss = outcome.kept.loss
-    if mend(outcome.verdict, base_failed_share) is not Mend.MORE or not band.aim[0] < loss <= band.high:
+    if mend(outcome.verdict, base_failed_share) is not TrainingAdvice.MORE or not band.aim[0] < loss <= band.high:
         return None
     return Band(low=band.low, high=(band.low + loss) / 2)
 
@@ -83,7 +83,7 @@ def _rank(verdict: Verdict) -> tuple[bool, float, float]:
 
 
 def outcome_of(
-    job: Job, trained: Trained, verdict: Verdict | None, probe_seconds: float, gpu_seconds: float
+    job: TrialSpec, trained: TrainedWeights, verdict: Verdict | None, probe_seconds: float, gpu_seconds: float
 ) -> Outcome:
     """`verdict` of a trial that was probed, and how long that took; `gpu_seconds` of everything."""
     return Outcome(
@@ -101,7 +101,7 @@ def outcome_of(
     )
 
 
-def _reason(job: Job, trained: Trained) -> str:
+def _reason(job: TrialSpec, trained: TrainedWeights) -> str:
     point, objective, at = trained.point, job.draw.objective, f"after {trained.point.epoch:.2f} epochs"
     loss = f"{objective} loss {point.loss:.3f}"
     match trained.ending:

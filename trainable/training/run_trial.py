@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from spaces.records.job import Job
 from spaces.records.pack_shape import PackShape
 from spaces.records.trial import Outcome, Phase, Point
-from trainable.family.process_group import Crew
-from trainable.family.protocol import Pack, SeatCount, load_family
+from spaces.records.trial_spec import TrialSpec
+from trainable.family.process_group import ProcessGroup
+from trainable.family.protocol import Pack, SeatLimit, load_family
 from trainable.files.mirror import pull
 from trainable.files.trial_folder import TrialFolder
 from trainable.training.bench import Bench
 from trainable.training.events import Broken, Event, Finished, Said
-from trainable.training.single_seat import Alone
+from trainable.training.single_seat import SingleSeatPack
 
 OnPoint = Callable[[Point, Phase], None]
 
 
-def run_trial(job: Job, on_point: OnPoint, stop: Callable[[], bool] = lambda: False) -> Outcome:
+def run_trial(job: TrialSpec, on_point: OnPoint, stop: Callable[[], bool] = lambda: False) -> Outcome:
     """Trains, ends by the band, probes, and leaves `outcome.json`; goes on where an earlier attempt was cut off.
 
     It is a bench with one seat. `on_point` is called about four times an epoch, when training ends, and when probing
     begins. When `stop()` turns true the trial ends as cancelled after the step it is in. A trial that has its outcome
     returns it at once. In a process group every member calls this; the first one calls `on_point` and is asked `stop`.
     """
-    crew = Crew()
+    crew = ProcessGroup()
     pull(job.storage, job.path)
     crew.wait()
     earlier = crew.share(TrialFolder(job.path).read_outcome() if crew.is_first else None)
@@ -50,9 +50,9 @@ def run_trial(job: Job, on_point: OnPoint, stop: Callable[[], bool] = lambda: Fa
     return outcomes[0]
 
 
-def _pack_of_one(job: Job, crew: Crew) -> Pack:
+def _pack_of_one(job: TrialSpec, crew: ProcessGroup) -> Pack:
     """A seat made to measure; where the family cannot pack this draw, a model of its own."""
     family, shape, prepared = load_family(job.family), PackShape.of_draw(job.draw), Path(job.prepared)
     if family.why_not_packed(job.model, shape) is None:
-        return family.build_pack(job.model, prepared, job.language, shape, SeatCount(1, exactly=True), crew)
-    return Alone(family.build(job.model, prepared, job.language, job.draw, job.seed), job.draw, crew)
+        return family.build_pack(job.model, prepared, job.language, shape, SeatLimit(1, exactly=True), crew)
+    return SingleSeatPack(family.build(job.model, prepared, job.language, job.draw, job.seed), job.draw, crew)

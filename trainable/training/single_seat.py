@@ -12,19 +12,19 @@ from torch import Tensor
 from spaces.draw import Draw
 from spaces.probe_settings import Sampling
 from spaces.records.trial import Losses
-from trainable.family.process_group import Crew
-from trainable.family.protocol import Batch, ClipLosses, Cue, Learner, SeatState, Utterance, descended
+from trainable.family.process_group import ProcessGroup
+from trainable.family.protocol import Batch, ClipLosses, Learner, SeatState, SpeechPrompt, Utterance, descended
 from trainable.stopping.curve import ClipRow
 
 SEAT = 0
 
 
-class Alone:
+class SingleSeatPack:
     """See `trainable.family.protocol.Pack`. The learner is built for the only draw that will ever join."""
 
     seats = 1
 
-    def __init__(self, learner: Learner, draw: Draw, crew: Crew) -> None:
+    def __init__(self, learner: Learner, draw: Draw, crew: ProcessGroup) -> None:
         self.batch = draw.batch
         self.roster, self.takes_instructions = learner.roster, learner.takes_instructions
         self._learner, self._draw, self._crew = learner, draw, crew
@@ -109,7 +109,9 @@ class Alone:
         }
         self._optimizer.load_state_dict(blank)
 
-    def speak(self, seats: Sequence[int], cues: Sequence[Cue], sampling: Sampling) -> dict[int, list[Utterance]]:
+    def speak(
+        self, seats: Sequence[int], cues: Sequence[SpeechPrompt], sampling: Sampling
+    ) -> dict[int, list[Utterance]]:
         self._learner.eval()
         return {seat: self._learner.speak(cues, sampling) for seat in seats}
 

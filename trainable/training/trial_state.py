@@ -6,15 +6,21 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spaces.records.job import Job
 from spaces.records.trial import Ending, Losses, Point, SecondChance
-from trainable.family.process_group import Crew
+from spaces.records.trial_spec import TrialSpec
+from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Batch, Pack
 from trainable.files.mirror import push
 from trainable.files.trial_folder import CurveFile, TrialFolder
 from trainable.stopping import rule
 from trainable.stopping.curve import FIRST_PASS_CLIPS, ClipRow, Curve, mean_of
-from trainable.training.checkpoint import Checkpoint, Keeping, State, read_checkpoint, read_checkpoints
+from trainable.training.checkpoint import (
+    Checkpoint,
+    CheckpointPolicy,
+    CheckpointState,
+    read_checkpoint,
+    read_checkpoints,
+)
 from trainable.training.epoch_order import epoch_clips, steps_per_epoch
 from trainable.training.lr_schedule import exposure_of, learning_rate_factor
 
@@ -23,7 +29,7 @@ REPORTS_PER_EPOCH = 4
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedWeights:
     """How training ended, and the checkpoint that counts."""
 
     ending: Ending
@@ -31,13 +37,15 @@ class Trained:
     kept: Checkpoint | None
 
 
-class Training:
+class TrialState:
     """Deterministic for a job: a run that was cut off and resumed ends with equal weights.
 
     Every member of the crew holds one and comes to the same decisions; the first alone writes.
     """
 
-    def __init__(self, job: Job, pack: Pack, seat: int, crew: Crew, chance: SecondChance | None = None) -> None:
+    def __init__(
+        self, job: TrialSpec, pack: Pack, seat: int, crew: ProcessGroup, chance: SecondChance | None = None
+    ) -> None:
         """`chance` of a trial that was rejected before: its band is the one that counts."""
         self._job, self._draw, self._pack, self._seat, self._crew = job, job.draw, pack, seat, crew
         self._folder = TrialFolder(job.path)
@@ -54,7 +62,7 @@ class Training:
         self._clips: list[int] = []
         self._rows: list[ClipRow] = []
         self._part = 0
-        self._keeping = Keeping(self._folder.checkpoints, pack, seat, lambda: push(job.storage, job.path))
+        self._keeping = CheckpointPolicy(self._folder.checkpoints, pack, seat, lambda: push(job.storage, job.path))
         self.ending: Ending | None = None
         """None while it should go on."""
         self._chance = chance
@@ -187,7 +195,7 @@ class Training:
         if point.step > 0 and point.loss >= self._job.band.low and self._may_be_kept:
             self._keeping.keep(self._state(None))
 
-    def finish(self) -> Trained:
+    def finish(self) -> TrainedWeights:
         """What training came to, its checkpoint written where the ending asks for one."""
         if self.ending is None:
             raise ValueError("expected a training that has ended, got one that goes on")
@@ -197,7 +205,7 @@ class Training:
             kept = self._keeping.keep_the_last(self._state(self.ending))
         else:
             kept = self._keeping.latest()
-        return Trained(self.ending, self.point, kept)
+        return TrainedWeights(self.ending, self.point, kept)
 
     def close(self) -> None:
         if self._file:
@@ -271,6 +279,6 @@ class Training:
     def _decide(self) -> Ending | None:
         return rule.decide(self._points, self._job.band, self._epoch_size, self._last_step, self._exposure)
 
-    def _state(self, ending: Ending | None) -> State:
+    def _state(self, ending: Ending | None) -> CheckpointState:
         window = self._curve.window
-        return State(draw=self._draw, seed=self._job.seed, point=self.point, window=window, ending=ending)
+        return CheckpointState(draw=self._draw, seed=self._job.seed, point=self.point, window=window, ending=ending)

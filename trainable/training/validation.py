@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from spaces.records.trial import Losses
-from trainable.dataset.split import Roster
+from trainable.dataset.split import DatasetSplit
 from trainable.family.protocol import Learner, Pack
 from trainable.stopping.curve import ClipRow, mean_of
 
@@ -43,7 +43,7 @@ def end_probability(learner: Learner) -> float | None:
     return math.exp(-sum(losses) / len(losses)) if losses else None
 
 
-def _passes(roster: Roster, size: int) -> list[Sequence[int]]:
+def _passes(roster: DatasetSplit, size: int) -> list[Sequence[int]]:
     """The held-out clips, neighbours in length together."""
     clips = sorted(roster.held_out, key=lambda clip: roster.entries[clip].seconds)
     return [clips[start : start + size] for start in range(0, len(clips), size)]

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.analysis.acceptance import Heard, acceptance
+from results.analysis.acceptance import JudgedLoss, acceptance
 from spaces.band import Band
-from trainable.training.outcome import Mend
+from trainable.training.outcome import TrainingAdvice
 
 START = Band(low=4.5, high=7.9)
 LOSSES = st.floats(START.low, START.high)
 VERDICTS = st.lists(
-    st.builds(Heard, LOSSES, st.booleans(), st.sampled_from([None, Mend.MORE, Mend.LESS])).map(
+    st.builds(JudgedLoss, LOSSES, st.booleans(), st.sampled_from([None, TrainingAdvice.MORE, TrainingAdvice.LESS])).map(
         lambda heard: heard._replace(mended_by=None) if heard.accepted else heard
     ),
     max_size=30,
@@ -31,7 +31,7 @@ def test_without_verdicts_the_band_is_the_start_and_everything_is_possible() -> 
 
 @given(VERDICTS, LOSSES)
 def test_what_is_said_is_a_probability_within_its_interval_and_a_band_within_the_start(
-    verdicts: list[Heard], loss: float
+    verdicts: list[JudgedLoss], loss: float
 ) -> None:
     known = acceptance(verdicts, START)
     low, high = known.interval(loss)
@@ -45,7 +45,7 @@ def test_what_is_said_is_a_probability_within_its_interval_and_a_band_within_the
 
 
 @given(VERDICTS, st.randoms())
-def test_the_order_of_verdicts_does_not_matter(verdicts: list[Heard], chance: random.Random) -> None:
+def test_the_order_of_verdicts_does_not_matter(verdicts: list[JudgedLoss], chance: random.Random) -> None:
     shuffled = list(verdicts)
     chance.shuffle(shuffled)
     one, other = acceptance(verdicts, START), acceptance(shuffled, START)
@@ -53,16 +53,16 @@ def test_the_order_of_verdicts_does_not_matter(verdicts: list[Heard], chance: ra
 
 
 @given(VERDICTS, LOSSES)
-def test_one_more_acceptance_makes_acceptance_likelier_there(verdicts: list[Heard], loss: float) -> None:
+def test_one_more_acceptance_makes_acceptance_likelier_there(verdicts: list[JudgedLoss], loss: float) -> None:
     """Compared at an equal reach: with as many verdicts, of which one more is a rejection."""
-    more, less = (acceptance([*verdicts, Heard(loss, accepted)], START) for accepted in (True, False))
+    more, less = (acceptance([*verdicts, JudgedLoss(loss, accepted)], START) for accepted in (True, False))
     assert more.probability(loss) > less.probability(loss)
 
 
 def test_an_interval_narrows_as_verdicts_come() -> None:
     widths = []
     for count in (0, 1, 4, 16):
-        low, high = acceptance([Heard(6.0, True)] * count, START).interval(6.0)
+        low, high = acceptance([JudgedLoss(6.0, True)] * count, START).interval(6.0)
         widths.append(high - low)
     assert widths == sorted(widths, reverse=True)
 
@@ -70,13 +70,13 @@ def test_an_interval_narrows_as_verdicts_come() -> None:
 @pytest.mark.parametrize(
     ("verdict", "ruled_out", "open_still"),
     [
-        (Heard(6.5, False, Mend.MORE), (6.5, 7.0, 7.9), (5.0, 5.5)),
-        (Heard(6.0, False, Mend.LESS), (6.0, 5.5, 4.5), (7.0, 7.5)),
-        (Heard(6.0, False), (6.0,), (4.5, 5.0, 7.0, 7.9)),
+        (JudgedLoss(6.5, False, TrainingAdvice.MORE), (6.5, 7.0, 7.9), (5.0, 5.5)),
+        (JudgedLoss(6.0, False, TrainingAdvice.LESS), (6.0, 5.5, 4.5), (7.0, 7.5)),
+        (JudgedLoss(6.0, False), (6.0,), (4.5, 5.0, 7.0, 7.9)),
     ],
 )
 def test_a_rejection_rules_out_the_side_that_it_speaks_for(
-    verdict: Heard, ruled_out: tuple[float, ...], open_still: tuple[float, ...]
+    verdict: JudgedLoss, ruled_out: tuple[float, ...], open_still: tuple[float, ...]
 ) -> None:
     known = acceptance([verdict], START)
     assert all(known.probability(loss) == pytest.approx(1 / 3) for loss in ruled_out)
@@ -85,7 +85,11 @@ def test_a_rejection_rules_out_the_side_that_it_speaks_for(
 
 
 def test_one_verdict_leaves_the_band_wide() -> None:
-    for verdict in (Heard(7.9, False, Mend.MORE), Heard(4.6, False, Mend.LESS), Heard(6.2, True)):
+    for verdict in (
+        JudgedLoss(7.9, False, TrainingAdvice.MORE),
+        JudgedLoss(4.6, False, TrainingAdvice.LESS),
+        JudgedLoss(6.2, True),
+    ):
         band = acceptance([verdict], START).band()
         assert band.high - band.low > 0.4 * (START.high - START.low)
 
@@ -99,7 +103,9 @@ def test_the_band_comes_to_where_adapters_are_accepted(truth: float, seed: int) 
         loss = acceptance(verdicts, START).band().aim[1]
         accepted = abs(loss - truth) < 0.2 and chance.random() < 0.9
         more = (loss > truth) is (chance.random() < 0.9)
-        verdicts.append(Heard(loss, accepted, None if accepted else Mend.MORE if more else Mend.LESS))
+        verdicts.append(
+            JudgedLoss(loss, accepted, None if accepted else TrainingAdvice.MORE if more else TrainingAdvice.LESS)
+        )
     band = acceptance(verdicts, START).band()
     assert truth in band and band.high - band.low < 0.4 * (START.high - START.low)
     assert sum(verdict.accepted for verdict in verdicts[12:]) >= 4

@@ -14,7 +14,7 @@ from results.analysis.influence import influences
 from results.run.ledger import FinalistHeard, Ledger, read_ledger
 from spaces.draw import Objective
 from spaces.grades import Grade, Grades, Scale
-from spaces.records.confirmation import Final
+from spaces.records.confirmation import Confirmation
 from spaces.records.trial import Ending
 from spaces.records.verdict import Flag
 from tests.support import made_runs
@@ -101,7 +101,9 @@ def test_equal_draws_have_no_influence(scores: list[float]) -> None:
 
 def test_gpu_time_spent_and_saved(tmp_path) -> None:
     run = made_runs.write_run(tmp_path)
-    final = Final(trial="t1", weaker=(), confirmed=made_runs.verdict([0.7]), unseen=60, instructed=(), seconds=30.0)
+    final = Confirmation(
+        trial="t1", weaker=(), confirmed=made_runs.verdict([0.7]), unseen=60, instructed=(), seconds=30.0
+    )
     Ledger(run.ledger).append(FinalistHeard(final=final))
     history = read_ledger(run.ledger)
     point = made_runs.point(24).model_copy(update={"gpu_seconds": 40.0})

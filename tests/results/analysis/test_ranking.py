@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from results.analysis.ranking import Judgement, against_base, beats_base, last_verdict, nearest, ranked
+from results.analysis.ranking import ComparisonResult, against_base, beats_base, last_verdict, nearest, ranked
 from results.run.ledger import FinalistHeard, Ledger, TrialEnded, read_ledger
-from spaces.records.confirmation import Final
+from spaces.records.confirmation import Confirmation
 from spaces.records.trial import Ending
 from spaces.records.verdict import Flag, Verdict
 from tests.support import made_runs
@@ -13,17 +13,17 @@ from tests.support import made_runs
 @pytest.mark.parametrize(
     ("trial", "base", "difference", "judgement"),
     [
-        ([0.8, 0.7, 0.9], [0.6, 0.5, 0.7], 0.2, Judgement.BETTER),
-        ([0.6, 0.5, 0.7], [0.8, 0.7, 0.9], -0.2, Judgement.WORSE),
-        ([0.5, 0.5], [0.5, 0.5], 0.0, Judgement.NO_DIFFERENCE),
-        ([0.9, 0.5], [0.5, 0.5], 0.2, Judgement.NO_DIFFERENCE),
+        ([0.8, 0.7, 0.9], [0.6, 0.5, 0.7], 0.2, ComparisonResult.BETTER),
+        ([0.6, 0.5, 0.7], [0.8, 0.7, 0.9], -0.2, ComparisonResult.WORSE),
+        ([0.5, 0.5], [0.5, 0.5], 0.0, ComparisonResult.NO_DIFFERENCE),
+        ([0.9, 0.5], [0.5, 0.5], 0.2, ComparisonResult.NO_DIFFERENCE),
         # Differences 0.1, 0.2, 0.3: three lines with a standard error of 0.058 are too few, six are enough.
-        ([0.6, 0.7, 0.8], [0.5, 0.5, 0.5], 0.2, Judgement.NO_DIFFERENCE),
-        ([0.6, 0.7, 0.8] * 2, [0.5, 0.5, 0.5] * 2, 0.2, Judgement.BETTER),
+        ([0.6, 0.7, 0.8], [0.5, 0.5, 0.5], 0.2, ComparisonResult.NO_DIFFERENCE),
+        ([0.6, 0.7, 0.8] * 2, [0.5, 0.5, 0.5] * 2, 0.2, ComparisonResult.BETTER),
         # One line says nothing about the spread.
-        ([0.9], [0.1], 0.8, Judgement.NO_DIFFERENCE),
+        ([0.9], [0.1], 0.8, ComparisonResult.NO_DIFFERENCE),
         # A probe that stopped early is compared over what it spoke.
-        ([0.1, 0.2], [0.6, 0.7, 0.9], -0.5, Judgement.WORSE),
+        ([0.1, 0.2], [0.6, 0.7, 0.9], -0.5, ComparisonResult.WORSE),
     ],
 )
 def test_beats_base(trial, base, difference, judgement):
@@ -64,7 +64,7 @@ def test_accepted_trials_are_ranked_by_score_whatever_their_ending(tmp_path):
 
 def final(trial: str, confirmed: Verdict | None, weaker: tuple[Verdict, ...] = ()) -> FinalistHeard:
     return FinalistHeard(
-        final=Final(trial=trial, weaker=weaker, confirmed=confirmed, unseen=60, instructed=(), seconds=1.0)
+        final=Confirmation(trial=trial, weaker=weaker, confirmed=confirmed, unseen=60, instructed=(), seconds=1.0)
     )
 
 

@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard
 
 from results.export import __main__ as export
 from results.export.adapter_manifest import RECORD, read_exported
-from results.export.export import Wish
+from results.export.export import ExportOptions
 from results.export.hub_upload import check_front_matter, plan_upload, push
 from results.run.ledger import Ledger, SearchEnded, read_ledger
 from results.run.run_folder import RunFolder
@@ -24,7 +24,7 @@ from trainable.family.export_request import ExportLayout
 from trainable.speech.audio import write_audio
 
 HUB = "somebody/a-voice"
-BASE = Wish(base="Qwen/Qwen3-TTS-12Hz-1.7B-Base")
+BASE = ExportOptions(base="Qwen/Qwen3-TTS-12Hz-1.7B-Base")
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def test_what_is_merged_from_an_accepted_trial_has_to_be_accepted_too(finished, 
 
 
 def test_a_rejected_trial_can_be_merged_with_its_fresh_verdict(finished, tmp_path):
-    out = export.export_trial(finished, "t3", tmp_path / "out", Wish(ExportLayout.MERGED))
+    out = export.export_trial(finished, "t3", tmp_path / "out", ExportOptions(ExportLayout.MERGED))
     merged = read_exported(out).merged
     assert merged.difference <= merged.tolerance
     assert not merged.verdict.accepted and len(merged.verdict.lines) == 4

@@ -22,14 +22,14 @@ from tests.support import made_runs
 from tests.support.exports import stored_as
 from tests.support.paths import DEMO
 from tests.support.toy_run import command, end
-from trainable.dataset.encoding_plan import line_up
+from trainable.dataset.encoding_plan import plan_encoding
 from trainable.dataset.loading.load import load_dataset
 from trainable.dataset.source import Source
 from trainable.family.protocol import SeatState
 from trainable.files.cache import cache_folder
 from trainable.probe.criteria.calibration import calibrate
 from trainable.qwen3_tts import family
-from trainable.training.checkpoint import State, write_checkpoint
+from trainable.training.checkpoint import CheckpointState, write_checkpoint
 
 PROBE = ProbeSettings(lines="digits", sampling=load_space("demo").probe.sampling)
 DRAW = Draw(
@@ -45,7 +45,7 @@ def run(request, tmp_path_factory) -> RunFolder:
     made = RunFolder(folder / "run")
     source = Source.parse(str(DEMO / "voice"))
     dataset = load_dataset([source], False, cache_folder())
-    lineup = line_up(dataset, DataSettings(), seed=1)
+    lineup = plan_encoding(dataset, DataSettings(), seed=1)
     family.prepare(lineup, str(model), made.prepared, cache_folder(), lambda done, of: None)
     learner = family.build(str(model), made.prepared, "auto", DRAW, 1)
     learner.eval()
@@ -55,7 +55,7 @@ def run(request, tmp_path_factory) -> RunFolder:
         name: value.detach() + 0.01 * torch.randn_like(value) * ("lora_A" not in name)
         for name, value in learner.tensors().items()
     }
-    state = State(draw=DRAW, seed=1, point=made_runs.point(24), window=(), ending=Ending.IN_BAND)
+    state = CheckpointState(draw=DRAW, seed=1, point=made_runs.point(24), window=(), ending=Ending.IN_BAND)
     kept = write_checkpoint(made.trial("t1") / "checkpoints", state, SeatState(weights, {}, 24))
     started = made_runs.started("trainable.qwen3_tts.family", str(model)).model_dump()
     started |= {"data": (str(source),), "fingerprint": dataset.fingerprint()}

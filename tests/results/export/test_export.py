@@ -15,7 +15,7 @@ from spaces.records.trial import Ending
 from spaces.records.verdict import Flag
 from tests.support import made_runs, toy_family
 from tests.support.toy_run import TOY, command, empty, end, known_toy, run  # noqa: F401
-from trainable.family.protocol import Cue
+from trainable.family.protocol import SpeechPrompt
 
 
 def beside(folder: Path) -> list[str]:
@@ -38,7 +38,7 @@ def test_the_best_accepted_adapter_is_exported_with_its_proof(run, tmp_path):
     assert exported.sampling == Sampling(temperature=0.5, subtalker_temperature=0.5)
     assert exported.sample_text == "line 0"
     sample, rate = soundfile.read(out / "sample.wav", dtype="float32")
-    spoken = toy_family.load_exported(out, None).speak(Cue("line 0", 1, 100), exported.sampling)
+    spoken = toy_family.load_exported(out, None).speak(SpeechPrompt("line 0", 1, 100), exported.sampling)
     assert rate == 24_000
     assert np.abs(sample - spoken.wave).max() < 1e-4
 

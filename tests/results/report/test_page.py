@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from results.report.__main__ import report
 from results.report.page import featured, write_report
 from results.run.ledger import Ledger, VotesGiven, read_ledger
-from results.run.vote import Choice, Vote
+from results.run.vote import Preference, Vote
 from spaces.errors import InputError
 from spaces.records.trial import BASE, Ending
 from tests.support import heard_run, made_runs
@@ -159,7 +159,7 @@ def test_before_finals_the_nearest_stand_beside_the_base(tmp_path):
 def test_votes_stand_beside_the_ranking(run):
     votes = [
         Vote(trial="t2", confirmation=True, text=text, occurrence=0, first="base", choice=choice)
-        for text, choice in zip(heard_run.OTHERS, (Choice.TRIAL, Choice.NEITHER), strict=True)
+        for text, choice in zip(heard_run.OTHERS, (Preference.TRIAL, Preference.NEITHER), strict=True)
     ]
     Ledger(run.ledger).append(VotesGiven(round="r", votes=tuple(votes)))
     assert "1 for it, 0 for the base, 1 for neither" in Page(write_report(run)).text

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.report.word_diff import Kind, Piece, difference
+from results.report.word_diff import DiffPiece, WordEdit, difference
 
-S, M, X = Kind.SAME, Kind.MISSING, Kind.EXTRA
+S, M, X = WordEdit.SAME, WordEdit.MISSING, WordEdit.EXTRA
 
 
 @pytest.mark.parametrize(
@@ -35,4 +35,4 @@ def test_words_are_the_same_missing_or_extra(text, heard, pieces):
 def test_the_pieces_spell_what_was_heard(text, heard):
     pieces = difference(text, heard)
     assert "".join(piece.text for piece in pieces if piece.kind is not M) == heard.strip()
-    assert difference(heard, heard) == ([Piece(S, heard.strip())] if heard.strip() else [])
+    assert difference(heard, heard) == ([DiffPiece(S, heard.strip())] if heard.strip() else [])

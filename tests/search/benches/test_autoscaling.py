@@ -10,35 +10,37 @@ from search.benches.autoscaling import (
     ORPHAN_SECONDS,
     RETIRE_SECONDS,
     STARTING_SECONDS,
-    OrphanWatch,
-    Post,
-    Vigil,
-    is_short,
-    retiring,
-    room,
+    BenchStatus,
+    OrphanSweep,
+    StartTimeout,
+    scale_down,
+    should_scale_up,
+    trial_capacity,
 )
 from search.benches.messages import Lost
-from search.benches.task_queue import Errands, Progress, Returned
+from search.benches.task_queue import TaskProgress, TaskQueue, TaskResult
 
 
 def test_errands_go_to_one_bench_and_their_news_back():
     numbers = itertools.count()
-    errands = Errands(lambda: f"errand-{next(numbers)}")
+    errands = TaskQueue(lambda: f"errand-{next(numbers)}")
     first, second, third = (errands.ask(work) for work in (b"1", b"2", b"3"))
     assert errands.deal("A").work == b"1" and errands.deal("B").work == b"2"
-    errands.tell(first, Progress("half", 1, 2))
-    assert errands.take(first) == [Progress("half", 1, 2)] and errands.take(first) == []
-    errands.tell(first, Returned(b"done"))
+    errands.tell(first, TaskProgress("half", 1, 2))
+    assert errands.take(first) == [TaskProgress("half", 1, 2)] and errands.take(first) == []
+    errands.tell(first, TaskResult(b"done"))
     errands.lose("A", "gone")
     errands.lose("B", "gone")
-    assert errands.take(first) == [Returned(b"done")] and errands.take(second) == [Lost("gone")]
+    assert errands.take(first) == [TaskResult(b"done")] and errands.take(second) == [Lost("gone")]
     assert isinstance(errands.take(second)[0], Lost)
     errands.lose_waiting(Lost("no bench"))
     assert errands.take(third) == [Lost("no bench")] and errands.deal("C") is None
 
 
-def post(name: str, seats: int = 2, free: int = 0, is_open: bool = True, idle_since: float | None = None) -> Post:
-    return Post(name, seats, free, is_open, idle_since)
+def post(
+    name: str, seats: int = 2, free: int = 0, is_open: bool = True, idle_since: float | None = None
+) -> BenchStatus:
+    return BenchStatus(name, seats, free, is_open, idle_since)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def post(name: str, seats: int = 2, free: int = 0, is_open: bool = True, idle_si
     ],
 )
 def test_another_bench_is_launched_when_more_wait_than_will_find_a_seat(posts, waiting, most, short):
-    assert is_short(posts, waiting, most) is short
+    assert should_scale_up(posts, waiting, most) is short
 
 
 @pytest.mark.parametrize(
@@ -69,19 +71,19 @@ def test_another_bench_is_launched_when_more_wait_than_will_find_a_seat(posts, w
     ],
 )
 def test_a_bench_nobody_needs_retires_unless_it_is_the_last(posts, retired):
-    assert retiring(posts, RETIRE_SECONDS) == retired
+    assert scale_down(posts, RETIRE_SECONDS) == retired
 
 
 def test_there_is_room_for_as_many_as_sit_and_for_what_makes_another_bench_open():
     one = [post("A", seats=3)]
-    assert room(one, seats=4, most=1, at_once=99) == 3
-    assert room(one, seats=4, most=2, at_once=99) == 7
-    assert room(one, seats=4, most=2, at_once=5) == 5
-    assert room([], seats=4, most=1, at_once=0) == 1
+    assert trial_capacity(one, seats=4, most=1, at_once=99) == 3
+    assert trial_capacity(one, seats=4, most=2, at_once=99) == 7
+    assert trial_capacity(one, seats=4, most=2, at_once=5) == 5
+    assert trial_capacity([], seats=4, most=1, at_once=0) == 1
 
 
 def test_only_waiting_without_an_open_bench_uses_patience_up():
-    vigil = Vigil(10)
+    vigil = StartTimeout(10)
 
     def look(now: float, is_open: bool = False, is_wanted: bool = True, has_place: bool = False) -> bool:
         return vigil.look(now, is_open, is_wanted, lambda: has_place)
@@ -96,6 +98,6 @@ def test_only_waiting_without_an_open_bench_uses_patience_up():
 
 
 def test_orphans_are_looked_for_every_so_often_while_somebody_waits():
-    watch = OrphanWatch()
+    watch = OrphanSweep()
     waits = [0.0, 1.0, ORPHAN_SECONDS, ORPHAN_SECONDS + 1, 2 * ORPHAN_SECONDS, 0.0, ORPHAN_SECONDS - 1, ORPHAN_SECONDS]
     assert [watch.is_due(waited) for waited in waits] == [False, False, True, False, True, False, False, True]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from search.benches.poison_trials import Suspects
+from search.benches.poison_trials import PoisonTrials
 
 
 def blamed(story: str) -> list[str | None]:
     """Of each death in a story: `x7` a trial came to step 7, `x+` it is over, `xy!` a bench died under these."""
-    suspects, found = Suspects(), []
+    suspects, found = PoisonTrials(), []
     for word in story.split():
         if word.endswith("!"):
             found.append(suspects.died(word[:-1]))
@@ -52,7 +52,7 @@ def test_who_is_blamed(story: str, expected: list[str | None]) -> None:
 
 
 def test_a_suspect_is_one_until_it_comes_further() -> None:
-    suspects = Suspects()
+    suspects = PoisonTrials()
     suspects.reached("x", 5)
     for is_suspect in (False, True):
         suspects.died("xy")

@@ -10,24 +10,36 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from search.benches.messages import Answer, Cancelled, Ended, Event, Failed, Lost, Opening, Reached, Standing
-from search.benches.seat_queue import BARREN_DEATHS, DEADLY, FUTILE_DEATHS, ONE_SEAT, Orders
+from search.benches.messages import (
+    BenchCommand,
+    BenchLease,
+    BenchReport,
+    Cancelled,
+    Ended,
+    Event,
+    Failed,
+    Lost,
+    Reached,
+)
+from search.benches.seat_queue import BARREN_DEATHS, DEADLY, FUTILE_DEATHS, ONE_SEAT, SeatQueue
 from spaces.records.trial import Phase
 from tests.support.made_runs import point
 
 
-def orders(seats: int = 2) -> Orders:
+def orders(seats: int = 2) -> SeatQueue:
     numbers = itertools.count()
-    return Orders(seats, lambda: f"name-{next(numbers)}")
+    return SeatQueue(seats, lambda: f"name-{next(numbers)}")
 
 
-def opened(books: Orders, bench: str, node: str = "node") -> Opening:
+def opened(books: SeatQueue, bench: str, node: str = "node") -> BenchLease:
     """A bench starts on a node that lives on."""
     return books.open(bench, node, {"node"})
 
 
-def asks(books: Orders, bench: str, seats: int, seated: Sequence[str] = (), *events: tuple[str, Event]) -> Answer:
-    standing = Standing(seats, tuple(seated), events)
+def asks(
+    books: SeatQueue, bench: str, seats: int, seated: Sequence[str] = (), *events: tuple[str, Event]
+) -> BenchCommand:
+    standing = BenchReport(seats, tuple(seated), events)
     books.hear(bench, standing)
     return books.answer(bench, standing)
 
@@ -165,7 +177,7 @@ def test_a_bench_that_dies_in_vain_gets_fewer_seats_and_at_last_nobody_waits_for
     assert isinstance(failed, Failed) and f"{FUTILE_DEATHS} times" in failed.reason
 
 
-def die_of(books: Orders, poison: str, trials: str, node: str = "node") -> list[str]:
+def die_of(books: SeatQueue, poison: str, trials: str, node: str = "node") -> list[str]:
     """A bench of eight seats seats whoever wants to; each gets further in its life, but dies with it where the poison
     sits. Returns who sat there in each life, until nobody has died or the poison has failed."""
     tickets, lives, further = {trial: books.join(trial, trial) for trial in trials}, [], 0

@@ -14,17 +14,17 @@ from rich.console import Console
 
 from results.run.ledger import BaseProbed, Ledger, read_ledger
 from results.run.run_folder import RunFolder
-from search.benches.bench_executor import Benched, benched
-from search.benches.messages import Ended, Event, Failed, Lost, Reached, Standing
+from search.benches.bench_executor import BenchExecutor, benched
+from search.benches.messages import BenchReport, Ended, Event, Failed, Lost, Reached
 from search.benches.seat_queue import ONE_SEAT
 from search.console.plain import PlainView
 from search.driver import bench_spec
-from search.planning.layout import Layout
-from search.proposals.budget import Spending
+from search.planning.layout import BenchLayout
+from search.proposals.budget import BudgetTracker
 from search.tuning.run_trials import config_of, job_of, run_trials
 from spaces.draw import Objective
-from spaces.records.job import Job
 from spaces.records.trial import Ending, Phase
+from spaces.records.trial_spec import TrialSpec
 from tests.support.left_behind import assert_nothing_is_left
 from tests.support.made_runs import base, draw, outcome, point, started, write_curve
 from tests.support.toy_search import toy_plan
@@ -40,10 +40,10 @@ DISOBEYS, LOSES, STARVES, ENDS = "t000", "t001", "t002", "t003"
 class PlayedBench(threading.Thread):
     """A bench of one seat that does with each trial what the test is about."""
 
-    def __init__(self, way: Benched, run: RunFolder) -> None:
+    def __init__(self, way: BenchExecutor, run: RunFolder) -> None:
         super().__init__(daemon=True)
         self._desk, self._run_folder = way.desk, run
-        self._seated: Job | None = None
+        self._seated: TrialSpec | None = None
         self._has_lost = False
         self._step = 0
         self.dismissed: list[str] = []
@@ -58,20 +58,20 @@ class PlayedBench(threading.Thread):
         events: list[tuple[str, Event]] = []
         while True:
             seated = (self._seated.trial,) if self._seated else ()
-            poll = self._desk.poll.remote("played", opening.generation, Standing(1, seated, tuple(events)))
+            poll = self._desk.poll.remote("played", opening.generation, BenchReport(1, seated, tuple(events)))
             answer, events = ray.get(poll), []
             if answer.dismissed:
                 self.dismissed += answer.dismissed
                 self._seated = None
             for text in answer.jobs:
-                self._seated, self._step = Job.model_validate_json(text), 0
+                self._seated, self._step = TrialSpec.model_validate_json(text), 0
             if self._seated:
                 events = [(self._seated.trial, event) for event in self._advance(self._seated)]
                 if not all(isinstance(event, Reached) for _, event in events):
                     self._seated = None
                 time.sleep(0.02)
 
-    def _advance(self, job: Job) -> list[Event]:
+    def _advance(self, job: TrialSpec) -> list[Event]:
         self._step += 3
         points = [point(step, max(0.6, 6.0 - 0.05 * step)) for step in range(self._step + 1)]
         write_curve(self._run_folder, job.trial, points)
@@ -87,9 +87,9 @@ class PlayedBench(threading.Thread):
         return [said]
 
 
-def no_bench(at_once: int) -> Layout:
+def no_bench(at_once: int) -> BenchLayout:
     """A desk that launches nothing."""
-    return Layout(
+    return BenchLayout(
         at_once, there=0, most=0, seats=1, exactly=True, memory=None, has_gpu=False, workers=1, worker={}, threads=1
     )
 
@@ -106,7 +106,7 @@ def test_whatever_becomes_of_a_trial_its_seat_is_free_for_the_next(tmp_path):
         bench = PlayedBench(way, plan.run)
         bench.start()
         view = PlainView(Console(file=said, width=200))
-        history, spending = read_ledger(plan.run.ledger), Spending(plan.budget)
+        history, spending = read_ledger(plan.run.ledger), BudgetTracker(plan.budget)
         run_trials(plan, CLIPS, way, ledger, view, history, spending, tmp_path / "stop")
     history = read_ledger(plan.run.ledger)
     assert {trial: ended.ending for trial, ended in history.outcomes.items()} == {

@@ -9,7 +9,7 @@ import pytest
 from search.checking.suitability import check_suitability
 from spaces.space import load_space
 from tests.support.measured_clips import dataset, varied
-from trainable.dataset.encoding_plan import line_up
+from trainable.dataset.encoding_plan import plan_encoding
 from trainable.dataset.finding import Severity
 
 
@@ -21,7 +21,7 @@ def found(clips: int, language: str | None = None, sources: int = 1, **draw) -> 
         dataclasses.replace(each, source=place % sources, language=language) for place, each in enumerate(varied(clips))
     ]
     voice = dataset(*dealt, names=tuple(f"source {place}" for place in range(sources)), weights=(1.0,) * sources)
-    findings = check_suitability(space, voice, line_up(voice, space.data, 1).roster)
+    findings = check_suitability(space, voice, plan_encoding(voice, space.data, 1).roster)
     assert {finding.severity for finding in findings} <= {Severity.WARNING}
     return [finding.check for finding in findings]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from search.cluster.nodes import Node, declared_gpus, holds, in_words, lacking
-from search.planning.execution_mode import Mode
+from search.planning.execution_mode import ExecutionMode
 from search.planning.layout import lay_out
 from search.planning.resources import Resources
 
@@ -40,14 +40,14 @@ def of(cpus: float = 0, gpus: float = 0, most_gpus: float = 0) -> Resources:
 @pytest.mark.parametrize(
     ("there", "mode", "waits_for"),
     [
-        (of(cpus=2), Mode(), None),
-        (of(gpus=1), Mode(), None),
-        (of(), Mode(), "a node with 1 CPU"),
-        (of(cpus=8, most_gpus=4), Mode(), "a node with 1 GPU"),
-        (of(cpus=8, gpus=1, most_gpus=4), Mode(), None),
-        (of(cpus=8), Mode(gpus_per_bench=2, max_benches=1), "a node with 2 GPUs"),
-        (of(cpus=8, gpus=2), Mode(gpus_per_bench=2), None),
-        (of(cpus=8, most_gpus=4), Mode(isolate=True), "a node with 1 GPU"),
+        (of(cpus=2), ExecutionMode(), None),
+        (of(gpus=1), ExecutionMode(), None),
+        (of(), ExecutionMode(), "a node with 1 CPU"),
+        (of(cpus=8, most_gpus=4), ExecutionMode(), "a node with 1 GPU"),
+        (of(cpus=8, gpus=1, most_gpus=4), ExecutionMode(), None),
+        (of(cpus=8), ExecutionMode(gpus_per_bench=2, max_benches=1), "a node with 2 GPUs"),
+        (of(cpus=8, gpus=2), ExecutionMode(gpus_per_bench=2), None),
+        (of(cpus=8, most_gpus=4), ExecutionMode(isolate=True), "a node with 1 GPU"),
     ],
 )
 def test_a_search_waits_for_what_one_bench_takes_and_for_nothing_else(there, mode, waits_for):
@@ -58,11 +58,11 @@ def test_a_search_waits_for_what_one_bench_takes_and_for_nothing_else(there, mod
 @pytest.mark.parametrize(
     ("there", "mode", "nodes", "held"),
     [
-        (of(cpus=2), Mode(), [of(cpus=2)], True),
-        (of(cpus=2), Mode(), [of(cpus=1), of()], False),
-        (of(cpus=2, gpus=1), Mode(), [of(cpus=4), of(cpus=4)], False),
-        (of(cpus=2, gpus=2), Mode(gpus_per_bench=2), [of(cpus=1, gpus=1), of(cpus=1, gpus=1)], True),
-        (of(cpus=2, gpus=2), Mode(gpus_per_bench=2), [of(cpus=1, gpus=1)], False),
+        (of(cpus=2), ExecutionMode(), [of(cpus=2)], True),
+        (of(cpus=2), ExecutionMode(), [of(cpus=1), of()], False),
+        (of(cpus=2, gpus=1), ExecutionMode(), [of(cpus=4), of(cpus=4)], False),
+        (of(cpus=2, gpus=2), ExecutionMode(gpus_per_bench=2), [of(cpus=1, gpus=1), of(cpus=1, gpus=1)], True),
+        (of(cpus=2, gpus=2), ExecutionMode(gpus_per_bench=2), [of(cpus=1, gpus=1)], False),
     ],
 )
 def test_a_bench_is_held_by_nodes_that_have_what_it_takes(there, mode, nodes, held):

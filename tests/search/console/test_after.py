@@ -12,7 +12,7 @@ from rich.console import Console
 from results.analysis.advice import ADVICE, ROSE
 from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
-from search.console.after import Finish, tell
+from search.console.after import SearchEnd, tell
 from search.planning.plan import Plan, demo_source
 from spaces.records.trial import Ending
 from spaces.records.verdict import Flag
@@ -27,7 +27,7 @@ def plan(tmp_path: Path) -> Plan:
     return toy_plan(tmp_path)
 
 
-def told(finish: Finish) -> str:
+def told(finish: SearchEnd) -> str:
     said = io.StringIO()
     tell(finish, Path("search.png"), Path("report/index.html"), Console(file=said, width=80))
     return said.getvalue()
@@ -41,7 +41,7 @@ def history(*outcomes) -> History:
 def test_a_finished_search_says_what_was_found_and_what_to_type_next(plan, tmp_path):
     run = write_run(tmp_path / "crafted")
     demo = dataclasses.replace(plan, sources=(demo_source(),), run=run)
-    finish = Finish(demo, read_ledger(run.ledger), "all 7 trials were drawn", False, None)
+    finish = SearchEnd(demo, read_ledger(run.ledger), "all 7 trials were drawn", False, None)
     said = told(finish)
     assert finish.exit_code == 0
     for words in (
@@ -61,7 +61,7 @@ def test_a_finished_search_says_what_was_found_and_what_to_type_next(plan, tmp_p
 
 
 def test_a_failed_export_is_no_success_and_loses_nothing(plan):
-    finish = Finish(
+    finish = SearchEnd(
         plan, history(outcome("t1", heard=verdict([0.9, 0.9]))), "1 accepted", False, "MemoryError: too big"
     )
     assert finish.exit_code == 1
@@ -70,7 +70,7 @@ def test_a_failed_export_is_no_success_and_loses_nothing(plan):
 
 
 def test_an_interrupted_search_says_how_it_goes_on(plan):
-    finish = Finish(plan, history(outcome("t1", heard=verdict([0.9, 0.9]))), "interrupted", True, None)
+    finish = SearchEnd(plan, history(outcome("t1", heard=verdict([0.9, 0.9]))), "interrupted", True, None)
     assert finish.exit_code == 130
     assert f"python search/run.py --out {plan.run.path} --resume" in told(finish)
 
@@ -83,7 +83,7 @@ def test_an_interrupted_search_says_how_it_goes_on(plan):
 def test_a_search_that_no_node_came_for_says_how_it_goes_on(plan, heard, problem):
     before = history(outcome("t1", heard=heard))
     stranded = dataclasses.replace(before, drawn={**before.drawn, "t2": draw(), "t3": draw()})
-    finish = Finish(plan, stranded, "a node with 1 GPU has not come within 30 minutes", False, problem)
+    finish = SearchEnd(plan, stranded, "a node with 1 GPU has not come within 30 minutes", False, problem)
     said = told(finish)
     for trial in ("t2", "t3"):
         assert f"{trial}  not finished; goes on with --resume" in said
@@ -101,7 +101,7 @@ def test_a_search_that_no_node_came_for_says_how_it_goes_on(plan, heard, problem
     ],
 )
 def test_nothing_accepted_says_why_and_what_to_change(plan, ended, advice):
-    finish = Finish(plan, history(ended), "all 1 trials were drawn", False, None)
+    finish = SearchEnd(plan, history(ended), "all 1 trials were drawn", False, None)
     said = told(finish)
     assert finish.exit_code == 3
     assert "No adapter was accepted" in said and advice in said and "Nearest: t1" in said
@@ -109,6 +109,6 @@ def test_nothing_accepted_says_why_and_what_to_change(plan, ended, advice):
 
 def test_a_loss_that_rose_needs_a_lower_rate_not_a_higher_one(plan):
     write_curve(RunFolder(plan.run.path), "t1", [point(0, 4.0), point(24, 5.0)])
-    finish = Finish(plan, history(outcome("t1", Ending.HOPELESS, stopped=point(24, 5.0))), "all drawn", False, None)
+    finish = SearchEnd(plan, history(outcome("t1", Ending.HOPELESS, stopped=point(24, 5.0))), "all drawn", False, None)
     assert ADVICE[ROSE] in told(finish)
     assert ADVICE[Ending.HOPELESS] not in told(finish)

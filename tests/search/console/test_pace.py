@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from search.console import plain
-from search.console.plain import Pace
+from search.console.plain import ProgressRate
 
 
 class Clock:
@@ -23,7 +23,7 @@ def clock(monkeypatch) -> Clock:
 
 
 def test_the_time_that_is_left_comes_from_the_pace_so_far(clock) -> None:
-    words = Pace().words
+    words = ProgressRate().words
     assert words("encoding", 10, 100) == "encoding 10/100"
     clock.now += 1
     assert words("encoding", 11, 100) == "encoding 11/100"
@@ -35,7 +35,7 @@ def test_the_time_that_is_left_comes_from_the_pace_so_far(clock) -> None:
 
 
 def test_other_work_has_a_pace_of_its_own(clock) -> None:
-    words = Pace().words
+    words = ProgressRate().words
     words("measuring", 0, 100)
     clock.now += 600
     assert words("encoding", 1, 100) == "encoding 1/100"

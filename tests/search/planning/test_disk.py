@@ -23,7 +23,7 @@ from search.console.after import DONE
 from search.planning import disk
 from search.planning.cost_table import Range
 from search.planning.disk import check_room, full_disk, is_full
-from search.planning.forecast import Disk
+from search.planning.forecast import DiskForecast
 from search.planning.plan import Plan
 from spaces.errors import InputError
 from spaces.records.trial import Ending
@@ -34,10 +34,10 @@ from trainable.family.protocol import SeatState
 from trainable.files import trial_folder
 from trainable.files.trial_folder import TrialFolder
 from trainable.training import checkpoint
-from trainable.training.checkpoint import State, load_weights, write_checkpoint
+from trainable.training.checkpoint import CheckpointState, load_weights, write_checkpoint
 
 GB = 1e9
-NEEDED = Disk(
+NEEDED = DiskForecast(
     once=Range(1 * GB, 2 * GB), running=Range(2 * GB, 3 * GB), ended=Range(1 * GB, 1 * GB), at_once=2, trials=10
 )
 """3 GB for the first trial at least, 18 GB in all at most."""
@@ -121,7 +121,7 @@ def test_an_ended_trial_keeps_the_weights_that_count_and_nothing_else(tmp_path) 
     import torch
 
     weights, moments = {"w": torch.ones(3)}, {"w.exp_avg": torch.zeros(3)}
-    states = [State(draw=draw(), seed=1, point=point(step), window=(), ending=None) for step in (12, 24)]
+    states = [CheckpointState(draw=draw(), seed=1, point=point(step), window=(), ending=None) for step in (12, 24)]
     kept = [write_checkpoint(folder.checkpoints, state, SeatState(weights, moments, 1)) for state in states]
     (folder.checkpoints / ".step-000036.part").mkdir()
     ended = outcome("t", checkpoint=str(kept[0].folder.relative_to(tmp_path)))

@@ -9,15 +9,15 @@ from typer.testing import CliRunner
 
 from search.console import dry_run
 from search.planning.cost_table import CARDS, CPU, Range
-from search.planning.execution_mode import Mode
-from search.planning.forecast import Work, disk, on_card, seat_bytes, work_of
+from search.planning.execution_mode import ExecutionMode
+from search.planning.forecast import SearchWork, disk, on_card, seat_bytes, work_of
 from search.planning.local_gpus import read_cards
 from spaces.records.pack_shape import PackShape
 from spaces.space import load_space
 from tests.search.test_run import app
 from tests.support.toy_search import toy_plan
 from tests.support.voices import make_voice
-from trainable.dataset.split import Entry, Roster
+from trainable.dataset.split import ClipEntry, DatasetSplit
 from trainable.qwen3_tts.checkpoint.size import size_of
 
 SPACE = load_space("voice")
@@ -26,11 +26,11 @@ SHAPE = PackShape(rank=16, targets=(r"model\.layers\.\d+\..*_proj",), text_proje
 SIZE = size_of(LARGE, PackShape.of_space(SPACE))
 
 
-def roster(clips: int, seconds: float = 6.0) -> Roster:
-    return Roster(entries=tuple(Entry(text="x" * round(15 * seconds), seconds=seconds) for _ in range(clips)))
+def roster(clips: int, seconds: float = 6.0) -> DatasetSplit:
+    return DatasetSplit(entries=tuple(ClipEntry(text="x" * round(15 * seconds), seconds=seconds) for _ in range(clips)))
 
 
-def work(clips: int = 40, seconds: float = 6.0, trials: int = 16, mode: Mode = Mode()) -> Work:  # noqa: B008
+def work(clips: int = 40, seconds: float = 6.0, trials: int = 16, mode: ExecutionMode = ExecutionMode()) -> SearchWork:  # noqa: B008
     return work_of(SPACE, roster(clips, seconds), mode, trials)
 
 
@@ -108,8 +108,8 @@ def test_what_does_not_fit_is_said_to() -> None:
 
 
 def test_isolated_trials_have_no_neighbours() -> None:
-    assert work(mode=Mode(isolate=True)).most_seats == 1
-    assert work(mode=Mode(seats=3)).most_seats == 3
+    assert work(mode=ExecutionMode(isolate=True)).most_seats == 1
+    assert work(mode=ExecutionMode(seats=3)).most_seats == 3
 
 
 @pytest.mark.parametrize(

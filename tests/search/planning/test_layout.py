@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from search.planning.execution_mode import Mode
+from search.planning.execution_mode import ExecutionMode
 from search.planning.layout import MOST_SEATS, lay_out
 from search.planning.resources import FIRST_BYTES, Resources
 from spaces.errors import InputError
@@ -15,19 +15,19 @@ GB = 1e9
 @pytest.mark.parametrize(
     ("cpus", "gpus", "trials", "mode", "benches", "most", "seats", "at_once"),
     [
-        (2, 0, 6, Mode(), 1, 1, 2, 2),
-        (2, 0, 3, Mode(), 1, 1, 1, 1),
-        (16, 0, 99, Mode(), 1, 1, MOST_SEATS, MOST_SEATS),
-        (16, 1, 16, Mode(), 1, 1, 6, 6),
-        (64, 8, 24, Mode(), 8, 8, 1, 8),
-        (64, 8, 6, Mode(), 2, 8, 1, 2),
-        (64, 4, 99, Mode(), 4, 4, MOST_SEATS, 32),
-        (64, 4, 16, Mode(), 3, 4, 2, 6),
-        (64, 4, 4, Mode(seats=3), 4, 4, 3, 12),
-        (64, 4, 99, Mode(gpus_per_bench=2), 2, 2, MOST_SEATS, 16),
-        (64, 4, 99, Mode(gpus_per_bench=3, max_benches=4), 1, 4, MOST_SEATS, 32),
-        (64, 4, 99, Mode(max_benches=2), 2, 2, MOST_SEATS, 16),
-        (8, 0, 99, Mode(gpus_per_bench=1, max_benches=2), 1, 2, MOST_SEATS, 16),
+        (2, 0, 6, ExecutionMode(), 1, 1, 2, 2),
+        (2, 0, 3, ExecutionMode(), 1, 1, 1, 1),
+        (16, 0, 99, ExecutionMode(), 1, 1, MOST_SEATS, MOST_SEATS),
+        (16, 1, 16, ExecutionMode(), 1, 1, 6, 6),
+        (64, 8, 24, ExecutionMode(), 8, 8, 1, 8),
+        (64, 8, 6, ExecutionMode(), 2, 8, 1, 2),
+        (64, 4, 99, ExecutionMode(), 4, 4, MOST_SEATS, 32),
+        (64, 4, 16, ExecutionMode(), 3, 4, 2, 6),
+        (64, 4, 4, ExecutionMode(seats=3), 4, 4, 3, 12),
+        (64, 4, 99, ExecutionMode(gpus_per_bench=2), 2, 2, MOST_SEATS, 16),
+        (64, 4, 99, ExecutionMode(gpus_per_bench=3, max_benches=4), 1, 4, MOST_SEATS, 32),
+        (64, 4, 99, ExecutionMode(max_benches=2), 2, 2, MOST_SEATS, 16),
+        (8, 0, 99, ExecutionMode(gpus_per_bench=1, max_benches=2), 1, 2, MOST_SEATS, 16),
     ],
 )
 def test_trials_are_spread_over_benches_and_never_more_than_a_search_can_learn_from(
@@ -55,10 +55,20 @@ def cluster(*nodes: Resources, most_gpus: float = 0) -> Resources:
     ("there", "trials", "mode", "benches", "most", "seats", "at_once", "worker", "threads"),
     [
         # A node with a CPU holds a bench of the smallest one's size, a head without one none.
-        ((HEAD, Resources(2, 0, 8 * GB), Resources(4, 0, 8 * GB)), 99, Mode(), 2, 2, 8, 16, {"CPU": 1.8}, 1),
+        ((HEAD, Resources(2, 0, 8 * GB), Resources(4, 0, 8 * GB)), 99, ExecutionMode(), 2, 2, 8, 16, {"CPU": 1.8}, 1),
         # The CPUs of a head are no GPU's.
-        ((Resources(16, 0, 64 * GB), Resources(4, 4, 64 * GB)), 99, Mode(), 4, 4, 8, 32, {"GPU": 1, "CPU": 0.5}, 1),
-        ((HEAD, Resources(8, 1, 64 * GB)), 6, Mode(max_benches=2), 1, 2, 1, 2, {"GPU": 1, "CPU": 1}, 8),
+        (
+            (Resources(16, 0, 64 * GB), Resources(4, 4, 64 * GB)),
+            99,
+            ExecutionMode(),
+            4,
+            4,
+            8,
+            32,
+            {"GPU": 1, "CPU": 0.5},
+            1,
+        ),
+        ((HEAD, Resources(8, 1, 64 * GB)), 6, ExecutionMode(max_benches=2), 1, 2, 1, 2, {"GPU": 1, "CPU": 1}, 8),
     ],
 )
 def test_benches_are_where_gpus_are_or_else_where_cpus_are(
@@ -72,10 +82,10 @@ def test_benches_are_where_gpus_are_or_else_where_cpus_are(
 @pytest.mark.parametrize(
     ("trials", "mode", "there", "most", "seats", "at_once"),
     [
-        (12, Mode(), 1, 10, 4, 4),
-        (99, Mode(), 1, 10, 8, 33),
-        (99, Mode(max_benches=3), 1, 3, 8, 24),
-        (99, Mode(gpus_per_bench=2), 1, 5, 8, 33),
+        (12, ExecutionMode(), 1, 10, 4, 4),
+        (99, ExecutionMode(), 1, 10, 8, 33),
+        (99, ExecutionMode(max_benches=3), 1, 3, 8, 24),
+        (99, ExecutionMode(gpus_per_bench=2), 1, 5, 8, 33),
     ],
 )
 def test_a_node_that_has_yet_to_come_is_filled_before_another_is_paid_for(trials, mode, there, most, seats, at_once):
@@ -87,11 +97,11 @@ def test_a_node_that_has_yet_to_come_is_filled_before_another_is_paid_for(trials
 @pytest.mark.parametrize(("gpus", "said"), [(0, "found 0 GPUs; leave it out"), (1, "found 1 GPU; give at most")])
 def test_more_gpus_per_bench_than_there_are_is_refused(gpus, said):
     with pytest.raises(InputError, match=said):
-        lay_out(Resources(8, gpus, 64 * GB), Mode(gpus_per_bench=2), 9)
+        lay_out(Resources(8, gpus, 64 * GB), ExecutionMode(gpus_per_bench=2), 9)
 
 
 @pytest.mark.parametrize("wish", [{"seats": 2}, {"gpus_per_bench": 2}, {"max_benches": 2}])
 def test_an_isolated_search_has_no_benches(wish):
     option = f"--{next(iter(wish)).replace('_', '-')}"
     with pytest.raises(InputError, match=f"--isolate gives .* {option} is about benches"):
-        Mode(isolate=True, **wish)
+        ExecutionMode(isolate=True, **wish)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from results.run.ledger import BaseProbed, History, Ledger, SearchEnded, TrialDrawn, TrialEnded, read_ledger
-from search.proposals.budget import Spending, has_stalled
-from spaces.records.confirmation import Final
+from search.proposals.budget import BudgetTracker, has_stalled
+from spaces.records.confirmation import Confirmation
 from spaces.records.trial import Ending, Outcome
 from spaces.records.verdict import Flag
 from spaces.space import Budget
@@ -30,8 +30,8 @@ def unheard(ending: Ending = Ending.HOPELESS) -> Outcome:
     return outcome("t", ending)
 
 
-def spending(clock=lambda: 0.0, history: History | None = None, **budget) -> Spending:
-    return Spending(Budget(trials=9, **budget), clock, history)
+def spending(clock=lambda: 0.0, history: History | None = None, **budget) -> BudgetTracker:
+    return BudgetTracker(Budget(trials=9, **budget), clock, history)
 
 
 @pytest.mark.parametrize(
@@ -85,13 +85,13 @@ def test_hours_count_those_of_earlier_processes() -> None:
 
 def test_the_base_model_and_finalists_take_gpu_hours_too() -> None:
     heard = base([0.5]).model_copy(update={"gpu_seconds": 60.0})
-    final = Final(trial="t", weaker=(), confirmed=None, unseen=0, instructed=(), seconds=30.0)
+    final = Confirmation(trial="t", weaker=(), confirmed=None, unseen=0, instructed=(), seconds=30.0)
     assert spending(history=History(base=heard, finals={"t": final})).gpu_seconds == 90.0
 
 
 def test_a_full_disk_ends_the_draws() -> None:
     full: list[str | None] = [None]
-    spent = Spending(Budget(trials=9), why_stuck=lambda: full[0])
+    spent = BudgetTracker(Budget(trials=9), why_stuck=lambda: full[0])
     assert spent.why_closed() is None
     full[0] = "the disk is full"
     assert spent.why_closed() == "the disk is full"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.proposals.crossing_model import Foresight
+from search.proposals.crossing_model import CrossingModel
 from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.space import load_space
@@ -24,20 +24,20 @@ def draw(lora_lr: float = 1e-5, epochs: int = 12, rank: int = 32, **changes) -> 
     return Draw(lora_lr=lora_lr, epochs=epochs, rank=rank, **fields)
 
 
-def crossed_after(epochs: float, of: Draw) -> Foresight:
+def crossed_after(epochs: float, of: Draw) -> CrossingModel:
     """Knows one run, which came to 4.15 after so many epochs."""
-    foresight = Foresight(CLIPS)
+    foresight = CrossingModel(CLIPS)
     foresight.learn(of, seen(linear(5.0, 4.15, epochs), math.ceil(epochs) + 1, CLIPS))
     return foresight
 
 
-def epochs_to_cross(foresight: Foresight, of: Draw) -> float:
+def epochs_to_cross(foresight: CrossingModel, of: Draw) -> float:
     return math.exp(foresight.crossing(of, BAND)[0]) / STEPS
 
 
 def test_while_nothing_is_known_every_draw_is_worth_starting():
     for lora_lr in (1e-7, 1e-5, 1e-3):
-        assert Foresight(CLIPS).prospect(draw(lora_lr, epochs=3), BAND).outside == 0
+        assert CrossingModel(CLIPS).prospect(draw(lora_lr, epochs=3), BAND).outside == 0
 
 
 @pytest.mark.parametrize("epochs", [1.0, 4.0, 9.0])
@@ -57,7 +57,7 @@ def test_one_run_tells_of_other_learning_rates(other, times):
 
 def test_runs_outweigh_what_was_presumed():
     """Here twice the rate needs only 0.7 times the steps."""
-    foresight = Foresight(CLIPS)
+    foresight = CrossingModel(CLIPS)
     for lora_lr in (2.5e-6, 5e-6, 1e-5, 2e-5, 4e-5):
         epochs = 4.0 * (lora_lr / 1e-5) ** -0.5
         foresight.learn(draw(lora_lr), seen(linear(5.0, 4.15, epochs), math.ceil(epochs) + 1, CLIPS))
@@ -66,14 +66,14 @@ def test_runs_outweigh_what_was_presumed():
 
 
 def test_a_run_that_hardly_fell_rules_out_slower_ones_and_no_faster_one():
-    foresight = Foresight(CLIPS)
+    foresight = CrossingModel(CLIPS)
     foresight.learn(draw(), seen(linear(5.0, 4.97, 8), 8, CLIPS))
     assert foresight.prospect(draw(1e-6), BAND).outside > 0
     assert foresight.prospect(draw(2e-4), BAND).outside == 0
 
 
 def test_a_run_that_was_below_the_band_at_once_rules_out_faster_ones():
-    foresight = Foresight(CLIPS)
+    foresight = CrossingModel(CLIPS)
     foresight.learn(draw(1e-3), seen(exponential(5.0, 2.0, 6, 0.5), 1, CLIPS))
     assert foresight.prospect(draw(5e-3), BAND).outside > 0
     assert foresight.prospect(draw(1e-5), BAND).outside == 0
@@ -94,7 +94,7 @@ def test_a_warm_up_that_lasts_the_whole_run_halves_what_it_learns_from():
 def test_one_objective_says_nothing_of_the_other():
     foresight = crossed_after(8.0, draw())
     other = draw(1e-7, epochs=1, objective="aligned")
-    assert foresight.crossing(other, BAND) == Foresight(CLIPS).crossing(other, BAND)
+    assert foresight.crossing(other, BAND) == CrossingModel(CLIPS).crossing(other, BAND)
 
 
 @pytest.mark.parametrize("broken", ["nan", "late"])
@@ -104,15 +104,15 @@ def test_nothing_is_learned_from_a_broken_curve(broken):
         curve.append(curve[-1].model_copy(update={"step": 99, "loss": math.nan}))
     else:
         curve = curve[3:]
-    foresight = Foresight(CLIPS)
+    foresight = CrossingModel(CLIPS)
     foresight.learn(draw(), curve)
-    assert foresight.crossing(draw(), BAND) == Foresight(CLIPS).crossing(draw(), BAND)
+    assert foresight.crossing(draw(), BAND) == CrossingModel(CLIPS).crossing(draw(), BAND)
 
 
 def test_the_guides_table_foretells_its_own_runs():
     space = load_space("alexandria")
     for clips, lora_lr, least, most in ((61, 1e-6, 5, 15), (121, 2e-6, 1, 5), (121, 5e-6, 0.4, 2)):
-        foresight = Foresight(clips, space.evidence)
+        foresight = CrossingModel(clips, space.evidence)
         of = draw(lora_lr, rank=64)
         crossing = math.exp(foresight.crossing(of, space.band(Objective.GUIDE))[0]) / math.ceil(clips / 4)
         assert least < crossing < most
@@ -120,10 +120,10 @@ def test_the_guides_table_foretells_its_own_runs():
 
 def test_this_voices_own_run_outweighs_all_others():
     evidence = load_space("alexandria").evidence
-    foresight = Foresight(CLIPS, evidence)
+    foresight = CrossingModel(CLIPS, evidence)
     own = draw(1e-6, rank=64)
     foresight.learn(own, seen(linear(5.0, 4.15, 3.0), 4, CLIPS))
-    assert epochs_to_cross(Foresight(CLIPS, evidence), own) > 8
+    assert epochs_to_cross(CrossingModel(CLIPS, evidence), own) > 8
     assert epochs_to_cross(foresight, own) == pytest.approx(3.0, rel=0.35)
 
 
@@ -134,7 +134,7 @@ def test_this_voices_own_run_outweighs_all_others():
     epochs=st.integers(1, 30),
 )
 def test_more_epochs_never_make_a_late_draw_worse(fell, over, lora_lr, epochs):
-    foresight = Foresight(CLIPS)
+    foresight = CrossingModel(CLIPS)
     foresight.learn(draw(), seen(linear(5.0, 5.0 - fell, over), math.ceil(over), CLIPS))
     few, many = (foresight.prospect(draw(lora_lr, each), BAND) for each in (epochs, epochs + 1))
     assert few.outside >= many.outside >= 0

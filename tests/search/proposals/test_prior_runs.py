@@ -12,7 +12,7 @@ from search.planning.plan import Arguments, make_plan
 from search.proposals.prior_runs import evidence_in, first_points, heard_elsewhere
 from spaces.draw import Objective
 from spaces.errors import InputError
-from spaces.prior_runs import Sounded
+from spaces.prior_runs import ListeningResult
 from spaces.space import load_space
 from tests.support.made_runs import write_run
 
@@ -22,9 +22,9 @@ NOW = datetime(2026, 1, 2)
 def test_trials_that_were_heard_are_evidence(tmp_path):
     found = {tested.remark: tested for tested in evidence_in(write_run(tmp_path), "model")}
     assert {name: tested.sounded for name, tested in found.items()} == {
-        "t1": Sounded.GOOD,
-        "t3": Sounded.GOOD,
-        "t4": Sounded.OVERTRAINED,
+        "t1": ListeningResult.GOOD,
+        "t3": ListeningResult.GOOD,
+        "t4": ListeningResult.OVERTRAINED,
     }
     first = found["t1"]
     assert (first.voice, first.clips, first.epochs, first.loss, first.start) == ("/voices/voice", 48, 2.0, 2.0, 6.0)

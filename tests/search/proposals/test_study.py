@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from search.proposals.distributions import chosen, distributions, to_draw
 from search.proposals.prior_runs import first_points, heard_elsewhere
 from search.proposals.sampler import Prospect, ScreenedSampler
-from search.proposals.study import JOURNAL, STUDY, TRIAL, Draws, new_journal
+from search.proposals.study import JOURNAL, STUDY, TRIAL, SearchStudy, new_journal
 from spaces.draw import Draw, Objective
 from spaces.records.trial import Ending
 from spaces.space import Space, load_space
@@ -59,7 +59,7 @@ def test_the_table_holds_every_field_but_what_belongs_to_an_objective():
 @pytest.mark.parametrize("name", DOMAINS)
 def test_every_field_of_a_draw_may_be_searched(name):
     space = voice(**{name: DOMAINS[name]})
-    draws = Draws(space, 1, 12, CLIPS, space.band)
+    draws = SearchStudy(space, 1, 12, CLIPS, space.band)
     values = [getattr(draws.ask(str(number)), name) for number in range(12)]
     assert all(value in space.draw[name] for value in values)
     assert len(set(values)) > 1
@@ -67,7 +67,7 @@ def test_every_field_of_a_draw_may_be_searched(name):
 
 def test_all_of_them_may_be_searched_together():
     space = voice(**DOMAINS)
-    draws = Draws(space, 1, 12, CLIPS, space.band)
+    draws = SearchStudy(space, 1, 12, CLIPS, space.band)
     for number in range(12):
         drawn = draws.ask(str(number))
         assert drawn.targets == space.objective[drawn.objective].targets
@@ -84,7 +84,7 @@ def with_targets(*choices: str) -> Space:
 
 def test_targets_are_searched_under_the_objective_that_has_several():
     space = with_targets("attention", "linear")
-    draws = Draws(space, 1, 30, CLIPS, space.band)
+    draws = SearchStudy(space, 1, 30, CLIPS, space.band)
     found = set()
     for number in range(30):
         drawn = draws.ask(str(number))
@@ -101,7 +101,7 @@ def test_targets_are_searched_under_the_objective_that_has_several():
 
 def test_a_resumed_search_remembers_draws_of_either_objective():
     space = with_targets("attention", "linear")
-    before, after = (Draws(space, seed, 12, CLIPS, space.band) for seed in (1, 2))
+    before, after = (SearchStudy(space, seed, 12, CLIPS, space.band) for seed in (1, 2))
     for number in range(8):
         drawn = before.ask(str(number))
         after.remember(outcome(str(number), heard=verdict([0.5]), drawn=drawn), space.band(drawn.objective), ())
@@ -118,7 +118,7 @@ def test_impossible_targets_are_refused(targets):
 
 def test_what_was_good_elsewhere_is_tried_first_and_is_no_trial_before():
     space = load_space("alexandria")
-    draws = Draws(space, 1, 12, 121, space.band)
+    draws = SearchStudy(space, 1, 12, 121, space.band)
     assert draws.study.trials == []
     rates = [draws.ask(str(number)).lora_lr for number in range(4)]
     assert rates[:3] == [2e-6, 1e-6, 1e-5]
@@ -127,8 +127,8 @@ def test_what_was_good_elsewhere_is_tried_first_and_is_no_trial_before():
 
 def test_what_was_good_elsewhere_is_not_tried_twice_by_a_resumed_search():
     space = load_space("alexandria")
-    tried = Draws(space, 1, 12, 121, space.band).ask("t000")
-    draws = Draws(space, 2, 12, 121, space.band)
+    tried = SearchStudy(space, 1, 12, 121, space.band).ask("t000")
+    draws = SearchStudy(space, 2, 12, 121, space.band)
     draws.remember(outcome("t000", heard=verdict([0.5]), drawn=tried), space.band(Objective.GUIDE), ())
     assert draws.ask("t001").lora_lr == 1e-6
 
@@ -154,7 +154,7 @@ def test_only_what_the_space_could_draw_is_tried(changes, rates):
 
 def test_what_would_never_cross_is_not_tried_although_it_was_good_elsewhere():
     space = load_space("alexandria").model_copy(update={"draw": voice(epochs=3, objective="guide").draw})
-    draws = Draws(space, 1, 12, 30, space.band)
+    draws = SearchStudy(space, 1, 12, 30, space.band)
     assert [draws.ask(str(number)).lora_lr for number in range(2)] != [1e-5, 1e-6]
 
 
@@ -168,7 +168,7 @@ def test_fourteen_configurations_say_what_a_loss_sounds_like():
 
 def test_draws_that_would_never_cross_are_not_handed_out():
     space = voice(objective="guide")
-    draws = Draws(space, 1, 40, CLIPS, space.band)
+    draws = SearchStudy(space, 1, 40, CLIPS, space.band)
     slow = draws.ask("t0").model_copy(update={"lora_lr": 2e-5, "epochs": 15, "rank": 32, "alpha_ratio": 2})
     curve = seen(linear(5.0, 4.15, 14), 14, CLIPS)
     draws.tell(outcome("t0", Ending.HOPELESS, drawn=slow), space.band(Objective.GUIDE), curve)
@@ -177,7 +177,7 @@ def test_draws_that_would_never_cross_are_not_handed_out():
 
 def test_a_trial_without_an_outcome_has_failed_and_none_is_left_running():
     space = toy_space("model")
-    draws = Draws(space, 1, 8, CLIPS, space.band)
+    draws = SearchStudy(space, 1, 8, CLIPS, space.band)
     for name in ("t0", "t1"):
         draws.ask(name)
     draws.failed("t0")
@@ -193,7 +193,7 @@ def test_where_nothing_is_worth_starting_the_nearest_is_handed_out():
         asked.append(point["lora_lr"])
         return Prospect(1 + abs(point["lora_lr"] - 0.1), 1.0)
 
-    draws = Draws(space, 1, 8, CLIPS, space.band)
+    draws = SearchStudy(space, 1, 8, CLIPS, space.band)
     draws.study.sampler = ScreenedSampler(1, 8, distributions(space), prospect)
     assert draws.ask("t0").lora_lr == min(asked, key=lambda rate: abs(rate - 0.1))
     assert len(asked) > 10
@@ -202,7 +202,7 @@ def test_where_nothing_is_worth_starting_the_nearest_is_handed_out():
 def test_the_journal_in_the_runs_folder_is_the_study_and_is_begun_anew(tmp_path):
     space = toy_space("model")
     for process in range(2):
-        draws = Draws(space, 1, 8, CLIPS, space.band, new_journal(tmp_path))
+        draws = SearchStudy(space, 1, 8, CLIPS, space.band, new_journal(tmp_path))
         for number in range(3):
             drawn = draws.ask(f"t{process}{number}")
             heard = verdict([0.5 + number / 10])

@@ -13,8 +13,8 @@ from results.run.run_folder import RunFolder
 from search.run_state.sync import pull_foundation
 from search.tuning.tune_report import settle
 from spaces.band import Band
-from spaces.records.job import Job
 from spaces.records.trial import Ending, Point
+from spaces.records.trial_spec import TrialSpec
 from spaces.storage_uri import Storage
 from tests.support.faulty_storage import FATAL, disk, faulty
 from tests.support.paths import ROOT
@@ -45,7 +45,7 @@ class Node:
         self.run = RunFolder(folder)
         self.stored = Storage(root=folder, uri=self.storage)
 
-    def job(self, job: Job) -> Job:
+    def job(self, job: TrialSpec) -> TrialSpec:
         """The same order, as it reads on this node."""
         paths = {
             "prepared": self.run.prepared,
@@ -54,7 +54,7 @@ class Node:
         }
         return job.model_copy(update={**{name: str(path) for name, path in paths.items()}, "storage": self.stored})
 
-    def is_ready_for(self, job: Job) -> Job:
+    def is_ready_for(self, job: TrialSpec) -> TrialSpec:
         pull_foundation(self.stored, job.probe.lines)
         return self.job(job)
 
@@ -62,7 +62,7 @@ class Node:
         shutil.rmtree(self.run.path)
 
 
-def lay(voice: Voice, job: Job, folder: Path, uri: str | None = None) -> Node:
+def lay(voice: Voice, job: TrialSpec, folder: Path, uri: str | None = None) -> Node:
     """The node that laid the foundation."""
     node = Node(folder / "first", uri)
     shutil.copytree(job.prepared, node.run.prepared)
@@ -84,11 +84,11 @@ def cut_at(number: int):
     return on_point
 
 
-def to_the_end(job: Job):
+def to_the_end(job: TrialSpec):
     return run_trial(job, lambda point, phase: None)
 
 
-def assert_equal(whole: Job, other: Job) -> None:
+def assert_equal(whole: TrialSpec, other: TrialSpec) -> None:
     outcomes = [TrialFolder(job.path).read_outcome() for job in (whole, other)]
     assert timeless(outcomes[0]) == timeless(outcomes[1])
     assert timeless_curve(whole.path) == timeless_curve(other.path)
@@ -139,10 +139,10 @@ def test_a_killed_process_leaves_its_checkpoint_to_another_node(voice: Voice, tm
     to_the_end(job)
     node = lay(voice, job, tmp_path)
     ready = node.is_ready_for(job)
-    script = "import sys; from spaces.records.job import Job; from trainable.training.run_trial import run_trial\n"
-    script += "import os\n"
+    script = "import os, sys\nfrom spaces.records.trial_spec import TrialSpec\n"
+    script += "from trainable.training.run_trial import run_trial\n"
     script += "def tell(point, phase):\n    if point.step >= 10: os._exit(9)\n"
-    script += "run_trial(Job.model_validate_json(sys.argv[1]), tell)"
+    script += "run_trial(TrialSpec.model_validate_json(sys.argv[1]), tell)"
     ended = subprocess.run([sys.executable, "-c", script, ready.model_dump_json()], cwd=ROOT, check=False)
     assert ended.returncode == 9
     node.is_lost()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from search.submit.head import Answer, OnLine
+from search.submit.head import CommandResult, OnLine
 from search.submit.ray_job import Follower
 
 JOB = "job-1"
@@ -23,11 +23,11 @@ class PlayedHead:
     def __init__(self, connections: Sequence[Sequence[str]]) -> None:
         self._connections = list(connections)
 
-    def run(self, command: str, on_line: OnLine | None = None) -> Answer:
+    def run(self, command: str, on_line: OnLine | None = None) -> CommandResult:
         said = self._connections.pop(0)
         for line in said:
             on_line(line)
-        return Answer(0 if not self._connections else None, tuple(said))
+        return CommandResult(0 if not self._connections else None, tuple(said))
 
     def send(self, folder: Path, to: str) -> bool:
         return False

@@ -10,17 +10,17 @@ from rich.console import Console
 
 from results.run.ledger import Ledger, TrialDrawn, read_ledger
 from results.run.run_folder import RunFolder
-from results.tensorboard.writer import TensorBoard
+from results.tensorboard.writer import TensorBoardWriter
 from search.console.plain import PlainView
-from search.proposals.budget import Spending
+from search.proposals.budget import BudgetTracker
 from search.tuning.recorder import Recorder
 from search.tuning.run_trials import config_of
 from search.tuning.stopper import BandStopper
-from search.tuning.tune_report import JOB, Report
+from search.tuning.tune_report import JOB, TuneReport
 from spaces.band import Band
 from spaces.probe_settings import ProbeSettings
-from spaces.records.job import Job
 from spaces.records.trial import Ending, Phase
+from spaces.records.trial_spec import TrialSpec
 from spaces.space import Budget
 from tests.support.made_runs import draw, point, started, write_curve
 
@@ -32,12 +32,12 @@ def train_on_and_on(config: dict) -> None:
     """A trial's function that never asks whether its curve has ended."""
     from ray import tune
 
-    job = Job.model_validate_json(config[JOB])
+    job = TrialSpec.model_validate_json(config[JOB])
     run = RunFolder(Path(job.folder).parent.parent)
     points = [point(step, max(2.0, 6.0 - 0.05 * step)) for step in range(LAST_STEP + 1)]
     for step in range(0, LAST_STEP + 1, 3):
         write_curve(run, job.trial, points[: step + 1])
-        tune.report(Report(job, points[step], Phase.TRAINING).as_result())
+        tune.report(TuneReport(job, points[step], Phase.TRAINING).as_result())
 
 
 @pytest.mark.usefixtures("local_ray")
@@ -45,7 +45,7 @@ def test_a_trial_that_trains_past_its_ending_is_stopped_and_recorded(tmp_path):
     from ray import tune
 
     run = RunFolder(tmp_path / "run")
-    job = Job(
+    job = TrialSpec(
         trial="t000",
         folder=str(run.trial("t000")),
         family="none",
@@ -63,8 +63,8 @@ def test_a_trial_that_trains_past_its_ending_is_stopped_and_recorded(tmp_path):
     ledger.append(TrialDrawn(trial=job.trial, draw=job.draw))
     said = io.StringIO()
     over: list[str] = []
-    view, spending = PlainView(Console(file=said)), Spending(Budget(trials=1))
-    recorder = Recorder(run, ledger, TensorBoard(run), view, spending, over.append)
+    view, spending = PlainView(Console(file=said)), BudgetTracker(Budget(trials=1))
+    recorder = Recorder(run, ledger, TensorBoardWriter(run), view, spending, over.append)
     tune.Tuner(
         tune.with_resources(train_on_and_on, {"CPU": 0.1}),
         param_space=config_of(job),

@@ -8,11 +8,11 @@ import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from search.proposals.budget import Spending
+from search.proposals.budget import BudgetTracker
 from search.proposals.distributions import chosen, distributions
-from search.proposals.scoring import NEVER_IN_BAND, NOT_ACCEPTED, telling
-from search.proposals.study import Draws
-from search.tuning.resume import Past
+from search.proposals.scoring import NEVER_IN_BAND, NOT_ACCEPTED, score_trial
+from search.proposals.study import SearchStudy
+from search.tuning.resume import ResumeState
 from search.tuning.searcher import DrawSearcher
 from spaces.band import Band
 from spaces.records.trial import Ending
@@ -45,29 +45,29 @@ NAN = float("nan")
     ],
 )
 def test_every_ending_is_told_in_optunas_terms(ended, state, score, constraints):
-    told = telling(ended, BAND)
+    told = score_trial(ended, BAND)
     assert told.state is state
     assert told.score == (None if score is None else pytest.approx(score))
     assert told.constraints == pytest.approx(constraints)
 
 
 def test_a_rejected_trial_in_the_band_ranks_before_one_that_never_got_there():
-    rejected = sum(max(0.0, value) for value in telling(outcome("t", heard=BAD), BAND).constraints.values())
-    outside = telling(outcome("t", Ending.EXHAUSTED, stopped=point(9, 3.01)), BAND).constraints
+    rejected = sum(max(0.0, value) for value in score_trial(outcome("t", heard=BAD), BAND).constraints.values())
+    outside = score_trial(outcome("t", Ending.EXHAUSTED, stopped=point(9, 3.01)), BAND).constraints
     assert rejected <= NOT_ACCEPTED < sum(outside.values())
 
 
 class Folders:
     """Stands in for the trials' folders: how each named trial ended."""
 
-    def __init__(self, trials: int, past: Past | None = None, room: int = 99, **budget) -> None:
+    def __init__(self, trials: int, past: ResumeState | None = None, room: int = 99, **budget) -> None:
         self.space, self.room = toy_space("model"), room
         self.outcomes = {}
         self.drawn = {}
-        self.spending = Spending(Budget(trials=trials, **budget))
-        past = past or Past()
+        self.spending = BudgetTracker(Budget(trials=trials, **budget))
+        past = past or ResumeState()
         self.curves = {}
-        draws = Draws(self.space, 1 + past.next_number, trials, CLIPS, self.space.band)
+        draws = SearchStudy(self.space, 1 + past.next_number, trials, CLIPS, self.space.band)
         self.searcher = DrawSearcher(
             draws,
             spending=self.spending,
@@ -172,7 +172,7 @@ def test_a_cancelled_trial_may_be_drawn_again():
 def test_a_resumed_search_learns_from_what_ended_and_goes_on_with_what_did_not():
     before = Folders(trials=9)
     draws = [before.suggest(trial_id)["draw"] for trial_id in "abcd"]
-    past = Past(
+    past = ResumeState(
         recorded=(
             outcome("t000", heard=GOOD, drawn=draws[0]),
             outcome("t001", Ending.EXHAUSTED, drawn=draws[1]),
@@ -197,7 +197,7 @@ def test_a_resumed_search_makes_no_draw_again():
     for trial in ("a", "b"):
         before.suggest(trial)
     unfinished = tuple(before.drawn.items())
-    after = Folders(trials=4, past=Past(unfinished=unfinished, next_number=2))
+    after = Folders(trials=4, past=ResumeState(unfinished=unfinished, next_number=2))
     handed = [after.suggest(trial)["draw"] for trial in ("c", "d", "e", "f")]
     assert handed[:2] == [draw for _, draw in unfinished]
     assert len({draw.model_dump_json() for draw in handed}) == 4
@@ -205,6 +205,6 @@ def test_a_resumed_search_makes_no_draw_again():
 
 def test_an_interrupted_search_hands_out_nothing_not_even_unfinished_trials():
     draw = Folders(trials=1).suggest("a")["draw"]
-    folders = Folders(trials=9, past=Past(unfinished=(("t000", draw),)))
+    folders = Folders(trials=9, past=ResumeState(unfinished=(("t000", draw),)))
     folders.spending.interrupted = True
     assert folders.suggest("a") == Searcher.FINISHED

@@ -8,11 +8,11 @@ import pytest
 
 from results.run.run_folder import RunFolder
 from search.tuning.stopper import BandStopper
-from search.tuning.tune_report import Report
+from search.tuning.tune_report import TuneReport
 from spaces.band import Band
 from spaces.probe_settings import ProbeSettings
-from spaces.records.job import Job
 from spaces.records.trial import Phase, SecondChance
+from spaces.records.trial_spec import TrialSpec
 from tests.support.made_runs import draw, outcome, point, write_curve
 from trainable.files.trial_folder import TrialFolder
 
@@ -30,7 +30,7 @@ def result(run: RunFolder, losses: list[float], phase: Phase = Phase.TRAINING) -
     """What Tune passes on of a trial whose curve so far is this, one loss per step."""
     points = [point(step, loss) for step, loss in enumerate(losses)]
     write_curve(run, "t000", points)
-    job = Job(
+    job = TrialSpec(
         trial="t000",
         folder=str(run.trial("t000")),
         family="family",
@@ -43,7 +43,7 @@ def result(run: RunFolder, losses: list[float], phase: Phase = Phase.TRAINING) -
         band=BAND,
         probe=ProbeSettings(lines="digits"),
     )
-    return Report(job, points[-1], phase).as_result()
+    return TuneReport(job, points[-1], phase).as_result()
 
 
 FALLING = [6.0 - 0.05 * step for step in range(200)]

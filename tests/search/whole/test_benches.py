@@ -18,8 +18,8 @@ from search.benches.seat_queue import DEADLY
 from search.checking.checks import check_plan
 from search.cluster.failure import LostError
 from search.driver import bench_spec
-from search.planning.execution_mode import Mode
-from search.planning.layout import Layout
+from search.planning.execution_mode import ExecutionMode
+from search.planning.layout import BenchLayout
 from search.planning.plan import Plan
 from search.tuning.run_trials import job_of
 from spaces.draw import Draw
@@ -45,7 +45,9 @@ def search(plan: Plan, **files: str) -> tuple[History, str]:
 def test_benches_and_isolated_processes_come_to_the_same(tmp_path):
     results = {}
     for isolate in (False, True):
-        plan = dataclasses.replace(toy_plan(tmp_path / str(isolate), trials=2, dropout=0.1), mode=Mode(isolate))
+        plan = dataclasses.replace(
+            toy_plan(tmp_path / str(isolate), trials=2, dropout=0.1), mode=ExecutionMode(isolate)
+        )
         history, said = search(plan)
         assert f"Trials: {'one process per trial' if isolate else 'one at a time on one base'}" in said
         assert [outcome.ending for outcome in history.outcomes.values()] == [Ending.IN_BAND] * 2
@@ -60,7 +62,7 @@ def test_benches_and_isolated_processes_come_to_the_same(tmp_path):
 
 @pytest.mark.soak
 def test_a_bench_that_runs_out_of_memory_gets_fewer_seats_and_every_trial_ends(tmp_path):
-    plan = dataclasses.replace(toy_plan(tmp_path, "tests.support.hungry_family", trials=5), mode=Mode(seats=4))
+    plan = dataclasses.replace(toy_plan(tmp_path, "tests.support.hungry_family", trials=5), mode=ExecutionMode(seats=4))
     history, _ = search(plan, **{hungry_family.HOLDS: "2"})
     assert [outcome.ending for outcome in history.outcomes.values()] == [Ending.IN_BAND] * 5
     assert (plan.run.path / hungry_family.GRANTED).read_text().split() == ["4", "2"]
@@ -85,7 +87,7 @@ def test_two_workers_train_what_one_process_would(tmp_path, monkeypatch):
 
 @pytest.mark.soak
 def test_a_draw_that_kills_its_bench_fails_by_itself_and_costs_three_starts(tmp_path):
-    plan = dataclasses.replace(toy_plan(tmp_path, "tests.support.frail_family", trials=6), mode=Mode(seats=4))
+    plan = dataclasses.replace(toy_plan(tmp_path, "tests.support.frail_family", trials=6), mode=ExecutionMode(seats=4))
     history, _ = search(plan, **{frail_family.POISON: ""})
     deaths = (plan.run.path / frail_family.POISONED).read_text().splitlines()
     poison = Draw.model_validate_json(deaths[0])
@@ -146,8 +148,8 @@ def die_so_often(marks: Path, times: int, on_progress) -> str:
     return "alive"
 
 
-def laid_out(**changes) -> Layout:
+def laid_out(**changes) -> BenchLayout:
     """One bench on two CPUs."""
     asked = {"workers": 1, "worker": {"CPU": 1.8}, "seats": 2, "most": 1, **changes}
     at_once = asked["seats"] * asked["most"]
-    return Layout(at_once, there=1, exactly=True, memory=None, has_gpu=False, threads=1, **asked)
+    return BenchLayout(at_once, there=1, exactly=True, memory=None, has_gpu=False, threads=1, **asked)

@@ -18,7 +18,7 @@ from rich.console import Console
 from results.run.ledger import TrialDrawn, TrialEnded, read_ledger
 from search import driver as conductor
 from search.checking.checks import check_plan
-from search.console.after import DONE, INTERRUPTED, Finish
+from search.console.after import DONE, INTERRUPTED, SearchEnd
 from search.planning.plan import Plan
 from search.tuning import run_trials
 from search.tuning.searcher import DrawSearcher
@@ -34,7 +34,7 @@ PATIENCE_SECONDS = 120
 TRIALS = ("t000", "t001", "t002", "t003")
 
 
-def conduct(plan: Plan) -> tuple[Finish, str]:
+def conduct(plan: Plan) -> tuple[SearchEnd, str]:
     said = io.StringIO()
     finish = conductor.conduct(plan, check_plan(plan), Console(file=said, width=200))
     return finish, said.getvalue()

@@ -21,7 +21,7 @@ from search.planning.plan import Arguments, Plan, make_plan
 from search.run_state import sync
 from search.run_state.lock import only_writer
 from search.run_state.restore import bring_home, check_storage
-from search.run_state.sync import StopSign, mirrored, pull_data, pull_foundation, push_bookkeeping
+from search.run_state.sync import StopSignal, mirrored, pull_data, pull_foundation, push_bookkeeping
 from spaces.errors import InputError
 from spaces.storage_uri import Storage
 from tests.support import made_runs
@@ -227,10 +227,10 @@ def crafted_lines(plan: Plan, lines: Path):
 
 
 def test_a_trial_by_itself_learns_from_storage_that_it_is_to_stop(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(StopSign, "SECONDS", 0.0)
+    monkeypatch.setattr(StopSignal, "SECONDS", 0.0)
     storage = f"file://{tmp_path}/storage"
     here, there = (Storage(root=tmp_path / name, uri=storage) for name in ("here", "there"))
-    sign = StopSign(there, there.root / "stop")
+    sign = StopSignal(there, there.root / "stop")
     assert not sign()
     write(here.root, {"stop": ""})
     push(here, here.root / "stop")
@@ -238,7 +238,7 @@ def test_a_trial_by_itself_learns_from_storage_that_it_is_to_stop(tmp_path, monk
 
 
 def test_where_nodes_share_a_folder_that_is_looked_at(tmp_path) -> None:
-    sign = StopSign(None, tmp_path / "stop")
+    sign = StopSignal(None, tmp_path / "stop")
     assert not sign()
     (tmp_path / "stop").touch()
     assert sign()

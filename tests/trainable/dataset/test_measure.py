@@ -16,7 +16,7 @@ import trainable.dataset.measure as measuring
 from spaces.errors import InputError
 from tests.support.measured_clips import clip, varied
 from tests.support.voices import tone
-from trainable.dataset.clip import Measures
+from trainable.dataset.clip import ClipMeasures
 from trainable.dataset.measure import measure, measure_all
 from trainable.dataset.reference import propose_reference, why
 from trainable.speech.audio import SAMPLE_RATE
@@ -158,7 +158,7 @@ def test_no_spoiled_header_ends_in_a_traceback(tmp_path: Path, kind: str, spots:
         found = measure(path)
     except InputError:
         return
-    assert Measures.model_validate_json(found.model_dump_json()) == found
+    assert ClipMeasures.model_validate_json(found.model_dump_json()) == found
 
 
 def test_measures_are_remembered_until_a_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,7 @@ def test_errors_come_back_beside_measures(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     found = measure_all([bad, good, bad], tmp_path / "cache", lambda *step: told.append(step))
     assert list(found) == [bad, good]
-    assert isinstance(found[bad], InputError) and isinstance(found[good], Measures)
+    assert isinstance(found[bad], InputError) and isinstance(found[good], ClipMeasures)
     assert told == [(1, 2), (2, 2)]
 
 

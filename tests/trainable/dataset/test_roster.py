@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from trainable.dataset.split import CALIBRATION_CLIPS, Entry, Role, Roster
+from trainable.dataset.split import CALIBRATION_CLIPS, ClipEntry, DatasetSplit, Role
 
 
-def roster(*parts: tuple[int, Role], speaker: int = 0) -> Roster:
+def roster(*parts: tuple[int, Role], speaker: int = 0) -> DatasetSplit:
     """So many clips of each role."""
-    return Roster(
+    return DatasetSplit(
         entries=tuple(
-            Entry(text=f"{role} {clip}", seconds=1.0 + clip, role=role, speaker=speaker)
+            ClipEntry(text=f"{role} {clip}", seconds=1.0 + clip, role=role, speaker=speaker)
             for count, role in parts
             for clip in range(count)
         )
@@ -21,26 +21,26 @@ def roster(*parts: tuple[int, Role], speaker: int = 0) -> Roster:
 
 
 def test_it_comes_back_from_its_file(tmp_path: Path) -> None:
-    written = Roster(
+    written = DatasetSplit(
         entries=(
-            Entry(text="ñ 一", seconds=0.1 + 0.2, copies=(1, 2)),
-            Entry(text="x", seconds=1.0, role=Role.COPY, source=1, speaker=1),
-            Entry(text="x", seconds=2.0, role=Role.COPY),
+            ClipEntry(text="ñ 一", seconds=0.1 + 0.2, copies=(1, 2)),
+            ClipEntry(text="x", seconds=1.0, role=Role.COPY, source=1, speaker=1),
+            ClipEntry(text="x", seconds=2.0, role=Role.COPY),
         ),
         weights=(0.3, 2.0),
         speakers=("", "other"),
     )
     written.write(tmp_path)
-    assert Roster.read(tmp_path) == written
+    assert DatasetSplit.read(tmp_path) == written
 
 
 @pytest.mark.parametrize(
     ("count", "weight", "share"), [(10, 1.0, 10), (10, 0.5, 5), (10, 2.0, 20), (7, 0.33, 2), (3, 0.01, 1), (1, 1.6, 2)]
 )
 def test_a_source_gives_its_share_and_at_least_one_clip(count: int, weight: float, share: int) -> None:
-    first = [Entry(text=str(clip), seconds=1.0) for clip in range(4)]
-    second = [Entry(text=str(clip), seconds=1.0, source=1) for clip in range(count)]
-    both = Roster(entries=(*first, *second), weights=(1.0, weight))
+    first = [ClipEntry(text=str(clip), seconds=1.0) for clip in range(4)]
+    second = [ClipEntry(text=str(clip), seconds=1.0, source=1) for clip in range(count)]
+    both = DatasetSplit(entries=(*first, *second), weights=(1.0, weight))
     assert both.shares() == {0: 4, 1: share}
     assert both.epoch_size == 4 + share
 

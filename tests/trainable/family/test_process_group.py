@@ -12,7 +12,7 @@ from spaces.records.trial import Ending
 from tests.support.pack_processes import DRAWS, company, crew_member, in_processes
 from tests.support.pack_runs import Left, job, one_shape
 from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
-from trainable.family.process_group import Crew
+from trainable.family.process_group import ProcessGroup
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,6 @@ def test_only_the_first_member_writes(folder: Path) -> None:
 
 
 def test_a_process_of_its_own_is_the_first_and_only_member() -> None:
-    crew = Crew()
+    crew = ProcessGroup()
     assert crew.is_first and crew.size == 1
     assert crew.share("anything") == "anything"

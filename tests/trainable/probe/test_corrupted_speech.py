@@ -15,7 +15,7 @@ from benchmarks.corruption_kinds import KINDS
 from benchmarks.synthetic_voices import CALIBRATION, Corpus, Line, lines_of, seen, speak
 from benchmarks.voice_judge import DEMO, Judge, verdict
 from spaces.records.verdict import SpokenLine
-from trainable.qwen3_tts.data.speaker_embeddings import SpeakerEncoder
+from trainable.qwen3_tts.data.speaker_embeddings import QwenSpeakerEncoder
 from trainable.speech.asr.pocket_sphinx import PocketSphinx
 
 pytestmark = pytest.mark.skipif(
@@ -55,7 +55,7 @@ def voices(tmp_path_factory) -> Iterator[list[Known]]:
         [speak(voice, text, np.random.default_rng([number, place]), folder) for place, text in enumerate(texts)]
         for number, voice in enumerate(corpus.voices)
     ]
-    encoder, ears = SpeakerEncoder(DEMO, torch.device("cpu")), PocketSphinx(texts)
+    encoder, ears = QwenSpeakerEncoder(DEMO, torch.device("cpu")), PocketSphinx(texts)
     yield [
         Known(
             Judge.of(texts[:CALIBRATION], clean[voice][:CALIBRATION], encoder, ears),

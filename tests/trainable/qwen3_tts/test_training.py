@@ -14,12 +14,12 @@ from torch import Tensor
 from spaces.band import Band
 from spaces.draw import Draw
 from spaces.probe_settings import ProbeSettings
-from spaces.records.job import Job
 from spaces.records.pack_shape import PackShape
 from spaces.records.trial import Outcome, Point
+from spaces.records.trial_spec import TrialSpec
 from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
 from tests.trainable.qwen3_tts.model.test_losses import prefill
-from trainable.family.process_group import Crew
+from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Pack
 from trainable.files.trial_folder import TrialFolder
 from trainable.qwen3_tts.learner import QwenLearner
@@ -28,7 +28,7 @@ from trainable.qwen3_tts.packed.pack import QwenPack
 from trainable.training.bench import Bench
 from trainable.training.epoch_order import epoch_clips
 from trainable.training.events import Broken, Event, Finished, Said
-from trainable.training.single_seat import Alone
+from trainable.training.single_seat import SingleSeatPack
 
 UNREACHABLE = Band(low=1e-3, high=2e-3)
 
@@ -48,8 +48,8 @@ def draw(**changes) -> Draw:
     return Draw(**{**recipe, **changes})
 
 
-def job(tiny: Tiny, folder: Path, chosen: Draw) -> Job:
-    return Job(
+def job(tiny: Tiny, folder: Path, chosen: Draw) -> TrialSpec:
+    return TrialSpec(
         trial=folder.name,
         folder=str(folder),
         family="unused",
@@ -65,13 +65,15 @@ def job(tiny: Tiny, folder: Path, chosen: Draw) -> Job:
 
 
 def pack(tiny: Tiny, chosen: Draw) -> QwenPack:
-    return QwenPack(tiny.fresh(), tiny.data(), "auto", PackShape.of_draw(chosen), 1, Crew())
+    return QwenPack(tiny.fresh(), tiny.data(), "auto", PackShape.of_draw(chosen), 1, ProcessGroup())
 
 
-def alone(tiny: Tiny, chosen: Draw) -> Alone:
+def alone(tiny: Tiny, chosen: Draw) -> SingleSeatPack:
     tts = tiny.fresh()
     peft = attach(tts.model.talker, chosen, seed=5)
-    return Alone(QwenLearner(tts, tiny.data(), "auto", peft, chosen.sub_frames, seed=5), chosen, Crew())
+    return SingleSeatPack(
+        QwenLearner(tts, tiny.data(), "auto", peft, chosen.sub_frames, seed=5), chosen, ProcessGroup()
+    )
 
 
 SEATS = [pytest.param(pack, id="pack"), pytest.param(alone, id="peft")]
@@ -90,7 +92,7 @@ class Ended:
         return self.history[-1]
 
 
-def run(pack: Pack, order: Job, on_report: Callable[[Point], None] = lambda point: None) -> Ended:
+def run(pack: Pack, order: TrialSpec, on_report: Callable[[Point], None] = lambda point: None) -> Ended:
     outcomes: list[Outcome] = []
     history: list[dict[str, Tensor]] = []
 
@@ -104,7 +106,7 @@ def run(pack: Pack, order: Job, on_report: Callable[[Point], None] = lambda poin
                 history.append(dict(pack.state(0).weights))
                 on_report(event.point)
 
-    bench = Bench(pack, Crew(), tell)
+    bench = Bench(pack, ProcessGroup(), tell)
     bench.seat(order)
     while not outcomes:
         bench.advance()

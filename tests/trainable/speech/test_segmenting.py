@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spaces.errors import InputError
-from trainable.speech.segmenting import LONGEST_INNER_PAUSE, ROOM, Lengths, best_reference, cut
-from trainable.speech.vad import Span
+from trainable.speech.segmenting import LONGEST_INNER_PAUSE, ROOM, ClipLengths, best_reference, cut
+from trainable.speech.vad import TimeSpan
 
 NEAR = 1e-6
 
@@ -19,8 +19,8 @@ def middle(earliest: float, latest: float) -> float:
     return (earliest + latest) / 2
 
 
-def spans(*bounds: tuple[float, float]) -> list[Span]:
-    return [Span(*each) for each in bounds]
+def spans(*bounds: tuple[float, float]) -> list[TimeSpan]:
+    return [TimeSpan(*each) for each in bounds]
 
 
 CUTS = [
@@ -41,30 +41,30 @@ CUTS = [
 def test_cuts_where_a_reader_pauses(
     speech: list[tuple[float, float]], lengths: tuple[float, float], expected: list[tuple[float, float]]
 ) -> None:
-    clips = cut(spans(*speech), Span(0, 10), Lengths(*lengths), middle)
+    clips = cut(spans(*speech), TimeSpan(0, 10), ClipLengths(*lengths), middle)
     assert [tuple(round(each, 6) for each in clip) for clip in clips] == expected
 
 
 @st.composite
-def recordings(draw: st.DrawFn) -> tuple[list[Span], float, Lengths, list[float]]:
+def recordings(draw: st.DrawFn) -> tuple[list[TimeSpan], float, ClipLengths, list[float]]:
     """Speech, the recording's length, the bounds, and where in its window each quietest point lies."""
     speech, at = [], draw(st.floats(0, 3))
     for _ in range(draw(st.integers(0, 25))):
         end = at + draw(st.one_of(st.floats(0.1, 4), st.floats(0.1, 60)))
-        speech.append(Span(at, end))
+        speech.append(TimeSpan(at, end))
         at = end + draw(st.one_of(st.floats(0.1, 1), st.floats(0.1, 5)))
     longest = draw(st.floats(1, 30))
     shortest = draw(st.floats(0.1, longest, exclude_max=True))
     shares = draw(st.lists(st.floats(0, 1), min_size=1, max_size=5))
-    return speech, at, Lengths(shortest, longest), shares
+    return speech, at, ClipLengths(shortest, longest), shares
 
 
 @given(recordings())
 @settings(max_examples=300, deadline=None)
-def test_all_speech_is_in_exactly_one_clip(recording: tuple[list[Span], float, Lengths, list[float]]) -> None:
+def test_all_speech_is_in_exactly_one_clip(recording: tuple[list[TimeSpan], float, ClipLengths, list[float]]) -> None:
     speech, total, lengths, shares = recording
     asked = cycle(shares)
-    clips = cut(speech, Span(0, total), lengths, lambda first, last: first + next(asked) * (last - first))
+    clips = cut(speech, TimeSpan(0, total), lengths, lambda first, last: first + next(asked) * (last - first))
 
     edges = [edge for clip in clips for edge in clip]
     assert edges == sorted(edges) and all(0 <= edge <= total for edge in edges)
@@ -99,11 +99,11 @@ REFERENCES = [
 def test_the_reference_is_long_and_fluent(
     speech: list[tuple[float, float]], total: float, expected: tuple[float, float] | None
 ) -> None:
-    best = best_reference(spans(*speech), Span(0, total))
+    best = best_reference(spans(*speech), TimeSpan(0, total))
     assert (best and tuple(round(each, 6) for each in best)) == expected
 
 
 @pytest.mark.parametrize(("shortest", "longest"), [(3, 3), (5, 2), (0, 4), (-1, 4), (0.2, 0.8), (float("nan"), 4)])
 def test_bounds_that_no_clip_can_keep_are_refused(shortest: float, longest: float) -> None:
     with pytest.raises(InputError, match="--m"):
-        Lengths(shortest, longest)
+        ClipLengths(shortest, longest)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from spaces.records.confirmation import Final
+from spaces.records.confirmation import Confirmation
 from spaces.records.verdict import Flag
 from spaces.space import load_space
 from tests.support import made_runs, toy_family
@@ -17,22 +17,22 @@ from tests.support.voices import make_voice
 from trainable.dataset.source import Source
 from trainable.family.protocol import SeatState
 from trainable.probe.criteria.calibration import Calibration
-from trainable.stages.baseline import Foundation, lay_foundation
-from trainable.stages.confirm import Finalist, Stage, hear_finalist
-from trainable.training.checkpoint import State, write_checkpoint
+from trainable.stages.baseline import BaselineSettings, lay_foundation
+from trainable.stages.confirm import ConfirmationSettings, Finalist, hear_finalist
+from trainable.training.checkpoint import CheckpointState, write_checkpoint
 
 LINES = "one two three four five\nsix seven eight nine ten\nthree five eight one nine\nseven two six four two\n"
 OTHERS = "nine eight seven six five\nfour three two one zero\n"
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory) -> Stage:
+def stage(tmp_path_factory) -> ConfirmationSettings:
     root = tmp_path_factory.mktemp("finals")
     voice, model = make_voice(root / "voice"), toy_family.make_toy_model(root / "model")
     (root / "lines.txt").write_text(LINES)
     (root / "lines.confirmation.txt").write_text(OTHERS)
     probe = load_space("demo").probe.model_copy(update={"lines": str(root / "lines.txt"), "recogniser": "none"})
-    laid = Foundation(
+    laid = BaselineSettings(
         sources=(Source.parse(str(voice)),),
         auto_reference=True,
         cache=root / "cache",
@@ -49,27 +49,31 @@ def stage(tmp_path_factory) -> Stage:
     # A toy's likeness depends on the text more than on the voice.
     calibration = root / "base" / "calibration.json"
     Calibration.read(calibration).model_copy(update={"similarity_least": -1.0}).write(calibration)
-    return Stage(TOY, str(model), root / "prepared", calibration, "auto", 1, probe)
+    return ConfirmationSettings(TOY, str(model), root / "prepared", calibration, "auto", 1, probe)
 
 
-def finalist(stage: Stage, folder: Path, lora: float, accepted: bool, projection: float = 0.0) -> Finalist:
+def finalist(
+    stage: ConfirmationSettings, folder: Path, lora: float, accepted: bool, projection: float = 0.0
+) -> Finalist:
     learner = toy_family.build(stage.model, stage.prepared, "auto", made_runs.draw(), 1)
     weights = {
         name: torch.full_like(tensor, lora if "lora" in name else projection).detach()
         for name, tensor in learner.tensors().items()
     }
-    state = State(draw=made_runs.draw(), seed=1, point=made_runs.point(24), window=(), ending=None)
+    state = CheckpointState(draw=made_runs.draw(), seed=1, point=made_runs.point(24), window=(), ending=None)
     kept = write_checkpoint(folder / "checkpoints", state, SeatState(weights, {}, 24))
     heard = made_runs.verdict([0.5] * 4) if accepted else made_runs.verdict([0.0] * 4, ("no end",), Flag.NO_EOS)
     return Finalist("t1", folder, heard, made_runs.draw(), kept.folder)
 
 
-def hear(stage: Stage, finalist: Finalist) -> tuple[Final, list[str]]:
+def hear(stage: ConfirmationSettings, finalist: Finalist) -> tuple[Confirmation, list[str]]:
     told: list[str] = []
     return hear_finalist(stage, finalist, lambda what, done, of: told.append(f"{what} {done}/{of}")), told
 
 
-def test_an_adapter_that_overdoes_it_is_confirmed_at_a_lower_strength(stage: Stage, tmp_path: Path) -> None:
+def test_an_adapter_that_overdoes_it_is_confirmed_at_a_lower_strength(
+    stage: ConfirmationSettings, tmp_path: Path
+) -> None:
     final, told = hear(stage, finalist(stage, tmp_path, lora=26.0, accepted=False, projection=-8.0))
     assert [verdict.strength for verdict in final.weaker] == [0.3, 0.5, 0.7]
     # A toy never ends when the sum of its weights is 10 or more: at 0.7 it is 10.2, at 0.5 it is 5 and at 0.3 almost 0.
@@ -83,19 +87,21 @@ def test_an_adapter_that_overdoes_it_is_confirmed_at_a_lower_strength(stage: Sta
     assert (tmp_path / final.confirmed.lines[59].audio).is_file()
 
 
-def test_one_that_is_rejected_at_every_strength_is_not_confirmed(stage: Stage, tmp_path: Path) -> None:
+def test_one_that_is_rejected_at_every_strength_is_not_confirmed(stage: ConfirmationSettings, tmp_path: Path) -> None:
     final, _ = hear(stage, finalist(stage, tmp_path, lora=200.0, accepted=False))
     assert final.confirmed is None and not final.accepted
     assert not any(verdict.accepted for verdict in final.weaker)
 
 
-def test_the_base_model_is_confirmed_as_it_is(stage: Stage, tmp_path: Path) -> None:
+def test_the_base_model_is_confirmed_as_it_is(stage: ConfirmationSettings, tmp_path: Path) -> None:
     final, _ = hear(stage, Finalist("base", tmp_path, made_runs.verdict([0.5] * 4)))
     assert final.weaker == () and final.confirmed.strength == 1
     assert len(final.confirmed.lines) == 60
 
 
-def test_the_sixty_lines_and_the_yardsticks_are_the_same_for_everybody(stage: Stage, tmp_path: Path) -> None:
+def test_the_sixty_lines_and_the_yardsticks_are_the_same_for_everybody(
+    stage: ConfirmationSettings, tmp_path: Path
+) -> None:
     one, _ = hear(stage, finalist(stage, tmp_path / "one", lora=1.0, accepted=True))
     other, _ = hear(stage, finalist(stage, tmp_path / "other", lora=2.0, accepted=True))
     assert [line.text for line in one.confirmed.lines] == [line.text for line in other.confirmed.lines]

@@ -10,8 +10,8 @@ import torch
 
 from spaces.band import Band
 from spaces.errors import InputError
-from spaces.records.job import Job
 from spaces.records.trial import Ending, Outcome, Phase
+from spaces.records.trial_spec import TrialSpec
 from tests.support.recorded_bench import Told
 from tests.trainable.training.test_run_trial import Bench as Voice
 from tests.trainable.training.test_run_trial import bench as voice  # noqa: F401
@@ -31,7 +31,7 @@ SLOW = {"lora_lr": 0.01, "text_projection_lr": 0.0, "epochs": 1000}
 """One that takes dozens of epochs to the band."""
 
 
-def in_folder(job: Job, folder: Path) -> Job:
+def in_folder(job: TrialSpec, folder: Path) -> TrialSpec:
     return job.model_copy(update={"folder": str(folder / job.trial)})
 
 
@@ -44,7 +44,7 @@ def timeless_curve(folder: Path) -> list[dict]:
     return [point.model_dump(exclude=SECONDS) for point in TrialFolder(folder).read_points()]
 
 
-def by_itself(voice: Voice, job: Job) -> Outcome:
+def by_itself(voice: Voice, job: TrialSpec) -> Outcome:
     """In a pack of one seat. One that is made to measure for single clips would sum up in another order than the
     bench's, which passes over two."""
     if job.draw.batch > 1:
@@ -253,7 +253,7 @@ def test_the_last_one_is_heard_at_once(voice: Voice, tmp_path: Path) -> None:
     assert waits(told.pack.log, 0) == 0
 
 
-def strict(voice: Voice, job: Job, folder: Path) -> Job:
+def strict(voice: Voice, job: TrialSpec, folder: Path) -> TrialSpec:
     """With a calibration to which nothing is like the voice: more training would mend every trial."""
     calibration = Calibration.read(Path(job.calibration)).model_copy(
         update={"similarity_least": 2.0, "base_similarity": None}

@@ -14,7 +14,7 @@ from trainable.family.protocol import SeatState
 from trainable.training.checkpoint import (
     MARKER,
     Checkpoint,
-    State,
+    CheckpointState,
     load_weights,
     read_checkpoints,
     thin_checkpoints,
@@ -34,7 +34,7 @@ def trained(step: int) -> SeatState:
 
 def write(folder: Path, step: int = 1) -> Checkpoint:
     point = curve(*[2.0] * (step + 1))[-1]
-    state = State(draw=DRAW, seed=0, point=point, window=((1.0, 2.0, 3.0, 4.0, 5.0, 0.1),), ending=None)
+    state = CheckpointState(draw=DRAW, seed=0, point=point, window=((1.0, 2.0, 3.0, 4.0, 5.0, 0.1),), ending=None)
     return write_checkpoint(folder, state, trained(step))
 
 

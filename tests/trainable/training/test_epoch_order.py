@@ -12,28 +12,30 @@ from hypothesis import strategies as st
 
 from spaces.draw import Curriculum, Draw
 from tests.support import made_runs
-from trainable.dataset.split import Entry, Role, Roster
+from trainable.dataset.split import ClipEntry, DatasetSplit, Role
 from trainable.training.epoch_order import epoch_clips, steps_per_epoch
 
 LENGTHS = (1.5, 2.0, 14.0, 3.0, 2.5, 9.0, 1.0, 4.0, 22.0, 2.0)
 """Seconds of clips in turn: most are short."""
 
 
-def roster(*counts: int, weights: Sequence[float] = (), copies: int = 0) -> Roster:
+def roster(*counts: int, weights: Sequence[float] = (), copies: int = 0) -> DatasetSplit:
     """So many training clips of each source, one in seven of them followed by one that is held out; copies behind."""
-    entries: list[Entry] = []
+    entries: list[ClipEntry] = []
     for source, count in enumerate(counts):
         for clip in range(count):
             seconds = LENGTHS[clip % len(LENGTHS)]
-            entries.append(Entry(text=f"{source}/{clip}", seconds=seconds, source=source))
+            entries.append(ClipEntry(text=f"{source}/{clip}", seconds=seconds, source=source))
             if clip % 7 == 3:
-                entries.append(Entry(text=f"{source}/{clip} kept out", seconds=2.0, role=Role.HELD_OUT, source=source))
+                entries.append(
+                    ClipEntry(text=f"{source}/{clip} kept out", seconds=2.0, role=Role.HELD_OUT, source=source)
+                )
     for place, entry in enumerate(list(entries) if copies else ()):
         if entry.role is Role.TRAINING:
             behind = tuple(range(len(entries), len(entries) + copies))
             entries[place] = entry.model_copy(update={"copies": behind})
             entries.extend(entry.model_copy(update={"role": Role.COPY, "seconds": entry.seconds * 1.1}) for _ in behind)
-    return Roster(entries=tuple(entries), weights=tuple(weights) or (1.0,) * len(counts))
+    return DatasetSplit(entries=tuple(entries), weights=tuple(weights) or (1.0,) * len(counts))
 
 
 def draw(batch: int = 1, accumulation: int = 2, **changes) -> Draw:
@@ -46,7 +48,7 @@ def padding(seconds: Sequence[float], batch: int) -> float:
     return 1 - sum(seconds) / sum(max(each) * len(each) for each in passes)
 
 
-def seconds_of(roster: Roster, clips: Sequence[int]) -> list[float]:
+def seconds_of(roster: DatasetSplit, clips: Sequence[int]) -> list[float]:
     return [roster.entries[clip].seconds for clip in clips]
 
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from spaces.band import Band
-from spaces.data_settings import Augment, DataSettings
+from spaces.data_settings import AugmentationSettings, DataSettings
 from spaces.draw import Draw
 from spaces.probe_settings import ProbeSettings
-from spaces.records.job import Job
 from spaces.records.trial import Ending, Outcome, Phase, Point
+from spaces.records.trial_spec import TrialSpec
 from tests.support import toy_family
 from tests.support.voices import TEXTS, make_voice
 from trainable.dataset.source import Source
 from trainable.files.trial_folder import TrialFolder
-from trainable.stages.baseline import Foundation, lay_foundation
+from trainable.stages.baseline import BaselineSettings, lay_foundation
 from trainable.training import checkpoint as keeping
 from trainable.training.checkpoint import read_checkpoints
 from trainable.training.run_trial import run_trial
@@ -41,7 +41,7 @@ class Bench:
     probe: ProbeSettings
     base: Outcome
 
-    def job(self, name: str, band: Band = BAND, **changes) -> Job:
+    def job(self, name: str, band: Band = BAND, **changes) -> TrialSpec:
         recipe = {
             "objective": "aligned",
             "rank": 4,
@@ -53,7 +53,7 @@ class Bench:
             "batch": 2,
             "accumulation": 1,
         }
-        return Job(
+        return TrialSpec(
             trial=name,
             folder=str(self.root / name),
             family="tests.support.toy_family",
@@ -68,11 +68,11 @@ class Bench:
         )
 
 
-def lay(root: Path, texts: tuple[str, ...] = TEXTS, augment: Augment | None = None) -> Bench:
+def lay(root: Path, texts: tuple[str, ...] = TEXTS, augment: AugmentationSettings | None = None) -> Bench:
     """A voice that says these texts, prepared under `root`."""
     (root / "lines.txt").write_text("\n".join(LINES))
     settings = ProbeSettings(lines=str(root / "lines.txt"))
-    plan = Foundation(
+    plan = BaselineSettings(
         sources=(Source.parse(str(make_voice(root / "voice", texts))),),
         auto_reference=False,
         cache=root / "cache",
@@ -149,7 +149,7 @@ def test_an_overshot_trial_goes_back_by_a_single_step(bench: Bench, accumulation
     assert outcome.kept.step == outcome.point.step - 1
 
 
-def in_own_folder(job: Job, name: str) -> Job:
+def in_own_folder(job: TrialSpec, name: str) -> TrialSpec:
     return job.model_copy(update={"folder": f"{job.folder}-{name}"})
 
 
@@ -232,7 +232,7 @@ def test_the_weight_of_the_sub_talker_changes_what_is_descended_and_not_what_is_
 
 
 def test_copies_are_trained_on_in_place_of_their_clips(tmp_path: Path) -> None:
-    voice = lay(tmp_path, augment=Augment(copies=2, speed=(0.5, 0.6)))
+    voice = lay(tmp_path, augment=AugmentationSettings(copies=2, speed=(0.5, 0.6)))
     slow = {"lora_lr": 1e-3, "text_projection_lr": 0.0, "epochs": 2, "band": Band(low=1e-6, high=1e-5)}
     heard = {}
     for share in (0.0, 0.5, 1.0):

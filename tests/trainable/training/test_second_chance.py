@@ -8,7 +8,7 @@ from spaces.band import Band
 from spaces.records.trial import Ending, Outcome
 from spaces.records.verdict import Flag, Verdict
 from tests.support.made_runs import line, outcome, point, verdict
-from trainable.training.outcome import Mend, better, failed_share, further_down, mend
+from trainable.training.outcome import TrainingAdvice, better, failed_share, further_down, mend
 
 BAND = Band(low=4.1, high=4.2)
 
@@ -26,21 +26,23 @@ def heard(*flags: Flag, sound: int = 0, drifted: int = 0) -> Verdict:
     ("rejected", "base", "expected"),
     [
         (verdict([0.9, 0.9]), None, None),
-        (heard(sound=8, drifted=2), None, Mend.MORE),
-        (heard(Flag.GARBLED, sound=7, drifted=2), None, Mend.MORE),
-        (heard(Flag.GARBLED, Flag.GARBLED, sound=6), None, Mend.LESS),
-        (heard(Flag.LOOPED, Flag.NO_EOS, sound=6, drifted=2), None, Mend.LESS),
-        (heard(Flag.NOISY, Flag.NOISY, Flag.CLIPPED), None, Mend.LESS),
+        (heard(sound=8, drifted=2), None, TrainingAdvice.MORE),
+        (heard(Flag.GARBLED, sound=7, drifted=2), None, TrainingAdvice.MORE),
+        (heard(Flag.GARBLED, Flag.GARBLED, sound=6), None, TrainingAdvice.LESS),
+        (heard(Flag.LOOPED, Flag.NO_EOS, sound=6, drifted=2), None, TrainingAdvice.LESS),
+        (heard(Flag.NOISY, Flag.NOISY, Flag.CLIPPED), None, TrainingAdvice.LESS),
         (heard(Flag.CLIPPED, Flag.CLIPPED, sound=6), None, None),
         # Its lines are sound, but rushed on the whole.
-        (heard(sound=8), None, Mend.LESS),
+        (heard(sound=8), None, TrainingAdvice.LESS),
         # A language that the base model cannot speak either.
-        (heard(*[Flag.GARBLED] * 4, sound=4), heard(*[Flag.GARBLED] * 5, sound=3), Mend.MORE),
-        (heard(*[Flag.GARBLED] * 4, sound=4), heard(*[Flag.GARBLED] * 4, sound=4), Mend.MORE),
-        (heard(*[Flag.GARBLED] * 4, sound=4), heard(Flag.GARBLED, sound=7), Mend.LESS),
+        (heard(*[Flag.GARBLED] * 4, sound=4), heard(*[Flag.GARBLED] * 5, sound=3), TrainingAdvice.MORE),
+        (heard(*[Flag.GARBLED] * 4, sound=4), heard(*[Flag.GARBLED] * 4, sound=4), TrainingAdvice.MORE),
+        (heard(*[Flag.GARBLED] * 4, sound=4), heard(Flag.GARBLED, sound=7), TrainingAdvice.LESS),
     ],
 )
-def test_more_or_less_training_would_mend_it(rejected: Verdict, base: Verdict | None, expected: Mend | None) -> None:
+def test_more_or_less_training_would_mend_it(
+    rejected: Verdict, base: Verdict | None, expected: TrainingAdvice | None
+) -> None:
     assert mend(rejected, failed_share(base) if base else None) is expected
 
 

@@ -12,8 +12,8 @@ import torch.distributed as dist
 
 from spaces.band import Band
 from spaces.draw import Draw
-from spaces.records.job import Job
 from spaces.records.trial import Ending, Phase, Point
+from spaces.records.trial_spec import TrialSpec
 from tests.support import toy_family
 from tests.support.pack_processes import in_processes
 from tests.support.recorded_bench import Told
@@ -21,8 +21,8 @@ from tests.trainable.training.test_bench import in_folder, timeless_curve
 from tests.trainable.training.test_run_trial import Bench as Voice
 from tests.trainable.training.test_run_trial import bench as voice  # noqa: F401
 from tests.trainable.training.test_run_trial import lay
-from trainable.dataset.split import Role, Roster
-from trainable.family.process_group import Crew
+from trainable.dataset.split import DatasetSplit, Role
+from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import load_family
 from trainable.files.trial_folder import TrialFolder
 from trainable.training.checkpoint import read_checkpoints
@@ -92,7 +92,7 @@ def test_it_is_the_mean_of_the_held_out_clips_without_dropout(twenty: Voice, tmp
 def test_held_out_clips_are_never_trained_on(twenty: Voice, tmp_path: Path) -> None:
     """What was heard in two epochs is twice the training clips, second for second."""
     last = ended(twenty, tmp_path, "long", **LONG)[-1]
-    roster = Roster.read(twenty.root / "prepared")
+    roster = DatasetSplit.read(twenty.root / "prepared")
     assert len(roster.held_out) == HELD_OUT
     assert last.clips == 2 * 18 and last.epoch == 2.0
     assert last.audio_seconds == pytest.approx(2 * sum(roster.entries[clip].seconds for clip in roster.training))
@@ -172,7 +172,7 @@ def test_clips_go_through_in_passes_of_the_packs_size(twenty: Voice, tmp_path: P
         learner.roster = learner.roster.model_copy(update={"entries": tuple(entries[:7])})
         return learner
 
-    pack = Counting(make, batch, 2, Crew())
+    pack = Counting(make, batch, 2, ProcessGroup())
     job = twenty.job("counted")
     for seat in range(2):
         pack.join(seat, job.draw, job.seed)
@@ -211,7 +211,7 @@ def test_a_curve_that_is_cut_off_and_resumed_is_the_same(twenty: Voice, tmp_path
 def test_validation_leaves_training_as_it_is(twenty: Voice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = {**SLOW, "epochs": 3, "dropout": 0.3}
     with_it = ended(twenty, tmp_path, "with", **changes)
-    monkeypatch.setattr("trainable.training.trial_state.Training.is_to_be_validated", False)
+    monkeypatch.setattr("trainable.training.trial_state.TrialState.is_to_be_validated", False)
     without = ended(twenty, tmp_path, "without", **changes)
     assert validated(without) == [] != validated(with_it)
     bare = [point.model_copy(update={"validation": None, "seconds": 0.0, "gpu_seconds": 0.0}) for point in with_it]
@@ -242,7 +242,7 @@ def test_side_by_side_it_is_what_it_would_be_alone(twenty: Voice, tmp_path: Path
         assert timeless_curve(tmp_path / name) == timeless_curve(alone.path)
 
 
-def crew_member(rank: int, order: Job, folder: Path) -> None:
+def crew_member(rank: int, order: TrialSpec, folder: Path) -> None:
     """One of two that train a trial together."""
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)

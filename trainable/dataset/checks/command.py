@@ -18,7 +18,7 @@ from spaces.data_settings import DataSettings
 from spaces.families import FAMILIES
 from trainable.dataset.checks.all import by_severity, check_dataset
 from trainable.dataset.checks.html import write_page
-from trainable.dataset.checks.report import Report, render, summarise
+from trainable.dataset.checks.report import DatasetReport, render, summarise
 from trainable.dataset.clip import VoiceDataset
 from trainable.dataset.finding import Finding, errors
 from trainable.dataset.loading.load import open_dataset
@@ -59,7 +59,7 @@ def check(
                 typer.echo("--model: mend the errors first; nothing was encoded", err=True)
             else:
                 findings += _prepared(dataset, model)
-        report = Report(
+        report = DatasetReport(
             dataset=summarise(dataset) if dataset is not None else None, findings=tuple(by_severity(findings))
         )
         if page is not None:
@@ -76,10 +76,10 @@ def _prepared(dataset: VoiceDataset, model: str) -> list[Finding]:
 
     Raises InputError for a model that is none of the family's.
     """
-    from trainable.dataset.encoding_plan import line_up
+    from trainable.dataset.encoding_plan import plan_encoding
     from trainable.family.protocol import load_family
 
-    lineup = line_up(dataset, DataSettings(), seed=1)
+    lineup = plan_encoding(dataset, DataSettings(), seed=1)
     # What a library prints on the way is not part of the report.
     aside = contextlib.redirect_stdout(sys.stderr)
     with tempfile.TemporaryDirectory() as folder, progress_shown() as on_progress, aside:
@@ -88,7 +88,7 @@ def _prepared(dataset: VoiceDataset, model: str) -> list[Finding]:
         )
 
 
-def _tell(report: Report, as_json: bool) -> None:
+def _tell(report: DatasetReport, as_json: bool) -> None:
     if as_json:
         typer.echo(report.model_dump_json(indent=1))
         return

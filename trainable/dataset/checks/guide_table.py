@@ -20,7 +20,7 @@ MOST_CLIPS = 150
 
 
 @dataclass(frozen=True)
-class Advice:
+class GuideAdvice:
     """What the guide's table says of one size of dataset."""
 
     clips: int
@@ -29,7 +29,7 @@ class Advice:
     passes: tuple[int, int]
 
 
-def advise(clips: int) -> Advice | None:
+def advise(clips: int) -> GuideAdvice | None:
     """Between the rows of the table epochs and learning rate are interpolated, all in logarithms.
 
     Outside of them the epochs follow from the passes, and the learning rate is the nearest row's. None for no clip and
@@ -42,7 +42,7 @@ def advise(clips: int) -> Advice | None:
         low, high = (round(math.exp(_between(clips, [math.log(row[place]) for row in TABLE]))) for place in (1, 2))
     else:
         low, high = math.ceil(PASSES[0] / clips), math.floor(PASSES[1] / clips)
-    return Advice(clips, (low, high), float(f"{rate:.1e}"), (low * clips, high * clips))
+    return GuideAdvice(clips, (low, high), float(f"{rate:.1e}"), (low * clips, high * clips))
 
 
 def _between(clips: int, values: list[float]) -> float:

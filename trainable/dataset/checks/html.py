@@ -14,7 +14,7 @@ import numpy as np
 from spaces.errors import InputError
 from trainable.dataset.checks.all import ORDER
 from trainable.dataset.checks.grouping import clips_by_speaker, quoted, whole
-from trainable.dataset.checks.report import Report, counted, limited
+from trainable.dataset.checks.report import DatasetReport, counted, limited
 from trainable.dataset.clip import Clip, VoiceDataset
 from trainable.dataset.reference import characters_per_second, propose_reference, why
 from trainable.dataset.user_files import printable
@@ -41,7 +41,7 @@ class Chart:
     """Where the reference lies, if there is one of them."""
 
 
-def write_page(path: Path, report: Report, dataset: VoiceDataset | None) -> None:
+def write_page(path: Path, report: DatasetReport, dataset: VoiceDataset | None) -> None:
     """Writes the page, beside and renamed. Raises InputError when it cannot be written there."""
     text = page(report, dataset)
     try:
@@ -50,7 +50,7 @@ def write_page(path: Path, report: Report, dataset: VoiceDataset | None) -> None
         raise InputError(f"{path}: cannot be written ({error.strerror}); name a file in a folder of your own") from None
 
 
-def page(report: Report, dataset: VoiceDataset | None) -> str:
+def page(report: DatasetReport, dataset: VoiceDataset | None) -> str:
     """The whole file as text."""
     import jinja2
     from markupsafe import Markup
@@ -139,7 +139,7 @@ def _proposals(dataset: VoiceDataset) -> list[tuple[str, str, list[str]]]:
     return proposals
 
 
-def _rows(report: Report, dataset: VoiceDataset) -> list[tuple[Clip, str, float, Sequence[tuple[str, str]]]]:
+def _rows(report: DatasetReport, dataset: VoiceDataset) -> list[tuple[Clip, str, float, Sequence[tuple[str, str]]]]:
     """Every clip that a finding names: with its path, its tempo, and the checks with their severities."""
     named: dict[str, dict[str, str]] = defaultdict(dict)
     for finding in report.findings:

@@ -25,7 +25,7 @@ SHOWN = 10
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
 
-class Voice(BaseModel):
+class SpeakerSummary(BaseModel):
     """One speaker of a summary."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,7 +42,7 @@ class Voice(BaseModel):
     """What speaks for and against the proposed clip, or the reference."""
 
 
-class Summary(BaseModel):
+class DatasetSummary(BaseModel):
     """A dataset in a few numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,24 +56,24 @@ class Summary(BaseModel):
     longest_seconds: float
     rates: dict[int, int]
     """Clips by sample rate, Hz."""
-    speakers: tuple[Voice, ...]
+    speakers: tuple[SpeakerSummary, ...]
 
 
-class Report(BaseModel):
+class DatasetReport(BaseModel):
     """All of what is printed with `--json`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    dataset: Summary | None
+    dataset: DatasetSummary | None
     """None where not one clip could be read."""
     findings: tuple[Finding, ...]
 
 
-def summarise(dataset: VoiceDataset) -> Summary:
+def summarise(dataset: VoiceDataset) -> DatasetSummary:
     """Of a dataset with at least one clip."""
     seconds = [clip.seconds for clip in dataset.clips]
     own = clips_by_speaker(dataset)
-    return Summary(
+    return DatasetSummary(
         sources=tuple(printable(name) for name in dataset.names),
         clips=len(dataset.clips),
         held_out_by_source=sum(clip.held_out for clip in dataset.clips),
@@ -88,10 +88,10 @@ def summarise(dataset: VoiceDataset) -> Summary:
     )
 
 
-def _voice(name: str, reference: Clip, clips: Sequence[Clip]) -> Voice:
+def _voice(name: str, reference: Clip, clips: Sequence[Clip]) -> SpeakerSummary:
     best = propose_reference([*clips, reference])[0]
     same = best.measures.sha256 == reference.measures.sha256
-    return Voice(
+    return SpeakerSummary(
         name=printable(name),
         clips=len(clips),
         minutes=round(sum(clip.seconds for clip in clips) / 60, 3),
@@ -102,7 +102,7 @@ def _voice(name: str, reference: Clip, clips: Sequence[Clip]) -> Voice:
     )
 
 
-def render(report: Report, console: Console) -> None:
+def render(report: DatasetReport, console: Console) -> None:
     """Prints the summary and the findings, errors first; of each check at most ten."""
     if report.dataset is not None:
         console.print(_head(report.dataset))
@@ -131,7 +131,7 @@ def limited(findings: Sequence[Finding]) -> tuple[list[Finding], Counter[str]]:
     return shown, Counter({check: count - SHOWN for check, count in seen.items() if count > SHOWN})
 
 
-def _head(summary: Summary) -> Table:
+def _head(summary: DatasetSummary) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -151,7 +151,7 @@ def _head(summary: Summary) -> Table:
     return table
 
 
-def _reference(voice: Voice):
+def _reference(voice: SpeakerSummary):
     from rich.text import Text
 
     text = Text()
@@ -161,7 +161,7 @@ def _reference(voice: Voice):
     return text
 
 
-def _listed(findings: Sequence[Finding], severity: Severity, summary: Summary | None) -> Table:
+def _listed(findings: Sequence[Finding], severity: Severity, summary: DatasetSummary | None) -> Table:
     from rich.table import Table
     from rich.text import Text
 

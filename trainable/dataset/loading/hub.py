@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from spaces.cli import OnProgress
 from trainable.dataset.listing import Listing
 from trainable.dataset.loading.guide import METADATA, read_guide
-from trainable.dataset.loading.hub_rows import SPLIT, Library, open_rows, the_library
+from trainable.dataset.loading.hub_rows import SPLIT, HubLibrary, open_rows, the_library
 from trainable.dataset.source import Source
 from trainable.dataset.user_files import is_file, is_unicode, printable
 from trainable.files.trial_folder import write_beside
@@ -51,7 +51,7 @@ class Fetched(BaseModel):
         return self.exhausted or (hours is not None and self.seconds >= hours * 3600)
 
 
-def read_hub(source: Source, cache: Path, on_progress: OnProgress, library: Library | None = None) -> Listing:
+def read_hub(source: Source, cache: Path, on_progress: OnProgress, library: HubLibrary | None = None) -> Listing:
     """Lists a source of the hub, after fetching what is lacking of it.
 
     Raises InputError where the hub gives nothing, and where it ceases to; what was fetched then stays.
@@ -78,7 +78,7 @@ def folder_name(source: Source) -> str:
     return f"{readable[:60]}-{digest[:12]}"
 
 
-def _fetch(source: Source, folder: Path, on_progress: OnProgress, library: Library | None) -> Fetched:
+def _fetch(source: Source, folder: Path, on_progress: OnProgress, library: HubLibrary | None) -> Fetched:
     state = _resume(source, folder)
     if state.has(source.hours):
         return state

@@ -24,7 +24,7 @@ LONGEST_TOLD = 300
 
 
 @dataclass(frozen=True)
-class Library:
+class HubLibrary:
     """What is asked of `datasets` and of the hub."""
 
     load: Callable[..., Any]
@@ -34,7 +34,7 @@ class Library:
 
 
 @dataclass(frozen=True)
-class Spoken:
+class HubRow:
     """One row."""
 
     audio: bytes | None
@@ -43,16 +43,16 @@ class Spoken:
 
 
 @dataclass(frozen=True)
-class Rows:
+class HubSplit:
     """A split, from some row on."""
 
-    rows: Iterator[Spoken]
+    rows: Iterator[HubRow]
     """Raises InputError where the hub ceases to answer."""
     partial: bool
     """Whether the hub has only the first part of it as Parquet."""
 
 
-def the_library() -> Library:
+def the_library() -> HubLibrary:
     """`datasets` and the hub themselves. What they say of every attempt to reach it is left to the last one's error."""
     import datasets
     from huggingface_hub import HfApi
@@ -63,10 +63,10 @@ def the_library() -> Library:
     def converted(name: str) -> list[str]:
         return HfApi().list_repo_files(name, repo_type="dataset", revision=CONVERSION)
 
-    return Library(datasets.load_dataset, converted)
+    return HubLibrary(datasets.load_dataset, converted)
 
 
-def open_rows(source: Source, skip: int, library: Library) -> Rows:
+def open_rows(source: Source, skip: int, library: HubLibrary) -> HubSplit:
     """The rows of a source behind its first `skip`.
 
     A dataset that is a script, which `datasets` does not run, and one whose recordings it would decode itself, are read
@@ -76,7 +76,7 @@ def open_rows(source: Source, skip: int, library: Library) -> Rows:
     if source.id is not None and Path(source.id).is_dir():
         raise InputError(f"{source}: there is a folder of that name too, which would be read; write hf:./{source.id}")
     try:
-        return Rows(_stream(library.load(place, name=source.config, **_asked(source)), source, skip), partial=False)
+        return HubSplit(_stream(library.load(place, name=source.config, **_asked(source)), source, skip), partial=False)
     except InputError:
         raise
     except Exception as error:
@@ -92,7 +92,7 @@ def open_rows(source: Source, skip: int, library: Library) -> Rows:
     urls = [f"hf://datasets/{source.id}@{CONVERSION.replace('/', '%2F')}/{name}" for name in chosen]
     try:
         loaded = library.load("parquet", data_files=urls, split="train", streaming=True)
-        return Rows(_stream(loaded, source, skip), partial=any(f"/{PARTIAL}" in name for name in chosen))
+        return HubSplit(_stream(loaded, source, skip), partial=any(f"/{PARTIAL}" in name for name in chosen))
     except InputError:
         raise
     except Exception as error:
@@ -147,7 +147,7 @@ def _asked(source: Source) -> dict[str, Any]:
     return {"split": source.split or SPLIT, "streaming": True}
 
 
-def _stream(loaded: Any, source: Source, skip: int) -> Iterator[Spoken]:
+def _stream(loaded: Any, source: Source, skip: int) -> Iterator[HubRow]:
     """Takes the first row, so that what cannot be read is known here."""
     from datasets import Audio
 
@@ -163,7 +163,7 @@ def _stream(loaded: Any, source: Source, skip: int) -> Iterator[Spoken]:
 
 def _spoken(
     rows: Iterator[dict[str, Any]], columns: Columns, names: Sequence[str] | None, source: Source
-) -> Iterator[Spoken]:
+) -> Iterator[HubRow]:
     """`names` are those of a speaker column that holds their numbers."""
     while True:
         try:
@@ -178,7 +178,7 @@ def _spoken(
         speaker = row[columns.speaker] if columns.speaker else None
         if names and isinstance(speaker, int) and 0 <= speaker < len(names):
             speaker = names[speaker]
-        yield Spoken(
+        yield HubRow(
             audio if isinstance(audio, bytes) and audio else None,
             text if isinstance(text, str) else None,
             None if speaker is None else str(speaker),

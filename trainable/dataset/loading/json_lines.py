@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainable.dataset.listing import Listing, Row
+from trainable.dataset.listing import Listing, ListingRow
 from trainable.dataset.source import Source
 from trainable.dataset.user_files import is_file, is_unicode, lines_of, path_inside, printable, read_text, shown
 
@@ -95,7 +95,7 @@ def _add(
     if audio is None or not text or not is_unicode(text) or wrong:
         return
     listing.rows.append(
-        Row(
+        ListingRow(
             audio=audio,
             text=text,
             where=where,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trainable.dataset.listing import Listing, Row
+from trainable.dataset.listing import Listing, ListingRow
 from trainable.dataset.loading.guide import warn_of_unnamed
 from trainable.dataset.user_files import AUDIO_SUFFIXES, is_file, lines_of, path_inside, printable, read_text, shown
 
@@ -47,7 +47,7 @@ def _add(line: str, where: str, listing: Listing) -> None:
         message = f"{shown(name)} has an empty transcript; write what is said, or remove the line"
         listing.error("empty-text", where, message)
     elif audio is not None:
-        listing.rows.append(Row(audio, text, where))
+        listing.rows.append(ListingRow(audio, text, where))
 
 
 def _find(name: str, where: str, listing: Listing) -> Path | None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from spaces.cli import OnProgress
 from spaces.errors import InputError
-from trainable.dataset.clip import Clip, Measures, Speaker, VoiceDataset
+from trainable.dataset.clip import Clip, ClipMeasures, Speaker, VoiceDataset
 from trainable.dataset.finding import Finding, Severity, raise_errors
-from trainable.dataset.listing import Listing, Row
+from trainable.dataset.listing import Listing, ListingRow
 from trainable.dataset.loading.detect import read_local
 from trainable.dataset.loading.speakers import candidates, name_speakers, settle, unreadable
 from trainable.dataset.measure import measure_all
@@ -81,11 +81,11 @@ def _open(
     name_speakers(listing)
     label = f"measuring {source.name}"
 
-    def measured(paths: Sequence[Path]) -> dict[Path, Measures | InputError]:
+    def measured(paths: Sequence[Path]) -> dict[Path, ClipMeasures | InputError]:
         return measure_all(paths, cache, lambda done, of: on_progress(label, done, of))
 
     kept = _within(listing.rows, source.hours, measured)
-    clips = [_clip(row, measures, place) for row, measures in kept if isinstance(measures, Measures)]
+    clips = [_clip(row, measures, place) for row, measures in kept if isinstance(measures, ClipMeasures)]
     for row, measures in kept:
         if isinstance(measures, InputError):
             unreadable(listing, row.audio, measures)
@@ -116,22 +116,22 @@ def _list(source: Source, sources: Sequence[Source], cache: Path, on_progress: O
 
 
 def _within(
-    rows: Sequence[Row],
+    rows: Sequence[ListingRow],
     hours: float | None,
-    measured: Callable[[Sequence[Path]], dict[Path, Measures | InputError]],
-) -> list[tuple[Row, Measures | InputError]]:
+    measured: Callable[[Sequence[Path]], dict[Path, ClipMeasures | InputError]],
+) -> list[tuple[ListingRow, ClipMeasures | InputError]]:
     """The rows with their measures; of a source that is cut off, its first ones, at least one that can be read."""
     if hours is None:
         known = measured([row.audio for row in rows])
         return [(row, known[row.audio]) for row in rows]
-    kept: list[tuple[Row, Measures | InputError]] = []
+    kept: list[tuple[ListingRow, ClipMeasures | InputError]] = []
     total = 0.0
     for start in range(0, len(rows), MEASURED_AT_ONCE):
         some = rows[start : start + MEASURED_AT_ONCE]
         known = measured([row.audio for row in some])
         for row in some:
             measures = known[row.audio]
-            seconds = measures.seconds if isinstance(measures, Measures) else 0.0
+            seconds = measures.seconds if isinstance(measures, ClipMeasures) else 0.0
             if total > 0 and total + seconds > hours * 3600:
                 return kept
             total += seconds
@@ -139,7 +139,7 @@ def _within(
     return kept
 
 
-def _clip(row: Row, measures: Measures, source: int) -> Clip:
+def _clip(row: ListingRow, measures: ClipMeasures, source: int) -> Clip:
     return Clip(
         audio=row.audio,
         text=row.text,

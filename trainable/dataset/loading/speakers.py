@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spaces.errors import InputError
-from trainable.dataset.clip import Clip, Measures, Speaker
-from trainable.dataset.listing import Listing, Row
+from trainable.dataset.clip import Clip, ClipMeasures, Speaker
+from trainable.dataset.listing import Listing, ListingRow
 from trainable.dataset.loading.guide import REFERENCE
 from trainable.dataset.user_files import audio_named, is_file, printable, read_text
 
@@ -19,7 +19,7 @@ WORDS = ("ref_text.txt", "ref.txt")
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ReferenceCandidate:
     """A recording that a source gives as the reference of a speaker."""
 
     audio: Path
@@ -48,13 +48,13 @@ def name_speakers(listing: Listing) -> None:
         listing.warning("many-references", printable(listing.folder), message)
 
 
-def candidates(listing: Listing, rows: Sequence[Row]) -> dict[str, Candidate]:
+def candidates(listing: Listing, rows: Sequence[ListingRow]) -> dict[str, ReferenceCandidate]:
     """By speaker of these rows, where there is one: its rows' `ref_audio`, `refs/NAME.wav`, or `ref.wav`.
 
     `ref.wav` is that of a source's only speaker, and of rows that name none.
     """
     speakers = list(dict.fromkeys(row.speaker for row in rows))
-    found: dict[str, Candidate] = {}
+    found: dict[str, ReferenceCandidate] = {}
     texts = {row.audio: row for row in reversed(listing.rows)}
     for row in rows:
         if row.ref_audio is not None and (row.speaker not in found or (row.ref_text and not found[row.speaker].text)):
@@ -71,8 +71,8 @@ def candidates(listing: Listing, rows: Sequence[Row]) -> dict[str, Candidate]:
 def settle(
     listing: Listing,
     clips: Sequence[Clip],
-    given: Mapping[str, Candidate],
-    measured: Mapping[Path, Measures | InputError],
+    given: Mapping[str, ReferenceCandidate],
+    measured: Mapping[Path, ClipMeasures | InputError],
     auto_reference: bool,
 ) -> list[Speaker]:
     """A speaker for each name among the clips, in the order of their first clips.
@@ -97,12 +97,12 @@ def _reference(
     listing: Listing,
     name: str,
     best: Clip,
-    given: Candidate | None,
-    measured: Mapping[Path, Measures | InputError],
+    given: ReferenceCandidate | None,
+    measured: Mapping[Path, ClipMeasures | InputError],
     auto_reference: bool,
 ) -> Clip:
     measures = measured[given.audio] if given else None
-    if given is not None and isinstance(measures, Measures) and (given.text is not None or not listing.wants_words):
+    if given is not None and isinstance(measures, ClipMeasures) and (given.text is not None or not listing.wants_words):
         if given.text is None:
             message = f"{printable(given.audio.name)} has no transcript; add ref_text to its lines to have it checked"
             listing.note("reference-text", given.where, message)
@@ -126,7 +126,7 @@ def unreadable(listing: Listing, path: Path, error: InputError) -> None:
     listing.error("unreadable", printable(path), printable(str(error).removeprefix(f"{path}: ")))
 
 
-def _lacking(folder: Path, name: str, given: Candidate | None) -> str:
+def _lacking(folder: Path, name: str, given: ReferenceCandidate | None) -> str:
     """The files that would make a reference."""
     if given is not None:
         return WORDS[0] if given.audio.stem == REFERENCE else f"the transcript of {printable(given.audio.name)}"
@@ -136,25 +136,25 @@ def _lacking(folder: Path, name: str, given: Candidate | None) -> str:
     return f"{REFERENCE}.wav" if has_words else f"{REFERENCE}.wav and {WORDS[0]}"
 
 
-def _of_row(row: Row, rows: Mapping[Path, Row], listing: Listing) -> Candidate:
+def _of_row(row: ListingRow, rows: Mapping[Path, ListingRow], listing: Listing) -> ReferenceCandidate:
     assert row.ref_audio is not None
     if row.ref_text is not None:
-        return Candidate(row.ref_audio, row.ref_text, row.where)
+        return ReferenceCandidate(row.ref_audio, row.ref_text, row.where)
     if row.ref_audio in rows:
-        return Candidate(row.ref_audio, rows[row.ref_audio].text, rows[row.ref_audio].where)
+        return ReferenceCandidate(row.ref_audio, rows[row.ref_audio].text, rows[row.ref_audio].where)
     beside = [row.ref_audio.with_suffix(".txt")]
     if row.ref_audio.stem == REFERENCE:
         beside += [row.ref_audio.with_name(name) for name in WORDS]
     return _with_words(row.ref_audio, beside, listing)
 
 
-def _in_references(name: str, listing: Listing) -> Candidate | None:
+def _in_references(name: str, listing: Listing) -> ReferenceCandidate | None:
     """Looked up by stem, so that a name from metadata leads nowhere else."""
     audio = audio_named(listing.folder / REFERENCES, name) if name else None
     return _with_words(audio, [audio.with_suffix(".txt")], listing) if audio else None
 
 
-def _at_top(listing: Listing) -> Candidate | None:
+def _at_top(listing: Listing) -> ReferenceCandidate | None:
     for folder in (listing.folder, listing.folder / "train"):
         audio = audio_named(folder, REFERENCE)
         if audio is not None:
@@ -162,8 +162,8 @@ def _at_top(listing: Listing) -> Candidate | None:
     return None
 
 
-def _with_words(audio: Path, files: Sequence[Path], listing: Listing) -> Candidate:
+def _with_words(audio: Path, files: Sequence[Path], listing: Listing) -> ReferenceCandidate:
     words = next((path for path in files if is_file(path)), None)
     if words is None:
-        return Candidate(audio, None, printable(audio))
-    return Candidate(audio, read_text(words, listing).strip(), printable(words))
+        return ReferenceCandidate(audio, None, printable(audio))
+    return ReferenceCandidate(audio, read_text(words, listing).strip(), printable(words))

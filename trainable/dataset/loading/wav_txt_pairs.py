@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trainable.dataset.listing import Listing, Row
+from trainable.dataset.listing import Listing, ListingRow
 from trainable.dataset.loading.guide import REFERENCE, warn_of_unnamed
 from trainable.dataset.user_files import AUDIO_SUFFIXES, audio_in, is_file, is_unicode, printable, read_text
 
@@ -41,7 +41,7 @@ def _add(words: Path, audio: Path | None, listing: Listing) -> None:
         return
     text = " ".join(read_text(words, listing).split())
     if text:
-        listing.rows.append(Row(audio, text, where))
+        listing.rows.append(ListingRow(audio, text, where))
     elif not any(finding.where == where for finding in listing.findings):
         message = f"{printable(audio.name)} has an empty transcript; write what is said, or remove both"
         listing.error("empty-text", where, message)

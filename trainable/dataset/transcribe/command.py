@@ -20,7 +20,7 @@ from trainable.dataset.transcribe.review import PAGE
 from trainable.dataset.transcribe.split_recording import REFERENCE, split_recording
 from trainable.dataset.transcribe.transcribe import REFERENCE_TEXT, Transcribed, transcribe_folder
 from trainable.dataset.user_files import printable
-from trainable.speech.segmenting import Lengths
+from trainable.speech.segmenting import ClipLengths
 
 
 def transcribe(
@@ -66,7 +66,7 @@ def split(
 ) -> None:
     """Cut one long recording at its pauses into a folder of clips."""
     with told_plainly():
-        lengths = Lengths(shortest, longest)
+        lengths = ClipLengths(shortest, longest)
         with progress_shown() as on_progress:
             done = split_recording(
                 recording, out, lengths, reference, lambda done, of: on_progress("listening, seconds", done, of)

@@ -17,7 +17,7 @@ COLUMNS = ("clip", "seconds", "text", "confidence", "characters_per_second", "wh
 
 
 @dataclass(frozen=True)
-class Line:
+class ReviewLine:
     """A transcript, and every reason to doubt it."""
 
     transcript: Transcript
@@ -36,14 +36,14 @@ class Line:
         return quote(self.transcript.recording.name, errors="surrogateescape")
 
 
-def write_review(folder: Path, lines: Sequence[Line]) -> None:
+def write_review(folder: Path, lines: Sequence[ReviewLine]) -> None:
     """Writes review.csv and review.html beside the recordings."""
     ordered = sorted(lines, key=lambda line: line.place)
     write_beside(folder / TABLE, _table(ordered))
     write_beside(folder / PAGE, _page(ordered))
 
 
-def _table(lines: Sequence[Line]) -> str:
+def _table(lines: Sequence[ReviewLine]) -> str:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(COLUMNS)
@@ -55,7 +55,7 @@ def _table(lines: Sequence[Line]) -> str:
     return text.getvalue()
 
 
-def _page(lines: Sequence[Line]) -> str:
+def _page(lines: Sequence[ReviewLine]) -> str:
     import jinja2
 
     environment = jinja2.Environment(

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from spaces.errors import InputError
-from trainable.dataset.transcribe.transcript import Recording, Transcript
-from trainable.speech.asr.whisper import RATE, Utterance, Whisper
+from trainable.dataset.transcribe.transcript import FileVersion, Transcript
+from trainable.speech.asr.whisper import RATE, Transcription, Whisper
 from trainable.speech.asr.windows import pieces
 from trainable.speech.audio import SAMPLE_RATE, read_audio, resample
 from trainable.speech.vad import SpeechDetector
 
 
 @dataclass(frozen=True)
-class Opened:
+class SegmentedRecording:
     """A recording, read and cut for the recogniser. No pieces where nobody speaks."""
 
     seconds: float = 0.0
@@ -28,7 +28,7 @@ class Opened:
     problem: str = ""
 
 
-class Listener:
+class SegmentTranscriber:
     """A recogniser that is asked only where a detector finds speech: Whisper makes up words for silence."""
 
     def __init__(self, whisper: Whisper, asr: str, language: str | None) -> None:
@@ -41,7 +41,7 @@ class Listener:
         """Recordings that are best heard together."""
         return self._whisper.batch
 
-    def hear(self, folder: Path, recordings: Sequence[Recording]) -> list[Transcript]:
+    def hear(self, folder: Path, recordings: Sequence[FileVersion]) -> list[Transcript]:
         """A transcript for each. One that cannot be read says so; it does not stop the others."""
         opened = [self._open(folder / each.name) for each in recordings]
         heard = iter(self._whisper.hear([piece for each in opened for piece in each.pieces]))
@@ -50,15 +50,17 @@ class Listener:
             for recording, each in zip(recordings, opened, strict=True)
         ]
 
-    def _open(self, path: Path) -> Opened:
+    def _open(self, path: Path) -> SegmentedRecording:
         try:
             wave = resample(read_audio(path), SAMPLE_RATE, RATE)
         except InputError as error:
-            return Opened(problem=str(error).removeprefix(f"{path}: "))
+            return SegmentedRecording(problem=str(error).removeprefix(f"{path}: "))
         speech = self._detector.speech_in(wave)
-        return Opened(wave.size / RATE, sum(each.seconds for each in speech), pieces(wave, speech))
+        return SegmentedRecording(wave.size / RATE, sum(each.seconds for each in speech), pieces(wave, speech))
 
-    def _transcript(self, recording: Recording, opened: Opened, said: Sequence[Utterance]) -> Transcript:
+    def _transcript(
+        self, recording: FileVersion, opened: SegmentedRecording, said: Sequence[Transcription]
+    ) -> Transcript:
         tokens = sum(each.tokens for each in said)
         mean = sum(each.log_probability * each.tokens for each in said) / tokens if tokens else None
         return Transcript(

@@ -17,9 +17,9 @@ from pathlib import Path
 from spaces.errors import InputError
 from trainable.files.trial_folder import write_beside
 from trainable.speech.audio import write_audio
-from trainable.speech.recording_stream import Heard, LongRecording, listen
-from trainable.speech.segmenting import Lengths, best_reference, cut
-from trainable.speech.vad import Span
+from trainable.speech.recording_stream import RecordingStream, SpeechScan, listen
+from trainable.speech.segmenting import ClipLengths, best_reference, cut
+from trainable.speech.vad import TimeSpan
 
 PLAN, DONE, REFERENCE = "split.json", "split.csv", "ref.wav"
 OURS = ("clip_*.wav", REFERENCE, PLAN, ".*.part")
@@ -27,11 +27,11 @@ OURS = ("clip_*.wav", REFERENCE, PLAN, ".*.part")
 
 
 @dataclass(frozen=True)
-class Split:
+class RecordingSplit:
     """What a recording was cut into."""
 
-    clips: tuple[Span, ...]
-    reference: Span | None
+    clips: tuple[TimeSpan, ...]
+    reference: TimeSpan | None
     seconds: float
     """Of the recording."""
     found: bool = False
@@ -46,17 +46,17 @@ class Split:
 def split_recording(
     recording: Path,
     out: Path,
-    lengths: Lengths,
+    lengths: ClipLengths,
     reference: bool = True,
     on_progress: Callable[[int, int], None] = lambda done, of: None,
-) -> Split:
+) -> RecordingSplit:
     """Cuts into `clip_0000.wav` and so on, 24 kHz, mono, 16 bit; the best passage of 10–30 s goes into `ref.wav`.
 
     A call that was stopped is made again with the same arguments, and gives the same files. `on_progress(done, of)` is
     told seconds of the recording. Raises InputError for a recording that cannot be read or holds no speech, and for a
     folder that holds something else or cannot be written to.
     """
-    source = LongRecording(recording)
+    source = RecordingStream(recording)
     seconds = source.seconds()
     plan = _plan(recording, lengths, reference)
     if _begun(out, plan) and (out / DONE).is_file():
@@ -76,22 +76,22 @@ def split_recording(
     return done
 
 
-def plan_cuts(heard: Heard, lengths: Lengths, reference: bool) -> Split:
+def plan_cuts(heard: SpeechScan, lengths: ClipLengths, reference: bool) -> RecordingSplit:
     """Where to cut what was heard. The reference is taken out of the clips, which end before and begin behind it."""
-    whole = Span(0.0, heard.seconds)
+    whole = TimeSpan(0.0, heard.seconds)
     best = best_reference(heard.speech, whole) if reference else None
     if best is None:
-        return Split(tuple(cut(heard.speech, whole, lengths, heard.quiet)), None, heard.seconds)
+        return RecordingSplit(tuple(cut(heard.speech, whole, lengths, heard.quiet)), None, heard.seconds)
     before = [each for each in heard.speech if each.end <= best.start]
     behind = [each for each in heard.speech if each.start >= best.end]
     clips = [
-        *cut(before, Span(0.0, best.start), lengths, heard.quiet),
-        *cut(behind, Span(best.end, heard.seconds), lengths, heard.quiet),
+        *cut(before, TimeSpan(0.0, best.start), lengths, heard.quiet),
+        *cut(behind, TimeSpan(best.end, heard.seconds), lengths, heard.quiet),
     ]
-    return Split(tuple(clips), best, heard.seconds)
+    return RecordingSplit(tuple(clips), best, heard.seconds)
 
 
-def _plan(recording: Path, lengths: Lengths, reference: bool) -> str:
+def _plan(recording: Path, lengths: ClipLengths, reference: bool) -> str:
     seen = recording.stat()
     made_from = {"recording": recording.name, "bytes": seen.st_size, "modified_ns": seen.st_mtime_ns}
     return json.dumps({**made_from, **asdict(lengths), "reference": reference}, indent=1) + "\n"
@@ -119,12 +119,12 @@ def _begun(out: Path, plan: str) -> bool:
     return True
 
 
-def _named(done: Split) -> list[tuple[str, Span]]:
+def _named(done: RecordingSplit) -> list[tuple[str, TimeSpan]]:
     clips = [(f"clip_{number:04d}.wav", span) for number, span in enumerate(done.clips)]
     return [*clips, *([(REFERENCE, done.reference)] if done.reference else [])]
 
 
-def _table(done: Split) -> str:
+def _table(done: RecordingSplit) -> str:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(("clip", "start", "end", "seconds"))
@@ -133,9 +133,9 @@ def _table(done: Split) -> str:
     return text.getvalue()
 
 
-def _read(out: Path, seconds: float) -> Split:
+def _read(out: Path, seconds: float) -> RecordingSplit:
     """A finished split, as its table says."""
     with (out / DONE).open(encoding="utf-8", newline="") as file:
-        spans = {row["clip"]: Span(float(row["start"]), float(row["end"])) for row in csv.DictReader(file)}
+        spans = {row["clip"]: TimeSpan(float(row["start"]), float(row["end"])) for row in csv.DictReader(file)}
     reference = spans.pop(REFERENCE, None)
-    return Split(tuple(spans.values()), reference, seconds, found=True)
+    return RecordingSplit(tuple(spans.values()), reference, seconds, found=True)

@@ -34,7 +34,7 @@ WINDOW = 29.0
 
 
 @dataclass(frozen=True)
-class Usual:
+class TypicalSpeech:
     """What is usual among a folder's transcripts."""
 
     characters_per_second: float | None
@@ -45,19 +45,19 @@ class Usual:
     """Whether most end as a sentence does."""
 
 
-def usual(transcripts: Sequence[Transcript]) -> Usual:
+def usual(transcripts: Sequence[Transcript]) -> TypicalSpeech:
     spoken = [each for each in transcripts if letters(each.text)]
     tempos = [each.characters_per_second for each in spoken]
     languages = Counter(each.heard_language for each in spoken if each.heard_language)
     ended = sum(bool(SENTENCE_END.search(each.text)) for each in spoken)
-    return Usual(
+    return TypicalSpeech(
         characters_per_second=median(tempos) if len(tempos) >= LEAST_TEMPO_CLIPS else None,
         language=languages.most_common(1)[0][0] if languages else None,
         punctuated=ended * 2 > len(spoken),
     )
 
 
-def doubts(transcript: Transcript, among: Usual) -> list[str]:
+def doubts(transcript: Transcript, among: TypicalSpeech) -> list[str]:
     """Every reason to doubt it, in words; empty where there is none."""
     if transcript.problem:
         return [transcript.problem]

@@ -18,10 +18,10 @@ from trainable.dataset.listing import Listing
 from trainable.dataset.loading.guide import AUDIO_KEY, METADATA, REFERENCE
 from trainable.dataset.loading.json_lines import Keys, read_lines
 from trainable.dataset.loading.ljspeech import RECORDINGS
-from trainable.dataset.transcribe.review import Line, write_review
-from trainable.dataset.transcribe.segments import Listener
+from trainable.dataset.transcribe.review import ReviewLine, write_review
+from trainable.dataset.transcribe.segments import SegmentTranscriber
 from trainable.dataset.transcribe.suspicions import doubts, usual
-from trainable.dataset.transcribe.transcript import Journal, Recording, Transcript
+from trainable.dataset.transcribe.transcript import FileVersion, Transcript, TranscriptJournal
 from trainable.dataset.user_files import (
     AUDIO_SUFFIXES,
     FOREIGN_SUFFIXES,
@@ -81,12 +81,12 @@ def transcribe_folder(
     paths = _recordings(folder)
     reference = audio_named(folder, REFERENCE)
     known = _Known() if force else _read_metadata(folder)
-    wanted = [Recording.of(path, folder) for path in paths]
+    wanted = [FileVersion.of(path, folder) for path in paths]
     hearable = [each for each in wanted if each.name not in known.named]
     speaks = reference is not None and (force or not is_file(folder / REFERENCE_TEXT))
     if speaks:
-        hearable.append(Recording.of(reference, folder))
-    journal = Journal(folder, asr, language)
+        hearable.append(FileVersion.of(reference, folder))
+    journal = TranscriptJournal(folder, asr, language)
     try:
         _hear(folder, hearable, journal, asr, language, on_progress)
         return _write(folder, wanted, hearable, known, journal.read(), reference.name if speaks else None)
@@ -96,8 +96,8 @@ def transcribe_folder(
 
 def _hear(
     folder: Path,
-    hearable: list[Recording],
-    journal: Journal,
+    hearable: list[FileVersion],
+    journal: TranscriptJournal,
     asr: str,
     language: str | None,
     on_progress: Callable[[int, int], None],
@@ -107,7 +107,7 @@ def _hear(
     left = sorted((each for each in hearable if each not in known), key=lambda each: _seconds(folder / each.name))
     if not left:
         return
-    listener = Listener(open_whisper(asr, language), asr, language)
+    listener = SegmentTranscriber(open_whisper(asr, language), asr, language)
     done = len(hearable) - len(left)
     on_progress(done, len(hearable))
     while left:
@@ -119,10 +119,10 @@ def _hear(
 
 def _write(
     folder: Path,
-    wanted: list[Recording],
-    hearable: list[Recording],
+    wanted: list[FileVersion],
+    hearable: list[FileVersion],
     known: _Known,
-    transcripts: dict[Recording, Transcript],
+    transcripts: dict[FileVersion, Transcript],
     reference: str | None,
 ) -> Transcribed:
     """Review and reference first: metadata.jsonl says that all is done."""
@@ -154,9 +154,9 @@ def _write(
     )
 
 
-def _review(transcripts: list[Transcript]) -> list[Line]:
+def _review(transcripts: list[Transcript]) -> list[ReviewLine]:
     among = usual(transcripts)
-    return [Line(each, tuple(doubts(each, among))) for each in transcripts]
+    return [ReviewLine(each, tuple(doubts(each, among))) for each in transcripts]
 
 
 def _checked(folder: Path) -> Path:

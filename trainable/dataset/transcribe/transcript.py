@@ -14,7 +14,7 @@ JOURNAL = ".transcripts.jsonl"
 """Beside the recordings: a line for each that was ever heard, by any recogniser."""
 
 
-class Recording(BaseModel):
+class FileVersion(BaseModel):
     """A file, and what tells it from a later one of the same name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -26,7 +26,7 @@ class Recording(BaseModel):
     modified_ns: int
 
     @classmethod
-    def of(cls, path: Path, folder: Path) -> Recording:
+    def of(cls, path: Path, folder: Path) -> FileVersion:
         seen = path.stat()
         return cls(name=path.relative_to(folder).as_posix(), size=seen.st_size, modified_ns=seen.st_mtime_ns)
 
@@ -36,7 +36,7 @@ class Transcript(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    recording: Recording
+    recording: FileVersion
     asr: str
     """As it was asked for."""
     language: str | None
@@ -60,14 +60,14 @@ class Transcript(BaseModel):
         return letters(self.text) / self.speech_seconds if self.speech_seconds else 0.0
 
 
-class Journal:
+class TranscriptJournal:
     """The transcripts of a folder by one recogniser in one language. Only ever added to."""
 
     def __init__(self, folder: Path, asr: str, language: str | None) -> None:
         self._path = folder / JOURNAL
         self._by = (asr, language)
 
-    def read(self) -> dict[Recording, Transcript]:
+    def read(self) -> dict[FileVersion, Transcript]:
         """What is known of every recording. A line cut by a crash is passed over."""
         known = {}
         if self._path.is_file():

@@ -12,17 +12,17 @@ from pydantic import BaseModel, ConfigDict
 from spaces.probe_settings import ProbeSettings
 from spaces.records.verdict import Verdict
 from trainable.dataset.split import Role
-from trainable.family.protocol import Voice
+from trainable.family.protocol import ListenableModel
 from trainable.files.trial_folder import write_beside
 from trainable.probe.criteria.ground_truth import check_ground_truth
-from trainable.probe.criteria.judge import BaseHeard
+from trainable.probe.criteria.judge import BaseResult
 from trainable.probe.measures.dnsmos import qualities
-from trainable.probe.measures.line import OwnMeasures, measure, own_measures
+from trainable.probe.measures.line import VoiceMeasures, measure, own_measures
 from trainable.probe.measures.similarity import long_pieces
 from trainable.probe.measures.spectrum import average_spectrum, spectral_distance
 from trainable.probe.texts.lines import confirmation_lines, lines_for
 from trainable.speech.asr.recogniser import Recogniser, open_recogniser
-from trainable.speech.tempo import Tempo, fit_tempo, letters
+from trainable.speech.tempo import SpeakingRate, fit_tempo, letters
 from trainable.speech.text.error_rate import JUDGED_LETTERS
 
 
@@ -31,7 +31,7 @@ class Calibration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    tempo: Tempo
+    tempo: SpeakingRate
     vocabulary: tuple[str, ...]
     """Texts that tell the recogniser which words it may hear, and in what order they come."""
     reference: tuple[float, ...]
@@ -44,15 +44,15 @@ class Calibration(BaseModel):
     """Median distance of one ground-truth clip to that mean, dB."""
     similarity_least: float | None
     """Least cosine of a piece of 7 s or more of the ground truth's joined speech; None with too little speech."""
-    own: OwnMeasures
+    own: VoiceMeasures
     base_similarity: float | None = None
     """Median cosine of the base model's own clone; None until it has been heard, or said too little."""
-    base_heard: BaseHeard | None = None
+    base_heard: BaseResult | None = None
     """How the base model's own clone does; None until it has been heard."""
 
     def with_base(self, heard: Verdict) -> Calibration:
         """What is as near to the voice, or ends as rarely, as the base model's own clone is not the trials' doing."""
-        base = BaseHeard(heard.end_probability, heard.missed_ends, heard.failed_lines, heard.judged_lines)
+        base = BaseResult(heard.end_probability, heard.missed_ends, heard.failed_lines, heard.judged_lines)
         return self.model_copy(update={"base_similarity": heard.voice_similarity, "base_heard": base})
 
     def write(self, path: Path) -> None:
@@ -71,7 +71,7 @@ class Calibration(BaseModel):
         return spectral_distance(average_spectrum(wave), np.asarray(self.spectrum))
 
 
-def calibrate(voice: Voice, settings: ProbeSettings) -> Calibration:
+def calibrate(voice: ListenableModel, settings: ProbeSettings) -> Calibration:
     """Measures the first speaker's own clips.
 
     Raises InputError when the recogniser cannot be had or lacks too many of their words, and when the probe would

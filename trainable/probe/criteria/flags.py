@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from spaces.records.verdict import Flag
 from trainable.probe.measures.level import SILENCE_DBFS
-from trainable.probe.measures.line import Measured, OwnMeasures
+from trainable.probe.measures.line import LineMeasures, VoiceMeasures
 from trainable.probe.measures.missing_words import leaves_out
 from trainable.probe.measures.noise import is_noisy
 from trainable.probe.measures.pauses import pauses_too_long
@@ -35,7 +35,7 @@ GARBLED = 0.35
 GARBLED_MARGIN = 0.20
 
 
-def flags_of(line: Measured, own: OwnMeasures) -> tuple[Flag, ...]:
+def flags_of(line: LineMeasures, own: VoiceMeasures) -> tuple[Flag, ...]:
     """Every flag one line deserves. A flag that cannot be judged is not raised; the verdict lists it as unknown."""
     judged = letters(line.text) >= JUDGED_LETTERS
     silent = not line.rms_dbfs >= SILENCE_DBFS or line.speech_share < SPEECH_SHARE
@@ -55,7 +55,7 @@ def flags_of(line: Measured, own: OwnMeasures) -> tuple[Flag, ...]:
     return tuple(flag for flag, is_raised in raised.items() if is_raised)
 
 
-def _is_looped(line: Measured, judged: bool) -> bool:
+def _is_looped(line: LineMeasures, judged: bool) -> bool:
     """By its sound, where the text itself repeats nothing, or by its words."""
     by_sound = (line.repeated_share > LOOPED and not repeats_itself(line.text)) or (
         line.stutter > STUTTERED and not doubles_a_word(line.text)
@@ -72,7 +72,7 @@ def _adds_words(text: str, heard: str) -> bool:
     )
 
 
-def _is_garbled(line: Measured, own: OwnMeasures) -> bool:
+def _is_garbled(line: LineMeasures, own: VoiceMeasures) -> bool:
     """By all of its characters, or by a stretch of the text that is missing."""
     by_error = line.character_error is not None and line.character_error > garbled_above(own.character_error_p95)
     return by_error or (line.heard is not None and leaves_out(line.text, line.heard, own.omitted_shares))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from spaces.errors import InputError
 from spaces.records.verdict import Flag
 from trainable.probe.criteria.flags import flags_of
-from trainable.probe.measures.line import Measured, OwnMeasures, own_measures
+from trainable.probe.measures.line import LineMeasures, VoiceMeasures, own_measures
 from trainable.probe.measures.pauses import TAIL
 
 FAILING_SHARE = 0.05
@@ -18,13 +18,13 @@ LEAST_FAILING = 2
 NAMED = 3
 
 
-def check_ground_truth(clips: Sequence[Measured]) -> None:
+def check_ground_truth(clips: Sequence[LineMeasures]) -> None:
     """Raises InputError when the probe would reject more than 5 % of the recordings, with the flags and clips.
 
     They are judged as if nothing were known of the voice, whose own measures would excuse whatever it does; but a
     reader may pause, so pauses between words are judged by the voice's own.
     """
-    known = OwnMeasures(inner_pauses=own_measures(clips).inner_pauses)
+    known = VoiceMeasures(inner_pauses=own_measures(clips).inner_pauses)
     judged = [(clip, [flag for flag in flags_of(clip, known) if flag.rejects]) for clip in clips]
     flagged = [(clip, flags) for clip, flags in judged if flags]
     if len(flagged) < LEAST_FAILING or len(flagged) <= FAILING_SHARE * len(clips):
@@ -40,7 +40,7 @@ def check_ground_truth(clips: Sequence[Measured]) -> None:
     raise InputError("\n".join(lines))
 
 
-def _in_words(clip: Measured, flags: Sequence[Flag]) -> str:
+def _in_words(clip: LineMeasures, flags: Sequence[Flag]) -> str:
     text = clip.text if len(clip.text) <= 60 else f"{clip.text[:59]}…"
     heard = f", heard “{clip.heard[:60]}”" if clip.heard is not None and Flag.GARBLED in flags else ""
     lasts = (

@@ -9,7 +9,7 @@ from statistics import median
 
 from spaces.records.interval import wilson
 from spaces.records.verdict import Flag, SpokenLine, Verdict
-from trainable.probe.measures.similarity import HeardVoice
+from trainable.probe.measures.similarity import SpeakerMatch
 from trainable.speech.tempo import SHORT_LETTERS, letters
 
 MEDIAN_TEMPO = (0.85, 1.18)
@@ -34,7 +34,7 @@ SURPRISING = 0.05
 
 
 @dataclass(frozen=True)
-class BaseHeard:
+class BaseResult:
     """How the base model's own clone does, on the same lines."""
 
     probability: float | None
@@ -62,7 +62,7 @@ def surely_fails(lines: Sequence[SpokenLine]) -> bool:
     return wilson(sum(line.failed for line in deciding), len(deciding)).low > SURE_RATE
 
 
-def fails_end(probability: float | None, base: BaseHeard | None) -> bool:
+def fails_end(probability: float | None, base: BaseResult | None) -> bool:
     """Whether speech would hardly ever end, told without speaking. Unknown is no failure."""
     if probability is None or base is None or base.probability is None:
         return False
@@ -83,10 +83,10 @@ def counted(lines: Sequence[SpokenLine]) -> list[SpokenLine]:
 def conclude(
     lines: Sequence[SpokenLine],
     planned_lines: int,
-    voice: HeardVoice,
+    voice: SpeakerMatch,
     *,
     end_probability: float | None = None,
-    base: BaseHeard | None = None,
+    base: BaseResult | None = None,
     strength: float = 1.0,
     judge: str = "",
     confirms: bool = False,
@@ -145,7 +145,7 @@ def _fails_too_often(deciding: Sequence[SpokenLine], planned_lines: int, confirm
     return fails_screen(deciding) or sum(line.failed for line in deciding) > allowed_failures(planned_lines)
 
 
-def _missed_ends(deciding: Sequence[SpokenLine], base: BaseHeard | None) -> tuple[str, ...]:
+def _missed_ends(deciding: Sequence[SpokenLine], base: BaseResult | None) -> tuple[str, ...]:
     """What a few missed ends say beside those of the base model, which misses some as well."""
     missed = sum(not line.eos for line in deciding)
     if not missed or base is None:

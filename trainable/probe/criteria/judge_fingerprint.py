@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from spaces.probe_settings import ProbeSettings
-from spaces.records.verdict import Flag, Line
+from spaces.records.verdict import Flag, ProbeLine
 from trainable.files.trial_folder import write_beside
 from trainable.probe.criteria import flags, judge, score
 from trainable.probe.criteria.calibration import Calibration
@@ -30,7 +30,7 @@ OWN = "the voice's own recordings through the codec and back"
 START = "a start value, from made corruptions of synthetic voices"
 
 
-class Yardstick(BaseModel):
+class FlagThreshold(BaseModel):
     """One threshold."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,14 +42,14 @@ class Yardstick(BaseModel):
     origin: str
 
 
-class Frozen(BaseModel):
+class JudgeFingerprint(BaseModel):
     """What every verdict of a search was judged by."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     fingerprint: str
     """Of everything below, and of all that was measured of the voice; a verdict carries it as `judge`."""
-    yardsticks: tuple[Yardstick, ...]
+    yardsticks: tuple[FlagThreshold, ...]
     weights: dict[str, int]
     """Of the parts of a score."""
     lines: str
@@ -67,10 +67,10 @@ class Frozen(BaseModel):
 def freeze(
     calibration: Calibration,
     settings: ProbeSettings,
-    lines: Sequence[Line],
-    confirmation: Sequence[Line],
+    lines: Sequence[ProbeLine],
+    confirmation: Sequence[ProbeLine],
     seed: int,
-) -> Frozen:
+) -> JudgeFingerprint:
     """Equal for equal yardsticks, on every machine. What the base model is found to be is none of them."""
     voice = calibration.model_dump(mode="json", exclude={"base_similarity", "base_heard"})
     content = {
@@ -82,10 +82,10 @@ def freeze(
         "calibration": _sha256(voice),
         "seed": seed,
     }
-    return Frozen(fingerprint=_sha256(content), **content)
+    return JudgeFingerprint(fingerprint=_sha256(content), **content)
 
 
-def _yardsticks(calibration: Calibration) -> list[Yardstick]:
+def _yardsticks(calibration: Calibration) -> list[FlagThreshold]:
     own = calibration.own
     least, most = line_tempo(own.tempos)
     slow, fast = judge.MEDIAN_TEMPO
@@ -110,7 +110,9 @@ def _yardsticks(calibration: Calibration) -> list[Yardstick]:
         (Flag.VOICE_DRIFT, "cosine of joined speech, 0.05 below the least", calibration.similarity_least, OWN),
         (Flag.FLAT, "range of the pitch below, semitones", flat_below(own.pitch_ranges), OWN),
     )
-    return [Yardstick(flag=flag, measure=name, threshold=value, origin=origin) for flag, name, value, origin in known]
+    return [
+        FlagThreshold(flag=flag, measure=name, threshold=value, origin=origin) for flag, name, value, origin in known
+    ]
 
 
 def _sha256(content: Any) -> str:

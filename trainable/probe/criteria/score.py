@@ -6,7 +6,7 @@ import math
 from statistics import median
 
 from spaces.records.verdict import ScoreParts
-from trainable.probe.measures.line import Measured, OwnMeasures
+from trainable.probe.measures.line import LineMeasures, VoiceMeasures
 
 SPECTRAL_SPAN = 10.0
 """dB over which the spectrum's part goes from 1 to 0. Two speakers commonly lie 4–8 dB apart."""
@@ -20,8 +20,8 @@ gibberish in the right voice (3.07) above clean speech (2.87)."""
 
 
 def score_parts(
-    line: Measured,
-    own: OwnMeasures,
+    line: LineMeasures,
+    own: VoiceMeasures,
     *,
     similarity: float | None,
     similarity_ceiling: float,
@@ -48,18 +48,18 @@ def score_of(parts: ScoreParts | None) -> float:
     return sum(WEIGHTS[name] * value for name, value in known.items()) / sum(WEIGHTS[name] for name in known)
 
 
-def usual_error(own: OwnMeasures) -> float:
+def usual_error(own: VoiceMeasures) -> float:
     """The median character error of the voice's own clips; 0 where nobody listened to them."""
     return median(own.character_errors) if own.character_errors else 0.0
 
 
-def _liveliness(line: Measured, own: OwnMeasures) -> float | None:
+def _liveliness(line: LineMeasures, own: VoiceMeasures) -> float | None:
     pairs = ((line.pitch_range, own.pitch_ranges), (line.energy_range, own.energy_ranges))
     parts = [min(1.0, span / max(median(usual), 1e-6)) for span, usual in pairs if span is not None and usual]
     return sum(parts) / len(parts) if parts else None
 
 
-def _quality(line: Measured, own: OwnMeasures) -> float | None:
+def _quality(line: LineMeasures, own: VoiceMeasures) -> float | None:
     if line.quality is None or not own.qualities:
         return None
     return _unit(1 - (median(own.qualities) - line.quality) / QUALITY_SPAN)

@@ -29,7 +29,7 @@ overall, and 3.1 at a tenth of the amplitude: a voice would gain by speaking qui
 
 
 @dataclass(frozen=True)
-class Quality:
+class DnsMos:
     """Mean opinion scores, 1 to 5, as Reddy, Gopal and Cutler (2022, "DNSMOS P.835") and (2021, "DNSMOS") predict them.
 
     They compare clips of one voice only: one clean synthetic voice has 2.4 overall, and gibberish in a clear voice
@@ -46,7 +46,7 @@ class Quality:
     """Overall, of the network that was trained on P.808 scores."""
 
 
-def quality(wave: np.ndarray) -> Quality | None:
+def quality(wave: np.ndarray) -> DnsMos | None:
     """[samples] float32 at 24 kHz → its scores; None for a clip under 1 s or with less than half a second of speech.
 
     Equal audio gives equal scores, at any level that is not clipped. What is louder than full scale is, as in a file;
@@ -71,7 +71,7 @@ def quality(wave: np.ndarray) -> Quality | None:
     overall, signal, background, p808 = (
         float(np.mean([score[name] for score in scores])) for name in ("ovrl_mos", "sig_mos", "bak_mos", "p808_mos")
     )
-    return Quality(overall, signal, background, p808)
+    return DnsMos(overall, signal, background, p808)
 
 
 def qualities(waves: Sequence[np.ndarray]) -> list[float | None]:

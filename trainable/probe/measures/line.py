@@ -22,7 +22,7 @@ from trainable.speech.text.numbers import ANY_LANGUAGE
 
 
 @dataclass(frozen=True)
-class Measured:
+class LineMeasures:
     """One line as it was heard."""
 
     text: str
@@ -50,7 +50,7 @@ class Measured:
     """See `stutter.stutter`."""
 
 
-class OwnMeasures(BaseModel):
+class VoiceMeasures(BaseModel):
     """Of the voice's own clips through the codec and back, one number a clip: what a line is judged against."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,10 +74,10 @@ class OwnMeasures(BaseModel):
 
 def measure(
     wave: np.ndarray, text: str, heard: str | None, eos: bool, expected_seconds: float, language: str = ANY_LANGUAGE
-) -> Measured:
+) -> LineMeasures:
     """wave: [samples] float32 at 24 kHz. `heard` is None where nobody listened; `language` is that of the text. Samples
     that are no finite numbers make the level none either, which counts as silent."""
-    return Measured(
+    return LineMeasures(
         text=text,
         heard=heard,
         eos=eos,
@@ -96,9 +96,9 @@ def measure(
     )
 
 
-def own_measures(clips: Sequence[Measured]) -> OwnMeasures:
+def own_measures(clips: Sequence[LineMeasures]) -> VoiceMeasures:
     """What lines are judged against, of the clips of the ground truth."""
-    return OwnMeasures(
+    return VoiceMeasures(
         character_errors=tuple(clip.character_error for clip in clips if clip.character_error is not None),
         omitted_shares=tuple(omitted_share(clip.text, clip.heard) for clip in clips if clip.heard is not None),
         flatness=tuple(clip.flatness for clip in clips),

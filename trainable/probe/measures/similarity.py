@@ -52,7 +52,7 @@ and 88 % of those of another voice."""
 
 
 @dataclass(frozen=True)
-class Likeness:
+class SpeakerSimilarity:
     """One recording's voice against the enrolled one."""
 
     similarity: float | None = None
@@ -71,7 +71,7 @@ class Likeness:
 
 
 @dataclass(frozen=True)
-class HeardVoice:
+class SpeakerMatch:
     """The speech of a probe's lines, joined into pieces, against the voice."""
 
     similarity: float | None
@@ -92,7 +92,7 @@ class HeardVoice:
 
 def hear_voice(
     waves: Sequence[np.ndarray], similarity: Callable[[np.ndarray], float], own_least: float | None, base: float | None
-) -> HeardVoice:
+) -> SpeakerMatch:
     """waves: [samples] float32 at 24 kHz each. `similarity` of a wave to the voice.
 
     `own_least` is the least likeness among the voice's own joined clips. `base` is the likeness of the base model's
@@ -100,7 +100,7 @@ def hear_voice(
     """
     likenesses = [similarity(piece) for piece in long_pieces(waves)]
     least = None if own_least is None else min(own_least, own_least if base is None else base) - MARGIN
-    return HeardVoice(
+    return SpeakerMatch(
         similarity=median(likenesses) if likenesses else None,
         least=least,
         strange=0 if least is None else sum(each < least for each in likenesses),

@@ -22,7 +22,7 @@ MOST_FILTER = 100_000_000
 
 
 @dataclass(frozen=True)
-class Recording:
+class AudioFile:
     wave: np.ndarray
     """[samples] float32 at 24 kHz, the first three minutes; of a file with numbers that are not finite at its own
     rate, with nan in their place."""
@@ -46,7 +46,7 @@ def check_recording(path: Path) -> None:
         raise InputError(f"{printable(path)}: its header says {rate} Hz; convert it to {SAMPLE_RATE} Hz")
 
 
-def read_recording(path: Path) -> Recording:
+def read_recording(path: Path) -> AudioFile:
     """The first three minutes of a file of any length, rate and number of channels (averaged).
 
     A file without samples, or with numbers that are not finite, is read: there is nothing to hear in it, which is for
@@ -61,8 +61,8 @@ def read_recording(path: Path) -> Recording:
         raise _unreadable(path, error) from None
     # Nothing can be resampled of nothing, and what is infinite has no level that could be compared.
     if not head.size or not np.isfinite(head).all():
-        return Recording(np.where(np.isfinite(head), head, np.float32(np.nan)), seconds)
-    return Recording(resample(head, _near(rate), SAMPLE_RATE), seconds)
+        return AudioFile(np.where(np.isfinite(head), head, np.float32(np.nan)), seconds)
+    return AudioFile(resample(head, _near(rate), SAMPLE_RATE), seconds)
 
 
 def _near(rate: int) -> int:

@@ -23,15 +23,15 @@ from trainable.files.cache import cache_folder
 from trainable.probe.recordings.audio_file import check_recording, read_recording
 from trainable.probe.recordings.judge_recording import (
     DEFAULT_PACE,
-    Asked,
-    Judged,
-    Yardstick,
+    RecordingToJudge,
+    RecordingVerdict,
+    VoiceBaseline,
     check_text,
     judge,
     yardstick_of,
 )
 from trainable.probe.recordings.manifest import read_manifest
-from trainable.probe.recordings.reference_voices import References
+from trainable.probe.recordings.reference_voices import ReferenceVoices
 from trainable.probe.speaker.encoder import RESEMBLYZER, check_voice_encoder
 from trainable.probe.texts.lines import load_lines
 from trainable.speech.asr.recogniser import ANY_LANGUAGE, NONE, POCKETSPHINX, check_recogniser, open_recogniser
@@ -99,7 +99,7 @@ def probe(
 
 def _asked(
     clip: Path | None, text: str | None, manifest: Path | None, language: str, reference: Path | None
-) -> list[Asked]:
+) -> list[RecordingToJudge]:
     if manifest is not None and (clip is not None or text is not None):
         raise InputError("--manifest: expected it alone, got CLIP or --text as well; leave one of them out")
     if reference is not None:
@@ -113,7 +113,7 @@ def _asked(
         raise InputError('expected CLIP --text "what is said in it", or --manifest FILE')
     check_recording(clip)
     check_text(text, "--text")
-    return [Asked(audio=clip, name=printable(clip), text=text, language=language, reference=reference)]
+    return [RecordingToJudge(audio=clip, name=printable(clip), text=text, language=language, reference=reference)]
 
 
 def _like(data: str) -> list[Clip]:
@@ -128,16 +128,18 @@ def _like(data: str) -> list[Clip]:
     return [clips[place * len(clips) // count] for place in range(count)]
 
 
-def _judged(asked: Sequence[Asked], name: str, encoder: str | None, own: Sequence[Clip]) -> Iterator[Judged]:
+def _judged(
+    asked: Sequence[RecordingToJudge], name: str, encoder: str | None, own: Sequence[Clip]
+) -> Iterator[RecordingVerdict]:
     """In the order of the languages' first recordings, so that each recogniser is loaded once."""
-    references = References(encoder, [read_recording(clip.audio).wave for clip in own])
+    references = ReferenceVoices(encoder, [read_recording(clip.audio).wave for clip in own])
     for language in dict.fromkeys(each.language for each in asked):
         some = [each for each in asked if each.language == language]
         texts = _vocabulary([each.text for each in (*some, *own)])
         # What a library prints on the way is not part of the verdict.
         with contextlib.redirect_stdout(sys.stderr):
             recogniser = open_recogniser(name, texts, language)
-            yardstick = yardstick_of(own, recogniser, language) if own else Yardstick()
+            yardstick = yardstick_of(own, recogniser, language) if own else VoiceBaseline()
         for each in some:
             with contextlib.redirect_stdout(sys.stderr):
                 recording = read_recording(each.audio)
@@ -152,7 +154,7 @@ def _vocabulary(texts: Sequence[str]) -> list[str]:
     return [*texts, *digits] if all(word in known for text in texts for word in words(text).split()) else [*texts]
 
 
-def _tell(judged: Judged, as_json: bool) -> None:
+def _tell(judged: RecordingVerdict, as_json: bool) -> None:
     if as_json:
         typer.echo(judged.model_dump_json())
         return
@@ -161,7 +163,7 @@ def _tell(judged: Judged, as_json: bool) -> None:
     render(judged, Console(highlight=False))
 
 
-def render(judged: Judged, console: Console) -> None:
+def render(judged: RecordingVerdict, console: Console) -> None:
     """Prints the verdict, every measure with its threshold, and what is unknown."""
     from rich.table import Table
     from rich.text import Text

@@ -13,17 +13,17 @@ from spaces.errors import InputError
 from spaces.records.verdict import Flag
 from trainable.dataset.clip import Clip
 from trainable.dataset.user_files import is_unicode, shown
-from trainable.probe.criteria.explain import Explained, Known, explain
+from trainable.probe.criteria.explain import ExplainedMeasure, JudgingContext, explain
 from trainable.probe.criteria.flags import flags_of
 from trainable.probe.criteria.ground_truth import check_ground_truth
 from trainable.probe.measures.dnsmos import quality
-from trainable.probe.measures.line import Measured, OwnMeasures, measure, own_measures
+from trainable.probe.measures.line import LineMeasures, VoiceMeasures, measure, own_measures
 from trainable.probe.measures.repeated_words import repeats_itself
-from trainable.probe.measures.similarity import Likeness
-from trainable.probe.recordings.audio_file import Recording, read_recording
+from trainable.probe.measures.similarity import SpeakerSimilarity
+from trainable.probe.recordings.audio_file import AudioFile, read_recording
 from trainable.speech.activity import LONGEST_SECONDS
 from trainable.speech.asr.recogniser import Recogniser
-from trainable.speech.tempo import CHARACTERS_PER_SECOND, Tempo, default_seconds, fit_tempo, letters
+from trainable.speech.tempo import CHARACTERS_PER_SECOND, SpeakingRate, default_seconds, fit_tempo, letters
 from trainable.speech.text.error_rate import JUDGED_LETTERS, words
 
 DEFAULT_PACE = f"expected ~ characters / {CHARACTERS_PER_SECOND:g} s, slower where a letter is a syllable"
@@ -34,16 +34,16 @@ OWN_QUALITIES = 10
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class VoiceBaseline:
     """What recordings of the same voice tell; without any, defaults."""
 
-    tempo: Tempo | None = None
-    own: OwnMeasures = OwnMeasures()
+    tempo: SpeakingRate | None = None
+    own: VoiceMeasures = VoiceMeasures()
     clips: int = 0
 
 
 @dataclass(frozen=True)
-class Asked:
+class RecordingToJudge:
     """One recording that is to be judged."""
 
     audio: Path
@@ -56,7 +56,7 @@ class Asked:
     """A recording of the voice that it should be."""
 
 
-class Judged(BaseModel):
+class RecordingVerdict(BaseModel):
     """One recording's verdict: what `--json` prints."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,7 +68,7 @@ class Judged(BaseModel):
     flags: tuple[Flag, ...]
     unknown: dict[Flag, str]
     """Flags that could not be judged, and why: nothing is said for or against the recording by them."""
-    measures: dict[str, Explained]
+    measures: dict[str, ExplainedMeasure]
     heard: str | None
     """None where nobody listened."""
 
@@ -81,7 +81,7 @@ def check_text(text: str, where: str) -> None:
         raise InputError(f"{where}: expected the text that is spoken, got {shown(text) or 'an empty one'}")
 
 
-def yardstick_of(clips: Sequence[Clip], recogniser: Recogniser | None, language: str) -> Yardstick:
+def yardstick_of(clips: Sequence[Clip], recogniser: Recogniser | None, language: str) -> VoiceBaseline:
     """What at least one recording of a voice, which speaks `language`, says about another one.
 
     Raises InputError where the probe would reject them: see `check_ground_truth`.
@@ -95,12 +95,16 @@ def yardstick_of(clips: Sequence[Clip], recogniser: Recogniser | None, language:
         line = _measure(recording, clip.text, heard, tempo.expected_seconds(clip.text), language)
         measured.append(_rated(line, recording) if place % -(-len(clips) // OWN_QUALITIES) == 0 else line)
     check_ground_truth(measured)
-    return Yardstick(tempo, own_measures(measured), len(clips))
+    return VoiceBaseline(tempo, own_measures(measured), len(clips))
 
 
 def judge(
-    asked: Asked, recording: Recording, recogniser: Recogniser | None, yardstick: Yardstick, likeness: Likeness
-) -> Judged:
+    asked: RecordingToJudge,
+    recording: AudioFile,
+    recogniser: Recogniser | None,
+    yardstick: VoiceBaseline,
+    likeness: SpeakerSimilarity,
+) -> RecordingVerdict:
     """`recording` is of `asked.audio`, and `likeness` its voice to that of the reference."""
     text = asked.text
     expected, pace = _expected(text, yardstick)
@@ -109,14 +113,14 @@ def judge(
     measured = _measure(recording, text, heard, expected or max(recording.seconds, 1e-9), asked.language)
     line = _rated(measured, recording)
     flags = flags_of(line, yardstick.own) + ((Flag.VOICE_DRIFT,) if likeness.has_drifted else ())
-    measures = explain(line, Known(pace=pace, own=yardstick.own, clips=yardstick.clips, likeness=likeness))
+    measures = explain(line, JudgingContext(pace=pace, own=yardstick.own, clips=yardstick.clips, likeness=likeness))
     unknown = {
         **_unheard(line, recording, recogniser),
         **_without_likes(line, Flag.SILENT in flags, yardstick, pace, measures),
         Flag.NO_EOS: "a file does not say whether its model reached its end",
         **({Flag.VOICE_DRIFT: likeness.unknown} if likeness.unknown else {}),
     }
-    return Judged(
+    return RecordingVerdict(
         audio=asked.name,
         text=text,
         accepted=not any(flag.rejects for flag in flags),
@@ -127,7 +131,7 @@ def judge(
     )
 
 
-def _expected(text: str, yardstick: Yardstick) -> tuple[float | None, str | None]:
+def _expected(text: str, yardstick: VoiceBaseline) -> tuple[float | None, str | None]:
     """Seconds the text should take, and where they come from."""
     if yardstick.tempo is not None:
         seconds = yardstick.tempo.expected_seconds(text)
@@ -136,19 +140,21 @@ def _expected(text: str, yardstick: Yardstick) -> tuple[float | None, str | None
     return (None, None) if seconds is None else (seconds, f"expected {seconds:.1f} s at the default pace")
 
 
-def _measure(recording: Recording, text: str, heard: str | None, expected_seconds: float, language: str) -> Measured:
+def _measure(
+    recording: AudioFile, text: str, heard: str | None, expected_seconds: float, language: str
+) -> LineMeasures:
     """A file does not say whether its model reached its end, so that is taken as given."""
     with np.errstate(invalid="ignore", over="ignore"):
         measured = measure(recording.wave, text, heard, True, expected_seconds, language)
     return replace(measured, seconds=recording.seconds)
 
 
-def _rated(line: Measured, recording: Recording) -> Measured:
+def _rated(line: LineMeasures, recording: AudioFile) -> LineMeasures:
     rated = quality(recording.wave)
     return line if rated is None else replace(line, quality=rated.overall)
 
 
-def _hear(recording: Recording, recogniser: Recogniser | None) -> str | None:
+def _hear(recording: AudioFile, recogniser: Recogniser | None) -> str | None:
     """None also for a recording of which only the first minutes would be heard: the text is of all of it."""
     if recogniser is None or recording.seconds > LONGEST_SECONDS:
         return None
@@ -157,7 +163,7 @@ def _hear(recording: Recording, recogniser: Recogniser | None) -> str | None:
     return recogniser.hear([recording.wave])[0]
 
 
-def _unheard(line: Measured, recording: Recording, recogniser: Recogniser | None) -> dict[Flag, str]:
+def _unheard(line: LineMeasures, recording: AudioFile, recogniser: Recogniser | None) -> dict[Flag, str]:
     """Flags that need words or sound which this recording does not have, each with the reason."""
     told = {}
     judged = letters(line.text) >= JUDGED_LETTERS
@@ -175,7 +181,11 @@ def _unheard(line: Measured, recording: Recording, recogniser: Recogniser | None
 
 
 def _without_likes(
-    line: Measured, silent: bool, yardstick: Yardstick, pace: str | None, measures: Mapping[str, Explained]
+    line: LineMeasures,
+    silent: bool,
+    yardstick: VoiceBaseline,
+    pace: str | None,
+    measures: Mapping[str, ExplainedMeasure],
 ) -> dict[Flag, str]:
     """Flags that need to know the voice, or more of it than this recording has, each with the reason."""
     told = {}

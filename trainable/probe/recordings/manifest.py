@@ -9,13 +9,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from spaces.errors import InputError
 from trainable.dataset.user_files import lines_of, path_inside, printable, shown
 from trainable.probe.recordings.audio_file import check_recording
-from trainable.probe.recordings.judge_recording import Asked, check_text
+from trainable.probe.recordings.judge_recording import RecordingToJudge, check_text
 
 SHOWN = 10
 """Wrong lines that a message shows."""
 
 
-class Line(BaseModel):
+class ManifestLine(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     audio: str
@@ -24,7 +24,7 @@ class Line(BaseModel):
     reference: str | None = None
 
 
-def read_manifest(path: Path, language: str, reference: Path | None) -> list[Asked]:
+def read_manifest(path: Path, language: str, reference: Path | None) -> list[RecordingToJudge]:
     """Every line of the file, whose audio lies beside or below it; `language` and `reference` where a line names none.
 
     Raises InputError that lists what is wrong with which line, before any recording is judged.
@@ -52,16 +52,16 @@ def read_manifest(path: Path, language: str, reference: Path | None) -> list[Ask
     return asked
 
 
-def _asked(line: str, where: str, folder: Path, language: str, reference: Path | None) -> Asked:
+def _asked(line: str, where: str, folder: Path, language: str, reference: Path | None) -> RecordingToJudge:
     try:
-        row = Line.model_validate_json(line)
+        row = ManifestLine.model_validate_json(line)
     except ValidationError:
         raise InputError(
             f'{where}: expected {{"audio": …, "text": …, "language": optional, "reference": optional}}, all text, got '
             f"{shown(line.strip())}"
         ) from None
     check_text(row.text, where)
-    return Asked(
+    return RecordingToJudge(
         audio=_recording(row.audio, where, folder),
         name=printable(row.audio),
         text=row.text,

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from trainable.probe.measures.similarity import Likeness
+from trainable.probe.measures.similarity import SpeakerSimilarity
 from trainable.probe.recordings.audio_file import read_recording
 from trainable.probe.speaker.encoder import INSTALL, PUBLISHED, default_encoder, open_voice_encoder
-from trainable.probe.speaker.verification import Enrolled
+from trainable.probe.speaker.verification import Enrolment
 
 NO_ENCODER = f"there is no voice encoder; name one with --encoder, or {INSTALL}"
 NO_VOICE = "nothing is known of the voice; give a recording of it with --reference, or several with --like"
@@ -19,7 +19,7 @@ MOST_REFERENCES = 16
 """Voices that are kept at once; a manifest may name one for every line."""
 
 
-class References:
+class ReferenceVoices:
     """Opens the encoder with the first recording that has something to be compared with."""
 
     def __init__(self, encoder: str | None, like: Sequence[np.ndarray]) -> None:
@@ -29,30 +29,30 @@ class References:
         self._encoder = lru_cache(maxsize=1)(open_voice_encoder)
         self._enrolled = lru_cache(maxsize=MOST_REFERENCES)(self._enrol)
 
-    def likeness(self, reference: Path | None, wave: np.ndarray) -> Likeness:
+    def likeness(self, reference: Path | None, wave: np.ndarray) -> SpeakerSimilarity:
         """Of [samples] float32 at 24 kHz to the reference, or to `like` where there is none.
 
         Raises InputError as `open_voice_encoder` and `read_recording`.
         """
         if reference is None and not len(self._like):
-            return Likeness(unknown=NO_VOICE)
+            return SpeakerSimilarity(unknown=NO_VOICE)
         if self._name is None:
-            return Likeness(unknown=NO_ENCODER)
+            return SpeakerSimilarity(unknown=NO_ENCODER)
         enrolled = self._enrolled(reference)
-        return enrolled if isinstance(enrolled, Likeness) else enrolled.likeness(wave)
+        return enrolled if isinstance(enrolled, SpeakerSimilarity) else enrolled.likeness(wave)
 
-    def _enrol(self, reference: Path | None) -> Enrolled | Likeness:
+    def _enrol(self, reference: Path | None) -> Enrolment | SpeakerSimilarity:
         """The reason instead, where the reference cannot be the voice of `like`: its threshold would be of no use."""
         embed, published = self._encoder(self._name).embed, PUBLISHED.get(self._name)
         if reference is None:
-            return Enrolled(embed, self._like, published=published)
+            return Enrolment(embed, self._like, published=published)
         wave = read_recording(reference).wave
         if not len(self._like):
-            return Enrolled(embed, [wave], published=published)
+            return Enrolment(embed, [wave], published=published)
         own = self._enrolled(None).likeness(wave)
         if own.has_drifted:
-            return Likeness(
+            return SpeakerSimilarity(
                 unknown=f"the reference is another voice than the recordings of --like: cosine {own.similarity:.2f}, "
                 f"expected at least {own.least:.2f}; leave one of them out"
             )
-        return Enrolled(embed, [wave], self._like, published)
+        return Enrolment(embed, [wave], self._like, published)

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spaces.probe_settings import ProbeSettings
-from spaces.records.verdict import Flag, Line, SpokenLine
-from trainable.family.protocol import Utterance, Voice
+from spaces.records.verdict import Flag, ProbeLine, SpokenLine
+from trainable.family.protocol import ListenableModel, Utterance
 from trainable.probe.criteria.calibration import Calibration
 from trainable.probe.criteria.flags import flags_of
 from trainable.probe.criteria.judge_fingerprint import freeze
 from trainable.probe.criteria.score import score_of, score_parts
 from trainable.probe.measures.dnsmos import qualities
 from trainable.probe.measures.line import measure
-from trainable.probe.measures.similarity import HeardVoice, hear_voice
+from trainable.probe.measures.similarity import SpeakerMatch, hear_voice
 from trainable.probe.texts.lines import confirmation_lines, lines_for
 from trainable.speech.asr.recogniser import Recogniser, open_recogniser
 
@@ -25,7 +25,7 @@ from trainable.speech.asr.recogniser import Recogniser, open_recogniser
 class Listener:
     """Knows one voice, and judges what is said in it the same way from the first line of a search to its last."""
 
-    voice: Voice
+    voice: ListenableModel
     calibration: Calibration
     recogniser: Recogniser | None
     language: str
@@ -33,7 +33,7 @@ class Listener:
     """Of the yardsticks; see `trainable.probe.criteria.judge_fingerprint`."""
 
     @classmethod
-    def open(cls, voice: Voice, settings: ProbeSettings, calibration: Calibration, seed: int) -> Listener:
+    def open(cls, voice: ListenableModel, settings: ProbeSettings, calibration: Calibration, seed: int) -> Listener:
         """Raises InputError as the lines and the recogniser do."""
         lines = lines_for(settings.lines, voice.roster)
         others = confirmation_lines(settings.lines, voice.roster)
@@ -49,14 +49,16 @@ class Listener:
         """See `Tempo.frame_cap`."""
         return self.calibration.tempo.frame_cap(text)
 
-    def listen(self, lines: Sequence[Line], utterances: Sequence[Utterance], names: Sequence[str]) -> list[SpokenLine]:
+    def listen(
+        self, lines: Sequence[ProbeLine], utterances: Sequence[Utterance], names: Sequence[str]
+    ) -> list[SpokenLine]:
         """What one voice said, line by line. `names` of the recordings. All are heard as one batch."""
         waves = [each.wave for each in utterances]
         heard = self.recogniser.hear(waves) if self.recogniser else [None] * len(lines)
         spoken = zip(lines, utterances, heard, qualities(waves), names, strict=True)
         return [self._measure(*each) for each in spoken]
 
-    def hear_voice(self, waves: Sequence[np.ndarray]) -> HeardVoice:
+    def hear_voice(self, waves: Sequence[np.ndarray]) -> SpeakerMatch:
         """See `trainable.probe.measures.similarity.hear_voice`."""
         return hear_voice(waves, self._similarity, self.calibration.similarity_least, self.calibration.base_similarity)
 
@@ -64,7 +66,7 @@ class Listener:
         return self.calibration.similarity(self.voice.speaker_embedding(wave))
 
     def _measure(
-        self, line: Line, utterance: Utterance, heard: str | None, quality: float | None, name: str
+        self, line: ProbeLine, utterance: Utterance, heard: str | None, quality: float | None, name: str
     ) -> SpokenLine:
         """A line with hardly any sound is not asked for voice or spectrum: it has none."""
         known, wave = self.calibration, utterance.wave

@@ -9,14 +9,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from spaces.records.verdict import Line, SpokenLine, Verdict
-from trainable.family.protocol import Cue, Utterance
+from spaces.records.verdict import ProbeLine, SpokenLine, Verdict
+from trainable.family.protocol import SpeechPrompt, Utterance
 from trainable.probe.criteria.judge import SCREEN_LINES, conclude, fails_end, fails_screen, surely_fails
 from trainable.probe.session.listener import Listener
 from trainable.speech.audio import write_audio
 
 Speakers = TypeVar("Speakers", bound=Hashable)
-Speak = Callable[[Sequence[Speakers], Sequence[Cue]], Mapping[Speakers, Sequence[Utterance]]]
+Speak = Callable[[Sequence[Speakers], Sequence[SpeechPrompt]], Mapping[Speakers, Sequence[Utterance]]]
 """Lets every one of these speakers say all the cues."""
 
 EARLY_LINES = 20
@@ -24,10 +24,10 @@ EARLY_LINES = 20
 
 
 @dataclass(frozen=True)
-class Script:
+class ProbeScript:
     """What is spoken, the same for everybody."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[ProbeLine, ...]
     seed: int
     """Line i is sampled from `seed + i`, so that verdicts compare line by line."""
     confirms: bool = False
@@ -35,7 +35,7 @@ class Script:
 
 
 @dataclass(frozen=True)
-class Candidate:
+class ProbeSubject:
     """Who is listened to."""
 
     folder: Path
@@ -57,8 +57,8 @@ class _Heard:
 def probe(
     speak: Speak[Speakers],
     listener: Listener,
-    script: Script,
-    candidates: Mapping[Speakers, Candidate],
+    script: ProbeScript,
+    candidates: Mapping[Speakers, ProbeSubject],
     whole: bool = False,
 ) -> dict[Speakers, Verdict]:
     """The cheapest first: who would hardly ever end says one line, for the record; the others say four, and those whom
@@ -93,8 +93,8 @@ def probe(
 def _listen(
     speak: Speak[Speakers],
     listener: Listener,
-    script: Script,
-    candidates: Mapping[Speakers, Candidate],
+    script: ProbeScript,
+    candidates: Mapping[Speakers, ProbeSubject],
     heard: Mapping[Speakers, _Heard],
     first: int,
     last: int,
@@ -105,7 +105,7 @@ def _listen(
         return
     numbers = range(first, first + len(lines))
     cues = [
-        Cue(line.text, script.seed + number, listener.frame_cap(line.text))
+        SpeechPrompt(line.text, script.seed + number, listener.frame_cap(line.text))
         for number, line in zip(numbers, lines, strict=True)
     ]
     said = speak(list(candidates), cues)

@@ -24,7 +24,7 @@ PUBLISHED = {"microsoft/wavlm-base-plus-sv": 0.86, "microsoft/wavlm-base-sv": 0.
 data. By hub id only: a folder may hold any weights."""
 
 
-class VoiceEncoder(Protocol):
+class SpeakerEncoder(Protocol):
     """Embeds a voice."""
 
     def embed(self, wave: np.ndarray) -> np.ndarray:
@@ -48,7 +48,7 @@ def check_voice_encoder(name: str) -> None:
     _kind(name)
 
 
-def open_voice_encoder(name: str) -> VoiceEncoder:
+def open_voice_encoder(name: str) -> SpeakerEncoder:
     """`resemblyzer`, an x-vector checkpoint of transformers by hub id or folder, or the folder of a Qwen3-TTS
     checkpoint, whose speaker encoder alone is loaded.
 

@@ -16,10 +16,10 @@ class QwenEncoder:
         """Raises InputError for a checkpoint without a speaker encoder: only the base models have one."""
         import torch
 
-        from trainable.qwen3_tts.data.speaker_embeddings import SpeakerEncoder
+        from trainable.qwen3_tts.data.speaker_embeddings import QwenSpeakerEncoder
 
         try:
-            self._encoder = SpeakerEncoder(folder, torch.device("cpu"))
+            self._encoder = QwenSpeakerEncoder(folder, torch.device("cpu"))
         except Exception as error:
             reason = str(error).strip().partition("\n")[0] or type(error).__name__
             raise InputError(

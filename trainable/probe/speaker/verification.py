@@ -7,7 +7,7 @@ from statistics import median
 
 import numpy as np
 
-from trainable.probe.measures.similarity import LEAST_SECONDS, MARGIN, Likeness, active_audio
+from trainable.probe.measures.similarity import LEAST_SECONDS, MARGIN, SpeakerSimilarity, active_audio
 from trainable.speech.audio import SAMPLE_RATE
 
 SHORTEST = 2
@@ -23,7 +23,7 @@ MOST_SPEECH = 120.0
 """Seconds of the enrolled speech that are embedded, as much of each recording."""
 
 
-class Enrolled:
+class Enrolment:
     """The speech that a recording is compared with.
 
     A reference of the same recording session is more alike than the same voice on another day, so a threshold of one
@@ -47,15 +47,17 @@ class Enrolled:
         self._others = _speech(others) if len(others) else None
         self._known: dict[tuple[bool, int], np.ndarray] = {}
 
-    def likeness(self, wave: np.ndarray) -> Likeness:
+    def likeness(self, wave: np.ndarray) -> SpeakerSimilarity:
         """Of [samples] float32 at 24 kHz, of any length."""
         speech = active_audio(wave)
         if (enrolled := self._reference.size / SAMPLE_RATE) < LEAST_SECONDS:
-            return Likeness(
+            return SpeakerSimilarity(
                 unknown=f"{enrolled:.1f} s of speech are known of the voice, expected at least {LEAST_SECONDS:g}"
             )
         if (spoken := speech.size / SAMPLE_RATE) < SHORTEST:
-            return Likeness(unknown=f"{spoken:.1f} s of speech are too few to tell a voice by, expected {SHORTEST}")
+            return SpeakerSimilarity(
+                unknown=f"{spoken:.1f} s of speech are too few to tell a voice by, expected {SHORTEST}"
+            )
         longest = int(min(spoken, LEAST_SECONDS))
         seconds = self._piece_seconds(longest)
         anchor = _unit(self._embeddings(False, seconds or longest).mean(axis=0))
@@ -66,12 +68,12 @@ class Enrolled:
         elif self._published is not None and longest == LEAST_SECONDS:
             least, origin = self._published, "published for this encoder"
         else:
-            return Likeness(
+            return SpeakerSimilarity(
                 similarity,
                 unknown=f"{enrolled:.1f} s of speech are too few to tell how alike the voice is to itself; give a "
                 "reference with 14 s, or more recordings with --like",
             )
-        return Likeness(similarity, least, origin)
+        return SpeakerSimilarity(similarity, least, origin)
 
     def _piece_seconds(self, longest: int) -> int | None:
         """The longest pieces of which there are enough: two of other recordings, or one and 7 s of the reference."""

@@ -20,7 +20,7 @@ TRAINING_ONLY = ("objective.", "classifier.")
 """Weights that no embedding depends on."""
 
 
-class XVector:
+class XVectorEncoder:
     """See `voice_encoder.VoiceEncoder`."""
 
     def __init__(self, model: PreTrainedModel, extractor: SequenceFeatureExtractor) -> None:
@@ -37,7 +37,7 @@ class XVector:
             return self._model(values).embeddings[0].float().cpu().numpy()
 
 
-def open_xvector(name: str) -> XVector:
+def open_xvector(name: str) -> XVectorEncoder:
     """Loads it, onto a GPU where there is one. `name` is a folder or a hub id.
 
     Raises InputError for what cannot be had or read, and where a weight that embeddings depend on is missing:
@@ -65,4 +65,4 @@ def open_xvector(name: str) -> XVector:
         )
     if extractor.sampling_rate != RATE:
         raise InputError(f"{name}: expected a model that hears {RATE} Hz, got {extractor.sampling_rate}; use another")
-    return XVector(model.eval().to("cuda" if torch.cuda.is_available() else "cpu"), extractor)
+    return XVectorEncoder(model.eval().to("cuda" if torch.cuda.is_available() else "cpu"), extractor)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spaces.records.verdict import LineKind
-from trainable.dataset.split import Roster
+from trainable.dataset.split import DatasetSplit
 from trainable.probe.texts.lines import SHIPPED, lines_for, shipped_names
 
 CALM = "Speak calmly and slowly, in a soft, even voice."
@@ -12,7 +12,7 @@ EXCITED = "Speak with great excitement, fast and loud."
 INSTRUCTED_LINES = 4
 
 
-def instructed_lines(name_or_path: str, roster: Roster) -> tuple[str, ...]:
+def instructed_lines(name_or_path: str, roster: DatasetSplit) -> tuple[str, ...]:
     """Texts that are spoken under both instructions: the four shipped beside lines of that name, where there are any.
 
     Otherwise the first four sentences among the lines of the probe; other kinds of line, such as short ones, come in

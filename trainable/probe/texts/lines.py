@@ -13,8 +13,8 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from spaces.errors import InputError
-from spaces.records.verdict import Line, LineKind
-from trainable.dataset.split import Roster
+from spaces.records.verdict import LineKind, ProbeLine
+from trainable.dataset.split import DatasetSplit
 from trainable.speech.tempo import letters
 from trainable.speech.text.error_rate import words
 
@@ -35,7 +35,7 @@ MOST_NAMED = 3
 KIND = re.compile(rf"({'|'.join(LineKind)}):(?:\s+(.*))?")
 
 
-def lines_for(name_or_path: str, roster: Roster) -> tuple[Line, ...]:
+def lines_for(name_or_path: str, roster: DatasetSplit) -> tuple[ProbeLine, ...]:
     """The first set, in the order in which it is spoken: the first four screen a trial.
 
     The lines of the file, its slots filled with held-out transcripts of the first speaker as far as there are any; or,
@@ -49,7 +49,7 @@ def lines_for(name_or_path: str, roster: Roster) -> tuple[Line, ...]:
         if _counting(lines) < LEAST:
             raise _too_few(path, _counting(lines))
         return lines
-    lines = tuple(Line(kind=LineKind.OWN, text=text) for text in transcripts[:MOST_HELD_OUT])
+    lines = tuple(ProbeLine(kind=LineKind.OWN, text=text) for text in transcripts[:MOST_HELD_OUT])
     if len(lines) < LEAST:
         raise InputError(
             f"probe lines {HELD_OUT!r}: a probe needs at least {LEAST} lines, and {len(lines)} clips of the first "
@@ -58,7 +58,7 @@ def lines_for(name_or_path: str, roster: Roster) -> tuple[Line, ...]:
     return lines
 
 
-def confirmation_lines(name_or_path: str, roster: Roster) -> tuple[Line, ...]:
+def confirmation_lines(name_or_path: str, roster: DatasetSplit) -> tuple[ProbeLine, ...]:
     """The second set, 60 lines that finalists speak, since a search chooses those who do well on the first.
 
     Those of `NAME.confirmation.txt` where there is one beside the lines, as all shipped lines have it. Otherwise
@@ -75,16 +75,16 @@ def confirmation_lines(name_or_path: str, roster: Roster) -> tuple[Line, ...]:
         if not _counting(lines):
             raise InputError(f"{second}: expected lines that finalists speak, got none; add some or delete the file")
     else:
-        lines = (*(Line(kind=LineKind.OWN, text=text) for text in unspoken), *first)
+        lines = (*(ProbeLine(kind=LineKind.OWN, text=text) for text in unspoken), *first)
     return tuple(islice(cycle([line for line in lines if line.decides]), CONFIRMATION_LINES))
 
 
-def unseen_texts(lines: Iterable[Line], first: Iterable[Line]) -> int:
+def unseen_texts(lines: Iterable[ProbeLine], first: Iterable[ProbeLine]) -> int:
     """How many different texts of these lines are none of the first set's."""
     return len({words(line.text) for line in lines} - {words(line.text) for line in first})
 
 
-def load_lines(name_or_path: str) -> tuple[Line, ...]:
+def load_lines(name_or_path: str) -> tuple[ProbeLine, ...]:
     """The shipped lines of that name, or those of a file, as far as they need no dataset: without slots.
 
     Raises InputError when there are no such lines, when one has no word, and for fewer than four, slots included.
@@ -96,7 +96,7 @@ def load_lines(name_or_path: str) -> tuple[Line, ...]:
     return tuple(line for line in lines if not _is_slot(line))
 
 
-def check_unseen(lines: Iterable[Line], trained_texts: Iterable[str]) -> None:
+def check_unseen(lines: Iterable[ProbeLine], trained_texts: Iterable[str]) -> None:
     """Whether nobody is trained on what is spoken; a short line of a word or two may be.
 
     Texts are compared as a listener hears them, without case and punctuation. Raises InputError with up to three lines.
@@ -119,11 +119,11 @@ def shipped_names() -> tuple[str, ...]:
     return tuple(sorted(file.stem for file in SHIPPED.glob("*.txt") if "." not in file.stem))
 
 
-def _is_known_to_everybody(line: Line) -> bool:
+def _is_known_to_everybody(line: ProbeLine) -> bool:
     return line.kind is LineKind.SHORT and len(words(line.text).split()) <= KNOWN_TO_EVERYBODY
 
 
-def _transcripts(roster: Roster) -> list[str]:
+def _transcripts(roster: DatasetSplit) -> list[str]:
     """Of the first speaker's held-out clips, those of ordinary length first: each once, and none that is trained on as
     well."""
     trained = {words(roster.entries[place].text) for place in roster.training}
@@ -134,12 +134,12 @@ def _transcripts(roster: Roster) -> list[str]:
     return [text for normal, text in chosen.items() if normal and normal not in trained]
 
 
-def _filled(lines: Sequence[Line], transcripts: Sequence[str]) -> tuple[Line, ...]:
+def _filled(lines: Sequence[ProbeLine], transcripts: Sequence[str]) -> tuple[ProbeLine, ...]:
     """With transcripts in the slots, spread evenly over them all; a slot for which there is none is left out."""
     written = {words(line.text) for line in lines}
     free = [text for text in transcripts if words(text) not in written]
     count = min(len(free), sum(_is_slot(line) for line in lines))
-    chosen = iter([Line(kind=LineKind.OWN, text=free[slot * len(free) // count]) for slot in range(count)])
+    chosen = iter([ProbeLine(kind=LineKind.OWN, text=free[slot * len(free) // count]) for slot in range(count)])
     filled = (next(chosen, None) if _is_slot(line) else line for line in lines)
     return tuple(line for line in filled if line is not None)
 
@@ -156,7 +156,7 @@ def _beside(path: Path) -> Path:
     return path.with_name(f"{path.stem}.confirmation{path.suffix}")
 
 
-def _read(path: Path) -> tuple[Line, ...]:
+def _read(path: Path) -> tuple[ProbeLine, ...]:
     try:
         written = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -170,20 +170,20 @@ def _read(path: Path) -> tuple[Line, ...]:
     return tuple(line for _, line in lines)
 
 
-def _line(written: str) -> Line:
+def _line(written: str) -> ProbeLine:
     if match := KIND.fullmatch(written):
-        return Line(kind=LineKind(match[1]), text=match[2] or "")
+        return ProbeLine(kind=LineKind(match[1]), text=match[2] or "")
     count = letters(written)
     if count >= PASSAGE_FROM:
-        return Line(kind=LineKind.PASSAGE, text=written)
-    return Line(kind=LineKind.SHORT if count < SHORT_BELOW else LineKind.ORDINARY, text=written)
+        return ProbeLine(kind=LineKind.PASSAGE, text=written)
+    return ProbeLine(kind=LineKind.SHORT if count < SHORT_BELOW else LineKind.ORDINARY, text=written)
 
 
-def _is_slot(line: Line) -> bool:
+def _is_slot(line: ProbeLine) -> bool:
     return line.kind is LineKind.OWN and not line.text
 
 
-def _counting(lines: Sequence[Line]) -> int:
+def _counting(lines: Sequence[ProbeLine]) -> int:
     return sum(line.decides for line in lines)
 
 

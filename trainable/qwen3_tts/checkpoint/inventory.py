@@ -46,7 +46,7 @@ class Weight:
 
 
 @dataclass(frozen=True)
-class Reach:
+class TargetSummary:
     """What one choice of LoRA targets trains."""
 
     modules: tuple[str, ...]
@@ -77,7 +77,7 @@ def inventory(model: str) -> list[Weight]:
     return sorted(found, key=lambda weight: weight.name)
 
 
-def reach(weights: Sequence[Weight], pattern: str) -> Reach:
+def reach(weights: Sequence[Weight], pattern: str) -> TargetSummary:
     """The talker's linear modules that match. Raises InputError where there is none, and for no regular expression."""
     try:
         matches = re.compile(pattern).fullmatch
@@ -93,7 +93,7 @@ def reach(weights: Sequence[Weight], pattern: str) -> Reach:
         raise InputError(
             f"targets {pattern!r}: match none of the talker's {len(linear)} projections, such as {next(iter(linear))}"
         )
-    return Reach(modules, sum(sum(linear[name].shape) for name in modules))
+    return TargetSummary(modules, sum(sum(linear[name].shape) for name in modules))
 
 
 def text_projection_numbers(weights: Sequence[Weight]) -> int:

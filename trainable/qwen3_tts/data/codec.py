@@ -11,7 +11,7 @@ import torch
 from qwen_tts import Qwen3TTSTokenizer
 
 from spaces.errors import InputError
-from trainable.dataset.encoding_plan import Take
+from trainable.dataset.encoding_plan import EncodingItem
 from trainable.qwen3_tts import mel_codec
 from trainable.qwen3_tts.data.code_store import CODEBOOKS
 from trainable.speech.audio import SAMPLE_RATE
@@ -37,7 +37,7 @@ class Codec:
         self._tokenizer.model.requires_grad_(False)
         self._tokenizer.model.eval()
 
-    def encode(self, take: Take) -> np.ndarray:
+    def encode(self, take: EncodingItem) -> np.ndarray:
         """[frames, 16] int16, 12.5 frames per second. Raises InputError as the take's audio does."""
         with steady_arithmetic():
             codes = self._tokenizer.encode(take.wave(), sr=SAMPLE_RATE).audio_codes[0].cpu()

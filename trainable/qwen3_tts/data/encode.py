@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from filelock import Timeout
 
-from trainable.dataset.encoding_plan import Take
+from trainable.dataset.encoding_plan import EncodingItem
 from trainable.qwen3_tts.data.code_store import CodeStore
 
 CHUNK = 16
@@ -24,18 +24,18 @@ WARM_UP = 4
 """Takes of which the first, slowed by loading, is left out and the others tell the pace."""
 MOST_HELPERS = {"cpu": 8, "cuda": 3}
 
-Encode = Callable[[Take], np.ndarray]
+Encode = Callable[[EncodingItem], np.ndarray]
 
 
 def encode_takes(
-    takes: Sequence[Take], checkpoint: Path, store: CodeStore, on_progress: Callable[[int, int], None]
+    takes: Sequence[EncodingItem], checkpoint: Path, store: CodeStore, on_progress: Callable[[int, int], None]
 ) -> int:
     """Returns when the store has the codes of every take, whoever encoded them; how many this call did itself.
 
     `on_progress(done, of)` counts different takes. Raises InputError as a take's audio and the store do; what was
     encoded until then stays.
     """
-    from trainable.qwen3_tts.data.encode_workers import Helpers
+    from trainable.qwen3_tts.data.encode_workers import EncodeWorkers
 
     wanted = {take.key: take for take in takes}
     left = _Left(store, frozenset(wanted))
@@ -54,7 +54,7 @@ def encode_takes(
         if not helpers.started and pace.seconds_for(to_do) > WORTH_SECONDS:
             helpers.start(wanted, checkpoint, store.folder, device)
 
-    with Helpers(_room_for_helpers(device.type)) as helpers:
+    with EncodeWorkers(_room_for_helpers(device.type)) as helpers:
         buckets, own = buckets_of(wanted), 0
         while buckets:
             count, buckets = encode_free(buckets, store, pace.timed(codec.encode), on_take)
@@ -68,17 +68,17 @@ def encode_takes(
     return own
 
 
-def buckets_of(takes: Mapping[str, Take]) -> dict[str, dict[str, Take]]:
+def buckets_of(takes: Mapping[str, EncodingItem]) -> dict[str, dict[str, EncodingItem]]:
     """Takes by key → the same by bucket."""
-    buckets: dict[str, dict[str, Take]] = {}
+    buckets: dict[str, dict[str, EncodingItem]] = {}
     for key in sorted(takes):
         buckets.setdefault(key[:PREFIX], {})[key] = takes[key]
     return buckets
 
 
 def encode_free(
-    buckets: Mapping[str, Mapping[str, Take]], store: CodeStore, encode: Encode, on_take: Callable[[int], None]
-) -> tuple[int, dict[str, Mapping[str, Take]]]:
+    buckets: Mapping[str, Mapping[str, EncodingItem]], store: CodeStore, encode: Encode, on_take: Callable[[int], None]
+) -> tuple[int, dict[str, Mapping[str, EncodingItem]]]:
     """Goes once over the buckets and encodes what is missing of those that nobody else holds.
 
     Returns how many takes were encoded, and the buckets that others hold. `on_take(unwritten)` after each take, with
@@ -97,7 +97,7 @@ def encode_free(
     return encoded, held
 
 
-def _encode_bucket(takes: list[Take], store: CodeStore, encode: Encode, on_take: Callable[[int], None]) -> int:
+def _encode_bucket(takes: list[EncodingItem], store: CodeStore, encode: Encode, on_take: Callable[[int], None]) -> int:
     chunk: dict[str, np.ndarray] = {}
     try:
         for take in takes:
@@ -139,7 +139,7 @@ class _Pace:
         self._seconds: list[float] = []
 
     def timed(self, encode: Encode) -> Encode:
-        def encode_and_note(take: Take) -> np.ndarray:
+        def encode_and_note(take: EncodingItem) -> np.ndarray:
             started = time.perf_counter()
             codes = encode(take)
             self._seconds.append(time.perf_counter() - started)

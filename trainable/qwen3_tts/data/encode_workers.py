@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from trainable.dataset.encoding_plan import Take
+from trainable.dataset.encoding_plan import EncodingItem
 
 ROOT = Path(__file__).parents[3]
 PATIENCE_SECONDS = 60.0
@@ -22,16 +22,16 @@ PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Job:
+class EncodeJob:
     """What a helper is told."""
 
-    takes: Mapping[str, Take]
+    takes: Mapping[str, EncodingItem]
     checkpoint: Path
     store: Path
     device: str
 
 
-class Helpers:
+class EncodeWorkers:
     """At most so many helpers. One that fails or dies is no loss: what it held is free for others to encode."""
 
     def __init__(self, most: int) -> None:
@@ -40,9 +40,9 @@ class Helpers:
         self._most = most
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, takes: Mapping[str, Take], checkpoint: Path, store: Path, device: object) -> None:
+    def start(self, takes: Mapping[str, EncodingItem], checkpoint: Path, store: Path, device: object) -> None:
         self.started = True
-        job = pickle.dumps(Job(takes, checkpoint, store, str(device)))
+        job = pickle.dumps(EncodeJob(takes, checkpoint, store, str(device)))
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
         command = [sys.executable, "-m", "trainable.qwen3_tts.data.encode_workers"]
@@ -69,7 +69,7 @@ class Helpers:
                 encoded += int(told)
         return encoded
 
-    def __enter__(self) -> Helpers:
+    def __enter__(self) -> EncodeWorkers:
         return self
 
     def __exit__(self, *problem: object) -> None:
@@ -81,7 +81,7 @@ class Helpers:
             process.stdout.close()
 
 
-def help_out(job: Job, on_take: Callable[[int], None]) -> None:
+def help_out(job: EncodeJob, on_take: Callable[[int], None]) -> None:
     """Goes over the buckets until none is free that lacks codes."""
     import torch
 

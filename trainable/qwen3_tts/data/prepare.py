@@ -11,7 +11,7 @@ import torch
 from qwen_tts.core.models import Qwen3TTSProcessor
 from torch import Tensor
 
-from trainable.dataset.encoding_plan import Lineup
+from trainable.dataset.encoding_plan import EncodingPlan
 from trainable.dataset.finding import Finding, errors
 from trainable.qwen3_tts.checkpoint.fingerprint import codec_fingerprint, model_fingerprint, voice_fingerprint
 from trainable.qwen3_tts.data.code_store import CodeStore
@@ -20,7 +20,7 @@ from trainable.qwen3_tts.data.encode import encode_takes
 from trainable.qwen3_tts.data.prepared import (
     ROLE_TOKENS,
     TAIL_TOKENS,
-    EncodedTake,
+    EncodedItem,
     read_marker,
     tokenised,
     write_prepared,
@@ -36,7 +36,7 @@ HEARD_CLIPS = 20
 
 
 def prepare(
-    lineup: Lineup, checkpoint: Path, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
+    lineup: EncodingPlan, checkpoint: Path, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
 ) -> list[Finding]:
     """See `trainable.family.protocol.Family.prepare`. A folder that is complete for this lineup is left as it is."""
     device = encoding_device()
@@ -63,7 +63,7 @@ def prepare(
 
 
 def _all_codes(
-    lineup: Lineup, checkpoint: Path, store: CodeStore, on_progress: Callable[[int, int], None]
+    lineup: EncodingPlan, checkpoint: Path, store: CodeStore, on_progress: Callable[[int, int], None]
 ) -> dict[str, np.ndarray]:
     """By key. What somebody deletes between being encoded and being read is encoded again."""
     keys = {take.key for take in lineup.takes}
@@ -74,13 +74,13 @@ def _all_codes(
     return codes
 
 
-def _rows(lineup: Lineup, codes: Mapping[str, np.ndarray], processor: Any) -> Iterator[EncodedTake]:
+def _rows(lineup: EncodingPlan, codes: Mapping[str, np.ndarray], processor: Any) -> Iterator[EncodedItem]:
     for take, entry in zip(lineup.takes, lineup.roster.entries, strict=True):
         text_ids = tokenised(processor, entry.text)[ROLE_TOKENS:-TAIL_TOKENS]
-        yield EncodedTake(take.clip.audio.name, entry, text_ids, codes[take.key])
+        yield EncodedItem(take.clip.audio.name, entry, text_ids, codes[take.key])
 
 
-def _what_codes_tell(lineup: Lineup, codes: Mapping[str, np.ndarray]) -> list[Finding]:
+def _what_codes_tell(lineup: EncodingPlan, codes: Mapping[str, np.ndarray]) -> list[Finding]:
     from trainable.dataset.checks.codes import check_codes
 
     originals = [take for take in lineup.takes if take.change is None]
@@ -91,14 +91,14 @@ def _what_codes_tell(lineup: Lineup, codes: Mapping[str, np.ndarray]) -> list[Fi
     )
 
 
-def _what_texts_tell(lineup: Lineup, tokenizer: Any) -> list[Finding]:
+def _what_texts_tell(lineup: EncodingPlan, tokenizer: Any) -> list[Finding]:
     from trainable.dataset.checks.model import check_tokenizer
 
     return check_tokenizer([take.clip.text for take in lineup.takes if take.change is None], tokenizer)
 
 
 def _what_voices_tell(
-    lineup: Lineup, reference: Tensor, checkpoint: Path, device: torch.device, voices: Path
+    lineup: EncodingPlan, reference: Tensor, checkpoint: Path, device: torch.device, voices: Path
 ) -> list[Finding]:
     """Compares the first speaker's reference with an even spread of that speaker's clips."""
     from trainable.dataset.checks.model import check_reference_voice

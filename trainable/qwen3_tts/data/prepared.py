@@ -16,7 +16,7 @@ from qwen_tts import Qwen3TTSModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from trainable.dataset.split import Entry, Roster
+from trainable.dataset.split import ClipEntry, DatasetSplit
 from trainable.files.atomic import whole_file
 from trainable.files.trial_folder import write_beside
 from trainable.qwen3_tts.data.code_store import CODEBOOKS
@@ -64,15 +64,15 @@ class PreparedData:
     """[3] int64: the tokens that open every prompt, `<|im_start|>assistant\\n`."""
     speakers: Tensor
     """[speakers, hidden] float32: embedding of each speaker's reference clip."""
-    roster: Roster
+    roster: DatasetSplit
 
 
 @dataclass(frozen=True)
-class EncodedTake:
+class EncodedItem:
     """One row of what is written."""
 
     audio: str
-    entry: Entry
+    entry: ClipEntry
     text_ids: Tensor
     codes: np.ndarray
     """[frames, 16] int16."""
@@ -80,10 +80,10 @@ class EncodedTake:
 
 def write_prepared(
     folder: Path,
-    rows: Iterable[EncodedTake],
+    rows: Iterable[EncodedItem],
     role_ids: Tensor,
     speakers: Tensor,
-    roster: Roster,
+    roster: DatasetSplit,
     marker: Mapping[str, Any],
 ) -> None:
     """Writes the folder anew, the marker last; `rows` in the order of the roster, a row group at a time in memory."""
@@ -114,7 +114,7 @@ def read_prepared(folder: Path) -> PreparedData:
     voice = load_file(folder / VOICE)
     with pq.ParquetFile(folder / CLIPS) as file:
         clips = tuple(clip for batch in file.iter_batches(ROWS) for clip in _clips_of(batch))
-    return PreparedData(clips, voice["role_ids"], voice["speakers"], Roster.read(folder))
+    return PreparedData(clips, voice["role_ids"], voice["speakers"], DatasetSplit.read(folder))
 
 
 def prompt_ids(tts: Qwen3TTSModel, text: str) -> Tensor:
@@ -128,7 +128,7 @@ def tokenised(processor: Any, text: str) -> Tensor:
     return processor(text=prompt, return_tensors="pt")["input_ids"][0]
 
 
-def _groups(rows: Iterable[EncodedTake]) -> Iterator[list[dict[str, Any]]]:
+def _groups(rows: Iterable[EncodedItem]) -> Iterator[list[dict[str, Any]]]:
     group: list[dict[str, Any]] = []
     for row in rows:
         entry = row.entry

@@ -26,7 +26,7 @@ SHORTEST_SAMPLES = SAMPLE_RATE // 4
 """Shorter recordings are repeated, which the encoder's own padding needs."""
 
 
-class SpeakerEncoder:
+class QwenSpeakerEncoder:
     """A checkpoint's speaker encoder alone, in the precision in which `load_base` would have it."""
 
     def __init__(self, checkpoint: Path, device: torch.device) -> None:
@@ -52,13 +52,13 @@ def embeddings(clips: Sequence[Clip], checkpoint: Path, device: torch.device, fo
 
     Raises InputError as a recording does, and where the folder cannot be read or written.
     """
-    encoder: SpeakerEncoder | None = None
+    encoder: QwenSpeakerEncoder | None = None
     rows = []
     for clip in clips:
         path = folder / f"{clip.measures.sha256}.safetensors"
         embedding = _kept(path)
         if embedding is None:
-            encoder = encoder or SpeakerEncoder(checkpoint, device)
+            encoder = encoder or QwenSpeakerEncoder(checkpoint, device)
             embedding = encoder.embed(read_audio(clip.audio))
             with cache_errors(folder), whole_file(path) as beside:
                 save_file({EMBEDDING: embedding}, beside)

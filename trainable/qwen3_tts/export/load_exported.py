@@ -14,13 +14,13 @@ from torch import Tensor
 
 from spaces.errors import InputError
 from spaces.probe_settings import Sampling
-from trainable.family.protocol import Cue, Utterance
+from trainable.family.protocol import SpeechPrompt, Utterance
 from trainable.qwen3_tts.checkpoint.check import BASE, CUSTOM_VOICE, check_complete, kind_of
 from trainable.qwen3_tts.checkpoint.load import load_base, load_checkpoint
 from trainable.qwen3_tts.export import adapter_files, alexandria, kathrine
 from trainable.qwen3_tts.export.layouts import VOICE
 from trainable.qwen3_tts.export.merged import INDEX
-from trainable.qwen3_tts.generation.logits import expectation
+from trainable.qwen3_tts.generation.logits import teacher_forced_logits
 from trainable.qwen3_tts.generation.speech import speak
 from trainable.qwen3_tts.model.codec_io import speaker_embedding
 from trainable.qwen3_tts.model.lora import TEXT_PROJECTION
@@ -30,7 +30,7 @@ from trainable.speech.audio import read_audio
 
 def load_exported(
     folder: Path, model: str | None = None, language: str | None = None, reference: Path | None = None
-) -> QwenSpeaker:
+) -> QwenSynthesiser:
     """See `trainable.family.protocol.Family.load_exported`. Nothing that a folder brings is executed."""
     if (folder / adapter_files.CONFIG).is_file():
         tts = _adapter_on_its_base(folder, model)
@@ -45,22 +45,22 @@ def load_exported(
     speaker = _embedding_of(tts, read_audio(reference)) if reference else _speaker(tts, folder, known)
     language = language or (known[1] if known else "auto")
     think_prefix(tts.model.config, language)
-    return QwenSpeaker(tts, speaker, language)
+    return QwenSynthesiser(tts, speaker, language)
 
 
-class QwenSpeaker:
-    """See `trainable.family.protocol.Speaker`."""
+class QwenSynthesiser:
+    """See `trainable.family.protocol.Synthesiser`."""
 
     def __init__(self, tts: Qwen3TTSModel, speaker: Tensor, language: str) -> None:
         """speaker: [hidden]."""
         self._tts, self._speaker, self._language = tts, speaker.to(tts.model.device), language
 
-    def speak(self, cue: Cue, sampling: Sampling) -> Utterance:
+    def speak(self, cue: SpeechPrompt, sampling: Sampling) -> Utterance:
         [[utterance]] = speak(self._tts, self._speaker, self._language, [cue], sampling)
         return utterance
 
-    def expectation(self, text: str, codes: np.ndarray) -> np.ndarray:
-        return expectation(self._tts, self._speaker, self._language, text, codes)
+    def teacher_forced_logits(self, text: str, codes: np.ndarray) -> np.ndarray:
+        return teacher_forced_logits(self._tts, self._speaker, self._language, text, codes)
 
 
 def _adapter_on_its_base(folder: Path, model: str | None) -> Qwen3TTSModel:

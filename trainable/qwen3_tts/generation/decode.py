@@ -31,7 +31,7 @@ class Prompts:
 
 
 @dataclass(frozen=True)
-class Spoken:
+class DecodedRow:
     """One row as it was decoded."""
 
     codes: Tensor
@@ -40,7 +40,9 @@ class Spoken:
     """Whether EOS followed them; else the row was cut at its cap."""
 
 
-def decode(talker, prompts: Prompts, uniform: Tensor, frame_caps: Sequence[int], sampling: Sampling) -> list[Spoken]:
+def decode(
+    talker, prompts: Prompts, uniform: Tensor, frame_caps: Sequence[int], sampling: Sampling
+) -> list[DecodedRow]:
     """Chooses every row's codes, sampled or greedily, until its EOS or its cap.
 
     `talker` is a `Qwen3TTSTalkerForConditionalGeneration`, with adapters in place or without.
@@ -53,7 +55,7 @@ def decode(talker, prompts: Prompts, uniform: Tensor, frame_caps: Sequence[int],
     mask = torch.zeros_like(padding, dtype=prompts.embeddings.dtype).masked_fill(padding, -torch.inf)[:, None, None]
     # The library has three axes of positions, which are equal in speech: the first stands for all.
     cosine, sine = talker.model.rotary_emb(prompts.embeddings, columns.expand(3, 1, -1))
-    rotary = Rotary(cosine[0, 0], sine[0, 0])
+    rotary = RotaryTable(cosine[0, 0], sine[0, 0])
 
     stack = CachedStack(talker.model, len(columns))
     predict = CodePredictor(talker.code_predictor, prompts.embeddings, sampling)
@@ -78,7 +80,7 @@ def decode(talker, prompts: Prompts, uniform: Tensor, frame_caps: Sequence[int],
 
     codes = torch.stack(frames, dim=1)
     return [
-        Spoken(row[: min(length, cap)], eos=length <= cap)
+        DecodedRow(row[: min(length, cap)], eos=length <= cap)
         for row, length, cap in zip(codes, lengths.tolist(), frame_caps, strict=True)
     ]
 
@@ -90,7 +92,7 @@ class CodePredictor:
         """predictor: `Qwen3TTSTalkerCodePredictorModelForConditionalGeneration`; like: its inputs' dtype and device."""
         positions = torch.arange(CODEBOOKS, device=like.device)
         cosine, sine = predictor.model.rotary_emb(like, positions[None])
-        rotary = Rotary(cosine[0], sine[0])
+        rotary = RotaryTable(cosine[0], sine[0])
         self._turns = [rotary.at(step) for step in (positions[:2], *positions[2:].split(1))]
         self._predictor, self._sampling = predictor, sampling
         self._stack = CachedStack(predictor.model, CODEBOOKS)
@@ -119,7 +121,7 @@ class CodePredictor:
         return torch.cat(codes, dim=1), torch.cat(embeddings, dim=1)
 
 
-class Rotary:
+class RotaryTable:
     """Rotary position embedding; cosine, sine: [positions, head_dim], both halves of head_dim alike."""
 
     def __init__(self, cosine: Tensor, sine: Tensor) -> None:

@@ -12,7 +12,9 @@ from trainable.qwen3_tts.generation.speech import mixed_precision
 from trainable.qwen3_tts.model.prompt import embed, lay_out
 
 
-def expectation(tts: Qwen3TTSModel, speaker: Tensor, language: str, text: str, codes: np.ndarray) -> np.ndarray:
+def teacher_forced_logits(
+    tts: Qwen3TTSModel, speaker: Tensor, language: str, text: str, codes: np.ndarray
+) -> np.ndarray:
     """The logits of codebook 0 at each frame, given those before it, and of the end: [frames + 1, vocabulary] float32.
 
     speaker: [hidden], codes: [frames, 16] int64, at least one frame.

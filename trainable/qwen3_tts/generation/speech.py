@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from spaces.probe_settings import Sampling
-from trainable.family.protocol import Cue, Utterance
+from trainable.family.protocol import SpeechPrompt, Utterance
 from trainable.qwen3_tts.data.prepared import CODEBOOKS, ROLE_TOKENS, TAIL_TOKENS, PreparedClip, prompt_ids
 from trainable.qwen3_tts.generation.decode import Prompts, decode
 from trainable.qwen3_tts.generation.sampling import uniform_numbers
@@ -23,7 +23,7 @@ so these take 3.5 GiB; all lines of a pack's seats with room for the longest one
 
 
 def speak(
-    tts: Qwen3TTSModel, speaker: Tensor, language: str, cues: Sequence[Cue], sampling: Sampling, seats: int = 1
+    tts: Qwen3TTSModel, speaker: Tensor, language: str, cues: Sequence[SpeechPrompt], sampling: Sampling, seats: int = 1
 ) -> list[list[Utterance]]:
     """Says the cues in the voice of `speaker` [hidden], each sampled from its own seed alone, once for each of the
     seats that the talker's modules serve.
@@ -55,7 +55,7 @@ def groups(caps: Sequence[int], seats: int, positions: int) -> list[list[int]]:
 
 
 def _speak(
-    tts: Qwen3TTSModel, speaker: Tensor, language: str, cues: Sequence[Cue], sampling: Sampling
+    tts: Qwen3TTSModel, speaker: Tensor, language: str, cues: Sequence[SpeechPrompt], sampling: Sampling
 ) -> list[Utterance]:
     """As one batch."""
     model, caps = tts.model, [cue.frame_cap for cue in cues]
@@ -76,7 +76,7 @@ def _speak(
     ]
 
 
-def prompts(tts: Qwen3TTSModel, speaker: Tensor, language: str, cues: Sequence[Cue]) -> Prompts:
+def prompts(tts: Qwen3TTSModel, speaker: Tensor, language: str, cues: Sequence[SpeechPrompt]) -> Prompts:
     """The training layout of clips that have no frames yet, each after its instruction. speaker: [hidden].
 
     Raises ValueError for an instruction where the model takes none.
@@ -95,7 +95,7 @@ def prompts(tts: Qwen3TTSModel, speaker: Tensor, language: str, cues: Sequence[C
     return _instructed(tts, plain, cues) if any(cue.instruction for cue in cues) else plain
 
 
-def _instructed(tts: Qwen3TTSModel, plain: Prompts, cues: Sequence[Cue]) -> Prompts:
+def _instructed(tts: Qwen3TTSModel, plain: Prompts, cues: Sequence[SpeechPrompt]) -> Prompts:
     """Prompts that begin with the instruction's tokens, from position 0, where a cue has one.
 
     Like the library's `instruct_ids`, they are text embeddings alone, without a codec embedding. The text projection
@@ -115,7 +115,7 @@ def _instructed(tts: Qwen3TTSModel, plain: Prompts, cues: Sequence[Cue]) -> Prom
     return Prompts(shifted, plain.end_at + lengths, plain.pad)
 
 
-def _instruction_ids(tts: Qwen3TTSModel, cue: Cue) -> Tensor:
+def _instruction_ids(tts: Qwen3TTSModel, cue: SpeechPrompt) -> Tensor:
     """[tokens] int64, in the library's own chat template; none without an instruction."""
     if not cue.instruction:
         return torch.zeros(0, dtype=torch.int64)

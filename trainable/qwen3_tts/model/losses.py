@@ -8,10 +8,10 @@ from torch import Tensor
 
 from spaces.draw import SUB_WEIGHT
 from trainable.family.protocol import ClipLosses
-from trainable.qwen3_tts.model.prompt import Layout, embed
+from trainable.qwen3_tts.model.prompt import PromptLayout, embed
 
 
-def clip_losses(talker, layout: Layout, speaker: Tensor) -> ClipLosses:
+def clip_losses(talker, layout: PromptLayout, speaker: Tensor) -> ClipLosses:
     """Both objectives of every clip in the batch, each clip a mean over its own labels.
 
     `talker` is a `Qwen3TTSTalkerForConditionalGeneration`, with LoRA in place or without. speaker: [clips, hidden], or

@@ -82,7 +82,7 @@ NO_CODE = -1
 
 
 @dataclass(frozen=True)
-class Layout:
+class PromptLayout:
     """A right-padded batch of clips, as ids. No attention mask is needed: the padding lies after all that counts."""
 
     text_ids: Tensor
@@ -104,9 +104,9 @@ class Layout:
     counts: Tensor
     """[scored] bool: False for padding, which belongs to no clip's loss."""
 
-    def to(self, device: torch.device) -> Layout:
+    def to(self, device: torch.device) -> PromptLayout:
         moved = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in vars(self).items()}
-        return Layout(**moved)
+        return PromptLayout(**moved)
 
 
 def think_prefix(config, language: str) -> list[int]:
@@ -132,7 +132,7 @@ def lay_out(
     language: str,
     picked: Tensor | None = None,
     equal_parts: int | None = None,
-) -> Layout:
+) -> PromptLayout:
     """The clips as one batch. `config` is the checkpoint's `Qwen3TTSConfig`.
 
     picked: [frames of all clips] bool, which of them are scored on codebooks 1–15; None for all. With `equal_parts` the
@@ -153,7 +153,7 @@ def lay_out(
     lengths = torch.tensor([len(clip.codes) for clip in clips])
     first = torch.tensor(starts)
     scored, counts = scored_frames(lengths, picked, equal_parts)
-    return Layout(
+    return PromptLayout(
         text_ids=torch.tensor([row + [pad] * (longest - len(row)) for row in text_rows]),
         codec_ids=torch.tensor([row + [NO_CODE] * (longest - len(row)) for row in codec_rows]),
         speaker_at=3 + len(prefix),
@@ -166,7 +166,7 @@ def lay_out(
     )
 
 
-def embed(talker, layout: Layout, speaker: Tensor) -> Tensor:
+def embed(talker, layout: PromptLayout, speaker: Tensor) -> Tensor:
     """The talker's input embeddings, [clips, positions, hidden]. speaker: [clips, hidden], or [hidden] for all."""
     codec_embedding = talker.get_input_embeddings()
     text = talker.text_projection(talker.get_text_embeddings()(layout.text_ids))

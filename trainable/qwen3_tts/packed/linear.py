@@ -21,7 +21,7 @@ CODE_PREDICTOR = "code_predictor."
 
 
 @dataclass(frozen=True)
-class Masks:
+class DropoutMasks:
     """What dropout masks of one forward pass are made from."""
 
     most: Tensor
@@ -44,7 +44,7 @@ class Seating:
     """[seats, 1, 1]: alpha / r."""
     anchor: Tensor
     """A leaf that requires a gradient, so that autograd visits layers whose input does not."""
-    masks: Masks | None = None
+    masks: DropoutMasks | None = None
     """None where nobody drops anything."""
 
 

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from trainable.qwen3_tts.data.prepared import CODEBOOKS
 from trainable.qwen3_tts.model import dropout
-from trainable.qwen3_tts.model.prompt import Layout
-from trainable.qwen3_tts.packed.linear import Masks
+from trainable.qwen3_tts.model.prompt import PromptLayout
+from trainable.qwen3_tts.packed.linear import DropoutMasks
 
 
 def make_masks(
-    rows: Sequence[tuple[int, int, int]], layout: Layout, drops: Tensor, talker_width: int, predictor_width: int
-) -> Masks:
+    rows: Sequence[tuple[int, int, int]], layout: PromptLayout, drops: Tensor, talker_width: int, predictor_width: int
+) -> DropoutMasks:
     """Trial seed, step and clip of each row of the layout; `drops` [seats, 1, 1], the dropout of each seat.
 
     The widths are those of the widest inputs; 0 for a code predictor without LoRA. Noise belongs to a position of the
@@ -30,4 +30,4 @@ def make_masks(
         within = layout.frame_at[layout.scored, None] * CODEBOOKS + torch.arange(CODEBOOKS, device=device)
         predictor = dropout.noise(keys[layout.frame_clip[layout.scored]], within, predictor_width)
         predictor = predictor.view(seats, -1, predictor_width)
-    return Masks(dropout.threshold(drops), 1 / (1 - drops), talker.view(seats, -1, talker.shape[-1]), predictor)
+    return DropoutMasks(dropout.threshold(drops), 1 / (1 - drops), talker.view(seats, -1, talker.shape[-1]), predictor)

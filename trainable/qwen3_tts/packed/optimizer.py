@@ -20,7 +20,7 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
 @dataclass
-class Recipe:
+class OptimizerSettings:
     """What AdamW needs to know of one seat besides its gradient."""
 
     lora_lr: float
@@ -31,11 +31,11 @@ class Recipe:
     """Taken so far."""
 
     @classmethod
-    def of(cls, draw: Draw) -> Recipe:
+    def of(cls, draw: Draw) -> OptimizerSettings:
         return cls(draw.lora_lr, draw.text_projection_lr, draw.weight_decay, draw.clip_norm)
 
 
-class Flat:
+class FlatAdamW:
     """Weights, gradients and both moments, [seats, numbers] each; LoRA's numbers first, then text_projection's."""
 
     def __init__(self, seats: int, lora: int, projection: int, device: torch.device, dtype: torch.dtype) -> None:
@@ -44,20 +44,20 @@ class Flat:
         self.weights, self.gradients, self._first, self._second = (
             torch.zeros(seats, lora + projection, device=device, dtype=dtype) for _ in range(4)
         )
-        self._recipes: list[Recipe | None] = [None] * seats
+        self._recipes: list[OptimizerSettings | None] = [None] * seats
 
     @property
     def moments(self) -> tuple[Tensor, Tensor]:
         """First and second, [seats, numbers]."""
         return self._first, self._second
 
-    def recipe(self, row: int) -> Recipe:
+    def recipe(self, row: int) -> OptimizerSettings:
         recipe = self._recipes[row]
         if recipe is None:
             raise ValueError(f"expected somebody in row {row}, got an empty seat")
         return recipe
 
-    def begin(self, row: int, recipe: Recipe) -> None:
+    def begin(self, row: int, recipe: OptimizerSettings) -> None:
         """Clears a row for another trial."""
         self.clear(row)
         self._recipes[row] = recipe

@@ -15,8 +15,8 @@ from spaces.errors import InputError
 from spaces.probe_settings import Sampling
 from spaces.records.pack_shape import PackShape
 from spaces.records.trial import Losses
-from trainable.family.process_group import Crew
-from trainable.family.protocol import Batch, ClipLosses, Cue, SeatState, Utterance
+from trainable.family.process_group import ProcessGroup
+from trainable.family.protocol import Batch, ClipLosses, SeatState, SpeechPrompt, Utterance
 from trainable.qwen3_tts.data.prepared import PreparedData
 from trainable.qwen3_tts.generation.speech import mixed_precision, speak, takes_instructions
 from trainable.qwen3_tts.model.codec_io import ground_truth, speaker_embedding
@@ -38,7 +38,7 @@ class QwenPack:
     """See `trainable.family.protocol.Pack`. Seats that take part in a pass move to the first rows: all is views."""
 
     def __init__(
-        self, tts: Qwen3TTSModel, data: PreparedData, language: str, shape: PackShape, seats: int, crew: Crew
+        self, tts: Qwen3TTSModel, data: PreparedData, language: str, shape: PackShape, seats: int, crew: ProcessGroup
     ) -> None:
         """Raises InputError on a language that the model does not know, and on targets that match nothing."""
         think_prefix(tts.model.config, language)
@@ -125,7 +125,9 @@ class QwenPack:
         with torch.no_grad():
             self._packed.load(self._rows[seat], self._trials[seat].draw, state)
 
-    def speak(self, seats: Sequence[int], cues: Sequence[Cue], sampling: Sampling) -> dict[int, list[Utterance]]:
+    def speak(
+        self, seats: Sequence[int], cues: Sequence[SpeechPrompt], sampling: Sampling
+    ) -> dict[int, list[Utterance]]:
         with torch.no_grad():
             order = self._arrange(list(seats))
         self._tts.model.talker.eval()

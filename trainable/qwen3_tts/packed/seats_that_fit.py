@@ -8,7 +8,7 @@ from torch import Tensor
 from spaces.draw import Draw, Objective
 from spaces.records.pack_shape import PackShape
 from trainable.dataset.split import Role
-from trainable.family.protocol import Batch, SeatCount
+from trainable.family.protocol import Batch, SeatLimit
 from trainable.qwen3_tts.packed.pack import QwenPack
 
 MARGIN = 1.5
@@ -17,7 +17,7 @@ GPU_SHARE = 0.9
 """Of a GPU's free memory; the rest is for fragments and for speaking."""
 
 
-def seats_that_fit(pack: QwenPack, shape: PackShape, wanted: SeatCount) -> int:
+def seats_that_fit(pack: QwenPack, shape: PackShape, wanted: SeatLimit) -> int:
     """At least 1, at most `wanted.most`. The pack has one free seat and keeps it."""
     if wanted.exactly or wanted.most == 1:
         return wanted.most

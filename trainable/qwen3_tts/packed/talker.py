@@ -17,7 +17,7 @@ from trainable.family.protocol import SeatState
 from trainable.qwen3_tts.checkpoint.check import PACKABLE
 from trainable.qwen3_tts.model.lora import TEXT_PROJECTION
 from trainable.qwen3_tts.packed.linear import CODE_PREDICTOR, PackedLinear, Seating, SeatLinear, Slot
-from trainable.qwen3_tts.packed.optimizer import Flat, Recipe
+from trainable.qwen3_tts.packed.optimizer import FlatAdamW, OptimizerSettings
 
 PEFT_PREFIX = "base_model.model."
 """Before module names in PEFT's adapter files."""
@@ -84,7 +84,7 @@ class PackedTalker:
     def allocate(self, seats: int) -> None:
         """Room for so many seats, all empty."""
         fine = torch.float64 if self._dtype == torch.float64 else torch.float32
-        self.flat = Flat(seats, self._numbers(is_lora=True), self._numbers(is_lora=False), self._device, fine)
+        self.flat = FlatAdamW(seats, self._numbers(is_lora=True), self._numbers(is_lora=False), self._device, fine)
         weights = self.flat.weights
         self._lowered = weights if fine == self._dtype else weights.to(self._dtype)
         for region in self._regions:
@@ -99,7 +99,7 @@ class PackedTalker:
         The first rows of A are the same at every rank. Raises InputError when the draw has no room here.
         """
         self._refuse_misfit(draw)
-        self.flat.begin(row, Recipe.of(draw))
+        self.flat.begin(row, OptimizerSettings.of(draw))
         for region in self._regions:
             if not region.is_lora:
                 region.of(self.flat.weights)[row].copy_(self._frozen[region.name])

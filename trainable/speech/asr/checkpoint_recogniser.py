@@ -17,7 +17,7 @@ from trainable.speech.asr.windows import pieces
 from trainable.speech.audio import SAMPLE_RATE, resample
 from trainable.speech.text.error_rate import words
 from trainable.speech.text.hallucinations import is_credits, is_invented
-from trainable.speech.vad import RATE, Span, SpeechDetector
+from trainable.speech.vad import RATE, SpeechDetector, TimeSpan
 
 ROOM = 0.3
 """Seconds kept before the first and after the last speech: a soft consonant is not always speech to the detector."""
@@ -31,7 +31,7 @@ Transcribe = Callable[[Sequence[np.ndarray]], list[str]]
 
 
 @dataclass(frozen=True)
-class Clip:
+class SpeechClip:
     """What a recogniser is asked about one wave; no pieces where nobody speaks."""
 
     seconds: float = 0.0
@@ -59,14 +59,14 @@ class CheckpointRecogniser:
         heard = iter(self._hear_pieces([piece for clip in clips for piece in clip.pieces]))
         return [clip.words([next(heard) for _ in clip.pieces]) for clip in clips]
 
-    def _clip(self, wave: np.ndarray) -> Clip:
+    def _clip(self, wave: np.ndarray) -> SpeechClip:
         if not wave.size or not np.isfinite(wave).all():
-            return Clip()
+            return SpeechClip()
         wave = resample(wave.astype(np.float32), SAMPLE_RATE, RATE)
         speech = self._detector.speech_in(wave)
         if not speech:
-            return Clip()
-        return Clip(wave.size / RATE, sum(each.seconds for each in speech), pieces(*_around(wave, speech)))
+            return SpeechClip()
+        return SpeechClip(wave.size / RATE, sum(each.seconds for each in speech), pieces(*_around(wave, speech)))
 
     def _hear_pieces(self, waves: Sequence[np.ndarray]) -> list[str]:
         """Long ones first: a batch of pieces of like length waits for none, and what does not fit into memory shows at
@@ -110,9 +110,9 @@ def open_checkpoint(name: str, language: str | None) -> CheckpointRecogniser:
     return CheckpointRecogniser((open_faster_whisper if is_faster_whisper(config) else open_ctc)(name, language).hear)
 
 
-def _around(wave: np.ndarray, speech: Sequence[Span]) -> tuple[np.ndarray, list[Span]]:
+def _around(wave: np.ndarray, speech: Sequence[TimeSpan]) -> tuple[np.ndarray, list[TimeSpan]]:
     """Without the silence at both ends, which Whisper fills with words."""
     first = max(0.0, speech[0].start - ROOM)
     last = speech[-1].end + ROOM
     trimmed = wave[round(first * RATE) : round(last * RATE)]
-    return trimmed, [Span(each.start - first, each.end - first) for each in speech]
+    return trimmed, [TimeSpan(each.start - first, each.end - first) for each in speech]

@@ -22,7 +22,7 @@ TOLD_CODES = 12
 """Codes that an error lists; an MMS knows more than a thousand."""
 
 
-class Ctc:
+class CtcModel:
     """Greedy decoding without a language model; equal audio, equal text."""
 
     def __init__(
@@ -68,7 +68,7 @@ class Ctc:
         return text.strip()
 
 
-def open_ctc(name: str, language: str | None) -> Ctc:
+def open_ctc(name: str, language: str | None) -> CtcModel:
     """Loads it, onto a GPU where there is one. `name` is a folder or a hub id.
 
     A language is what chooses the adapter of an MMS; other checkpoints know one language and need not be told it.
@@ -93,7 +93,7 @@ def open_ctc(name: str, language: str | None) -> Ctc:
         raise InputError(f"{name}: cannot be loaded ({reason}); download the checkpoint again") from None
     if extractor.sampling_rate != RATE:
         raise InputError(f"{name}: expected a model that hears {RATE} Hz, got {extractor.sampling_rate}; use another")
-    return Ctc(model.eval().to("cuda" if torch.cuda.is_available() else "cpu"), extractor, tokenizer)
+    return CtcModel(model.eval().to("cuda" if torch.cuda.is_available() else "cpu"), extractor, tokenizer)
 
 
 def is_ctc(config: dict) -> bool:

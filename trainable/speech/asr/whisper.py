@@ -22,7 +22,7 @@ BATCH_ON_GPU, BATCH_ON_CPU = 16, 4
 
 
 @dataclass(frozen=True)
-class Utterance:
+class Transcription:
     """What was understood of one piece."""
 
     text: str
@@ -49,17 +49,17 @@ class Whisper:
         self.batch = BATCH_ON_GPU if model.device.type == "cuda" else BATCH_ON_CPU
         """Pieces that it hears at once."""
 
-    def hear(self, waves: Sequence[np.ndarray]) -> list[Utterance]:
+    def hear(self, waves: Sequence[np.ndarray]) -> list[Transcription]:
         """Any number of [samples] float32 at 16 kHz, mono, of at most 30 s each. Longer ones are cut off.
 
         Raises InputError where not even one fits into memory.
         """
-        heard: list[Utterance] = []
+        heard: list[Transcription] = []
         while len(heard) < len(waves):
             heard += self._hear_batch(waves[len(heard) : len(heard) + self.batch])
         return heard
 
-    def _hear_batch(self, waves: Sequence[np.ndarray]) -> list[Utterance]:
+    def _hear_batch(self, waves: Sequence[np.ndarray]) -> list[Transcription]:
         import torch
 
         try:
@@ -71,7 +71,7 @@ class Whisper:
             self.batch = len(waves) // 2
             return self._hear_batch(waves[: self.batch])
 
-    def _hear_at_once(self, waves: Sequence[np.ndarray]) -> list[Utterance]:
+    def _hear_at_once(self, waves: Sequence[np.ndarray]) -> list[Transcription]:
         import torch
 
         features = self._processor.feature_extractor(
@@ -101,11 +101,11 @@ class Whisper:
         languages = said.sequences[:, 1].tolist()
         return [self._utterance(*each) for each in zip(chosen.tolist(), sure.tolist(), languages, strict=True)]
 
-    def _utterance(self, chosen: list[int], sure: list[float], language: int) -> Utterance:
+    def _utterance(self, chosen: list[int], sure: list[float], language: int) -> Transcription:
         end = self._model.generation_config.eos_token_id
         ended = end in chosen
         tokens = chosen.index(end) + 1 if ended else len(chosen)
-        return Utterance(
+        return Transcription(
             text=self._processor.tokenizer.decode(chosen[:tokens], skip_special_tokens=True).strip(),
             log_probability=sum(sure[:tokens]) / tokens,
             tokens=tokens,

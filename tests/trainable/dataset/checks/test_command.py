@@ -23,7 +23,7 @@ from trainable.dataset.__main__ import app
 from trainable.dataset.checks.all import check_dataset
 from trainable.dataset.checks.command import FAMILY
 from trainable.dataset.checks.html import page
-from trainable.dataset.checks.report import SHOWN, Report, render, summarise
+from trainable.dataset.checks.report import SHOWN, DatasetReport, render, summarise
 from trainable.files.cache import VARIABLE
 from trainable.speech.audio import SAMPLE_RATE
 
@@ -138,7 +138,7 @@ def test_a_terminal_shows_ten_findings_of_a_check_at_most(capsys: pytest.Capture
 
     clips = [clip(f"text {'x' * place}", place, codes=((place // 2,) * 16,) * 3) for place in range(50)]
     data = dataset(*clips)
-    report = Report(dataset=summarise(data), findings=tuple(check_dataset(data)))
+    report = DatasetReport(dataset=summarise(data), findings=tuple(check_dataset(data)))
     assert sum(finding.check == "identical-codes" for finding in report.findings) == 25
     render(report, Console())
     shown = capsys.readouterr().out
@@ -182,7 +182,7 @@ def test_nothing_that_a_dataset_holds_becomes_markup() -> None:
         clip(f"{HOSTILE} $ {place}", place, audio=Path(f"/x/{HOSTILE}{place}"), speaker=HOSTILE) for place in range(6)
     ]
     data = dataset(*clips, names=(HOSTILE,))
-    report = Report(dataset=summarise(data), findings=tuple(check_dataset(data)))
+    report = DatasetReport(dataset=summarise(data), findings=tuple(check_dataset(data)))
     assert "script" not in read(page(report, data)).tags
 
 

@@ -26,7 +26,7 @@ from tests.support.parquet_voice import (
 from trainable.dataset.clip import VoiceDataset
 from trainable.dataset.finding import Finding
 from trainable.dataset.loading.hub import MARKER, folder_name
-from trainable.dataset.loading.hub_rows import Library, the_library
+from trainable.dataset.loading.hub_rows import HubLibrary, the_library
 from trainable.dataset.loading.load import open_dataset
 from trainable.dataset.source import Source
 
@@ -93,7 +93,7 @@ def test_two_that_fetch_at_once_fetch_each_row_once(rows: Path, tmp_path: Path, 
     assert passed == [0]
 
 
-def breaking(after: int) -> Library:
+def breaking(after: int) -> HubLibrary:
     """A hub that ceases to answer."""
 
     class Stream(list):
@@ -110,7 +110,7 @@ def breaking(after: int) -> Library:
                 yield {"audio": {"bytes": audio_bytes(1.0 + place), "path": None}, "text": f"clip {place}"}
             raise ConnectionError("https://cdn.hub/x?signature=secret gave no answer to hf_abcdefgh")
 
-    return Library(lambda *args, **named: Stream(), NO_LIBRARY.converted)
+    return HubLibrary(lambda *args, **named: Stream(), NO_LIBRARY.converted)
 
 
 def test_a_fetch_that_was_cut_off_goes_on(rows: Path, tmp_path: Path, passed: list[int]) -> None:

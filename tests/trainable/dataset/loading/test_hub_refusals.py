@@ -13,7 +13,7 @@ from spaces.errors import InputError
 from tests.support.parquet_voice import NO_LIBRARY, audio_bytes, fetch, make_hub_voice, source, write_split
 from trainable.dataset.finding import errors
 from trainable.dataset.loading.hub import read_hub
-from trainable.dataset.loading.hub_rows import Library, choose_files, told
+from trainable.dataset.loading.hub_rows import HubLibrary, choose_files, told
 from trainable.dataset.loading.load import open_dataset
 from trainable.dataset.source import Source
 
@@ -61,7 +61,7 @@ def test_what_cannot_be_read(tmp_path: Path, prepare, options: str, message: str
     assert [str(each).count("hf:/") for each in errors(findings)] == [1]
 
 
-def hub_of(files: dict[str, Path], objection: Exception) -> Library:
+def hub_of(files: dict[str, Path], objection: Exception) -> HubLibrary:
     """A hub that has a dataset only as its Parquet conversion, whose files lie here."""
 
     def load(path: str, **named: Any) -> Any:
@@ -70,7 +70,7 @@ def hub_of(files: dict[str, Path], objection: Exception) -> Library:
         names = [url.partition("@refs%2Fconvert%2Fparquet/")[2] for url in named.pop("data_files")]
         return datasets.load_dataset(path, data_files=[str(files[name]) for name in names], **named)
 
-    return Library(load, lambda name: [".gitattributes", *files])
+    return HubLibrary(load, lambda name: [".gitattributes", *files])
 
 
 SCRIPT = RuntimeError("Dataset scripts are no longer supported, but found NPSC.py")
@@ -109,14 +109,14 @@ class RevisionNotFoundError(Exception):
     """By the name that huggingface_hub gives it; its own cannot be made without an answer of the hub."""
 
 
-def failing(error: Exception, conversion: Exception | None = None) -> Library:
+def failing(error: Exception, conversion: Exception | None = None) -> HubLibrary:
     def load(*args: Any, **named: Any) -> Any:
         raise error
 
     def converted(name: str) -> list[str]:
         raise conversion or error
 
-    return Library(load, converted)
+    return HubLibrary(load, converted)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def failing(error: Exception, conversion: Exception | None = None) -> Library:
         (failing(KeyError("oddity")), "cannot be read \\(KeyError: 'oddity'\\)"),
     ],
 )
-def test_what_the_hub_refuses(tmp_path: Path, library: Library, message: str) -> None:
+def test_what_the_hub_refuses(tmp_path: Path, library: HubLibrary, message: str) -> None:
     with pytest.raises(InputError, match=message):
         fetch(Source.parse("hf:them/NPSC"), tmp_path, library)
 

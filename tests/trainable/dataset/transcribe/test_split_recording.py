@@ -19,9 +19,9 @@ from tests.support.paths import ROOT
 from trainable.dataset.__main__ import app
 from trainable.dataset.transcribe.split_recording import split_recording
 from trainable.speech.audio import SAMPLE_RATE, read_audio, resample
-from trainable.speech.recording_stream import BLOCK_SECONDS, Heard, LongRecording, levels_of
-from trainable.speech.segmenting import Lengths
-from trainable.speech.vad import RATE, Span, SpeechDetector
+from trainable.speech.recording_stream import BLOCK_SECONDS, RecordingStream, SpeechScan, levels_of
+from trainable.speech.segmenting import ClipLengths
+from trainable.speech.vad import RATE, SpeechDetector, TimeSpan
 
 VOICE = ROOT / "demo" / "voice"
 NEAR = 1e-6
@@ -30,7 +30,7 @@ NEAR = 1e-6
 def test_the_quietest_point_is_in_the_gap() -> None:
     wave = np.random.default_rng(0).normal(0, 0.1, 3 * RATE).astype(np.float32)
     wave[int(1.70 * RATE) : int(1.78 * RATE)] *= 0.01
-    heard = Heard([], 3.0, levels_of(wave))
+    heard = SpeechScan([], 3.0, levels_of(wave))
     assert 1.70 <= heard.quiet(0.5, 2.9) <= 1.78
     assert 0.5 <= heard.quiet(0.5, 1.0) <= 1.0
     assert heard.quiet(1.0, 1.02) == 1.01
@@ -63,9 +63,9 @@ def test_a_stretch_sounds_as_in_the_whole(rate: int, tmp_path: Path) -> None:
     """And two that meet are one: no sample is lost or doubled between them."""
     tone = np.sin(2 * np.pi * 300 * np.arange(40 * rate) / rate) * np.linspace(0.1, 0.5, 40 * rate)
     soundfile.write(tmp_path / "a.wav", np.stack([tone, tone * 0.5], axis=1), rate, subtype="FLOAT")
-    recording = LongRecording(tmp_path / "a.wav")
+    recording = RecordingStream(tmp_path / "a.wav")
     whole = resample((tone * 0.75).astype(np.float32), rate, SAMPLE_RATE)
-    first, second = recording.wave(Span(2.3, 7.7)), recording.wave(Span(7.7, 11.01))
+    first, second = recording.wave(TimeSpan(2.3, 7.7)), recording.wave(TimeSpan(7.7, 11.01))
     at = round(2.3 * SAMPLE_RATE)
     both = np.concatenate([first, second])
     assert both.size == round(11.01 * SAMPLE_RATE) - at
@@ -76,14 +76,14 @@ def test_a_stretch_sounds_as_in_the_whole(rate: int, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def long(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Span]]:
+def long(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[TimeSpan]]:
     """All clips of the demo voice with silences between them, 44.1 kHz stereo, and where each says something."""
     chance = np.random.default_rng(0)
     parts, said, at = [np.zeros(SAMPLE_RATE // 2, np.float32)], [], 0.5
     for path in sorted(VOICE.glob("clip_*.wav")):
         wave = read_audio(path)
         loud = np.flatnonzero(np.abs(wave) > 0.003) / SAMPLE_RATE
-        said.append(Span(at + loud[0], at + loud[-1]))
+        said.append(TimeSpan(at + loud[0], at + loud[-1]))
         pause = np.zeros(int(SAMPLE_RATE * chance.choice([0.35, 0.7, 1.5])), np.float32)
         parts += [wave, pause]
         at += (wave.size + pause.size) / SAMPLE_RATE
@@ -96,18 +96,18 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Span]]:
 
 
 @pytest.fixture(scope="module")
-def cut_once(long: tuple[Path, list[Span]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def cut_once(long: tuple[Path, list[TimeSpan]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("cut") / "clips"
-    split_recording(long[0], out, Lengths())
+    split_recording(long[0], out, ClipLengths())
     return out
 
 
-def table(folder: Path) -> dict[str, Span]:
+def table(folder: Path) -> dict[str, TimeSpan]:
     with (folder / "split.csv").open(newline="") as file:
-        return {row["clip"]: Span(float(row["start"]), float(row["end"])) for row in csv.DictReader(file)}
+        return {row["clip"]: TimeSpan(float(row["start"]), float(row["end"])) for row in csv.DictReader(file)}
 
 
-def test_every_cut_of_a_real_recording_lies_in_a_pause(long: tuple[Path, list[Span]], cut_once: Path) -> None:
+def test_every_cut_of_a_real_recording_lies_in_a_pause(long: tuple[Path, list[TimeSpan]], cut_once: Path) -> None:
     said, clips = long[1], table(cut_once)
     assert len(clips) > 10
     for each in said:
@@ -118,7 +118,7 @@ def test_every_cut_of_a_real_recording_lies_in_a_pause(long: tuple[Path, list[Sp
     assert 10 <= clips["ref.wav"].seconds <= 30
 
 
-def test_clips_are_what_was_recorded(long: tuple[Path, list[Span]], cut_once: Path) -> None:
+def test_clips_are_what_was_recorded(long: tuple[Path, list[TimeSpan]], cut_once: Path) -> None:
     whole = read_audio(long[0])
     names = sorted(path.name for path in cut_once.iterdir())
     clips = table(cut_once)
@@ -136,28 +136,28 @@ def test_clips_are_what_was_recorded(long: tuple[Path, list[Span]], cut_once: Pa
 
 
 def test_a_split_that_was_killed_is_finished_as_if_nothing_had_been(
-    long: tuple[Path, list[Span]], cut_once: Path, tmp_path: Path
+    long: tuple[Path, list[TimeSpan]], cut_once: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "clips"
     code = f"""
 import os, signal
 from pathlib import Path
-from trainable.dataset import split
-from trainable.speech.segmenting import Lengths
-write = split.write_audio
+from trainable.dataset.transcribe import split_recording
+from trainable.speech.segmenting import ClipLengths
+write = split_recording.write_audio
 def write_four(path, wave):
     if path.name == "clip_0004.wav":
         path.with_name(".clip_0004.wav.part").write_bytes(b"half")
         os.kill(os.getpid(), signal.SIGKILL)
     write(path, wave)
-split.write_audio = write_four
-split.split_recording(Path({str(long[0])!r}), Path({str(out)!r}), Lengths())
+split_recording.write_audio = write_four
+split_recording.split_recording(Path({str(long[0])!r}), Path({str(out)!r}), ClipLengths())
 """
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == -signal.SIGKILL
     assert not (out / "split.csv").exists()
     kept = out / "clip_0001.wav"
     os.utime(kept, ns=(1, 1))
-    split_recording(long[0], out, Lengths())
+    split_recording(long[0], out, ClipLengths())
     assert kept.stat().st_mtime_ns == 1, "a finished clip was written again"
     assert {path.name: path.read_bytes() for path in out.iterdir()} == {
         path.name: path.read_bytes() for path in cut_once.iterdir()
@@ -169,7 +169,7 @@ def split_command(*arguments: object) -> tuple[int, str]:
     return answer.exit_code, answer.output
 
 
-def test_the_command_says_what_it_cut_and_what_comes_next(long: tuple[Path, list[Span]], tmp_path: Path) -> None:
+def test_the_command_says_what_it_cut_and_what_comes_next(long: tuple[Path, list[TimeSpan]], tmp_path: Path) -> None:
     out = tmp_path / "clips"
     code, said = split_command(long[0], out, "--max", 8, "--no-reference")
     assert code == 0

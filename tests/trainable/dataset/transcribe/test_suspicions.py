@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from trainable.dataset.transcribe.review import Line, write_review
-from trainable.dataset.transcribe.suspicions import Usual, doubts, repeated_phrase, usual
-from trainable.dataset.transcribe.transcript import JOURNAL, Journal, Recording, Transcript
+from trainable.dataset.transcribe.review import ReviewLine, write_review
+from trainable.dataset.transcribe.suspicions import TypicalSpeech, doubts, repeated_phrase, usual
+from trainable.dataset.transcribe.transcript import JOURNAL, FileVersion, Transcript, TranscriptJournal
 
 
 def transcript(text: str = "A whole sentence, well said.", **changed) -> Transcript:
     fields = {
-        "recording": Recording(name="a.wav", size=1, modified_ns=1),
+        "recording": FileVersion(name="a.wav", size=1, modified_ns=1),
         "asr": "tiny",
         "language": None,
         "seconds": 2.0,
@@ -23,7 +23,7 @@ def transcript(text: str = "A whole sentence, well said.", **changed) -> Transcr
     return Transcript.model_validate({**fields, "text": text, **changed})
 
 
-AMONG = Usual(characters_per_second=13.0, language="no", punctuated=True)
+AMONG = TypicalSpeech(characters_per_second=13.0, language="no", punctuated=True)
 DOUBTS = [
     (transcript(), ""),
     (transcript(heard_language="no"), ""),
@@ -59,7 +59,7 @@ def test_a_transcript_is_doubted_for_a_reason(heard: Transcript, expected: str) 
 
 def test_in_a_folder_without_full_stops_none_is_missed() -> None:
     heard = transcript("a whole sentence and then", seconds=29.9)
-    assert doubts(heard, Usual(13.0, None, punctuated=False)) == []
+    assert doubts(heard, TypicalSpeech(13.0, None, punctuated=False)) == []
 
 
 def test_text_that_compresses_like_a_loop_is_doubted() -> None:
@@ -85,18 +85,18 @@ def test_a_phrase_said_three_times_is_found(text: str, phrase: str | None) -> No
 
 def test_what_is_usual_is_a_median_and_a_majority() -> None:
     some = [transcript(heard_language=code) for code in ("no", "no", "da")]
-    assert usual([]) == Usual(None, None, False)
-    assert usual(some) == Usual(None, "no", True)
+    assert usual([]) == TypicalSpeech(None, None, False)
+    assert usual(some) == TypicalSpeech(None, "no", True)
     quick = transcript(speech_seconds=0.5, heard_language="no")
-    assert usual([*some, quick, transcript("", speech_seconds=0.0), transcript("no stop")]) == Usual(
+    assert usual([*some, quick, transcript("", speech_seconds=0.0), transcript("no stop")]) == TypicalSpeech(
         characters_per_second=transcript().characters_per_second, language="no", punctuated=True
     )
 
 
 def test_a_page_shows_text_as_text_and_finds_its_recordings(tmp_path: Path) -> None:
     name = 'a "b" & #1.wav'
-    odd = transcript("<script>alert(1)</script>", recording=Recording(name=name, size=1, modified_ns=1))
-    write_review(tmp_path, [Line(transcript(), ()), Line(odd, ("low <confidence>",))])
+    odd = transcript("<script>alert(1)</script>", recording=FileVersion(name=name, size=1, modified_ns=1))
+    write_review(tmp_path, [ReviewLine(transcript(), ()), ReviewLine(odd, ("low <confidence>",))])
     page = (tmp_path / "review.html").read_text()
     assert "<script>" not in page and "&lt;script&gt;" in page and "low &lt;confidence&gt;" in page
     assert 'src="a%20%22b%22%20%26%20%231.wav"' in page and 'src="a.wav"' in page
@@ -105,12 +105,12 @@ def test_a_page_shows_text_as_text_and_finds_its_recordings(tmp_path: Path) -> N
 
 
 def test_a_journal_knows_who_heard_what(tmp_path: Path) -> None:
-    journal = Journal(tmp_path, "tiny", None)
+    journal = TranscriptJournal(tmp_path, "tiny", None)
     assert journal.read() == {}
     first = transcript()
     journal.add([first])
     (tmp_path / JOURNAL).write_bytes((tmp_path / JOURNAL).read_bytes() + b'{"asr": "ti')
     second = first.model_copy(update={"text": "again"})
-    Journal(tmp_path, "tiny", None).add([second, first.model_copy(update={"asr": "large"})])
+    TranscriptJournal(tmp_path, "tiny", None).add([second, first.model_copy(update={"asr": "large"})])
     assert journal.read() == {first.recording: second}
-    assert Journal(tmp_path, "tiny", "no").read() == {}
+    assert TranscriptJournal(tmp_path, "tiny", "no").read() == {}

@@ -19,7 +19,7 @@ from tests.support.paths import ROOT
 from tests.support.tiny_whisper import make_tiny_whisper
 from tests.support.untranscribed import VOICE, command, voice  # noqa: F401
 from trainable.dataset.transcribe.transcribe import Transcribed, transcribe_folder
-from trainable.dataset.transcribe.transcript import JOURNAL, Journal
+from trainable.dataset.transcribe.transcript import JOURNAL, TranscriptJournal
 from trainable.speech.asr.whisper import RATE
 from trainable.speech.audio import SAMPLE_RATE, read_audio
 
@@ -158,7 +158,7 @@ transcribe_folder(Path({str(voice)!r}), {asr!r}, "en", on_progress=kill)
     transcribe_folder(voice, asr, "en", on_progress=lambda done, of: told.append((done, of)))
     assert told[0] == (8, 12) and told[-1] == (12, 12)
     assert metadata(voice) == [(f"clip_{number:03d}.wav", SAID) for number in range(12)]
-    assert len(Journal(voice, asr, "en").read()) == 12
+    assert len(TranscriptJournal(voice, asr, "en").read()) == 12
 
 
 def no_folder(folder: Path) -> Path:

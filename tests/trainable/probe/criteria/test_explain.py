@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spaces.records.verdict import Flag
-from trainable.probe.criteria.explain import Known, explain
+from trainable.probe.criteria.explain import JudgingContext, explain
 from trainable.probe.criteria.flags import flags_of
-from trainable.probe.measures.line import Measured, OwnMeasures
+from trainable.probe.measures.line import LineMeasures, VoiceMeasures
 from trainable.probe.measures.pauses import Pauses
-from trainable.probe.measures.similarity import Likeness
+from trainable.probe.measures.similarity import SpeakerSimilarity
 from trainable.speech.tempo import CHARACTERS_PER_SECOND, PAUSE_SECONDS, SYLLABLES_PER_SECOND, default_seconds
 
 LINES = st.sampled_from(["oh", "one two one two one two three four", "a sentence that is long enough to have a tempo"])
@@ -26,9 +26,9 @@ NUMBERS = st.floats(0, 2)
     flatness=st.floats(-40, -20),
     own=st.sampled_from(
         [
-            (OwnMeasures(), 0),
+            (VoiceMeasures(), 0),
             (
-                OwnMeasures(
+                VoiceMeasures(
                     character_errors=(0.1, 0.3),
                     flatness=(-31, -30),
                     inner_pauses=(1.7,),
@@ -41,9 +41,9 @@ NUMBERS = st.floats(0, 2)
     ),
 )
 def test_what_lies_beyond_a_threshold_is_what_the_judge_flags(
-    text: str, heard: str | None, level: float, numbers: list[float], flatness: float, own: tuple[OwnMeasures, int]
+    text: str, heard: str | None, level: float, numbers: list[float], flatness: float, own: tuple[VoiceMeasures, int]
 ) -> None:
-    line = Measured(
+    line = LineMeasures(
         text=text,
         heard=heard,
         eos=True,
@@ -60,9 +60,9 @@ def test_what_lies_beyond_a_threshold_is_what_the_judge_flags(
         energy_range=numbers[9],
         stutter=numbers[11],
     )
-    likeness = Likeness(similarity=0.9, least=numbers[10], origin="told")
+    likeness = SpeakerSimilarity(similarity=0.9, least=numbers[10], origin="told")
     flags = {*flags_of(line, own[0]), *([Flag.VOICE_DRIFT] if likeness.has_drifted else [])}
-    beyond = {each.flag for each in explain(line, Known("told", *own, likeness)).values() if each.is_beyond}
+    beyond = {each.flag for each in explain(line, JudgingContext("told", *own, likeness)).values() if each.is_beyond}
     if Flag.SILENT in flags or level != level:
         # Noise and pauses are not judged where nobody speaks, and a level that is no number lies beyond everything.
         unjudged = {Flag.SILENT, Flag.NOISY, Flag.TEMPO}

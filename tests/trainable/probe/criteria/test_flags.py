@@ -7,7 +7,7 @@ import pytest
 from spaces.records.verdict import Flag
 from tests.support.voices import murmur
 from trainable.probe.criteria.flags import flags_of
-from trainable.probe.measures.line import Measured, OwnMeasures, measure
+from trainable.probe.measures.line import LineMeasures, VoiceMeasures, measure
 from trainable.probe.measures.pauses import Pauses
 
 LONG = "a sentence that is long enough to have a tempo"
@@ -29,7 +29,7 @@ HEALTHY = {
     "pitch_range": 6.0,
     "energy_range": 15.0,
 }
-OWN = OwnMeasures(
+OWN = VoiceMeasures(
     character_errors=(0.1,) * 8,
     flatness=(-31.0, -30.0, -29.0, -30.0),
     inner_pauses=(0.2, 0.5, 1.8),
@@ -82,19 +82,19 @@ OWN = OwnMeasures(
     ],
 )
 def test_flags(changes: dict, flags: tuple[Flag, ...]) -> None:
-    assert flags_of(Measured(**{"text": LONG, **HEALTHY, **changes}), OWN) == flags
+    assert flags_of(LineMeasures(**{"text": LONG, **HEALTHY, **changes}), OWN) == flags
 
 
 @pytest.mark.parametrize(("error", "garbled"), [(0.45, False), (0.55, True)])
 def test_a_voice_that_is_hard_to_understand_is_allowed_more(error: float, garbled: bool) -> None:
-    line = Measured(**{"text": LONG, **HEALTHY, "character_error": error})
+    line = LineMeasures(**{"text": LONG, **HEALTHY, "character_error": error})
     own = OWN.model_copy(update={"character_errors": (0.3,) * 8})
     assert (Flag.GARBLED in flags_of(line, own)) is garbled
 
 
 @pytest.mark.parametrize(("share", "garbled"), [(0.0, True), (0.2, False)])
 def test_a_voice_whose_words_are_missed_is_allowed_more(share: float, garbled: bool) -> None:
-    line = Measured(**{"text": LONG, **HEALTHY, "heard": "a sentence that is have a tempo"})
+    line = LineMeasures(**{"text": LONG, **HEALTHY, "heard": "a sentence that is have a tempo"})
     own = OWN.model_copy(update={"omitted_shares": (share,) * 20})
     assert (Flag.GARBLED in flags_of(line, own)) is garbled
 
@@ -114,13 +114,13 @@ def test_a_voice_whose_words_are_missed_is_allowed_more(share: float, garbled: b
     ],
 )
 def test_the_tempo_of_a_line_is_held_against_that_of_the_voice(ratio: float, own: tuple, flagged: bool) -> None:
-    line = Measured(**{"text": LONG, **HEALTHY, "seconds": 3.0 * ratio})
+    line = LineMeasures(**{"text": LONG, **HEALTHY, "seconds": 3.0 * ratio})
     assert (Flag.TEMPO in flags_of(line, OWN.model_copy(update={"tempos": own}))) is flagged
 
 
 def test_without_clips_of_its_own_a_voice_is_neither_noisy_nor_flat() -> None:
-    line = Measured(**{"text": LONG, **HEALTHY, "flatness": -1.0, "pitch_range": 0.0, "energy_range": 0.0})
-    assert flags_of(line, OwnMeasures()) == ()
+    line = LineMeasures(**{"text": LONG, **HEALTHY, "flatness": -1.0, "pitch_range": 0.0, "energy_range": 0.0})
+    assert flags_of(line, VoiceMeasures()) == ()
 
 
 @pytest.mark.parametrize("sample", [float("nan"), float("inf")])
@@ -128,5 +128,5 @@ def test_samples_that_are_no_numbers_count_as_silence(sample: float) -> None:
     wave = murmur(3.0)
     wave[1000] = sample
     measured = measure(wave, LONG, None, eos=True, expected_seconds=3.0)
-    assert Flag.SILENT in flags_of(measured, OwnMeasures())
-    assert flags_of(measure(murmur(3.0), LONG, None, eos=True, expected_seconds=3.0), OwnMeasures()) == ()
+    assert Flag.SILENT in flags_of(measured, VoiceMeasures())
+    assert flags_of(measure(murmur(3.0), LONG, None, eos=True, expected_seconds=3.0), VoiceMeasures()) == ()

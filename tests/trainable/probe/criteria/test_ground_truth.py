@@ -6,13 +6,13 @@ import pytest
 
 from spaces.errors import InputError
 from trainable.probe.criteria.ground_truth import check_ground_truth
-from trainable.probe.measures.line import Measured
+from trainable.probe.measures.line import LineMeasures
 from trainable.probe.measures.pauses import Pauses
 
 TEXT = "a sentence that is long enough to have a tempo"
 
 
-def clip(**changes) -> Measured:
+def clip(**changes) -> LineMeasures:
     healthy = {
         "text": TEXT,
         "heard": None,
@@ -29,35 +29,35 @@ def clip(**changes) -> Measured:
         "pitch_range": 6.0,
         "energy_range": 15.0,
     }
-    return Measured(**{**healthy, **changes})
+    return LineMeasures(**{**healthy, **changes})
 
 
-def good() -> Measured:
+def good() -> LineMeasures:
     return clip(heard=TEXT, character_error=0.0)
 
 
-def garbled() -> Measured:
+def garbled() -> LineMeasures:
     return clip(heard="something else", character_error=0.7)
 
 
-def silent() -> Measured:
+def silent() -> LineMeasures:
     return clip(rms_dbfs=-90.0)
 
 
-def rushed() -> Measured:
+def rushed() -> LineMeasures:
     return clip(seconds=1.5)
 
 
-def paused() -> Measured:
+def paused() -> LineMeasures:
     """As its reader pauses."""
     return clip(pauses=Pauses(lead=0.1, longest_inner=2.5, tail=0.1))
 
 
-def unended() -> Measured:
+def unended() -> LineMeasures:
     return clip(pauses=Pauses(lead=0.1, longest_inner=0.3, tail=2.0))
 
 
-def clipped() -> Measured:
+def clipped() -> LineMeasures:
     return clip(clipped_share=0.1)
 
 
@@ -77,7 +77,7 @@ def clipped() -> Measured:
         ([*[good()] * 6, unended(), unended()], "2.0 s of silence at its end"),
     ],
 )
-def test_more_than_a_twentieth_that_fail_stop_a_search(clips: list[Measured], said: str | None) -> None:
+def test_more_than_a_twentieth_that_fail_stop_a_search(clips: list[LineMeasures], said: str | None) -> None:
     if said is None:
         check_ground_truth(clips)
         return

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
 from spaces.records.verdict import Flag, LineKind, SpokenLine
-from trainable.probe.criteria.judge import BaseHeard, allowed_failures, at_least_by_chance, conclude, fails_end
-from trainable.probe.measures.similarity import HeardVoice
+from trainable.probe.criteria.judge import BaseResult, allowed_failures, at_least_by_chance, conclude, fails_end
+from trainable.probe.measures.similarity import SpeakerMatch
 
 LONG = "a sentence that is long enough to have a tempo"
-SAME = HeardVoice(similarity=0.9, least=0.8, strange=0)
-BASE = BaseHeard(probability=0.6, missed=0, failed=0, lines=20)
+SAME = SpeakerMatch(similarity=0.9, least=0.8, strange=0)
+BASE = BaseResult(probability=0.6, missed=0, failed=0, lines=20)
 
 
 def line(*flags: Flag, ratio: float = 1.0, error: float | None = 0.0, text: str = LONG, **changes) -> SpokenLine:
@@ -90,10 +90,10 @@ def test_a_flat_line_does_not_fail() -> None:
 @pytest.mark.parametrize(
     ("voice", "accepted", "unknown"),
     [
-        (HeardVoice(0.81, 0.8, 1), True, ()),
-        (HeardVoice(0.79, 0.8, 2), False, ()),
-        (HeardVoice(None, 0.8, 0), True, (Flag.VOICE_DRIFT,)),
-        (HeardVoice(0.9, None, 0), True, (Flag.VOICE_DRIFT,)),
+        (SpeakerMatch(0.81, 0.8, 1), True, ()),
+        (SpeakerMatch(0.79, 0.8, 2), False, ()),
+        (SpeakerMatch(None, 0.8, 0), True, (Flag.VOICE_DRIFT,)),
+        (SpeakerMatch(0.9, None, 0), True, (Flag.VOICE_DRIFT,)),
     ],
 )
 def test_another_voice_rejects_and_one_too_short_to_tell_is_unknown(voice, accepted: bool, unknown: tuple) -> None:
@@ -130,11 +130,11 @@ def test_the_screen_is_four_lines_that_count() -> None:
     [
         (0.009, BASE, False),
         (0.011, BASE, True),
-        (0.005, BaseHeard(0.04, 0, 0, 20), True),
-        (0.003, BaseHeard(0.04, 0, 0, 20), False),
+        (0.005, BaseResult(0.04, 0, 0, 20), True),
+        (0.003, BaseResult(0.04, 0, 0, 20), False),
         (None, BASE, True),
         (0.0, None, True),
-        (0.0, BaseHeard(None, 0, 0, 20), True),
+        (0.0, BaseResult(None, 0, 0, 20), True),
     ],
 )
 def test_an_end_that_would_hardly_come_rejects(probability, base, accepted: bool) -> None:
@@ -149,7 +149,7 @@ def test_an_end_that_would_hardly_come_rejects(probability, base, accepted: bool
 )
 def test_missed_ends_are_compared_with_those_of_the_base(missed: int, base_missed: int, told: str | None) -> None:
     lines = [line(Flag.NO_EOS)] * missed + [line()] * (20 - missed)
-    notes = conclude(lines, 20, SAME, base=BaseHeard(0.6, base_missed, base_missed, 20)).notes
+    notes = conclude(lines, 20, SAME, base=BaseResult(0.6, base_missed, base_missed, 20)).notes
     assert notes == () if told is None else told in notes[0]
     assert conclude(lines, 20, SAME).notes == ()
 

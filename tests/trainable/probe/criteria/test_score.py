@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from spaces.records.verdict import ScoreParts
 from trainable.probe.criteria.score import score_of, score_parts
-from trainable.probe.measures.line import Measured, OwnMeasures
+from trainable.probe.measures.line import LineMeasures, VoiceMeasures
 from trainable.probe.measures.pauses import Pauses
 
-OWN = OwnMeasures(
+OWN = VoiceMeasures(
     character_errors=(0.0, 0.1, 0.3), pitch_ranges=(6.0,), energy_ranges=(15.0,), qualities=(2.9, 3.0, 3.4)
 )
 GOOD = {
@@ -36,7 +36,7 @@ VOICE = {"similarity": 0.9, "similarity_ceiling": 0.9, "spectral_distance": 2.0,
 
 def score(**changes) -> float:
     voice = {name: changes.pop(name, value) for name, value in VOICE.items()}
-    return score_of(score_parts(Measured(**{**GOOD, **changes}), OWN, **voice))
+    return score_of(score_parts(LineMeasures(**{**GOOD, **changes}), OWN, **voice))
 
 
 @pytest.mark.parametrize(

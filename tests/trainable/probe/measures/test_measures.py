@@ -11,7 +11,7 @@ from tests.support.voices import tone
 from trainable.probe.measures.level import clipped_share, rms_dbfs, speech_share
 from trainable.probe.measures.spectrum import average_spectrum, spectral_distance
 from trainable.speech.audio import SAMPLE_RATE
-from trainable.speech.tempo import Tempo, fit_tempo, letters
+from trainable.speech.tempo import SpeakingRate, fit_tempo, letters
 from trainable.speech.text.error_rate import character_error, words
 
 
@@ -56,7 +56,7 @@ def test_a_tempo_needs_letters() -> None:
 
 
 def test_a_runaway_costs_seconds() -> None:
-    tempo = Tempo(pause=0.2, per_letter=0.07)
+    tempo = SpeakingRate(pause=0.2, per_letter=0.07)
     assert tempo.frame_cap("Oh!") == 75
     assert tempo.frame_cap("a" * 100) == round(12.5 * (3 * 7.2 + 2))
 

@@ -10,17 +10,17 @@ import pytest
 
 from spaces.data_settings import DataSettings
 from spaces.probe_settings import ProbeSettings
-from spaces.records.verdict import Flag, Line, LineKind, Verdict
+from spaces.records.verdict import Flag, LineKind, ProbeLine, Verdict
 from tests.support import toy_family
 from tests.support.voices import make_voice, murmur
-from trainable.dataset.encoding_plan import line_up
+from trainable.dataset.encoding_plan import plan_encoding
 from trainable.dataset.loading.load import load_dataset
 from trainable.dataset.source import Source
-from trainable.family.protocol import Cue, Utterance
+from trainable.family.protocol import SpeechPrompt, Utterance
 from trainable.probe.criteria.calibration import Calibration, calibrate
-from trainable.probe.criteria.judge import BaseHeard
+from trainable.probe.criteria.judge import BaseResult
 from trainable.probe.session.listener import Listener
-from trainable.probe.session.probe import Candidate, Script, probe
+from trainable.probe.session.probe import ProbeScript, ProbeSubject, probe
 
 SETTINGS = ProbeSettings(lines="english")
 SEED = 7
@@ -31,12 +31,12 @@ def listener(tmp_path_factory) -> Listener:
     root = tmp_path_factory.mktemp("listener")
     dataset = load_dataset([Source.parse(str(make_voice(root / "voice")))], False, root / "cache")
     model = toy_family.make_toy_model(root / "model")
-    lineup = line_up(dataset, DataSettings(), seed=1)
+    lineup = plan_encoding(dataset, DataSettings(), seed=1)
     toy_family.prepare(lineup, str(model), root / "prepared", root / "cache", lambda done, of: None)
     learner = toy_family.build(str(model), root / "prepared", "auto", None, 1)
     known = calibrate(learner, SETTINGS)
     # A murmur's likeness depends on its length, and these are about who speaks.
-    known = known.model_copy(update={"similarity_least": -1.0, "base_heard": BaseHeard(0.5, 0, 0, 20)})
+    known = known.model_copy(update={"similarity_least": -1.0, "base_heard": BaseResult(0.5, 0, 0, 20)})
     return Listener.open(learner, SETTINGS, known, SEED)
 
 
@@ -45,35 +45,36 @@ class Speakers:
 
     def __init__(self, listener: Listener, **never_ended: Sequence[int]) -> None:
         self._tempo, self._never = listener.calibration.tempo, never_ended
-        self.asked: list[tuple[tuple[str, ...], tuple[Cue, ...]]] = []
+        self.asked: list[tuple[tuple[str, ...], tuple[SpeechPrompt, ...]]] = []
 
-    def speak(self, names: Sequence[str], cues: Sequence[Cue]) -> dict[str, list[Utterance]]:
+    def speak(self, names: Sequence[str], cues: Sequence[SpeechPrompt]) -> dict[str, list[Utterance]]:
         self.asked.append((tuple(names), tuple(cues)))
         return {name: [self._say(cue, cue.seed - SEED in self._never[name]) for cue in cues] for name in names}
 
-    def _say(self, cue: Cue, endless: bool) -> Utterance:
+    def _say(self, cue: SpeechPrompt, endless: bool) -> Utterance:
         frames = cue.frame_cap if endless else round(12.5 * self._tempo.expected_seconds(cue.text))
         return Utterance(murmur(frames / 12.5), frames, cue.frame_cap, eos=not endless)
 
 
-def lines(count: int, hard: Sequence[int] = ()) -> tuple[Line, ...]:
+def lines(count: int, hard: Sequence[int] = ()) -> tuple[ProbeLine, ...]:
     kinds = [LineKind.HARD if at in hard else LineKind.ORDINARY for at in range(count)]
     return tuple(
-        Line(text=f"the {chr(97 + at)} line of several that are spoken here", kind=kinds[at]) for at in range(count)
+        ProbeLine(text=f"the {chr(97 + at)} line of several that are spoken here", kind=kinds[at])
+        for at in range(count)
     )
 
 
-def hear(listener: Listener, folder: Path, script: Script, ends: dict[str, float] | None = None, **never) -> tuple:
+def hear(listener: Listener, folder: Path, script: ProbeScript, ends: dict[str, float] | None = None, **never) -> tuple:
     speakers = Speakers(listener, **never)
     candidates = {
-        name: Candidate(folder / name, end_probability=(ends or {}).get(name), strength=0.5) for name in never
+        name: ProbeSubject(folder / name, end_probability=(ends or {}).get(name), strength=0.5) for name in never
     }
     verdicts = probe(speakers.speak, listener, script, candidates)
     return verdicts, speakers.asked
 
 
 def test_whom_four_lines_reject_says_no_more(listener: Listener, tmp_path: Path) -> None:
-    verdicts, asked = hear(listener, tmp_path, Script(lines(6), SEED), good=(), bad=(0, 2), late=(4,))
+    verdicts, asked = hear(listener, tmp_path, ProbeScript(lines(6), SEED), good=(), bad=(0, 2), late=(4,))
     assert [(names, len(cues)) for names, cues in asked] == [(("good", "bad", "late"), 4), (("good", "late"), 2)]
     assert {name: (verdict.accepted, len(verdict.lines)) for name, verdict in verdicts.items()} == {
         "good": (True, 6),
@@ -84,7 +85,7 @@ def test_whom_four_lines_reject_says_no_more(listener: Listener, tmp_path: Path)
 
 
 def test_line_i_is_sampled_from_its_own_seed_within_its_own_cap(listener: Listener, tmp_path: Path) -> None:
-    script = Script(lines(6), SEED)
+    script = ProbeScript(lines(6), SEED)
     _, asked = hear(listener, tmp_path, script, good=())
     cues = [cue for _, group in asked for cue in group]
     assert [cue.seed for cue in cues] == [SEED + at for at in range(6)]
@@ -93,21 +94,21 @@ def test_line_i_is_sampled_from_its_own_seed_within_its_own_cap(listener: Listen
 
 
 def test_who_would_hardly_ever_end_says_one_line_for_the_record(listener: Listener, tmp_path: Path) -> None:
-    verdicts, asked = hear(listener, tmp_path, Script(lines(6), SEED), {"bad": 1e-4, "good": 0.4}, good=(), bad=())
+    verdicts, asked = hear(listener, tmp_path, ProbeScript(lines(6), SEED), {"bad": 1e-4, "good": 0.4}, good=(), bad=())
     assert [(names, len(cues)) for names, cues in asked] == [(("bad",), 1), (("good",), 4), (("good",), 2)]
     assert not verdicts["bad"].accepted and "hardly ever end" in verdicts["bad"].reasons[0]
     assert (verdicts["good"].accepted, verdicts["good"].end_probability) == (True, 0.4)
 
 
 def test_a_confirmation_stops_when_too_many_surely_fail(listener: Listener, tmp_path: Path) -> None:
-    script = Script(lines(26), SEED, confirms=True)
+    script = ProbeScript(lines(26), SEED, confirms=True)
     verdicts, asked = hear(listener, tmp_path, script, good=(0, 1), bad=(0, 5, 19))
     assert [(names, len(cues)) for names, cues in asked] == [(("good", "bad"), 20), (("good",), 6)]
     assert [verdicts[name].accepted for name in ("good", "bad")] == [True, False]
 
 
 def test_a_hard_line_is_spoken_recorded_and_not_counted(listener: Listener, tmp_path: Path) -> None:
-    verdicts, _ = hear(listener, tmp_path, Script(lines(6, hard=(4, 5)), SEED), good=(4, 5))
+    verdicts, _ = hear(listener, tmp_path, ProbeScript(lines(6, hard=(4, 5)), SEED), good=(4, 5))
     verdict: Verdict = verdicts["good"]
     assert verdict.accepted and verdict.failed_lines == 0 and verdict.planned_lines == 4
     assert [line.kind for line in verdict.lines[4:]] == [LineKind.HARD] * 2
@@ -115,7 +116,7 @@ def test_a_hard_line_is_spoken_recorded_and_not_counted(listener: Listener, tmp_
 
 
 def test_a_verdict_names_strength_and_yardsticks(listener: Listener, tmp_path: Path) -> None:
-    verdicts, _ = hear(listener, tmp_path, Script(lines(4), SEED), good=())
+    verdicts, _ = hear(listener, tmp_path, ProbeScript(lines(4), SEED), good=())
     assert (verdicts["good"].strength, verdicts["good"].judge) == (0.5, listener.fingerprint)
 
 

@@ -20,7 +20,7 @@ from tests.support.paths import ROOT
 from tests.support.tiny_ctc import make_tiny_ctc
 from tests.support.tiny_xvector import KINDS, make_tiny_xvector
 from trainable.probe.speaker.encoder import INSTALL, check_voice_encoder, default_encoder, open_voice_encoder
-from trainable.qwen3_tts.data.speaker_embeddings import SpeakerEncoder
+from trainable.qwen3_tts.data.speaker_embeddings import QwenSpeakerEncoder
 from trainable.speech.audio import SAMPLE_RATE, resample
 
 DEMO_CHECKPOINT = ROOT / "demo" / "checkpoint"
@@ -92,7 +92,7 @@ def test_nothing_in_a_checkpoint_is_executed(tmp_path: Path) -> None:
 
 
 def test_a_qwen_checkpoint_gives_its_own_speaker_embedding() -> None:
-    expected = SpeakerEncoder(DEMO_CHECKPOINT, torch.device("cpu")).embed(WAVE).numpy()
+    expected = QwenSpeakerEncoder(DEMO_CHECKPOINT, torch.device("cpu")).embed(WAVE).numpy()
     assert np.array_equal(open_voice_encoder(str(DEMO_CHECKPOINT)).embed(WAVE), expected)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.voices import murmur
 from trainable.probe.measures.similarity import MARGIN, active_audio
-from trainable.probe.speaker.verification import Enrolled
+from trainable.probe.speaker.verification import Enrolment
 from trainable.speech.audio import SAMPLE_RATE
 
 
@@ -33,7 +33,7 @@ def test_the_murmurs_of_these_tests_are_as_long_as_they_say(seconds: int) -> Non
 
 @pytest.mark.parametrize("clip", [spoken(3), spoken(4), spoken(8), spoken(30)])
 def test_the_same_voice_passes_and_a_higher_one_does_not(clip: np.ndarray) -> None:
-    enrolled = Enrolled(pitch, [spoken(30)])
+    enrolled = Enrolment(pitch, [spoken(30)])
     same, other = enrolled.likeness(clip), enrolled.likeness(murmur(clip.size / SAMPLE_RATE, 400.0))
     assert same.unknown is None and not same.has_drifted
     assert other.has_drifted and other.similarity < other.least
@@ -41,7 +41,7 @@ def test_the_same_voice_passes_and_a_higher_one_does_not(clip: np.ndarray) -> No
 
 def test_the_threshold_is_the_least_of_the_others_pieces_to_the_reference_less_a_margin() -> None:
     reference, others = spoken(8), [spoken(10), spoken(10, 210.0)]
-    found = Enrolled(pitch, [reference], others).likeness(spoken(8))
+    found = Enrolment(pitch, [reference], others).likeness(spoken(8))
     speech = np.concatenate([active_audio(wave) for wave in others])
     anchor = pitch(active_audio(reference))
     pieces = np.array_split(speech, speech.size // (7 * SAMPLE_RATE))
@@ -62,18 +62,18 @@ def test_the_threshold_is_the_least_of_the_others_pieces_to_the_reference_less_a
 def test_too_little_is_unknown_with_the_reason(
     reference: np.ndarray, clip: np.ndarray, published: float | None, reason: str
 ) -> None:
-    found = Enrolled(pitch, [reference], published=published).likeness(clip)
+    found = Enrolment(pitch, [reference], published=published).likeness(clip)
     assert reason in found.unknown and found.least is None and not found.has_drifted
 
 
 def test_a_published_threshold_judges_a_long_clip_against_a_short_reference() -> None:
-    found = Enrolled(pitch, [spoken(8)], published=0.9).likeness(spoken(8))
+    found = Enrolment(pitch, [spoken(8)], published=0.9).likeness(spoken(8))
     assert (found.least, found.unknown, found.origin) == (0.9, None, "published for this encoder")
 
 
 def test_each_piece_is_embedded_once_for_all_clips() -> None:
     calls = []
-    enrolled = Enrolled(lambda wave: calls.append(wave.size) or pitch(wave), [spoken(30)])
+    enrolled = Enrolment(lambda wave: calls.append(wave.size) or pitch(wave), [spoken(30)])
     first = enrolled.likeness(spoken(8))
     before = len(calls)
     assert enrolled.likeness(spoken(8)) == first and len(calls) == before + 1

@@ -10,21 +10,21 @@ import pytest
 
 from search.checking.checks import check_plan
 from spaces.errors import InputError
-from spaces.records.verdict import Line, LineKind
+from spaces.records.verdict import LineKind, ProbeLine
 from tests.support.toy_search import toy_plan
 from tests.support.voices import TEXTS, make_voice
-from trainable.dataset.split import Entry, Role, Roster
+from trainable.dataset.split import ClipEntry, DatasetSplit, Role
 from trainable.probe.texts.instructions import instructed_lines
 from trainable.probe.texts.lines import HELD_OUT, check_unseen, confirmation_lines, lines_for, load_lines, unseen_texts
 
 LANGUAGES = ("english", "german", "norwegian")
-NOTHING = Roster(entries=())
+NOTHING = DatasetSplit(entries=())
 
 
-def held_out(*texts: str, trained: tuple[str, ...] = ()) -> Roster:
+def held_out(*texts: str, trained: tuple[str, ...] = ()) -> DatasetSplit:
     """Of texts of one length, a roster names the last clip first."""
-    entries = [Entry(text=text, seconds=1.0, role=Role.HELD_OUT) for text in reversed(texts)]
-    return Roster(entries=(*entries, *(Entry(text=text, seconds=1.0) for text in trained)))
+    entries = [ClipEntry(text=text, seconds=1.0, role=Role.HELD_OUT) for text in reversed(texts)]
+    return DatasetSplit(entries=(*entries, *(ClipEntry(text=text, seconds=1.0) for text in trained)))
 
 
 def sentences(count: int) -> tuple[str, ...]:
@@ -32,7 +32,7 @@ def sentences(count: int) -> tuple[str, ...]:
     return tuple(f"sentence {chr(97 + number // 26)}{chr(97 + number % 26)} of the voice" for number in range(count))
 
 
-def texts_of(lines: tuple[Line, ...]) -> list[str]:
+def texts_of(lines: tuple[ProbeLine, ...]) -> list[str]:
     return [line.text for line in lines]
 
 
@@ -60,7 +60,9 @@ def test_slots_take_held_out_transcripts(
 
 
 def test_a_slot_takes_no_other_speakers_transcript() -> None:
-    other = Roster(entries=(Entry(text="aa", seconds=1.0, role=Role.HELD_OUT, speaker=1),), speakers=("a", "b"))
+    other = DatasetSplit(
+        entries=(ClipEntry(text="aa", seconds=1.0, role=Role.HELD_OUT, speaker=1),), speakers=("a", "b")
+    )
     assert len(lines_for("english", other)) == len(lines_for("english", NOTHING)) == 19
 
 
@@ -125,7 +127,7 @@ def test_the_kind_of_a_line_is_written_or_follows_from_its_length(
     (tmp_path / "own.txt").write_text(f"\ufeff a b\n\n c d \ne\nf\n{written}\n", encoding="utf-8")
     lines = load_lines(str(tmp_path / "own.txt"))
     assert texts_of(lines) == ["a b", "c d", "e", "f", text]
-    assert lines[-1] == Line(kind=LineKind(kind), text=text)
+    assert lines[-1] == ProbeLine(kind=LineKind(kind), text=text)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +172,7 @@ def test_lines_that_there_are_not_are_refused(name: str) -> None:
     ],
 )
 def test_nobody_is_trained_on_what_is_spoken(kind: str, text: str, trained: str, refused: bool) -> None:
-    line = Line(kind=LineKind(kind), text=text)
+    line = ProbeLine(kind=LineKind(kind), text=text)
     if not refused:
         check_unseen([line], [trained])
         return
@@ -189,7 +191,7 @@ def test_a_search_whose_lines_are_trained_on_is_refused(tmp_path: Path, lines: C
 
 
 def test_three_trained_lines_are_named() -> None:
-    lines = [Line(kind=LineKind.ORDINARY, text=f"one two {number}") for number in "abcded"]
+    lines = [ProbeLine(kind=LineKind.ORDINARY, text=f"one two {number}") for number in "abcded"]
     with pytest.raises(InputError, match='"one two a", "one two b", "one two c" and 2 more among') as told:
         check_unseen(lines, [line.text for line in lines])
     assert "one two d" not in str(told.value)

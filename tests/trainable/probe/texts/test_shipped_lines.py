@@ -11,10 +11,10 @@ import pocketsphinx
 import pytest
 
 from demo.corpus import DIGITS, is_held_out
-from spaces.records.verdict import Line, LineKind
+from spaces.records.verdict import LineKind, ProbeLine
 from tests.support.paths import DEMO_VOICE
 from tests.trainable.probe.texts.test_lines import held_out, sentences
-from trainable.dataset.split import Roster
+from trainable.dataset.split import DatasetSplit
 from trainable.probe.texts.instructions import CALM, EXCITED, INSTRUCTED_LINES, instructed_lines
 from trainable.probe.texts.lines import (
     CONFIRMATION_LINES,
@@ -28,7 +28,7 @@ from trainable.speech.tempo import letters
 from trainable.speech.text.error_rate import words
 
 LANGUAGES = ("english", "german", "norwegian")
-NOTHING = Roster(entries=())
+NOTHING = DatasetSplit(entries=())
 ORDER = (
     ("ordinary", 60, 100),
     ("ordinary", 60, 100),
@@ -56,7 +56,7 @@ def pronunciations() -> dict[str, list[str]]:
     return {word: sounds.split() for word, _, sounds in (row.partition(" ") for row in rows)}
 
 
-def texts_of(lines: tuple[Line, ...]) -> list[str]:
+def texts_of(lines: tuple[ProbeLine, ...]) -> list[str]:
     return [line.text for line in lines]
 
 

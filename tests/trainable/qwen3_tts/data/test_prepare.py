@@ -13,21 +13,21 @@ import pytest
 import soundfile
 import torch
 
-from spaces.data_settings import Augment
+from spaces.data_settings import AugmentationSettings
 from spaces.errors import InputError
 from tests.support.encoding_plans import CHECKPOINT, VOICE, clip_of, demo_clips, lineup_of
 from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
 from trainable.dataset.clip import Clip
-from trainable.dataset.encoding_plan import Lineup
+from trainable.dataset.encoding_plan import EncodingPlan
 from trainable.dataset.finding import Severity
-from trainable.dataset.split import Role, Roster
+from trainable.dataset.split import DatasetSplit, Role
 from trainable.qwen3_tts import family
 from trainable.qwen3_tts.checkpoint.load import load_base
 from trainable.qwen3_tts.data import encode as encoding
 from trainable.qwen3_tts.data import prepare as preparation
 from trainable.qwen3_tts.data.codec import Codec
 from trainable.qwen3_tts.data.prepared import MARKER, prompt_ids, read_prepared
-from trainable.qwen3_tts.data.speaker_embeddings import SpeakerEncoder
+from trainable.qwen3_tts.data.speaker_embeddings import QwenSpeakerEncoder
 from trainable.speech.audio import SAMPLE_RATE, read_audio
 
 CPU = torch.device("cpu")
@@ -57,7 +57,9 @@ def voice(tmp_path: Path) -> list[Clip]:
     return demo_clips(6, folder)
 
 
-def prepare(lineup: Lineup, folder: Path, name: str = "run", model: Path = CHECKPOINT, on_progress=lambda *told: None):
+def prepare(
+    lineup: EncodingPlan, folder: Path, name: str = "run", model: Path = CHECKPOINT, on_progress=lambda *told: None
+):
     return family.prepare(lineup, str(model), folder / name, folder / "cache", on_progress)
 
 
@@ -77,7 +79,7 @@ def test_prepared_data_are_what_the_whole_model_makes(tiny: Tiny, tmp_path: Path
 
 
 def test_the_speaker_encoder_alone_hears_what_the_whole_model_hears() -> None:
-    tts, alone = load_base(str(CHECKPOINT)), SpeakerEncoder(CHECKPOINT, CPU)
+    tts, alone = load_base(str(CHECKPOINT)), QwenSpeakerEncoder(CHECKPOINT, CPU)
     for name in ("ref", "clip_003"):
         wave = read_audio(VOICE / f"{name}.wav")
         assert torch.equal(alone.embed(wave), tts.model.extract_speaker_embedding(wave, SAMPLE_RATE).float())
@@ -94,7 +96,7 @@ def test_a_second_run_encodes_nothing(tmp_path: Path, encoded: list[str], monkey
         raise AssertionError("nothing is missing")
 
     monkeypatch.setattr(Codec, "__init__", refuse)
-    monkeypatch.setattr(SpeakerEncoder, "__init__", refuse)
+    monkeypatch.setattr(QwenSpeakerEncoder, "__init__", refuse)
     told: list[tuple[int, int]] = []
     assert prepare(lineup, tmp_path, "another", on_progress=lambda *counts: told.append(counts)) == findings
     assert told == [(6, 6)]
@@ -146,7 +148,7 @@ def test_what_is_not_audio_encodes_nothing(tmp_path: Path, voice: list[Clip], en
 
 
 def test_copies_are_encoded_behind_the_clips(tmp_path: Path, encoded: list[str]) -> None:
-    augment = Augment(copies=2, speed=(0.8, 0.9), snr_db=(20.0, 30.0))
+    augment = AugmentationSettings(copies=2, speed=(0.8, 0.9), snr_db=(20.0, 30.0))
     prepare(lineup_of(demo_clips(10)), tmp_path, "plain")
     plain = read_prepared(tmp_path / "plain")
     encoded.clear()
@@ -156,7 +158,7 @@ def test_copies_are_encoded_behind_the_clips(tmp_path: Path, encoded: list[str])
     assert len(encoded) == 2 * len(plain.roster.training) == len(data.clips) - 10
     for one, other in zip(plain.clips, data.clips[:10], strict=True):
         assert torch.equal(one.codes, other.codes)
-    assert data.roster == lineup.roster == Roster.read(tmp_path / "augmented")
+    assert data.roster == lineup.roster == DatasetSplit.read(tmp_path / "augmented")
     for place in data.roster.training:
         for copy in data.roster.entries[place].copies:
             assert data.roster.entries[copy].role is Role.COPY
@@ -171,7 +173,7 @@ def test_several_speakers_have_their_own_embeddings(tmp_path: Path) -> None:
     prepare(lineup_of(clips, references=references), tmp_path)
     data = read_prepared(tmp_path / "run")
     assert [clip.speaker for clip in data.clips] == [0, 1, 1, 0, 1, 0]
-    encoder = SpeakerEncoder(CHECKPOINT, CPU)
+    encoder = QwenSpeakerEncoder(CHECKPOINT, CPU)
     assert torch.equal(data.speakers, torch.stack([encoder.embed(read_audio(path)) for path in references.values()]))
     assert data.roster.speakers == ("a", "b")
 
@@ -288,10 +290,10 @@ def test_the_marker_comes_last_and_goes_first(tmp_path: Path, monkeypatch: pytes
     prepare(lineup_of(demo_clips(2)), tmp_path)
     assert json.loads((tmp_path / "run" / MARKER).read_text())["lineup"] == lineup_of(demo_clips(2)).fingerprint()
 
-    def fail(self: Roster, folder: Path) -> None:
+    def fail(self: DatasetSplit, folder: Path) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(Roster, "write", fail)
+    monkeypatch.setattr(DatasetSplit, "write", fail)
     with pytest.raises(OSError, match="disk is full"):
         prepare(lineup_of(demo_clips(3)), tmp_path)
     with pytest.raises(FileNotFoundError):

@@ -12,7 +12,7 @@ from spaces.probe_settings import Sampling
 from tests.support.pack_runs import SEED, draw, make_pack, shape_of
 from tests.support.qwen_fixtures import LANGUAGES, Tiny, tiny  # noqa: F401
 from trainable.family.export_request import ExportLayout, ExportRequest
-from trainable.family.protocol import Batch, Cue
+from trainable.family.protocol import Batch, SpeechPrompt
 from trainable.qwen3_tts.data.prepared import PreparedData
 from trainable.qwen3_tts.generation.speech import speak
 from trainable.qwen3_tts.learner import QwenLearner
@@ -77,7 +77,7 @@ def test_the_first_speaker_is_spoken_in_and_exported(tiny: Tiny, tmp_path: Path)
     pack = make_pack(tiny, ours, shape_of([draw()], 1), 1)
     pack.join(0, draw(), SEED)
     made.eval()
-    cue = Cue("a line", seed=3, frame_cap=12)
+    cue = SpeechPrompt("a line", seed=3, frame_cap=12)
     for speaker in range(3):
         [[expected]] = speak(tiny.tts, ours.speakers[speaker], "auto", [cue], Sampling())
         for said in (made.speak([cue], Sampling()), pack.speak([0], [cue], Sampling())[0]):

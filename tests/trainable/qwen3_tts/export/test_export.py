@@ -13,14 +13,14 @@ from spaces.probe_settings import Sampling
 from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
 from tests.trainable.qwen3_tts.test_training import draw
 from trainable.family.export_request import ExportLayout, ExportRequest
-from trainable.family.protocol import Cue
+from trainable.family.protocol import SpeechPrompt
 from trainable.qwen3_tts import family
 from trainable.qwen3_tts.checkpoint.check import check_model
 from trainable.qwen3_tts.generation.speech import speak
 from trainable.qwen3_tts.learner import QwenLearner
 from trainable.qwen3_tts.model.lora import attach
 
-CUE = Cue("speak this", seed=3, frame_cap=40)
+CUE = SpeechPrompt("speak this", seed=3, frame_cap=40)
 
 
 def request_of(tiny: Tiny, layout: ExportLayout = ExportLayout.PEFT, **given) -> ExportRequest:

@@ -18,12 +18,12 @@ from tests.support.tiny_qwen import make_tiny_qwen
 from tests.support.voices import tone
 from tests.trainable.qwen3_tts.test_training import draw
 from trainable.family.export_request import ExportLayout
-from trainable.family.protocol import Cue
+from trainable.family.protocol import SpeechPrompt
 from trainable.qwen3_tts import family
 from trainable.qwen3_tts.checkpoint.load import load_base
 from trainable.speech.audio import write_audio
 
-CUE = Cue("speak this", seed=3, frame_cap=24)
+CUE = SpeechPrompt("speak this", seed=3, frame_cap=24)
 
 
 @pytest.fixture(scope="module")

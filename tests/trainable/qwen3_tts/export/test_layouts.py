@@ -21,16 +21,16 @@ from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
 from tests.support.tiny_qwen import CODES
 from tests.support.voices import tone
 from tests.trainable.qwen3_tts.test_training import draw
-from trainable.family.export_request import ExportLayout, Reference, speaker_name
-from trainable.family.protocol import Cue
+from trainable.family.export_request import ExportLayout, ReferenceClip, speaker_name
+from trainable.family.protocol import SpeechPrompt
 from trainable.qwen3_tts import family
 from trainable.qwen3_tts.checkpoint.load import load_base
-from trainable.qwen3_tts.generation.logits import expectation
+from trainable.qwen3_tts.generation.logits import teacher_forced_logits
 from trainable.qwen3_tts.generation.speech import speak
 from trainable.qwen3_tts.learner import QwenLearner
 from trainable.speech.audio import SAMPLE_RATE, write_audio
 
-CUE = Cue("speak this", seed=3, frame_cap=24)
+CUE = SpeechPrompt("speak this", seed=3, frame_cap=24)
 LINEAR = draw(targets="linear")
 ADAPTERS = [layout for layout in ExportLayout if not layout.is_whole]
 WHOLE = [layout for layout in ExportLayout if layout.is_whole]
@@ -43,9 +43,9 @@ def base(tiny: Tiny, request, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def reference(tmp_path: Path) -> Reference:
+def reference(tmp_path: Path) -> ReferenceClip:
     write_audio(tmp_path / "ref.wav", tone(2.0))
-    return Reference(tmp_path / "ref.wav", "a tone")
+    return ReferenceClip(tmp_path / "ref.wav", "a tone")
 
 
 def exported(learner: QwenLearner, base: Path, layout: ExportLayout, folder: Path, **given) -> Path:
@@ -77,7 +77,7 @@ def test_a_whole_checkpoint_expects_what_the_adapter_does(tiny: Tiny, base: Path
     expected = learner.expectation(CUE.text, spoken.codes)
     assert expected.shape == (spoken.frames + 1, CODES + 1024)
     merged = family.load_exported(folder).expectation(CUE.text, spoken.codes)
-    untrained = expectation(load_base(str(base)), tiny.data().speakers[0], "auto", CUE.text, spoken.codes)
+    untrained = teacher_forced_logits(load_base(str(base)), tiny.data().speakers[0], "auto", CUE.text, spoken.codes)
     difference = relative_difference(expected, merged)
     is_float32 = load_file(base / WEIGHTS)["talker.codec_head.weight"].dtype == torch.float32
     assert tolerance_of(folder) == (EXACT if is_float32 else ROUNDED)
@@ -140,7 +140,7 @@ def test_alexandria_merges_its_own_layout(tiny: Tiny, reference, tmp_path: Path)
     tts = tiny.fresh()
     tts.model.talker = PeftModel.from_pretrained(tts.model.talker, str(folder)).merge_and_unload()
     [spoken] = learner.speak([CUE], Sampling())
-    merged = expectation(tts, tiny.data().speakers[0], "auto", CUE.text, spoken.codes)
+    merged = teacher_forced_logits(tts, tiny.data().speakers[0], "auto", CUE.text, spoken.codes)
     assert relative_difference(learner.expectation(CUE.text, spoken.codes), merged) < 1e-5
 
 
@@ -171,7 +171,7 @@ def test_alexandrias_layout_needs_a_transcript(tiny: Tiny, reference, tmp_path: 
             tiny.folder,
             ExportLayout.ALEXANDRIA,
             tmp_path / "out",
-            reference=Reference(reference.audio, said),
+            reference=ReferenceClip(reference.audio, said),
             outcome=made_runs.outcome("t1"),
         )
 

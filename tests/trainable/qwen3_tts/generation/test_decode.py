@@ -19,7 +19,7 @@ from tests.support.decoding import LINES, library, ours, with_eos_bias
 from tests.support.qwen_fixtures import LANGUAGES, Tiny, tiny  # noqa: F401
 from tests.support.tiny_qwen import CODES
 from tests.trainable.qwen3_tts.test_training import draw as make_draw
-from trainable.family.protocol import Cue
+from trainable.family.protocol import SpeechPrompt
 from trainable.qwen3_tts.data.prepared import PreparedClip, prompt_ids
 from trainable.qwen3_tts.generation.sampling import FirstCodeRules, draw, sharpen, uniform_numbers
 from trainable.qwen3_tts.generation.speech import speak
@@ -265,7 +265,7 @@ def test_decoding_stops_at_the_last_cap(tiny: Tiny) -> None:
 def test_speech_is_the_codec_of_the_codes(tiny: Tiny) -> None:
     speaker, caps, seeds = tiny.data().speakers[0], (9, 24, 6, 14), (5, 6, 7, 8)
     codes, _ = ours(tiny.tts, speaker, cap=caps, seeds=seeds, sampling=Sampling())
-    cues = [Cue(*each) for each in zip(LINES, seeds, caps, strict=True)]
+    cues = [SpeechPrompt(*each) for each in zip(LINES, seeds, caps, strict=True)]
     [spoken] = speak(tiny.tts, speaker, "auto", cues, Sampling())
     for one, row, cue in zip(spoken, codes, cues, strict=True):
         wave = tiny.tts.model.speech_tokenizer.decode([{"audio_codes": row.codes}])[0][0]

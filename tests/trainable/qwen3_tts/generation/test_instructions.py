@@ -9,7 +9,7 @@ import torch
 
 from tests.support.decoding import GREEDY, LINES, library, ours
 from tests.support.qwen_fixtures import LANGUAGES, Tiny, tiny  # noqa: F401
-from trainable.family.protocol import Cue
+from trainable.family.protocol import SpeechPrompt
 from trainable.qwen3_tts.generation.speech import speak, takes_instructions
 
 INSTRUCTIONS = ("slowly, and with a warm voice", None, "whisper", "")
@@ -40,6 +40,6 @@ def test_the_smaller_model_takes_no_instruction(tiny: Tiny) -> None:
     tts.model.tts_model_size = "0b6"
     assert not takes_instructions(tts)
     with pytest.raises(ValueError, match="got 'whisper' for 'x'"):
-        speak(tts, speaker, "auto", [Cue("x", 1, 4, "whisper")], GREEDY)
-    [[plain]], [[empty]] = (speak(tts, speaker, "auto", [Cue("x", 1, 4, none)], GREEDY) for none in (None, ""))
+        speak(tts, speaker, "auto", [SpeechPrompt("x", 1, 4, "whisper")], GREEDY)
+    [[plain]], [[empty]] = (speak(tts, speaker, "auto", [SpeechPrompt("x", 1, 4, none)], GREEDY) for none in (None, ""))
     assert (plain.wave == empty.wave).all()

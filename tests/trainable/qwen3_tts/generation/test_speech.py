@@ -7,7 +7,7 @@ import pytest
 
 from spaces.probe_settings import Sampling
 from tests.support.qwen_fixtures import Tiny
-from trainable.family.protocol import Cue
+from trainable.family.protocol import SpeechPrompt
 from trainable.qwen3_tts.generation.speech import groups, speak
 
 
@@ -27,7 +27,7 @@ def test_as_many_are_spoken_at_once_as_the_memory_holds(caps, seats: int, positi
 
 def test_a_cue_says_the_same_in_any_group(tiny: Tiny, monkeypatch) -> None:
     speaker = tiny.data().speakers[0]
-    cues = [Cue("one", 1, 9), Cue("two and three", 2, 5), Cue("four", 3, 7)]
+    cues = [SpeechPrompt("one", 1, 9), SpeechPrompt("two and three", 2, 5), SpeechPrompt("four", 3, 7)]
     [together] = speak(tiny.tts, speaker, "auto", cues, Sampling())
     monkeypatch.setattr("trainable.qwen3_tts.generation.speech.POSITIONS", 9)
     [apart] = speak(tiny.tts, speaker, "auto", cues, Sampling())

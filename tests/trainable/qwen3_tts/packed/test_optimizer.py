@@ -7,16 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from trainable.qwen3_tts.packed.optimizer import Flat, Recipe
+from trainable.qwen3_tts.packed.optimizer import FlatAdamW, OptimizerSettings
 
 LORA, PROJECTION = 37, 11
 CPU = torch.device("cpu")
 RECIPES = (
-    Recipe(lora_lr=1e-2, projection_lr=3e-3, weight_decay=0.1, clip_norm=0.5),
-    Recipe(lora_lr=1e-4, projection_lr=0.0, weight_decay=0.3, clip_norm=2.0),
-    Recipe(lora_lr=3e-1, projection_lr=1e-1, weight_decay=0.0, clip_norm=1e9),
-    Recipe(lora_lr=5e-3, projection_lr=5e-3, weight_decay=1.0, clip_norm=1e-3),
-    Recipe(lora_lr=1e-3, projection_lr=0.0, weight_decay=0.0, clip_norm=7.0),
+    OptimizerSettings(lora_lr=1e-2, projection_lr=3e-3, weight_decay=0.1, clip_norm=0.5),
+    OptimizerSettings(lora_lr=1e-4, projection_lr=0.0, weight_decay=0.3, clip_norm=2.0),
+    OptimizerSettings(lora_lr=3e-1, projection_lr=1e-1, weight_decay=0.0, clip_norm=1e9),
+    OptimizerSettings(lora_lr=5e-3, projection_lr=5e-3, weight_decay=1.0, clip_norm=1e-3),
+    OptimizerSettings(lora_lr=1e-3, projection_lr=0.0, weight_decay=0.0, clip_norm=7.0),
 )
 SEATS = len(RECIPES)
 
@@ -25,11 +25,11 @@ def unreduced(gradient: Tensor) -> Tensor:
     return gradient
 
 
-def make_flat(dtype: torch.dtype = torch.float64, start: Tensor | None = None) -> Flat:
+def make_flat(dtype: torch.dtype = torch.float64, start: Tensor | None = None) -> FlatAdamW:
     """Somebody in every row; `start` [seats, numbers] are their weights."""
-    flat = Flat(SEATS, LORA, PROJECTION, CPU, dtype)
+    flat = FlatAdamW(SEATS, LORA, PROJECTION, CPU, dtype)
     for row, recipe in enumerate(RECIPES):
-        flat.begin(row, Recipe(**vars(recipe)))
+        flat.begin(row, OptimizerSettings(**vars(recipe)))
     flat.weights.copy_(random_numbers(0, dtype) if start is None else start)
     return flat
 
@@ -42,7 +42,7 @@ def random_numbers(seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
 class Separate:
     """One seat as everybody trains it: two parameter groups, clip_grad_norm_, torch.optim.AdamW."""
 
-    def __init__(self, weights: Tensor, recipe: Recipe) -> None:
+    def __init__(self, weights: Tensor, recipe: OptimizerSettings) -> None:
         self.lora, self.projection = (nn.Parameter(part.clone()) for part in weights.split([LORA, PROJECTION]))
         groups = [{"params": [self.lora], "lr": recipe.lora_lr}]
         if recipe.projection_lr > 0:
@@ -125,7 +125,7 @@ def test_a_new_trial_finds_nothing_of_the_last_one() -> None:
     flat.gradients += random_numbers(1)
     flat.step(dict.fromkeys(range(SEATS), 1.0), unreduced)
     flat.gradients += random_numbers(2)
-    flat.begin(2, Recipe(**vars(RECIPES[0])))
+    flat.begin(2, OptimizerSettings(**vars(RECIPES[0])))
     for buffer in (flat.weights, flat.gradients, *flat.moments):
         assert not buffer[2].any() and buffer[[0, 1, 3, 4]].any(dim=1).all()
     assert flat.recipe(2).steps == 0

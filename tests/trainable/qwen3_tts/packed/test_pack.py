@@ -15,7 +15,7 @@ from tests.support.pack_runs import one_shape
 from tests.support.peft_family import separate
 from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
 from tests.trainable.qwen3_tts.test_training import draw as make_draw
-from trainable.family.process_group import Crew
+from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Batch, SeatState
 from trainable.qwen3_tts.packed.pack import QwenPack
 
@@ -73,7 +73,7 @@ def make_pack(tiny: Tiny, draws: Sequence[Draw], seats: int, dtype: torch.dtype 
     )
     tts = tiny.fresh()
     tts.model.to(dtype)
-    return QwenPack(tts, tiny.data(FRAMES, TEXTS), "auto", shape, seats, Crew())
+    return QwenPack(tts, tiny.data(FRAMES, TEXTS), "auto", shape, seats, ProcessGroup())
 
 
 def grown(state: SeatState, seed: int) -> dict[str, Tensor]:

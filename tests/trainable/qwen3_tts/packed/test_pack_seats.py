@@ -15,12 +15,16 @@ from tests.support.pack_runs import SEED, draw, make_pack, one_shape, shape_of
 from tests.support.peft_family import separate
 from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
 from trainable.dataset.split import Role
-from trainable.family.protocol import Batch, Cue, SeatCount, SeatState, Utterance
+from trainable.family.protocol import Batch, SeatLimit, SeatState, SpeechPrompt, Utterance
 from trainable.qwen3_tts.checkpoint.check import why_not_packed
 from trainable.qwen3_tts.packed.pack import QwenPack
 from trainable.qwen3_tts.packed.seats_that_fit import seat_bytes, seats_that_fit
 
-CUES = (Cue("a line of words", 30, 12), Cue("x", 31, 7, "as a whisper"), Cue("and another one that is longer", 32, 9))
+CUES = (
+    SpeechPrompt("a line of words", 30, 12),
+    SpeechPrompt("x", 31, 7, "as a whisper"),
+    SpeechPrompt("and another one that is longer", 32, 9),
+)
 SPEAKING = (
     draw(rank=4, targets="all-linear", text_projection_lr=1e-3, dropout=0.5),
     draw(rank=16, targets="guide", alpha_ratio=4),
@@ -113,13 +117,13 @@ SHAPE = shape_of([draw(rank=8, targets="all-linear", text_projection_lr=1e-3)], 
 def test_as_many_seats_as_the_memory_holds(tiny: Tiny, seats: float, most: int, exactly: bool, fitting: int) -> None:
     pack = make_pack(tiny, tiny.data(), SHAPE, 1)
     memory = pack.base_bytes + seats * seat_bytes(pack, SHAPE)
-    assert seats_that_fit(pack, SHAPE, SeatCount(most, memory, exactly)) == fitting
+    assert seats_that_fit(pack, SHAPE, SeatLimit(most, memory, exactly)) == fitting
 
 
 @one_shape
 def test_measuring_leaves_the_seat_free_and_empty(tiny: Tiny) -> None:
     pack = make_pack(tiny, tiny.data(), SHAPE, 1)
-    assert seats_that_fit(pack, SHAPE, SeatCount(4, memory=1e12)) == 4
+    assert seats_that_fit(pack, SHAPE, SeatLimit(4, memory=1e12)) == 4
     assert not any(buffer.any() for buffer in pack._packed.resident())
     pack.join(0, draw(rank=8), SEED)
 

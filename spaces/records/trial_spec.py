@@ -12,7 +12,7 @@ from spaces.probe_settings import ProbeSettings
 from spaces.storage_uri import Storage
 
 
-class Job(BaseModel):
+class TrialSpec(BaseModel):
     """Everything that one trial needs; equal jobs give equal results."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
