@@ -91,5 +91,5 @@ def _data(shape: Shape) -> PreparedData:
         codes=torch.randint(0, CODES, (shape.frames, 16), generator=generator),
     )
     speakers = torch.randn(1, shape.depth.width, generator=generator)
-    roster = DatasetSplit(entries=(ClipEntry(text=clip.text, seconds=clip.seconds),))
-    return PreparedData((clip,), torch.tensor([1, 2, 3]), speakers, roster)
+    split = DatasetSplit(entries=(ClipEntry(text=clip.text, seconds=clip.seconds),))
+    return PreparedData((clip,), torch.tensor([1, 2, 3]), speakers, split)

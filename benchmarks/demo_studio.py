@@ -91,13 +91,13 @@ class Studio:
         )
         calibration = Calibration.read(plan.base / CALIBRATION)
         self._listener = Listener.open(self._pack, space.probe, calibration, SEED)
-        self._script = ProbeScript(lines_for(space.probe.lines, self._pack.roster), SEED)
+        self._script = ProbeScript(lines_for(space.probe.lines, self._pack.split), SEED)
         self._base_failed_share = failed_share(base)
 
     @property
     def clips(self) -> int:
         """In an epoch."""
-        return self._pack.roster.epoch_size
+        return self._pack.split.epoch_size
 
     @property
     def seats(self) -> int:
@@ -116,7 +116,7 @@ class Studio:
             self._pack.join(seat, draw, SEED)
         takes = {seat: _Take(self._pack, seat, draw) for seat, draw in seats.items()}
         for epoch in range(first.epochs):
-            order = epoch_clips(self._pack.roster, first, SEED, epoch)
+            order = epoch_clips(self._pack.split, first, SEED, epoch)
             if epoch == 0:
                 self._look(order[:FIRST_PASS_CLIPS], takes)
             for start in range(0, len(order), first.batch):
@@ -174,8 +174,8 @@ class _Take:
 
     def __init__(self, pack: Pack, seat: int, draw: Draw) -> None:
         self._pack, self._seat, self._draw = pack, seat, draw
-        self._last_step = steps_per_epoch(pack.roster.epoch_size, draw.clips_per_step) * draw.epochs
-        self.curve = Curve(pack.roster.epoch_size)
+        self._last_step = steps_per_epoch(pack.split.epoch_size, draw.clips_per_step) * draw.epochs
+        self.curve = Curve(pack.split.epoch_size)
         self._losses: list[float] = []
         self._seconds: list[float] = []
         self._weights: list[Callable[[], SeatState]] = []

@@ -120,7 +120,7 @@ def _adapter(space: Space, folder: Path, rate: float, steps: int, seed: int) -> 
     verdicts = probe(
         lambda seats, cues: pack.speak(seats, cues, space.probe.sampling),
         Listener.open(pack, space.probe, calibration, SEED),
-        ProbeScript(lines_for(space.probe.lines, pack.roster), SEED),
+        ProbeScript(lines_for(space.probe.lines, pack.split), SEED),
         {SEAT: ProbeSubject(folder / f"{rate:g}_{seed}")},
         whole=True,
     )
@@ -129,7 +129,7 @@ def _adapter(space: Space, folder: Path, rate: float, steps: int, seed: int) -> 
 
 def _train(learner: Learner, draw: Draw, steps: int, seed: int) -> tuple[float, SingleSeatPack]:
     """The mean loss of the last steps, and the pack that took them."""
-    pack, clips = SingleSeatPack(learner, draw, ProcessGroup()), list(learner.roster.training)
+    pack, clips = SingleSeatPack(learner, draw, ProcessGroup()), list(learner.split.training)
     pack.join(SEAT, draw, seed)
     chance, losses = random.Random(seed), []
     for step in range(1, steps + 1):

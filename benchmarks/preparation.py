@@ -69,13 +69,13 @@ def bench(
         place = Path(folder)
         model = CHECKPOINT if codec is CodecKind.MEL else _tiny(place / "model")
         paths = _make_clips(place / "clips", clips)
-        cache, lineup = place / "cache", _lineup(paths, place)
+        cache, plan = place / "cache", _plan(paths, place)
         costs = {"clip after clip, nothing kept": _measured(_encode_plainly, model, paths, place / "codes.jsonl")}
-        costs["prepare"] = _measured(_prepare, lineup, model, place / "first", cache)
-        costs["again, for another search"] = _measured(_prepare, lineup, model, place / "second", cache)
-        costs["again, for the same search"] = _measured(_prepare, lineup, model, place / "second", cache)
+        costs["prepare"] = _measured(_prepare, plan, model, place / "first", cache)
+        costs["again, for another search"] = _measured(_prepare, plan, model, place / "second", cache)
+        costs["again, for the same search"] = _measured(_prepare, plan, model, place / "second", cache)
         _write_clip(paths[clips // 2], clips)
-        costs["one clip changed"] = _measured(_prepare, _lineup(paths, place), model, place / "third", cache)
+        costs["one clip changed"] = _measured(_prepare, _plan(paths, place), model, place / "third", cache)
     plain = next(iter(costs.values()))
     columns = ("", "seconds", "clips/s", "times", "imports", "MiB")
     table = Table(*columns, title=f"preparing {clips} clips of {CLIP_SECONDS} s, codec {codec}")
@@ -135,7 +135,7 @@ def _encode_plainly(model: Path, paths: list[Path], out: Path) -> float:
     return began
 
 
-def _prepare(lineup: EncodingPlan, model: Path, folder: Path, cache: Path) -> float:
+def _prepare(plan: EncodingPlan, model: Path, folder: Path, cache: Path) -> float:
     """Returns when it began."""
     import torch
 
@@ -144,7 +144,7 @@ def _prepare(lineup: EncodingPlan, model: Path, folder: Path, cache: Path) -> fl
     torch.set_num_threads(1)
     family = load_family("trainable.qwen3_tts.family")
     began = time.perf_counter()
-    findings = family.prepare(lineup, str(model), folder, cache, lambda done, of: None)
+    findings = family.prepare(plan, str(model), folder, cache, lambda done, of: None)
     if not (folder / "prepared.json").is_file():
         raise RuntimeError(f"expected prepared data, got {findings}")
     return began
@@ -173,7 +173,7 @@ def _write_clip(path: Path, seed: int) -> None:
     soundfile.write(path, wave + chance.normal(0, 0.01, samples), SAMPLE_RATE)
 
 
-def _lineup(paths: list[Path], place: Path) -> EncodingPlan:
+def _plan(paths: list[Path], place: Path) -> EncodingPlan:
     measures = measure_all(paths, place / "measures", lambda done, of: None)
     clips = tuple(Clip(path, f"line number {number}", measures[path], path.name) for number, path in enumerate(paths))
     dataset = VoiceDataset((str(place),), (1.0,), clips, (Speaker("", 0, clips[0]),))

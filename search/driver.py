@@ -108,7 +108,7 @@ def _conduct(plan: Plan, checked: CheckedData, console: Console, stop_file: Path
         view.base(history.base)
         why_full = full_disk(run.path, disk_needed(plan, checked))
         spending = BudgetTracker(plan.budget, history=history, why_stuck=lambda: way.stranded() or why_full())
-        run_trials(plan, checked.roster.epoch_size, way, ledger, view, history, spending, stop_file)
+        run_trials(plan, checked.split.epoch_size, way, ledger, view, history, spending, stop_file)
         if not spending.interrupted and way.stranded() is None:
             hear_finalists(plan, way, ledger, view)
         reason = spending.why_closed() or f"all {plan.budget.trials} trials were drawn"

@@ -126,7 +126,7 @@ def _fresh_lines(
     from trainable.probe.criteria.judge import SCREEN_LINES
     from trainable.probe.texts.lines import lines_for
 
-    lines = lines_for(written.probe.lines, learner.roster)
+    lines = lines_for(written.probe.lines, learner.split)
     numbers = [number for number, line in enumerate(lines) if line.decides][:SCREEN_LINES]
     return numbers, [
         SpeechPrompt(
@@ -148,7 +148,7 @@ def _verdict(
     from trainable.probe.texts.lines import lines_for
 
     listener = Listener.open(learner, written.probe, calibration, written.exported.seed)
-    every = lines_for(written.probe.lines, learner.roster)
+    every = lines_for(written.probe.lines, learner.split)
     lines = [every[number] for number in numbers]
     heard = listener.listen(lines, said, [sample_name(place) for place in range(len(lines))])
     voice = listener.hear_voice([each.wave for each in said])

@@ -45,7 +45,7 @@ def check_plan(plan: Plan, on_progress: OnProgress = lambda what, done, of: None
 def disk_needed(plan: Plan, checked: CheckedData) -> DiskForecast | None:
     """What the run's folder grows to; None where the model's size is not known."""
     size = size_of(plan.family, plan.model, plan.space)
-    return size and disk(work_of(plan.space, checked.roster, plan.mode, plan.budget.trials), size)
+    return size and disk(work_of(plan.space, checked.split, plan.mode, plan.budget.trials), size)
 
 
 def look_over(plan: Plan, on_progress: OnProgress = lambda what, done, of: None) -> CheckedData:
@@ -58,7 +58,7 @@ def look_over(plan: Plan, on_progress: OnProgress = lambda what, done, of: None)
     if plan.space.probe.lines != HELD_OUT:
         load_lines(plan.space.probe.lines)
     checked = _check_data(plan, on_progress)
-    _check_lines(plan.space.probe.lines, checked.roster)
+    _check_lines(plan.space.probe.lines, checked.split)
     if plan.resume:
         _check_unchanged(plan, checked.dataset)
     if Path(plan.model).is_dir():
@@ -121,13 +121,13 @@ def _check_data(plan: Plan, on_progress: OnProgress) -> CheckedData:
     found = [*found, *(check_dataset(dataset) if dataset else ())]
     raise_errors(found)
     assert dataset is not None
-    roster = plan_encoding(dataset, plan.space.data, plan.seed).roster
-    return CheckedData(dataset, roster, (*found, *check_suitability(plan.space, dataset, roster)))
+    split = plan_encoding(dataset, plan.space.data, plan.seed).split
+    return CheckedData(dataset, split, (*found, *check_suitability(plan.space, dataset, split)))
 
 
-def _check_lines(name_or_path: str, roster: DatasetSplit) -> None:
-    spoken = (*lines_for(name_or_path, roster), *confirmation_lines(name_or_path, roster))
-    check_unseen(spoken, (roster.entries[place].text for place in roster.training))
+def _check_lines(name_or_path: str, split: DatasetSplit) -> None:
+    spoken = (*lines_for(name_or_path, split), *confirmation_lines(name_or_path, split))
+    check_unseen(spoken, (split.entries[place].text for place in split.training))
 
 
 def _check_unchanged(plan: Plan, dataset: VoiceDataset) -> None:

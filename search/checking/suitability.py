@@ -12,25 +12,25 @@ from trainable.dataset.finding import Finding, Severity
 from trainable.dataset.split import DatasetSplit
 
 
-def check_suitability(space: Space, dataset: VoiceDataset, roster: DatasetSplit) -> list[Finding]:
+def check_suitability(space: Space, dataset: VoiceDataset, split: DatasetSplit) -> list[Finding]:
     """Warnings alone: a space is what somebody asked for."""
-    return [*_exposure(space, roster), *_language(space, dataset), *_curriculum(space, dataset)]
+    return [*_exposure(space, split), *_language(space, dataset), *_curriculum(space, dataset)]
 
 
-def _exposure(space: Space, roster: DatasetSplit) -> list[Finding]:
+def _exposure(space: Space, split: DatasetSplit) -> list[Finding]:
     """Of a dataset that the guide speaks of, in passes: clips × epochs."""
     epochs = min(space.draw["epochs"].ends())
-    fewest = epochs * roster.epoch_size
-    if roster.epoch_size > MOST_CLIPS or fewest <= TOO_MANY_PASSES:
+    fewest = epochs * split.epoch_size
+    if split.epoch_size > MOST_CLIPS or fewest <= TOO_MANY_PASSES:
         return []
     return [
         Finding(
             severity=Severity.WARNING,
             check="exposure",
             where=f"space {space.name}",
-            message=f"every trial may pass over {fewest} clips or more ({roster.epoch_size} clips × at least {epochs} "
+            message=f"every trial may pass over {fewest} clips or more ({split.epoch_size} clips × at least {epochs} "
             f"epochs); the guide aims at {PASSES[0]} to {PASSES[1]} and saw overfitting above {TOO_MANY_PASSES}: "
-            f"lower the lower end of epochs to {max(1, PASSES[0] // roster.epoch_size)}",
+            f"lower the lower end of epochs to {max(1, PASSES[0] // split.epoch_size)}",
         )
     ]
 

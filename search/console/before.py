@@ -21,8 +21,8 @@ CHECK = "python -m trainable.dataset check"
 def introduce(plan: Plan, checked: CheckedData, objection: str | None, console: Console) -> None:
     """`objection` is what keeps trials from sharing one base, if anything does."""
     dataset = checked.dataset
-    roster = checked.roster
-    parts = f"{len(roster.training)} to train on, {len(roster.held_out)} held out"
+    split = checked.split
+    parts = f"{len(split.training)} to train on, {len(split.held_out)} held out"
     voices = f", {len(dataset.speakers)} speakers" if len(dataset.speakers) > 1 else ""
     lines = [
         f"Voice:  {' + '.join(_place(source) for source in plan.sources)}",

@@ -27,17 +27,17 @@ ESTIMATE = (
 
 def tell_forecast(plan: Plan, checked: CheckedData, here: Sequence[GpuModel], console: Console) -> None:
     """Prints the forecast. `here` are this machine's GPUs."""
-    dataset, roster = checked.dataset, checked.roster
+    dataset, split = checked.dataset, checked.split
     lines = [
-        f"Data:      {len(dataset.clips)} clips, {_hours(dataset.seconds)}; {len(roster.training)} to train on, "
-        f"{len(roster.held_out)} held out, {roster.epoch_size} in an epoch",
+        f"Data:      {len(dataset.clips)} clips, {_hours(dataset.seconds)}; {len(split.training)} to train on, "
+        f"{len(split.held_out)} held out, {split.epoch_size} in an epoch",
     ]
     size = size_of(plan.family, plan.model, plan.space)
     if size is None:
         lines.append(f"Model:     {plan.model}, of unknown size before it is here: nothing more can be foretold")
         _say(lines, console)
         return
-    work = work_of(plan.space, roster, plan.mode, plan.budget.trials)
+    work = work_of(plan.space, split, plan.mode, plan.budget.trials)
     steps = work.epochs.times(_steps(plan, work))
     lines += [
         f"Model:     {_shown_model(plan.model)}, {size.parameters / 1e6:,.0f} million parameters",

@@ -91,20 +91,20 @@ class DiskForecast:
         return self.once.plus(self.ended.times(self.trials)).plus(self.running.times(self.at_once))
 
 
-def work_of(space: Space, roster: DatasetSplit, mode: ExecutionMode, trials: int) -> SearchWork:
+def work_of(space: Space, split: DatasetSplit, mode: ExecutionMode, trials: int) -> SearchWork:
     """What a search of so many trials has to do."""
-    entries = roster.entries
+    entries = split.entries
     seconds = sum(entry.seconds for entry in entries)
     epochs = space.draw["epochs"].ends()
     return SearchWork(
-        epoch_clips=roster.epoch_size,
+        epoch_clips=split.epoch_size,
         clip_seconds=seconds / len(entries),
         longest_seconds=max(entry.seconds for entry in entries),
         audio_seconds=seconds,
         letters_per_second=max(1.0, sum(len(entry.text) for entry in entries) / seconds),
         epochs=Range(min(epochs), max(epochs)),
         batch=PackShape.of_space(space).batch,
-        line_letters=tuple(len(line.text) for line in lines_for(space.probe.lines, roster)),
+        line_letters=tuple(len(line.text) for line in lines_for(space.probe.lines, split)),
         trials=trials,
         finalists=space.probe.finalists,
         most_seats=1 if mode.isolate else mode.seats or min(MOST_SEATS, math.ceil(trials / TRIALS_TO_LEARN_FROM)),

@@ -249,6 +249,6 @@ class CheckedData:
     """The voice of a plan that can be carried out."""
 
     dataset: VoiceDataset
-    roster: DatasetSplit
+    split: DatasetSplit
     findings: tuple[Finding, ...]
     """What is worth knowing of it; no error is among them."""

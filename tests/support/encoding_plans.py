@@ -26,7 +26,7 @@ def clip_of(audio: Path, text: str, speaker: str = "") -> Clip:
     return Clip(audio, text, measure(audio), audio.name, speaker)
 
 
-def lineup_of(
+def plan_of(
     clips: list[Clip], augment: AugmentationSettings | None = None, references: dict[str, Path] | None = None
 ) -> EncodingPlan:
     """`references` by the speaker's name; the demo's for clips of nobody."""

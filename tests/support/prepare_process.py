@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.support.encoding_plans import CHECKPOINT, demo_clips, lineup_of
+from tests.support.encoding_plans import CHECKPOINT, demo_clips, plan_of
 from tests.support.paths import ROOT
 
 
@@ -92,10 +92,10 @@ def main() -> None:
         if done == given.stop_at:
             time.sleep(600)
 
-    lineup = lineup_of(demo_clips(given.clips))
+    plan = plan_of(demo_clips(given.clips))
     say("ready", True)
     sys.stdin.readline()
-    prepare.prepare(lineup, CHECKPOINT, given.folder, given.cache, on_progress)
+    prepare.prepare(plan, CHECKPOINT, given.folder, given.cache, on_progress)
     say("encoded", sum(counts))
 
 

@@ -51,13 +51,13 @@ def make_toy_model(folder: Path, start: float = 2.0) -> Path:
 
 
 def prepare(
-    lineup: EncodingPlan, model: str, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
+    plan: EncodingPlan, model: str, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
 ) -> list[Finding]:
-    """Every recording has to be readable; what is learned from it is drawn from the seed. The roster is the marker."""
-    for done, take in enumerate(lineup.takes, start=1):
-        take.wave()
-        on_progress(done, len(lineup.takes))
-    lineup.roster.write(folder)
+    """Every recording has to be readable; what is learned from it is drawn from the seed. The split is the marker."""
+    for done, item in enumerate(plan.items, start=1):
+        item.wave()
+        on_progress(done, len(plan.items))
+    plan.split.write(folder)
     return []
 
 
@@ -123,7 +123,7 @@ class ToyPack:
     ) -> None:
         base = make(None, 0)
         self.seats, self.batch, self.device = seats, batch, base.device
-        self.roster, self.takes_instructions = base.roster, base.takes_instructions
+        self.split, self.takes_instructions = base.split, base.takes_instructions
         self.ground_truth, self.speaker_embedding = base.ground_truth, base.speaker_embedding
         self._make, self._crew = make, crew
         self._taken: dict[int, SingleSeatPack] = {}
@@ -171,11 +171,11 @@ class ToyLearner:
 
     takes_instructions = False
 
-    def __init__(self, roster: DatasetSplit, start: float, draw: Draw | None, seed: int) -> None:
+    def __init__(self, split: DatasetSplit, start: float, draw: Draw | None, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
-        self.roster = roster
+        self.split = split
         self.device = torch.device("cpu")
-        self._targets = 0.1 * torch.randn(len(roster.entries), WIDTH, generator=generator)
+        self._targets = 0.1 * torch.randn(len(split.entries), WIDTH, generator=generator)
         self._lora = torch.nn.Parameter(torch.full((WIDTH,), start), requires_grad=draw is not None)
         self._projection = torch.nn.Parameter(torch.zeros(WIDTH), requires_grad=draw is not None)
         self._dropout = torch.nn.Dropout(draw.dropout if draw else 0.0)
@@ -217,7 +217,7 @@ class ToyLearner:
         return _expect(self._lora, self._projection, codes)
 
     def ground_truth(self, clip: int) -> np.ndarray:
-        return murmur(self.roster.entries[clip].seconds)
+        return murmur(self.split.entries[clip].seconds)
 
     def speaker_embedding(self, wave: np.ndarray) -> np.ndarray:
         spectrum = np.abs(np.fft.rfft(wave[:SAMPLE_RATE], SAMPLE_RATE))

@@ -64,8 +64,8 @@ def make_empty(folder: Path) -> RunFolder:
     run = RunFolder(folder / "run")
     model = toy_family.make_toy_model(folder / "toy model")
     source, cache = Source.parse(str(make_voice(folder / "voice"))), folder / "cache"
-    lineup = plan_encoding(load_dataset([source], False, cache), DataSettings(), seed=1)
-    toy_family.prepare(lineup, str(model), run.prepared, cache, lambda done, of: None)
+    plan = plan_encoding(load_dataset([source], False, cache), DataSettings(), seed=1)
+    toy_family.prepare(plan, str(model), run.prepared, cache, lambda done, of: None)
     calibrate(toy_family.build(str(model), run.prepared, "auto", None, 1), ProbeSettings(lines="english")).write(
         run.calibration
     )

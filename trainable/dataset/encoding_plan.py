@@ -1,4 +1,4 @@
-"""From a dataset to what is prepared: every take, and the part that each plays.
+"""From a dataset to what is prepared: every item, and the part that each plays.
 
 One recording as it is to be encoded.
 """
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from spaces.data_settings import AugmentationSettings, DataSettings
 from trainable.dataset.clip import Clip, VoiceDataset
-from trainable.dataset.split import ClipEntry, DatasetSplit, Role, split
+from trainable.dataset.split import ClipEntry, DatasetSplit, Role, assign_roles
 from trainable.speech.audio import read_audio
 
 
@@ -59,22 +59,22 @@ class EncodingItem:
 
 @dataclass(frozen=True)
 class EncodingPlan:
-    """What a family prepares: the takes, an entry of the roster for each, and a reference per speaker."""
+    """What a family prepares: the items, an entry of the split for each, and a reference per speaker."""
 
-    takes: tuple[EncodingItem, ...]
-    roster: DatasetSplit
+    items: tuple[EncodingItem, ...]
+    split: DatasetSplit
     references: tuple[Clip, ...]
 
     def fingerprint(self) -> str:
         """SHA-256 of everything that decides what prepared data holds, but the model."""
-        parts = [take.key for take in self.takes] + [each.measures.sha256 for each in self.references]
-        return hashlib.sha256("\n".join([*parts, self.roster.model_dump_json()]).encode()).hexdigest()
+        parts = [item.key for item in self.items] + [each.measures.sha256 for each in self.references]
+        return hashlib.sha256("\n".join([*parts, self.split.model_dump_json()]).encode()).hexdigest()
 
 
 def plan_encoding(dataset: VoiceDataset, settings: DataSettings, seed: int) -> EncodingPlan:
     """A pure function of its arguments: two searches over the same data with one seed hold out the same clips."""
-    roles = split(dataset.clips, settings, seed)
-    takes = [EncodingItem(clip) for clip in dataset.clips]
+    roles = assign_roles(dataset.clips, settings, seed)
+    items = [EncodingItem(clip) for clip in dataset.clips]
     entries = [
         ClipEntry(
             text=clip.text,
@@ -86,24 +86,24 @@ def plan_encoding(dataset: VoiceDataset, settings: DataSettings, seed: int) -> E
         for clip, role in zip(dataset.clips, roles, strict=True)
     ]
     if settings.augment is not None:
-        _add_copies(takes, entries, settings.augment, seed)
-    roster = DatasetSplit(
+        _add_copies(items, entries, settings.augment, seed)
+    split = DatasetSplit(
         entries=tuple(entries),
         weights=dataset.weights,
         speakers=tuple(speaker.name for speaker in dataset.speakers),
     )
-    return EncodingPlan(tuple(takes), roster, tuple(speaker.reference for speaker in dataset.speakers))
+    return EncodingPlan(tuple(items), split, tuple(speaker.reference for speaker in dataset.speakers))
 
 
-def _add_copies(takes: list[EncodingItem], entries: list[ClipEntry], augment: AugmentationSettings, seed: int) -> None:
+def _add_copies(items: list[EncodingItem], entries: list[ClipEntry], augment: AugmentationSettings, seed: int) -> None:
     """Adds the changed copies of every training clip behind all clips."""
     for place in [place for place, entry in enumerate(entries) if entry.role is Role.TRAINING]:
         original = entries[place]
         copies = []
         for number in range(augment.copies):
-            change = _drawn(augment, f"{seed}/{takes[place].clip.measures.sha256}/{number}")
-            copies.append(len(takes))
-            takes.append(EncodingItem(takes[place].clip, change))
+            change = _drawn(augment, f"{seed}/{items[place].clip.measures.sha256}/{number}")
+            copies.append(len(items))
+            items.append(EncodingItem(items[place].clip, change))
             shorter = {"seconds": original.seconds / change.speed, "role": Role.COPY}
             entries.append(original.model_copy(update=shorter))
         entries[place] = original.model_copy(update={"copies": tuple(copies)})

@@ -48,7 +48,7 @@ class ClipEntry(BaseModel):
     """Which `--data` it is from, in the order of the command line."""
     speaker: int = 0
     copies: tuple[int, ...] = ()
-    """Places of its changed copies in the roster."""
+    """Places of its changed copies in the split."""
 
 
 class DatasetSplit(BaseModel):
@@ -132,7 +132,7 @@ def held_out_count(texts: int) -> int:
     return max(LEAST_HELD_OUT, round(texts * HELD_OUT_SHARE)) if texts >= LEAST_TEXTS else 0
 
 
-def split(clips: Sequence[Clip], settings: DataSettings, seed: int) -> list[Role]:
+def assign_roles(clips: Sequence[Clip], settings: DataSettings, seed: int) -> list[Role]:
     """A role for each clip, whatever the order of the others. No text is both trained on and held out.
 
     What a source holds out itself (`val/`) is kept out, and then nothing else of that source is. Of all others the held

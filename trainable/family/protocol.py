@@ -86,7 +86,7 @@ class SeatLimit:
 class ListenableModel(Protocol):
     """A model that can be listened to, and the recordings it is measured by."""
 
-    roster: DatasetSplit
+    split: DatasetSplit
     """Every prepared clip and its part; a clip is named by its place in it."""
     takes_instructions: bool
     """Whether it may be told how to say a line."""
@@ -237,9 +237,9 @@ class Family(Protocol):
         ...
 
     def prepare(
-        self, lineup: EncodingPlan, model: str, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
+        self, plan: EncodingPlan, model: str, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
     ) -> list[Finding]:
-        """Encodes every take into `folder`, the roster with them and a completion marker last; what `cache` holds
+        """Encodes every take into `folder`, the split with them and a completion marker last; what `cache` holds
         already is not encoded again. `on_progress(done, of)` after each take.
 
         Returns what the encoded data tells about the dataset. With an error among the findings there is no marker.

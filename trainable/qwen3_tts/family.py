@@ -26,10 +26,10 @@ __all__ = ["build", "build_pack", "check_model", "export", "load_exported", "pre
 
 
 def prepare(
-    lineup: EncodingPlan, model: str, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
+    plan: EncodingPlan, model: str, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
 ) -> list[Finding]:
     """See `trainable.family.protocol.Family.prepare`. The talker is not loaded."""
-    return preparation.prepare(lineup, Path(check_model(model)), folder, cache, on_progress)
+    return preparation.prepare(plan, Path(check_model(model)), folder, cache, on_progress)
 
 
 def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: int) -> QwenLearner:

@@ -44,7 +44,7 @@ class QwenLearner:
         """
         think_prefix(tts.model.config, language)
         self.peft = peft
-        self.roster = data.roster
+        self.split = data.split
         self.takes_instructions = takes_instructions(tts)
         self._tts, self._data, self._language = tts, data, language
         self._sub_frames, self._seed = sub_frames, seed
@@ -99,7 +99,7 @@ class QwenLearner:
         """Writes it for inference, in the first speaker's voice. Raises ValueError for the base alone."""
         if self.peft is None:
             raise ValueError("expected a trained adapter to export, got the base model alone")
-        samples = sum(entry.role is Role.TRAINING for entry in self.roster.entries)
+        samples = sum(entry.role is Role.TRAINING for entry in self.split.entries)
         export_adapter(self.peft, self._data.speakers[0], self._language, samples, request, folder)
 
     def ground_truth(self, clip: int) -> np.ndarray:

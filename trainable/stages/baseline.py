@@ -60,9 +60,9 @@ def lay_foundation(plan: BaselineSettings, on_progress: OnProgress) -> Outcome:
         return earlier
     family = load_family(plan.family)
     dataset = load_dataset(plan.sources, plan.auto_reference, plan.cache)
-    lineup = plan_encoding(dataset, plan.data, plan.seed)
+    encoding_plan = plan_encoding(dataset, plan.data, plan.seed)
     findings = family.prepare(
-        lineup, plan.model, plan.prepared, plan.cache, lambda done, of: on_progress("encoding clips", done, of)
+        encoding_plan, plan.model, plan.prepared, plan.cache, lambda done, of: on_progress("encoding clips", done, of)
     )
     write_findings(plan.base / FINDINGS, findings)
     raise_errors(findings)
@@ -71,8 +71,8 @@ def lay_foundation(plan: BaselineSettings, on_progress: OnProgress) -> Outcome:
     on_progress("calibrating the probe", 0, 1)
     calibration = calibrate(learner, plan.probe)
     calibration.write(plan.base / CALIBRATION)
-    lines = lines_for(plan.probe.lines, learner.roster)
-    others = confirmation_lines(plan.probe.lines, learner.roster)
+    lines = lines_for(plan.probe.lines, learner.split)
+    others = confirmation_lines(plan.probe.lines, learner.split)
     freeze(calibration, plan.probe, lines, others, plan.seed).write(plan.base)
     on_progress("listening to the base model", 0, 1)
     started = time.perf_counter()

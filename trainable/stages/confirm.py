@@ -122,8 +122,8 @@ class _Hearing:
     ) -> None:
         self._stage, self._finalist, self._learner, self.weights = stage, finalist, learner, weights
         self._listener = Listener.open(learner, stage.probe, Calibration.read(stage.calibration), stage.seed)
-        self.lines = lines_for(stage.probe.lines, learner.roster)
-        self.others = confirmation_lines(stage.probe.lines, learner.roster)
+        self.lines = lines_for(stage.probe.lines, learner.split)
+        self.others = confirmation_lines(stage.probe.lines, learner.split)
 
     @property
     def takes_instructions(self) -> bool:
@@ -146,7 +146,7 @@ class _Hearing:
 
     def instructed(self) -> tuple[InstructedLine, ...]:
         """Each line under both instructions, from the same random numbers, so that they alone make the difference."""
-        texts = instructed_lines(self._stage.probe.lines, self._learner.roster)
+        texts = instructed_lines(self._stage.probe.lines, self._learner.split)
         cues = [
             SpeechPrompt(text, self._stage.seed + INSTRUCTED_SEED + number, self._listener.frame_cap(text), instruction)
             for number, text in enumerate(texts)

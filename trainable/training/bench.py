@@ -227,7 +227,7 @@ class Bench:
         return probe(
             lambda seats, cues: self._pack.speak(seats, cues, job.probe.sampling),
             listener,
-            ProbeScript(lines_for(job.probe.lines, self._pack.roster), job.seed),
+            ProbeScript(lines_for(job.probe.lines, self._pack.split), job.seed),
             {
                 seat: ProbeSubject(seated.job.path, RECORDINGS[seated.chance is not None], ends.get(seat))
                 for seat, seated in ready.items()

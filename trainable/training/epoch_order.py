@@ -1,4 +1,4 @@
-"""The order in which an epoch passes over the clips, as a pure function of roster, draw, seed and epoch."""
+"""The order in which an epoch passes over the clips, as a pure function of split, draw, seed and epoch."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def steps_per_epoch(clips: int, clips_per_step: int) -> int:
     return math.ceil(clips / clips_per_step)
 
 
-def epoch_clips(roster: DatasetSplit, draw: Draw, seed: int, epoch: int) -> list[int]:
-    """Places in the roster, `roster.epoch_size` of them; the same for every draw of equal batch, clips per step,
+def epoch_clips(split: DatasetSplit, draw: Draw, seed: int, epoch: int) -> list[int]:
+    """Places in the split, `split.epoch_size` of them; the same for every draw of equal batch, clips per step,
     curriculum and share of copies.
 
     Each source gives its share, in turns that pass over all its clips before any comes again. With more than one clip
@@ -31,29 +31,29 @@ def epoch_clips(roster: DatasetSplit, draw: Draw, seed: int, epoch: int) -> list
     changed copies, a clip's copy comes in its place.
     """
     chance = random.Random(f"{seed}/{epoch}")
-    visits = _visits(roster, seed, epoch)
+    visits = _visits(split, seed, epoch)
     if draw.augmented > 0:
-        visits = _with_copies(visits, roster, draw.augmented, seed, epoch)
+        visits = _with_copies(visits, split, draw.augmented, seed, epoch)
     chance.shuffle(visits)
-    seconds = [entry.seconds for entry in roster.entries]
+    seconds = [entry.seconds for entry in split.entries]
     if draw.curriculum is Curriculum.NONE or epoch >= max(1, draw.epochs // CURRICULUM_SHARE):
         return _by_length(visits, seconds, draw, chance)
     if draw.curriculum is Curriculum.LENGTH:
         return sorted(visits, key=seconds.__getitem__)
     ordered: list[int] = []
-    for source in sorted(roster.shares()):
-        own = [place for place in visits if roster.entries[place].source == source]
+    for source in sorted(split.shares()):
+        own = [place for place in visits if split.entries[place].source == source]
         ordered += _by_length(own, seconds, draw, chance, before=len(ordered))
     return ordered
 
 
-def _visits(roster: DatasetSplit, seed: int, epoch: int) -> list[int]:
+def _visits(split: DatasetSplit, seed: int, epoch: int) -> list[int]:
     """The training clips of an epoch in ascending order, a clip as often as it comes."""
     clips: dict[int, list[int]] = {}
-    for place in roster.training:
-        clips.setdefault(roster.entries[place].source, []).append(place)
+    for place in split.training:
+        clips.setdefault(split.entries[place].source, []).append(place)
     visits: list[int] = []
-    for source, share in roster.shares().items():
+    for source, share in split.shares().items():
         visits += _in_turn(clips[source], share, f"{seed}/{source}", epoch)
     return sorted(visits)
 
@@ -68,13 +68,13 @@ def _in_turn(clips: Sequence[int], share: int, seed: str, epoch: int) -> list[in
     return row[skipped : skipped + share]
 
 
-def _with_copies(visits: Sequence[int], roster: DatasetSplit, share: float, seed: int, epoch: int) -> list[int]:
+def _with_copies(visits: Sequence[int], split: DatasetSplit, share: float, seed: int, epoch: int) -> list[int]:
     """Each visit decides for itself, whatever the others do: a larger share adds copies and takes none away."""
     chosen, seen = [], Counter[int]()
     for place in visits:
         chance = random.Random(f"{seed}/{epoch}/{place}/{seen[place]}")
         seen[place] += 1
-        copies = roster.entries[place].copies
+        copies = split.entries[place].copies
         chosen.append(chance.choice(copies) if chance.random() < share and copies else place)
     return chosen
 

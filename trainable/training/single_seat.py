@@ -26,7 +26,7 @@ class SingleSeatPack:
 
     def __init__(self, learner: Learner, draw: Draw, crew: ProcessGroup) -> None:
         self.batch = draw.batch
-        self.roster, self.takes_instructions = learner.roster, learner.takes_instructions
+        self.split, self.takes_instructions = learner.split, learner.takes_instructions
         self._learner, self._draw, self._crew = learner, draw, crew
         groups = learner.parameter_groups(draw)
         self._rates = [group["lr"] for group in groups]

@@ -50,15 +50,15 @@ class TrialState:
         self._job, self._draw, self._pack, self._seat, self._crew = job, job.draw, pack, seat, crew
         self._folder = TrialFolder(job.path)
         self._file = CurveFile(self._folder.curve) if crew.is_first else None
-        self._epoch_size = pack.roster.epoch_size
+        self._epoch_size = pack.split.epoch_size
         self._epoch_steps = steps_per_epoch(self._epoch_size, job.draw.clips_per_step)
         self._last_step = self._epoch_steps * job.draw.epochs
         self._exposure = exposure_of(job.draw, self._last_step)
-        self._has_held_out = bool(pack.roster.held_out)
+        self._has_held_out = bool(pack.split.held_out)
         self._curve = Curve(self._epoch_size)
         self._points: list[Point] = []
         self._started = 0.0
-        self._epoch, self._order = 0, epoch_clips(pack.roster, job.draw, job.seed, 0)
+        self._epoch, self._order = 0, epoch_clips(pack.split, job.draw, job.seed, 0)
         self._clips: list[int] = []
         self._rows: list[ClipRow] = []
         self._part = 0
@@ -147,7 +147,7 @@ class TrialState:
         """The step was taken. `rows` of all its clips, `norm` of its gradient before clipping."""
         before = self.point
         self._curve.add(rows)
-        audio = before.audio_seconds + sum(self._pack.roster.entries[clip].seconds for clip in self._clips)
+        audio = before.audio_seconds + sum(self._pack.split.entries[clip].seconds for clip in self._clips)
         clips = before.clips + len(self._clips)
         seconds = time.perf_counter() - self._started
         self._points.append(self._point(before.step + 1, clips, self._curve.mean(), norm, audio, seconds))
@@ -268,7 +268,7 @@ class TrialState:
         """The clips of the next step, and a clean slate for their losses."""
         epoch, within = divmod(self.point.step, self._epoch_steps)
         if epoch != self._epoch:
-            self._epoch, self._order = epoch, epoch_clips(self._pack.roster, self._draw, self._job.seed, epoch)
+            self._epoch, self._order = epoch, epoch_clips(self._pack.split, self._draw, self._job.seed, epoch)
         size = self._draw.clips_per_step
         self._clips, self._rows, self._part = self._order[within * size : (within + 1) * size], [], 0
 

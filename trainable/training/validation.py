@@ -14,7 +14,7 @@ from trainable.stopping.curve import ClipRow, mean_of
 
 
 def validate(pack: Pack, seats: Sequence[int]) -> dict[int, Losses]:
-    """Each seat's mean losses over all clips that the roster holds out, each clip counting the same. At least one of
+    """Each seat's mean losses over all clips that the split holds out, each clip counting the same. At least one of
     them is held out.
 
     As many clips go into a pass as in training, and neighbours in length together, so that little of it is padding.
@@ -22,7 +22,7 @@ def validate(pack: Pack, seats: Sequence[int]) -> dict[int, Losses]:
     if not seats:
         return {}
     rows: dict[int, list[ClipRow]] = {seat: [] for seat in seats}
-    for clips in _passes(pack.roster, pack.batch):
+    for clips in _passes(pack.split, pack.batch):
         for seat, part in pack.validate(seats, clips).items():
             rows[seat].extend(part)
     return {seat: mean_of(rows[seat]) for seat in seats}
@@ -31,7 +31,7 @@ def validate(pack: Pack, seats: Sequence[int]) -> dict[int, Losses]:
 def end_probabilities(pack: Pack, seats: Sequence[int]) -> Mapping[int, float]:
     """Of each seat, the geometric mean of the probability that it gives to the end where a held-out clip ends, told all
     of the clip before. Empty where nothing is held out."""
-    if not pack.roster.held_out:
+    if not pack.split.held_out:
         return {}
     return {seat: math.exp(-losses.eos) for seat, losses in validate(pack, seats).items()}
 
@@ -39,11 +39,11 @@ def end_probabilities(pack: Pack, seats: Sequence[int]) -> Mapping[int, float]:
 def end_probability(learner: Learner) -> float | None:
     """The same of a model of its own, in evaluation mode; None where nothing is held out."""
     with torch.no_grad():
-        losses = [float(loss) for clips in _passes(learner.roster, 1) for loss in learner.losses(clips, step=0).eos]
+        losses = [float(loss) for clips in _passes(learner.split, 1) for loss in learner.losses(clips, step=0).eos]
     return math.exp(-sum(losses) / len(losses)) if losses else None
 
 
-def _passes(roster: DatasetSplit, size: int) -> list[Sequence[int]]:
+def _passes(split: DatasetSplit, size: int) -> list[Sequence[int]]:
     """The held-out clips, neighbours in length together."""
-    clips = sorted(roster.held_out, key=lambda clip: roster.entries[clip].seconds)
+    clips = sorted(split.held_out, key=lambda clip: split.entries[clip].seconds)
     return [clips[start : start + size] for start in range(0, len(clips), size)]

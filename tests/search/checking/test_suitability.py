@@ -21,7 +21,7 @@ def found(clips: int, language: str | None = None, sources: int = 1, **draw) -> 
         dataclasses.replace(each, source=place % sources, language=language) for place, each in enumerate(varied(clips))
     ]
     voice = dataset(*dealt, names=tuple(f"source {place}" for place in range(sources)), weights=(1.0,) * sources)
-    findings = check_suitability(space, voice, plan_encoding(voice, space.data, 1).roster)
+    findings = check_suitability(space, voice, plan_encoding(voice, space.data, 1).split)
     assert {finding.severity for finding in findings} <= {Severity.WARNING}
     return [finding.check for finding in findings]
 

@@ -26,12 +26,12 @@ SHAPE = PackShape(rank=16, targets=(r"model\.layers\.\d+\..*_proj",), text_proje
 SIZE = size_of(LARGE, PackShape.of_space(SPACE))
 
 
-def roster(clips: int, seconds: float = 6.0) -> DatasetSplit:
+def split_of(clips: int, seconds: float = 6.0) -> DatasetSplit:
     return DatasetSplit(entries=tuple(ClipEntry(text="x" * round(15 * seconds), seconds=seconds) for _ in range(clips)))
 
 
 def work(clips: int = 40, seconds: float = 6.0, trials: int = 16, mode: ExecutionMode = ExecutionMode()) -> SearchWork:  # noqa: B008
-    return work_of(SPACE, roster(clips, seconds), mode, trials)
+    return work_of(SPACE, split_of(clips, seconds), mode, trials)
 
 
 def test_the_published_models_have_as_many_numbers_as_were_counted() -> None:

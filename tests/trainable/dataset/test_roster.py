@@ -9,7 +9,7 @@ import pytest
 from trainable.dataset.split import CALIBRATION_CLIPS, ClipEntry, DatasetSplit, Role
 
 
-def roster(*parts: tuple[int, Role], speaker: int = 0) -> DatasetSplit:
+def split_of(*parts: tuple[int, Role], speaker: int = 0) -> DatasetSplit:
     """So many clips of each role."""
     return DatasetSplit(
         entries=tuple(
@@ -46,7 +46,7 @@ def test_a_source_gives_its_share_and_at_least_one_clip(count: int, weight: floa
 
 
 def test_only_training_clips_count_in_an_epoch() -> None:
-    mixed = roster((5, Role.TRAINING), (3, Role.HELD_OUT), (2, Role.SPARE), (4, Role.COPY))
+    mixed = split_of((5, Role.TRAINING), (3, Role.HELD_OUT), (2, Role.SPARE), (4, Role.COPY))
     assert mixed.epoch_size == 5
     assert mixed.training == tuple(range(5)) and mixed.held_out == (5, 6, 7)
 
@@ -58,11 +58,11 @@ def test_only_training_clips_count_in_an_epoch() -> None:
 def test_the_probe_is_calibrated_on_what_is_not_trained_on_first(
     training: int, unseen: int, chosen_training: int, chosen_unseen: int
 ) -> None:
-    mixed = roster((training, Role.TRAINING), (unseen, Role.HELD_OUT), (50, Role.COPY))
+    mixed = split_of((training, Role.TRAINING), (unseen, Role.HELD_OUT), (50, Role.COPY))
     roles = [mixed.entries[place].role for place in mixed.calibration]
     assert (roles.count(Role.TRAINING), roles.count(Role.HELD_OUT)) == (chosen_training, chosen_unseen)
     assert len(roles) == len(set(mixed.calibration)) <= CALIBRATION_CLIPS
 
 
 def test_the_probe_hears_the_first_speaker_alone() -> None:
-    assert roster((9, Role.TRAINING), speaker=1).calibration == ()
+    assert split_of((9, Role.TRAINING), speaker=1).calibration == ()

@@ -15,7 +15,7 @@ from spaces.data_settings import AugmentationSettings, DataSettings
 from spaces.errors import InputError
 from trainable.dataset.clip import Clip, ClipMeasures, Speaker, VoiceDataset
 from trainable.dataset.encoding_plan import EncodingPlan, plan_encoding
-from trainable.dataset.split import Role, held_out_count, same_text, split
+from trainable.dataset.split import Role, assign_roles, held_out_count, same_text
 
 PLAIN = DataSettings()
 
@@ -51,7 +51,7 @@ def places(roles: list[Role], role: Role) -> list[int]:
     [(1, 0), (9, 0), (10, 2), (12, 2), (30, 3), (60, 6), (150, 15), (400, 40), (1000, 40), (5000, 40)],
 )
 def test_how_many_are_held_out(count: int, held_out: int) -> None:
-    roles = split(clips(count), PLAIN, 0)
+    roles = assign_roles(clips(count), PLAIN, 0)
     assert roles.count(Role.HELD_OUT) == held_out
     assert roles.count(Role.TRAINING) == count - held_out
 
@@ -89,7 +89,7 @@ def test_what_counts_as_the_same_text(one: str, other: str, same: bool) -> None:
 )
 def test_no_text_is_on_two_sides(texts: list[str], others: int, most: int, seed: int) -> None:
     given_clips = [clip(text, recording=str(number)) for number, text in enumerate(texts)] + clips(others)
-    roles = split(given_clips, DataSettings(max_validation_clips=most), seed)
+    roles = assign_roles(given_clips, DataSettings(max_validation_clips=most), seed)
     sides: dict[str, set[Role]] = {}
     for each, role in zip(given_clips, roles, strict=True):
         sides.setdefault(same_text(each.text) or each.text, set()).add(role)
@@ -99,8 +99,8 @@ def test_no_text_is_on_two_sides(texts: list[str], others: int, most: int, seed:
 
 def test_texts_that_are_recorded_often_do_not_empty_the_training() -> None:
     often = [clip(f"line {number % 10}", recording=str(number)) for number in range(60)]
-    assert split(often, PLAIN, 0).count(Role.HELD_OUT) == 12
-    assert split(often[:9] * 10, PLAIN, 0).count(Role.HELD_OUT) == 0
+    assert assign_roles(often, PLAIN, 0).count(Role.HELD_OUT) == 12
+    assert assign_roles(often[:9] * 10, PLAIN, 0).count(Role.HELD_OUT) == 0
 
 
 @given(st.integers(5, 80), st.integers(0, 1000), st.randoms(use_true_random=False))
@@ -111,66 +111,66 @@ def test_the_order_of_the_clips_decides_nothing(count: int, seed: int, chance: r
     shuffled = chance.sample(mixed, len(mixed))
 
     def by_recording(of: list[Clip]) -> dict[str, Role]:
-        return {each.measures.sha256: role for each, role in zip(of, split(of, settings, seed), strict=True)}
+        return {each.measures.sha256: role for each, role in zip(of, assign_roles(of, settings, seed), strict=True)}
 
     assert by_recording(mixed) == by_recording(shuffled)
 
 
 def test_each_seed_draws_its_own() -> None:
-    drawn = {tuple(places(split(clips(30), PLAIN, seed), Role.HELD_OUT)) for seed in range(20)}
+    drawn = {tuple(places(assign_roles(clips(30), PLAIN, seed), Role.HELD_OUT)) for seed in range(20)}
     assert len(drawn) > 15
-    assert split(clips(30), PLAIN, 7) == split(clips(30), PLAIN, 7)
+    assert assign_roles(clips(30), PLAIN, 7) == assign_roles(clips(30), PLAIN, 7)
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_held_out_are_as_long_and_as_short_as_the_rest(seed: int) -> None:
     """One of each run of the texts sorted by length."""
     skewed = [clip(f"line {number}", seconds=1.02**number) for number in range(120)]
-    held = sorted(places(split(skewed, PLAIN, seed), Role.HELD_OUT))
+    held = sorted(places(assign_roles(skewed, PLAIN, seed), Role.HELD_OUT))
     assert [place // 10 for place in held] == list(range(12))
 
 
 def test_a_cap_on_validation_leaves_the_others_to_train_on() -> None:
-    roles = split(clips(100), DataSettings(max_validation_clips=3), 0)
+    roles = assign_roles(clips(100), DataSettings(max_validation_clips=3), 0)
     assert (roles.count(Role.HELD_OUT), roles.count(Role.TRAINING)) == (3, 97)
-    assert Role.HELD_OUT not in split(clips(100), DataSettings(max_validation_clips=0), 0)
+    assert Role.HELD_OUT not in assign_roles(clips(100), DataSettings(max_validation_clips=0), 0)
 
 
 @pytest.mark.parametrize("most", [1, 20, 90, 500])
 def test_a_cap_on_training_leaves_the_others_unused(most: int) -> None:
-    roles = split(clips(100), DataSettings(max_training_clips=most), 0)
+    roles = assign_roles(clips(100), DataSettings(max_training_clips=most), 0)
     assert roles.count(Role.TRAINING) == min(most, 90)
     assert roles.count(Role.SPARE) == 90 - min(most, 90)
-    assert places(roles, Role.HELD_OUT) == places(split(clips(100), PLAIN, 0), Role.HELD_OUT)
+    assert places(roles, Role.HELD_OUT) == places(assign_roles(clips(100), PLAIN, 0), Role.HELD_OUT)
 
 
 def test_what_a_source_holds_out_is_all_that_is_held_out_of_it() -> None:
     own = [*clips(50), *[clip(f"kept {number}", held_out=True) for number in range(4)]]
-    assert places(split(own, PLAIN, 0), Role.HELD_OUT) == [50, 51, 52, 53]
+    assert places(assign_roles(own, PLAIN, 0), Role.HELD_OUT) == [50, 51, 52, 53]
 
 
 def test_another_source_has_its_own_drawn() -> None:
     own = [*clips(20), clip("kept", held_out=True), *[clip(f"other {number}", source=1) for number in range(30)]]
-    held = places(split(own, PLAIN, 0), Role.HELD_OUT)
+    held = places(assign_roles(own, PLAIN, 0), Role.HELD_OUT)
     assert held[0] == 20 and len(held) == 1 + 3 and min(held[1:]) > 20
 
 
 def test_of_what_a_source_holds_out_no_more_than_the_cap_counts_and_none_is_trained_on() -> None:
     own = [*clips(20), *[clip(f"kept {number}", held_out=True) for number in range(8)], *clips(30, source=1)]
-    roles = split(own, DataSettings(max_validation_clips=5), 0)
+    roles = assign_roles(own, DataSettings(max_validation_clips=5), 0)
     assert sorted(roles[20:28]) == [Role.HELD_OUT] * 5 + [Role.SPARE] * 3
     assert roles.count(Role.TRAINING) == 50
 
 
 def test_a_text_that_is_held_out_is_held_out_everywhere() -> None:
     own = [*clips(20), clip("Line 4.", recording="again", held_out=True), clip("LINE 4", source=1), clip("x", source=1)]
-    assert places(split(own, PLAIN, 0), Role.HELD_OUT) == [4, 20, 21]
+    assert places(assign_roles(own, PLAIN, 0), Role.HELD_OUT) == [4, 20, 21]
 
 
 def test_a_text_shared_with_a_source_that_divides_itself_is_not_drawn() -> None:
     own = [*clips(30), clip("kept", held_out=True), *clips(30, source=1)]
     for seed in range(10):
-        assert places(split(own, PLAIN, seed), Role.HELD_OUT) == [30]
+        assert places(assign_roles(own, PLAIN, seed), Role.HELD_OUT) == [30]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_a_text_shared_with_a_source_that_divides_itself_is_not_drawn() -> None:
 )
 def test_nothing_to_train_on_is_refused(own: list[Clip]) -> None:
     with pytest.raises(InputError, match=f"expected clips to train on, got {len(own)} .*move some out of val/"):
-        split(own, PLAIN, 0)
+        assign_roles(own, PLAIN, 0)
 
 
 def dataset(own: list[Clip], weights: tuple[float, ...] = (1.0,)) -> VoiceDataset:
@@ -195,54 +195,54 @@ def augmented(seed: int = 0, **changes) -> EncodingPlan:
     return plan_encoding(dataset(clips(20)), DataSettings(augment=AugmentationSettings(**changes)), seed)
 
 
-def test_a_line_up_has_every_clip_in_its_place() -> None:
+def test_a_plan_has_every_clip_in_its_place() -> None:
     own = [*clips(12), *[clip(f"other {number}", source=1, speaker="b") for number in range(3)], clip("c", source=1)]
-    lined_up = plan_encoding(dataset(own, weights=(1.0, 0.5)), PLAIN, 0)
-    assert [take.clip for take in lined_up.takes] == own and not any(take.change for take in lined_up.takes)
-    entries = lined_up.roster.entries
+    plan = plan_encoding(dataset(own, weights=(1.0, 0.5)), PLAIN, 0)
+    assert [item.clip for item in plan.items] == own and not any(item.change for item in plan.items)
+    entries = plan.split.entries
     assert [(entry.text, entry.seconds, entry.source) for entry in entries] == [
         (each.text, each.seconds, each.source) for each in own
     ]
-    assert [entry.role for entry in entries] == split(own, PLAIN, 0)
+    assert [entry.role for entry in entries] == assign_roles(own, PLAIN, 0)
     assert [entry.speaker for entry in entries] == [0] * 12 + [1] * 3 + [2]
-    assert lined_up.roster.weights == (1.0, 0.5) and lined_up.roster.speakers == ("", "b", "")
-    assert [each.text for each in lined_up.references] == ["reference 0 ", "reference 1 b", "reference 1 "]
+    assert plan.split.weights == (1.0, 0.5) and plan.split.speakers == ("", "b", "")
+    assert [each.text for each in plan.references] == ["reference 0 ", "reference 1 b", "reference 1 "]
 
 
 def test_training_clips_alone_have_copies_and_these_lie_behind() -> None:
-    lined_up = augmented(copies=3)
-    roster = lined_up.roster
-    assert len(lined_up.takes) == len(roster.entries) == 20 + 18 * 3
+    plan = augmented(copies=3)
+    split = plan.split
+    assert len(plan.items) == len(split.entries) == 20 + 18 * 3
     for place in range(20):
-        entry = roster.entries[place]
+        entry = split.entries[place]
         assert len(entry.copies) == (3 if entry.role is Role.TRAINING else 0)
         for copy in entry.copies:
-            assert roster.entries[copy].role is Role.COPY and copy >= 20
-            assert lined_up.takes[copy].clip == lined_up.takes[place].clip
-            assert roster.entries[copy].text == entry.text
-            assert roster.entries[copy].seconds == pytest.approx(entry.seconds / lined_up.takes[copy].change.speed)
-    assert len({take.key for take in lined_up.takes}) == len(lined_up.takes)
+            assert split.entries[copy].role is Role.COPY and copy >= 20
+            assert plan.items[copy].clip == plan.items[place].clip
+            assert split.entries[copy].text == entry.text
+            assert split.entries[copy].seconds == pytest.approx(entry.seconds / plan.items[copy].change.speed)
+    assert len({item.key for item in plan.items}) == len(plan.items)
 
 
 def test_copies_change_within_what_was_asked_for() -> None:
     asked = {"speed": (0.9, 1.1), "semitones": (-2.0, 1.0), "gain_db": (-3.0, 0.0), "snr_db": (30.0, 40.0)}
-    changes = [take.change for take in augmented(**asked).takes if take.change]
+    changes = [item.change for item in augmented(**asked).items if item.change]
     for name, (low, high) in asked.items():
         values = [getattr(change, name) for change in changes]
         assert low <= min(values) < max(values) <= high
-    assert all(take.change.snr_db is None for take in augmented().takes if take.change)
+    assert all(item.change.snr_db is None for item in augmented().items if item.change)
 
 
 def test_copies_depend_on_seed_and_recording_alone() -> None:
     shorter = plan_encoding(dataset(clips(20)[10:] + clips(20)[:9]), DataSettings(augment=AugmentationSettings()), 0)
-    keys = {take.key for take in augmented().takes}
-    same = [take.key in keys for take in shorter.takes if take.change]
+    keys = {item.key for item in augmented().items}
+    same = [item.key in keys for item in shorter.items if item.change]
     assert same.count(True) >= 25, "expected the same copies of whoever trains in both"
-    assert not {take.key for take in augmented(seed=1).takes if take.change} & keys
+    assert not {item.key for item in augmented(seed=1).items if item.change} & keys
 
 
 @pytest.mark.parametrize("what", ["text", "audio", "weight", "reference", "role", "seed of copies"])
-def test_a_fingerprint_tells_line_ups_apart(what: str) -> None:
+def test_a_fingerprint_tells_plans_apart(what: str) -> None:
     own, settings = clips(20), DataSettings(augment=AugmentationSettings())
     base = dataset(own)
     other = {

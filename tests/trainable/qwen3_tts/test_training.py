@@ -137,7 +137,7 @@ def test_the_guide_recipe_equals_a_plain_loop(tiny: Tiny, tmp_path: Path, make) 
     talker.train()
     plain = [{name: value.detach().clone() for name, value in lora.items()}]
     for epoch in range(2):
-        for number, row in enumerate(epoch_clips(data.roster, chosen, 5, epoch), start=1):
+        for number, row in enumerate(epoch_clips(data.split, chosen, 5, epoch), start=1):
             codes = data.clips[row].codes
             frames = sum(books[k](codes[:, k]) for k in range(16)) + filler
             inputs = torch.cat([prompts[row], frames])[None]

@@ -19,7 +19,7 @@ LENGTHS = (1.5, 2.0, 14.0, 3.0, 2.5, 9.0, 1.0, 4.0, 22.0, 2.0)
 """Seconds of clips in turn: most are short."""
 
 
-def roster(*counts: int, weights: Sequence[float] = (), copies: int = 0) -> DatasetSplit:
+def split_of(*counts: int, weights: Sequence[float] = (), copies: int = 0) -> DatasetSplit:
     """So many training clips of each source, one in seven of them followed by one that is held out; copies behind."""
     entries: list[ClipEntry] = []
     for source, count in enumerate(counts):
@@ -48,8 +48,8 @@ def padding(seconds: Sequence[float], batch: int) -> float:
     return 1 - sum(seconds) / sum(max(each) * len(each) for each in passes)
 
 
-def seconds_of(roster: DatasetSplit, clips: Sequence[int]) -> list[float]:
-    return [roster.entries[clip].seconds for clip in clips]
+def seconds_of(split: DatasetSplit, clips: Sequence[int]) -> list[float]:
+    return [split.entries[clip].seconds for clip in clips]
 
 
 @pytest.mark.parametrize(("clips", "per_step", "steps"), [(48, 4, 12), (49, 4, 13), (3, 4, 1), (1, 1, 1)])
@@ -68,7 +68,7 @@ def test_the_last_step_of_an_epoch_may_be_short(clips: int, per_step: int, steps
 def test_each_epoch_shows_every_training_clip_once(
     count: int, batch: int, accumulation: int, curriculum: Curriculum, seed: int, epoch: int
 ) -> None:
-    clips, chosen = roster(count), draw(batch, accumulation, curriculum=curriculum)
+    clips, chosen = split_of(count), draw(batch, accumulation, curriculum=curriculum)
     order = epoch_clips(clips, chosen, seed, epoch)
     assert sorted(order) == list(clips.training)
     assert epoch_clips(clips, chosen, seed, epoch) == order
@@ -76,7 +76,7 @@ def test_each_epoch_shows_every_training_clip_once(
 
 @given(st.integers(1, 60), st.integers(0, 1000), st.integers(0, 50))
 def test_single_clips_are_shuffled_and_nothing_else(count: int, seed: int, epoch: int) -> None:
-    clips = roster(count)
+    clips = split_of(count)
     expected = list(clips.training)
     random.Random(f"{seed}/{epoch}").shuffle(expected)
     assert epoch_clips(clips, draw(), seed, epoch) == expected
@@ -84,7 +84,7 @@ def test_single_clips_are_shuffled_and_nothing_else(count: int, seed: int, epoch
 
 @pytest.mark.parametrize("batch", [1, 4])
 def test_epochs_have_orders_of_their_own(batch: int) -> None:
-    assert len({tuple(epoch_clips(roster(20), draw(batch), 0, epoch)) for epoch in range(10)}) == 10
+    assert len({tuple(epoch_clips(split_of(20), draw(batch), 0, epoch)) for epoch in range(10)}) == 10
 
 
 @given(
@@ -98,7 +98,7 @@ def test_sources_come_as_often_as_they_weigh(
 ) -> None:
     """After any number of epochs no clip of a source has come twice more often than another of it."""
     counts, weights = zip(*sources, strict=True)
-    clips, seen = roster(*counts, weights=weights), Counter[int]()
+    clips, seen = split_of(*counts, weights=weights), Counter[int]()
     for epoch in range(5):
         order = epoch_clips(clips, draw(batch, curriculum=curriculum, epochs=5), seed, epoch)
         assert len(order) == clips.epoch_size
@@ -110,7 +110,7 @@ def test_sources_come_as_often_as_they_weigh(
 
 
 def test_half_a_weight_shows_every_clip_in_two_epochs_and_two_show_it_twice_in_one() -> None:
-    clips = roster(10, 6, weights=(0.5, 2.0))
+    clips = split_of(10, 6, weights=(0.5, 2.0))
     first, second = (Counter(epoch_clips(clips, draw(), 3, epoch)) for epoch in (0, 1))
     halved = [place for place in clips.training if clips.entries[place].source == 0]
     doubled = [place for place in clips.training if clips.entries[place].source == 1]
@@ -120,45 +120,45 @@ def test_half_a_weight_shows_every_clip_in_two_epochs_and_two_show_it_twice_in_o
 
 @given(st.integers(0, 1000), st.integers(0, 20), st.sampled_from([2, 4, 8]), st.integers(1, 4))
 def test_clips_of_one_pass_are_of_similar_length(seed: int, epoch: int, batch: int, accumulation: int) -> None:
-    clips = roster(160)
+    clips = split_of(160)
     plain = padding(seconds_of(clips, epoch_clips(clips, draw(), seed, epoch)), batch)
     near = padding(seconds_of(clips, epoch_clips(clips, draw(batch, accumulation), seed, epoch)), batch)
     assert near < 0.7 * plain
 
 
 def test_long_passes_come_anywhere_in_an_epoch() -> None:
-    clips = roster(41)
+    clips = split_of(41)
     longest = max(clips.training, key=lambda place: clips.entries[place].seconds)
     assert {epoch_clips(clips, draw(4), 0, epoch).index(longest) // 4 for epoch in range(300)} == set(range(11))
 
 
 def test_an_order_is_the_same_for_draws_that_pass_over_equally_many_clips() -> None:
     ours, theirs = draw(4, 2), draw(4, 2, rank=64, lora_lr=1e-5, dropout=0.1, epochs=3)
-    assert epoch_clips(roster(50), ours, 1, 2) == epoch_clips(roster(50), theirs, 1, 2)
+    assert epoch_clips(split_of(50), ours, 1, 2) == epoch_clips(split_of(50), theirs, 1, 2)
 
 
 @pytest.mark.parametrize(("epochs", "early"), [(1, 1), (2, 1), (3, 1), (6, 2), (10, 3)])
 def test_short_clips_come_first_for_a_third_of_the_epochs(epochs: int, early: int) -> None:
-    clips, chosen = roster(50), draw(2, curriculum=Curriculum.LENGTH, epochs=epochs)
+    clips, chosen = split_of(50), draw(2, curriculum=Curriculum.LENGTH, epochs=epochs)
     lengths = [seconds_of(clips, epoch_clips(clips, chosen, 0, epoch)) for epoch in range(epochs)]
     assert [each == sorted(each) for each in lengths] == [epoch < early for epoch in range(epochs)]
 
 
 def test_clips_of_one_length_are_shuffled_all_the_same() -> None:
     chosen = draw(curriculum=Curriculum.LENGTH, epochs=9)
-    assert epoch_clips(roster(50), chosen, 0, 0) != epoch_clips(roster(50), chosen, 0, 1)
+    assert epoch_clips(split_of(50), chosen, 0, 0) != epoch_clips(split_of(50), chosen, 0, 1)
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 5), st.integers(0, 100))
 def test_the_first_source_comes_first(one: int, other: int, batch: int, seed: int) -> None:
-    clips = roster(one, other)
+    clips = split_of(one, other)
     order = epoch_clips(clips, draw(batch, curriculum=Curriculum.SOURCE), seed, 0)
     sources = [clips.entries[clip].source for clip in order]
     assert sources == sorted(sources)
 
 
 def test_clips_of_a_later_source_share_passes_by_length_too() -> None:
-    clips = roster(7, 80)
+    clips = split_of(7, 80)
     order = epoch_clips(clips, draw(4, curriculum=Curriculum.SOURCE), 0, 0)
     later = seconds_of(clips, order[8:])
     assert padding(later, 4) < 0.5 * padding(seconds_of(clips, epoch_clips(clips, draw(), 0, 0)), 4)
@@ -166,7 +166,7 @@ def test_clips_of_a_later_source_share_passes_by_length_too() -> None:
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
 def test_copies_take_the_place_of_their_own_clip(share: float) -> None:
-    clips = roster(200, copies=3)
+    clips = split_of(200, copies=3)
     original = {copy: place for place in clips.training for copy in clips.entries[place].copies}
     seen = Counter[int]()
     for epoch in range(5):
@@ -180,17 +180,17 @@ def test_copies_take_the_place_of_their_own_clip(share: float) -> None:
 
 
 def test_a_larger_share_adds_copies_and_takes_none_away() -> None:
-    clips = roster(60, copies=2)
+    clips = split_of(60, copies=2)
     few, many = (epoch_clips(clips, draw(augmented=share), 4, 1) for share in (0.3, 0.6))
     copies = set(clips.of(Role.COPY))
     assert copies & set(few) < copies & set(many)
 
 
 def test_a_clip_that_comes_twice_is_replaced_once_at_a_time() -> None:
-    clips = roster(60, weights=(2.0,), copies=2)
+    clips = split_of(60, weights=(2.0,), copies=2)
     order = Counter(epoch_clips(clips, draw(augmented=0.5), 0, 0))
     assert {order[place] for place in clips.training} == {0, 1, 2}
 
 
 def test_a_clip_without_copies_stays() -> None:
-    assert sorted(epoch_clips(roster(9), draw(augmented=1.0), 0, 0)) == list(roster(9).training)
+    assert sorted(epoch_clips(split_of(9), draw(augmented=1.0), 0, 0)) == list(split_of(9).training)

@@ -81,7 +81,7 @@ def test_it_is_the_mean_of_the_held_out_clips_without_dropout(twenty: Voice, tmp
     learner = toy_family.build(job.model, Path(job.prepared), "auto", job.draw, job.seed)
     learner.load_tensors(read_checkpoints(TrialFolder(job.path).checkpoints)[-1].read().weights)
     learner.eval()
-    held_out = learner.roster.held_out
+    held_out = learner.split.held_out
     assert len(held_out) == HELD_OUT
     with torch.no_grad():
         expected = learner.losses(held_out, step=0).guide.mean()
@@ -92,10 +92,10 @@ def test_it_is_the_mean_of_the_held_out_clips_without_dropout(twenty: Voice, tmp
 def test_held_out_clips_are_never_trained_on(twenty: Voice, tmp_path: Path) -> None:
     """What was heard in two epochs is twice the training clips, second for second."""
     last = ended(twenty, tmp_path, "long", **LONG)[-1]
-    roster = DatasetSplit.read(twenty.root / "prepared")
-    assert len(roster.held_out) == HELD_OUT
+    split = DatasetSplit.read(twenty.root / "prepared")
+    assert len(split.held_out) == HELD_OUT
     assert last.clips == 2 * 18 and last.epoch == 2.0
-    assert last.audio_seconds == pytest.approx(2 * sum(roster.entries[clip].seconds for clip in roster.training))
+    assert last.audio_seconds == pytest.approx(2 * sum(split.entries[clip].seconds for clip in split.training))
 
 
 @pytest.mark.parametrize(
@@ -168,8 +168,8 @@ def test_clips_go_through_in_passes_of_the_packs_size(twenty: Voice, tmp_path: P
 
     def make(draw: Draw | None, seed: int) -> toy_family.ToyLearner:
         learner = toy_family.build(str(twenty.root / "model"), twenty.root / "prepared", "auto", draw, seed)
-        entries = [entry.model_copy(update={"role": Role.HELD_OUT}) for entry in learner.roster.entries]
-        learner.roster = learner.roster.model_copy(update={"entries": tuple(entries[:7])})
+        entries = [entry.model_copy(update={"role": Role.HELD_OUT}) for entry in learner.split.entries]
+        learner.split = learner.split.model_copy(update={"entries": tuple(entries[:7])})
         return learner
 
     pack = Counting(make, batch, 2, ProcessGroup())

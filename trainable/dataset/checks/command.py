@@ -79,12 +79,12 @@ def _prepared(dataset: VoiceDataset, model: str) -> list[Finding]:
     from trainable.dataset.encoding_plan import plan_encoding
     from trainable.family.protocol import load_family
 
-    lineup = plan_encoding(dataset, DataSettings(), seed=1)
+    plan = plan_encoding(dataset, DataSettings(), seed=1)
     # What a library prints on the way is not part of the report.
     aside = contextlib.redirect_stdout(sys.stderr)
     with tempfile.TemporaryDirectory() as folder, progress_shown() as on_progress, aside:
         return load_family(FAMILIES[FAMILY].module).prepare(
-            lineup, model, Path(folder), cache_folder(), lambda done, of: on_progress("encoding", done, of)
+            plan, model, Path(folder), cache_folder(), lambda done, of: on_progress("encoding", done, of)
         )
 
 

@@ -12,7 +12,7 @@ from trainable.dataset.checks.grouping import line, named, quoted, whole
 from trainable.dataset.checks.guide_table import MOST_CLIPS, PASSES, TABLE, TOO_MANY_PASSES, advise
 from trainable.dataset.clip import Clip, VoiceDataset
 from trainable.dataset.finding import Finding, Severity
-from trainable.dataset.split import LEAST_TEXTS, Role, same_text, split
+from trainable.dataset.split import LEAST_TEXTS, Role, assign_roles, same_text
 from trainable.dataset.user_files import printable
 from trainable.speech.tempo import letters
 
@@ -45,7 +45,7 @@ def minutes(dataset: VoiceDataset) -> list[Finding]:
 def guide(dataset: VoiceDataset) -> list[Finding]:
     """A note: what the guide's table says of a dataset of this size. An error where nothing is left to train on."""
     try:
-        trained = split(dataset.clips, DataSettings(), seed=1).count(Role.TRAINING)
+        trained = assign_roles(dataset.clips, DataSettings(), seed=1).count(Role.TRAINING)
     except InputError as error:
         return [_about(dataset, "nothing-to-train-on", Severity.ERROR, str(error))]
     advice = advise(trained)

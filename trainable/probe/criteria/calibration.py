@@ -77,10 +77,10 @@ def calibrate(voice: ListenableModel, settings: ProbeSettings) -> Calibration:
     Raises InputError when the recogniser cannot be had or lacks too many of their words, and when the probe would
     reject them.
     """
-    entries = voice.roster.entries
-    clips = voice.roster.calibration
+    entries = voice.split.entries
+    clips = voice.split.calibration
     own = [entry for entry in entries if entry.speaker == 0 and entry.role is not Role.COPY]
-    lines = (*lines_for(settings.lines, voice.roster), *confirmation_lines(settings.lines, voice.roster))
+    lines = (*lines_for(settings.lines, voice.split), *confirmation_lines(settings.lines, voice.split))
     texts = [entries[clip].text for clip in clips]
     vocabulary = tuple(dict.fromkeys((*(line.text for line in lines), *texts)))
     recogniser = open_recogniser(settings.recogniser, vocabulary, settings.language)

@@ -35,8 +35,8 @@ class Listener:
     @classmethod
     def open(cls, voice: ListenableModel, settings: ProbeSettings, calibration: Calibration, seed: int) -> Listener:
         """Raises InputError as the lines and the recogniser do."""
-        lines = lines_for(settings.lines, voice.roster)
-        others = confirmation_lines(settings.lines, voice.roster)
+        lines = lines_for(settings.lines, voice.split)
+        others = confirmation_lines(settings.lines, voice.split)
         return cls(
             voice,
             calibration,

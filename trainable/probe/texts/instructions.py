@@ -12,7 +12,7 @@ EXCITED = "Speak with great excitement, fast and loud."
 INSTRUCTED_LINES = 4
 
 
-def instructed_lines(name_or_path: str, roster: DatasetSplit) -> tuple[str, ...]:
+def instructed_lines(name_or_path: str, split: DatasetSplit) -> tuple[str, ...]:
     """Texts that are spoken under both instructions: the four shipped beside lines of that name, where there are any.
 
     Otherwise the first four sentences among the lines of the probe; other kinds of line, such as short ones, come in
@@ -21,6 +21,6 @@ def instructed_lines(name_or_path: str, roster: DatasetSplit) -> tuple[str, ...]
     shipped = SHIPPED / f"{name_or_path}.instructed.txt"
     if name_or_path in shipped_names() and shipped.is_file():
         return tuple(shipped.read_text(encoding="utf-8").splitlines())
-    lines = [line for line in lines_for(name_or_path, roster) if line.decides]
+    lines = [line for line in lines_for(name_or_path, split) if line.decides]
     lines.sort(key=lambda line: line.kind not in (LineKind.ORDINARY, LineKind.OWN))
     return tuple(line.text for line in lines[:INSTRUCTED_LINES])

@@ -35,14 +35,14 @@ MOST_NAMED = 3
 KIND = re.compile(rf"({'|'.join(LineKind)}):(?:\s+(.*))?")
 
 
-def lines_for(name_or_path: str, roster: DatasetSplit) -> tuple[ProbeLine, ...]:
+def lines_for(name_or_path: str, split: DatasetSplit) -> tuple[ProbeLine, ...]:
     """The first set, in the order in which it is spoken: the first four screen a trial.
 
     The lines of the file, its slots filled with held-out transcripts of the first speaker as far as there are any; or,
     for `held-out`, up to 20 of those transcripts. The same for every trial of a search. Raises InputError as
     `load_lines` does, and where fewer than four lines count.
     """
-    transcripts = _transcripts(roster)
+    transcripts = _transcripts(split)
     if name_or_path != HELD_OUT:
         path = _path(name_or_path)
         lines = _filled(_read(path), transcripts)
@@ -58,7 +58,7 @@ def lines_for(name_or_path: str, roster: DatasetSplit) -> tuple[ProbeLine, ...]:
     return lines
 
 
-def confirmation_lines(name_or_path: str, roster: DatasetSplit) -> tuple[ProbeLine, ...]:
+def confirmation_lines(name_or_path: str, split: DatasetSplit) -> tuple[ProbeLine, ...]:
     """The second set, 60 lines that finalists speak, since a search chooses those who do well on the first.
 
     Those of `NAME.confirmation.txt` where there is one beside the lines, as all shipped lines have it. Otherwise
@@ -66,9 +66,9 @@ def confirmation_lines(name_or_path: str, roster: DatasetSplit) -> tuple[ProbeLi
     in that order, each time with another seed; `unseen_texts` tells how many are no repetition. Raises InputError as
     `lines_for` does.
     """
-    first = lines_for(name_or_path, roster)
+    first = lines_for(name_or_path, split)
     spoken = {words(line.text) for line in first}
-    unspoken = [text for text in _transcripts(roster) if words(text) not in spoken]
+    unspoken = [text for text in _transcripts(split) if words(text) not in spoken]
     second = None if name_or_path == HELD_OUT else _beside(_path(name_or_path))
     if second is not None and second.is_file():
         lines = _filled(_read(second), unspoken)
@@ -123,13 +123,13 @@ def _is_known_to_everybody(line: ProbeLine) -> bool:
     return line.kind is LineKind.SHORT and len(words(line.text).split()) <= KNOWN_TO_EVERYBODY
 
 
-def _transcripts(roster: DatasetSplit) -> list[str]:
+def _transcripts(split: DatasetSplit) -> list[str]:
     """Of the first speaker's held-out clips, those of ordinary length first: each once, and none that is trained on as
     well."""
-    trained = {words(roster.entries[place].text) for place in roster.training}
+    trained = {words(split.entries[place].text) for place in split.training}
     chosen: dict[str, str] = {}
-    for place in roster.probe:
-        text = roster.entries[place].text
+    for place in split.probe:
+        text = split.entries[place].text
         chosen.setdefault(words(text), text)
     return [text for normal, text in chosen.items() if normal and normal not in trained]
 

@@ -59,12 +59,12 @@ class PreparedData:
     """A whole dataset, encoded."""
 
     clips: tuple[PreparedClip, ...]
-    """In the order of the roster."""
+    """In the order of the split."""
     role_ids: Tensor
     """[3] int64: the tokens that open every prompt, `<|im_start|>assistant\\n`."""
     speakers: Tensor
     """[speakers, hidden] float32: embedding of each speaker's reference clip."""
-    roster: DatasetSplit
+    split: DatasetSplit
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,10 @@ def write_prepared(
     rows: Iterable[EncodedItem],
     role_ids: Tensor,
     speakers: Tensor,
-    roster: DatasetSplit,
+    split: DatasetSplit,
     marker: Mapping[str, Any],
 ) -> None:
-    """Writes the folder anew, the marker last; `rows` in the order of the roster, a row group at a time in memory."""
+    """Writes the folder anew, the marker last; `rows` in the order of the split, a row group at a time in memory."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).unlink(missing_ok=True)
     with whole_file(folder / CLIPS) as beside, pq.ParquetWriter(beside, SCHEMA) as writer:
@@ -94,7 +94,7 @@ def write_prepared(
             writer.write_table(pa.Table.from_pylist(group, SCHEMA))
     with whole_file(folder / VOICE) as beside:
         save_file({"speakers": speakers.contiguous(), "role_ids": role_ids.clone()}, beside)
-    roster.write(folder)
+    split.write(folder)
     write_beside(folder / MARKER, json.dumps(marker))
 
 

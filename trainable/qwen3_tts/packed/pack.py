@@ -43,7 +43,7 @@ class QwenPack:
         """Raises InputError on a language that the model does not know, and on targets that match nothing."""
         think_prefix(tts.model.config, language)
         self.batch = shape.batch
-        self.roster = data.roster
+        self.split = data.split
         self.takes_instructions = takes_instructions(tts)
         self.device = tts.model.device
         self._tts, self._data, self._language, self._crew = tts, data, language, crew

@@ -31,7 +31,7 @@ def seats_that_fit(pack: QwenPack, shape: PackShape, wanted: SeatLimit) -> int:
 
 def seat_bytes(pack: QwenPack, shape: PackShape) -> float:
     """What a seat of this shape takes: its rows of the flat buffers, and one pass over the longest clips."""
-    entries = pack.roster.entries
+    entries = pack.split.entries
     passed = [clip for clip, entry in enumerate(entries) if entry.role is not Role.SPARE]
     longest = sorted(passed, key=lambda clip: entries[clip].seconds)[-shape.batch :]
     pack.join(0, _largest(shape), seed=0)

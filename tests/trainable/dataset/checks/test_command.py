@@ -202,10 +202,10 @@ def test_a_model_prepares_the_clips(voice: Path, toy: Path, monkeypatch: pytest.
     prepared: list[int] = []
     own = tests.support.toy_family.prepare
 
-    def watched(lineup, *rest):
+    def watched(plan, *rest):
         print("a library's greeting")
-        prepared.append(len(lineup.takes))
-        return own(lineup, *rest)
+        prepared.append(len(plan.items))
+        return own(plan, *rest)
 
     monkeypatch.setattr(tests.support.toy_family, "prepare", watched)
     result = check(voice, "--model", toy, "--json")

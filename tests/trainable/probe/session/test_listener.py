@@ -31,8 +31,8 @@ def listener(tmp_path_factory) -> Listener:
     root = tmp_path_factory.mktemp("listener")
     dataset = load_dataset([Source.parse(str(make_voice(root / "voice")))], False, root / "cache")
     model = toy_family.make_toy_model(root / "model")
-    lineup = plan_encoding(dataset, DataSettings(), seed=1)
-    toy_family.prepare(lineup, str(model), root / "prepared", root / "cache", lambda done, of: None)
+    plan = plan_encoding(dataset, DataSettings(), seed=1)
+    toy_family.prepare(plan, str(model), root / "prepared", root / "cache", lambda done, of: None)
     learner = toy_family.build(str(model), root / "prepared", "auto", None, 1)
     known = calibrate(learner, SETTINGS)
     # A murmur's likeness depends on its length, and these are about who speaks.

@@ -22,7 +22,7 @@ NOTHING = DatasetSplit(entries=())
 
 
 def held_out(*texts: str, trained: tuple[str, ...] = ()) -> DatasetSplit:
-    """Of texts of one length, a roster names the last clip first."""
+    """Of texts of one length, a split names the last clip first."""
     entries = [ClipEntry(text=text, seconds=1.0, role=Role.HELD_OUT) for text in reversed(texts)]
     return DatasetSplit(entries=(*entries, *(ClipEntry(text=text, seconds=1.0) for text in trained)))
 
@@ -84,26 +84,26 @@ def test_the_dataset_gives_up_to_twenty_lines() -> None:
     ],
 )
 def test_finalists_speak_what_the_first_set_left_first(count: int, expected: tuple[str, ...], unseen: int) -> None:
-    roster = held_out(*sentences(count))
-    second = confirmation_lines(HELD_OUT, roster)
+    split = held_out(*sentences(count))
+    second = confirmation_lines(HELD_OUT, split)
     assert texts_of(second) == list(expected)[:60] and len(second) == 60
-    assert unseen_texts(second, lines_for(HELD_OUT, roster)) == unseen
+    assert unseen_texts(second, lines_for(HELD_OUT, split)) == unseen
 
 
 def test_a_file_of_ones_own_is_confirmed_with_the_file_beside_it_or_with_the_dataset(tmp_path: Path) -> None:
     file = tmp_path / "mine.txt"
     file.write_text("a b\nc d\nown:\nhard: she sells\ne\nf\n")
-    roster = held_out("aa aa", "bb bb", "cc cc")
-    second = confirmation_lines(str(file), roster)
+    split = held_out("aa aa", "bb bb", "cc cc")
+    second = confirmation_lines(str(file), split)
     assert texts_of(second) == (["bb bb", "cc cc", "a b", "c d", "aa aa", "e", "f"] * 9)[:60]
-    assert unseen_texts(second, lines_for(str(file), roster)) == 2
+    assert unseen_texts(second, lines_for(str(file), split)) == 2
     (tmp_path / "mine.confirmation.txt").write_text("g\nown:\nhard: sea shells\n")
-    second = confirmation_lines(str(file), roster)
+    second = confirmation_lines(str(file), split)
     assert texts_of(second) == ["g", "bb bb"] * 30
-    assert unseen_texts(second, lines_for(str(file), roster)) == 2
+    assert unseen_texts(second, lines_for(str(file), split)) == 2
     (tmp_path / "mine.confirmation.txt").write_text("hard: sea shells\n")
     with pytest.raises(InputError, match="mine.confirmation.txt: expected lines that finalists speak"):
-        confirmation_lines(str(file), roster)
+        confirmation_lines(str(file), split)
 
 
 @pytest.mark.parametrize(

@@ -75,14 +75,14 @@ def test_the_first_set_has_its_order_and_lengths(language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_second_set_has_its_mixture_and_is_unseen(language: str) -> None:
-    roster = held_out(*sentences(5))
-    second = confirmation_lines(language, roster)
+    split = held_out(*sentences(5))
+    second = confirmation_lines(language, split)
     assert len(second) == CONFIRMATION_LINES == 60
     assert Counter(line.kind for line in second) == MIXTURE
     for line in second:
         least, most = LENGTHS[line.kind]
         assert least <= letters(line.text) <= most, line.text
-    assert unseen_texts(second, lines_for(language, roster)) == 60
+    assert unseen_texts(second, lines_for(language, split)) == 60
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

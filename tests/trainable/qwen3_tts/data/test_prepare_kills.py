@@ -10,7 +10,7 @@ import psutil
 import pytest
 import torch
 
-from tests.support.encoding_plans import CHECKPOINT, demo_clips, lineup_of
+from tests.support.encoding_plans import CHECKPOINT, demo_clips, plan_of
 from tests.support.prepare_process import Preparing
 from trainable.qwen3_tts import family
 from trainable.qwen3_tts.data import encode
@@ -34,14 +34,14 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
 def prepare(folder: Path) -> list[int]:
     """In this process. Returns how many takes there were, each time that it was told."""
     told: list[int] = []
-    lineup = lineup_of(demo_clips(CLIPS))
-    preparation.prepare(lineup, CHECKPOINT, folder / "run", folder / "cache", lambda done, of: told.append(done))
+    plan = plan_of(demo_clips(CLIPS))
+    preparation.prepare(plan, CHECKPOINT, folder / "run", folder / "cache", lambda done, of: told.append(done))
     return told
 
 
 def assert_same(folder: Path, whole: PreparedData) -> None:
     data = read_prepared(folder)
-    assert data.roster == whole.roster
+    assert data.split == whole.split
     assert torch.equal(data.speakers, whole.speakers) and torch.equal(data.role_ids, whole.role_ids)
     for clip, other in zip(data.clips, whole.clips, strict=True):
         assert (clip.text, clip.seconds, clip.speaker) == (other.text, other.seconds, other.speaker)
@@ -49,7 +49,7 @@ def assert_same(folder: Path, whole: PreparedData) -> None:
 
 
 def stored(cache: Path) -> set[str]:
-    keys = {take.key for take in lineup_of(demo_clips(CLIPS)).takes}
+    keys = {take.key for take in plan_of(demo_clips(CLIPS)).items}
     (folder,) = (cache / "codes").iterdir()
     return set(CodeStore(folder).read(keys))
 
@@ -115,11 +115,11 @@ def test_a_killed_helper_is_no_loss(tmp_path: Path, whole: PreparedData) -> None
 
 
 def test_helpers_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    lineup = lineup_of(demo_clips(20))
-    family.prepare(lineup, str(CHECKPOINT), tmp_path / "alone", tmp_path / "cache", lambda done, of: None)
+    plan = plan_of(demo_clips(20))
+    family.prepare(plan, str(CHECKPOINT), tmp_path / "alone", tmp_path / "cache", lambda done, of: None)
     shutil.rmtree(tmp_path / "cache")
     monkeypatch.setattr(encode, "WORTH_SECONDS", 0.0)
     monkeypatch.setattr(encode, "_room_for_helpers", lambda kind: 2)
-    family.prepare(lineup, str(CHECKPOINT), tmp_path / "helped", tmp_path / "cache", lambda done, of: None)
+    family.prepare(plan, str(CHECKPOINT), tmp_path / "helped", tmp_path / "cache", lambda done, of: None)
     for path in (tmp_path / "alone").iterdir():
         assert (tmp_path / "helped" / path.name).read_bytes() == path.read_bytes()
