@@ -28,7 +28,7 @@ from clusters.sites import (
     ray_version,
 )
 from spaces.cli import told_plainly
-from trainable.files.trial_folder import write_beside
+from trainable.files.atomic import write_text
 
 ROOT = Path(__file__).parent.parent
 TEMPLATES = Path(__file__).parent / "templates"
@@ -98,7 +98,7 @@ def files(check: Annotated[bool, typer.Option("--check", help="write nothing; ex
         typer.echo(f"not as their parts: {', '.join(differing)}; run python -m clusters.make files", err=True)
         raise typer.Exit(1)
     for path in differing:
-        write_beside(ROOT / path, committed()[path])
+        write_text(ROOT / path, committed()[path])
 
 
 def _is(path: Path, text: str) -> bool:

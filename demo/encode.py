@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from demo.corpus import SAMPLE_RATE, Voice, synthesise, texts
+from trainable.files.atomic import atomic_file
 from trainable.qwen3_tts.mel_codec import MelCodecModel
 
 WORDS = range(1, 9)
@@ -82,12 +82,11 @@ def encode_corpus(
 
 
 def save_corpus(corpus: Corpus, path: Path) -> None:
-    """Writes the corpus as one safetensors file, beside and renamed."""
-    beside = path.with_suffix(".partial")
+    """Writes the corpus as one safetensors file."""
     tensors = {name: getattr(corpus, name) for name in ("voices", "codes", "ends", "references")}
-    save_file(tensors, beside, metadata=None)
-    path.with_suffix(".json").write_text(json.dumps(corpus.texts))
-    os.replace(beside, path)
+    with atomic_file(path) as part:
+        save_file(tensors, part, metadata=None)
+        path.with_suffix(".json").write_text(json.dumps(corpus.texts))
 
 
 def load_corpus(path: Path) -> Corpus:

@@ -24,6 +24,7 @@ from demo.pretrain import pretrain
 from demo.tokenizer import write_tokenizer
 from demo.voice_dataset import write_voice
 from demo.voices import PRETRAINING_VOICES
+from trainable.files.atomic import atomic_folder
 from trainable.qwen3_tts.mel_codec import MelCodecConfig, MelCodecModel
 
 HERE = Path(__file__).parent
@@ -106,12 +107,9 @@ def main(
 
 
 def replace_folder(source: Path, target: Path) -> None:
-    """Puts a copy of `source` in the place of `target`, which is whole at every moment but the rename."""
-    beside = target.with_name(target.name + ".partial")
-    shutil.rmtree(beside, ignore_errors=True)
-    shutil.copytree(source, beside)
-    shutil.rmtree(target, ignore_errors=True)
-    beside.rename(target)
+    """Puts a copy of `source` in the place of `target`."""
+    with atomic_folder(target) as part:
+        shutil.copytree(source, part, dirs_exist_ok=True)
 
 
 if __name__ == "__main__":

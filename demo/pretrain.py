@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from torch import nn
 
 from demo.batches import BatchMaker
 from demo.loss import losses, with_noise
+from trainable.files.atomic import atomic_file
 
 WARMUP_STEPS = 100
 LAST_RATE = 0.02
@@ -97,7 +97,7 @@ def pretrain(
 
 
 def save_state(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, epoch: int) -> None:
-    """Writes the state beside and renames it, so that a kill leaves the old one or the new one."""
-    beside = path.with_suffix(".partial")
-    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "epoch": epoch}, beside)
-    os.replace(beside, path)
+    """Writes the state; a kill leaves the old one or the new one."""
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step, "epoch": epoch}
+    with atomic_file(path) as part:
+        torch.save(state, part)

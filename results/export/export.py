@@ -22,7 +22,7 @@ from spaces.errors import InputError
 from spaces.probe_settings import ProbeSettings
 from spaces.records.trial import Outcome
 from trainable.family.export_request import ExportLayout, ExportRequest, ReferenceClip, speaker_name
-from trainable.files.trial_folder import write_beside
+from trainable.files.atomic import write_text
 
 if TYPE_CHECKING:
     from results.export.verify import ExportCheck
@@ -176,7 +176,7 @@ class _Export:
         versus = against_base(self.outcome, self.history)
         write_card(beside, exported, self.search.voice, versus, samples, replay)
         exported = exported.model_copy(update={"files": hashes(beside)})
-        write_beside(beside / RECORD, exported.model_dump_json(indent=1) + "\n")
+        write_text(beside / RECORD, exported.model_dump_json(indent=1) + "\n")
 
     def _calibration(self) -> Calibration:
         from trainable.probe.criteria.calibration import Calibration

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from results.export.adapter_manifest import RECORD, read_exported
 from spaces.errors import InputError
+from trainable.files.atomic import atomic_folder
 
 
 @contextmanager
@@ -20,17 +20,12 @@ def written_whole(folder: Path) -> Iterator[Path]:
     Raises InputError where `folder` holds anything but an earlier export, or cannot be written.
     """
     check_target(folder)
-    beside = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    try:
-        beside.mkdir(parents=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error.strerror}); give another DIR") from None
-    try:
-        yield beside
-        _swap(beside, folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    with ExitStack() as stack:
+        try:
+            part = stack.enter_context(atomic_folder(folder))
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be written ({error.strerror}); give another DIR") from None
+        yield part
 
 
 def check_target(folder: Path) -> None:
@@ -55,18 +50,3 @@ def hashes(folder: Path) -> dict[str, str]:
             with path.open("rb") as file:
                 found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
     return found
-
-
-def _swap(beside: Path, folder: Path) -> None:
-    if not folder.exists():
-        beside.rename(folder)
-        return
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    folder.rename(old)
-    try:
-        beside.rename(folder)
-    except OSError:
-        old.rename(folder)
-        raise
-    shutil.rmtree(old)

@@ -12,7 +12,7 @@ from spaces.band import Band
 from spaces.draw import Draw
 from spaces.space import load_space
 from trainable.dataset.source import Source
-from trainable.files.trial_folder import write_beside
+from trainable.files.atomic import write_text
 
 RECIPE = "recipe.toml"
 
@@ -33,7 +33,7 @@ def write_recipe(path: Path, search: SearchStarted, trial: str, draw: Draw, band
     }
     if draw.augmented == 0:
         recipe["data"].pop("augment", None)
-    write_beside(path, to_toml(recipe))
+    write_text(path, to_toml(recipe))
     load_space(str(path))
 
 

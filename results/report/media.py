@@ -13,7 +13,7 @@ from results.media.spectrogram import envelope, spectrogram
 from results.run.run_folder import RunFolder
 from spaces.errors import InputError
 from spaces.records.trial import BASE
-from trainable.files.atomic import whole_file
+from trainable.files.atomic import atomic_file
 from trainable.speech.audio import SAMPLE_RATE, read_audio
 
 FOLDER = "media"
@@ -70,7 +70,7 @@ def _linked(file: Path, target: Path) -> Path:
     """The same file under another name, or a copy where that cannot be."""
     if target.exists() and (target.samefile(file) or target.stat().st_mtime_ns == file.stat().st_mtime_ns):
         return target
-    with whole_file(target) as beside:
+    with atomic_file(target) as beside:
         try:
             os.link(file.resolve(), beside)
         except OSError:
@@ -91,5 +91,5 @@ def _draw(wave: np.ndarray, target: Path) -> None:
     inked = (heights <= high + 1 / WAVE_ROWS) & (heights >= low - 1 / WAVE_ROWS)
     picture = np.zeros((WAVE_ROWS, columns, 4), np.uint8)
     picture[inked] = WAVE_COLOUR
-    with whole_file(target) as beside:
+    with atomic_file(target) as beside:
         imsave(beside, np.concatenate([picture, spectrum]), format="png", pil_kwargs={"optimize": True})

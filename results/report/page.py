@@ -22,7 +22,7 @@ from results.run.vote import tallies
 from spaces.cli import OnProgress
 from spaces.errors import InputError
 from spaces.records.trial import BASE
-from trainable.files.trial_folder import write_beside
+from trainable.files.atomic import write_text
 
 FEATURED = 3
 """Trials beside the base model while no finalists were heard."""
@@ -45,7 +45,7 @@ def write_report(run: RunFolder, on_progress: OnProgress = nothing_shown) -> Pat
     history = read_ledger(run.ledger)
     path = page_of(run)
     try:
-        write_beside(path, _page(run, history, PageMedia(run, path.parent), on_progress))
+        write_text(path, _page(run, history, PageMedia(run, path.parent), on_progress))
     except OSError as error:
         raise InputError(f"{path.parent}: cannot be written ({error.strerror}); free its disk or its rights") from None
     return path

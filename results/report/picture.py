@@ -18,6 +18,7 @@ from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
 from spaces.draw import Objective
 from spaces.records.trial import Ending, Point
+from trainable.files.atomic import atomic_file
 from trainable.files.trial_folder import TrialFolder
 
 if TYPE_CHECKING:
@@ -62,9 +63,9 @@ def draw_search(run: RunFolder) -> Path:
     for number, objective in enumerate(objectives):
         _draw_curves(figure.add_subplot(panels[number]), objective, run, table, history)
     _draw_scores(figure.add_subplot(grid[1]), table)
-    beside = run.picture.with_name(f".{run.picture.name}.part")
-    figure.savefig(beside, format="png")
-    return beside.replace(run.picture)
+    with atomic_file(run.picture) as part:
+        figure.savefig(part, format="png")
+    return run.picture
 
 
 def _title(table: Sequence[TrialRow], history: History) -> str:

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from results.run.run_folder import RunFolder
 from spaces.errors import InputError
-from trainable.files.trial_folder import write_beside
+from trainable.files.atomic import write_text
 
 LOCK_FILE, WRITER_FILE = ".lock", ".writer.json"
 """In the run's folder. The first is locked as long as a search writes there; the second says who does."""
@@ -48,7 +48,7 @@ def only_writer(run: RunFolder) -> Iterator[None]:
     except Timeout:
         raise InputError(_taken(run.path)) from None
     try:
-        write_beside(writer, RunWriter().model_dump_json())
+        write_text(writer, RunWriter().model_dump_json())
         yield
     finally:
         writer.unlink(missing_ok=True)

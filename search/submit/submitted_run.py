@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from results.run.run_folder import RunFolder
 from spaces.errors import InputError
-from trainable.files.trial_folder import write_beside
+from trainable.files.atomic import write_text
 
 RECORD = "cluster.json"
 
@@ -40,7 +40,7 @@ def read_record(out: RunFolder) -> SubmittedRun:
 
 
 def write_record(out: RunFolder, record: SubmittedRun) -> None:
-    write_beside(out.path / RECORD, record.model_dump_json())
+    write_text(out.path / RECORD, record.model_dump_json())
 
 
 def forget_record(out: RunFolder) -> None:

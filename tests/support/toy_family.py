@@ -27,7 +27,7 @@ from trainable.dataset.split import DatasetSplit
 from trainable.family.export_request import ExportRequest
 from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Batch, ClipLosses, SeatLimit, SeatState, SpeechPrompt, Utterance
-from trainable.files.trial_folder import write_beside
+from trainable.files.atomic import write_text
 from trainable.speech.audio import SAMPLE_RATE
 from trainable.stopping.curve import ClipRow
 from trainable.training.single_seat import SingleSeatPack
@@ -46,7 +46,7 @@ def check_model(model: str) -> str:
 
 def make_toy_model(folder: Path, start: float = 2.0) -> Path:
     """`start` is how far from every voice the untrained vector lies; 1e30 makes a loss that is not finite."""
-    write_beside(folder / "toy.json", json.dumps({"start": start}))
+    write_text(folder / "toy.json", json.dumps({"start": start}))
     return folder
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from spaces.errors import InputError
-from trainable.files.trial_folder import write_beside
+from trainable.files.atomic import write_text
 
 MOST_RAISED = 20
 """Errors that are told when a search is refused."""
@@ -58,7 +58,7 @@ def raise_errors(findings: Iterable[Finding]) -> None:
 
 
 def write_findings(path: Path, findings: list[Finding]) -> None:
-    write_beside(path, _LIST.dump_json(findings, indent=1).decode())
+    write_text(path, _LIST.dump_json(findings, indent=1).decode())
 
 
 def read_findings(path: Path) -> list[Finding]:

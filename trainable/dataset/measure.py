@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from spaces.errors import InputError
 from trainable.dataset.clip import ClipMeasures
 from trainable.dataset.user_files import FOREIGN_SUFFIXES
+from trainable.files.atomic import atomic_file
 
 CLIPPED_LEVEL = 0.985
 """Share of full scale from which a sample counts as clipped, as the probe counts it."""
@@ -115,13 +116,8 @@ def _place(path: Path, folder: Path) -> Path | None:
 
 def _keep(path: Path, measures: ClipMeasures) -> None:
     """Not flushed to disk: a file that a power cut spoils is measured again."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(measures.model_dump_json(), encoding="utf-8")
-        beside.replace(path)
-    except OSError:
-        pass
+    with suppress(OSError), atomic_file(path, flush=False) as part:
+        part.write_text(measures.model_dump_json(), encoding="utf-8")
 
 
 def _way_out(path: Path) -> str:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from spaces.data_settings import DataSettings
 from spaces.errors import InputError
 from trainable.dataset.clip import Clip
-from trainable.files.trial_folder import write_beside
+from trainable.files.atomic import write_text
 
 CALIBRATION_CLIPS = 40
 """Ground-truth clips that the probe is calibrated on, at most."""
@@ -106,7 +106,7 @@ class DatasetSplit(BaseModel):
         return tuple(sorted(chosen + _spread(seen, CALIBRATION_CLIPS - len(chosen))))
 
     def write(self, folder: Path) -> None:
-        write_beside(folder / FILE, self.model_dump_json())
+        write_text(folder / FILE, self.model_dump_json())
 
     @classmethod
     def read(cls, folder: Path) -> DatasetSplit:

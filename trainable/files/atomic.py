@@ -1,26 +1,77 @@
-"""Files of which a reader sees all or nothing, however many processes write them."""
+"""Writes of files and folders of which a reader sees all or nothing.
+
+Everything is written under a dotted name beside its target, flushed to disk and renamed. The flush comes first because
+a power cut may otherwise leave a file that has its name and not its content.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 UNFINISHED = ".part"
-"""Ending of what is being written, or was when its process was killed."""
+"""Ending of what is being written, and of what a killed process left behind."""
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file in UTF-8; see `atomic_file`."""
+    with atomic_file(path) as part:
+        part.write_text(text, encoding="utf-8")
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
-    """A path of its own beside `path` to write to; it is flushed to disk and renamed when the block ends well."""
+def atomic_file(path: Path, flush: bool = True) -> Iterator[Path]:
+    """Yields a path beside `path` to write to, and renames it to `path` when the block ends without an error.
+
+    The temporary name is unique, so that many processes may write the same file: the last one wins. Folders above are
+    made. `flush=False` is for many small files that can be made again: flushing each takes milliseconds.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}{UNFINISHED}")
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}{UNFINISHED}")
     try:
-        yield beside
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
+        yield part
+        if flush:
+            _flush(part)
+        part.replace(path)
     finally:
-        beside.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yields an empty folder beside `path` to write to, and puts it in place of `path` when the block ends without an
+    error; otherwise `path` stays as it was.
+
+    Only one process may write a folder at a time. What a killed one left behind is removed. A reader may find no folder
+    between the two renames that replace an old one.
+    """
+    part, old = (path.with_name(f".{path.name}{suffix}") for suffix in (UNFINISHED, ".old"))
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        for file in part.rglob("*"):
+            if file.is_file():
+                _flush(file)
+        if not path.exists():
+            part.rename(path)
+            return
+        shutil.rmtree(old, ignore_errors=True)
+        path.rename(old)
+        try:
+            part.rename(path)
+        except OSError:
+            old.rename(path)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

@@ -17,8 +17,8 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from spaces.storage_uri import Storage
+from trainable.files.atomic import write_text
 from trainable.files.object_store import Stamp, StorageError, StoredFiles, is_passed_over
-from trainable.files.trial_folder import write_beside
 
 LAST = ("roster.json", "prepared.json", "COMPLETE", "second_chance.json", "outcome.json", "ledger.jsonl")
 """They are written in this order, after everything else."""
@@ -185,7 +185,7 @@ class Mirror:
 
     def _know(self, part: str, files: dict[str, tuple[Stamp, Stamp]]) -> None:
         if files != self._known(part):
-            write_beside(self._record(part), json.dumps({"uri": self.stored.uri, "files": files}))
+            write_text(self._record(part), json.dumps({"uri": self.stored.uri, "files": files}))
 
 
 def _clean(part: str) -> str:

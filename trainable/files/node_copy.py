@@ -9,6 +9,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from trainable.files.atomic import atomic_folder
+
 VARIABLE = "SWEETSPOT_NODE_CACHE"
 
 
@@ -30,10 +32,8 @@ def node_copy(folder: Path) -> Path:
             return copy
         if shutil.disk_usage(copy.parent).free < 2 * sum(path.stat().st_size for path in files):
             return folder
-        part = copy.with_name(f".{copy.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.copytree(folder, part)
-        part.replace(copy)
+        with atomic_folder(copy) as part:
+            shutil.copytree(folder, part, dirs_exist_ok=True)
     return copy
 
 

@@ -17,7 +17,7 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, TypeVar
 
 from spaces.errors import InputError
-from trainable.files.atomic import UNFINISHED, whole_file
+from trainable.files.atomic import UNFINISHED, atomic_file
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -177,7 +177,7 @@ class StoredFiles:
     def _fetch(self, name: str, local: Path) -> None:
         with (
             self._place[0].open_input_stream(self._path(name)) as stream,
-            whole_file(local) as beside,
+            atomic_file(local) as beside,
             beside.open("wb") as file,
         ):
             shutil.copyfileobj(stream, file, PIECE_BYTES)

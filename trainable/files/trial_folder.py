@@ -6,7 +6,6 @@ What is left of a trial's checkpoints once it has ended. No torch: whoever write
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from spaces.records.trial import Outcome, Point, SecondChance
+from trainable.files.atomic import write_text
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class TrialFolder:
         return Outcome.model_validate_json(self.outcome.read_text()) if self.outcome.is_file() else None
 
     def write_outcome(self, outcome: Outcome) -> None:
-        write_beside(self.outcome, outcome.model_dump_json(indent=1))
+        write_text(self.outcome, outcome.model_dump_json(indent=1))
 
     @property
     def second_chance(self) -> Path:
@@ -57,7 +57,7 @@ class TrialFolder:
         return SecondChance.model_validate_json(path.read_text()) if path.is_file() else None
 
     def write_second_chance(self, chance: SecondChance) -> None:
-        write_beside(self.second_chance, chance.model_dump_json(indent=1))
+        write_text(self.second_chance, chance.model_dump_json(indent=1))
 
     def read_points(self) -> list[Point]:
         """The curve so far. A line cut by a crash ends it."""
@@ -101,17 +101,6 @@ class CurveFile:
     def close(self) -> None:
         if self._file is not None:
             self._file.close()
-
-
-def write_beside(path: Path, text: str) -> None:
-    """Writes a file so that a reader sees all of it or none: beside, flushed to disk, renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    with beside.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
 
 
 OPTIMIZER = "optimizer.safetensors"

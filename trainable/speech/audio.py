@@ -8,6 +8,7 @@ import numpy as np
 import soundfile
 
 from spaces.errors import InputError
+from trainable.files.atomic import atomic_file
 
 SAMPLE_RATE = 24_000
 """Hz; every model family here speaks and hears at this rate."""
@@ -33,11 +34,9 @@ def read_audio(path: Path) -> np.ndarray:
 
 
 def write_audio(path: Path, wave: np.ndarray) -> None:
-    """Writes [samples] float32 at 24 kHz as 16-bit WAV, beside and renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    soundfile.write(beside, np.clip(wave, -1.0, 1.0), SAMPLE_RATE, subtype="PCM_16", format="WAV")
-    beside.replace(path)
+    """Writes [samples] float32 at 24 kHz as 16-bit WAV."""
+    with atomic_file(path, flush=False) as part:
+        soundfile.write(part, np.clip(wave, -1.0, 1.0), SAMPLE_RATE, subtype="PCM_16", format="WAV")
 
 
 def resample(wave: np.ndarray, rate: int, to: int) -> np.ndarray:

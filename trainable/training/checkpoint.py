@@ -8,7 +8,6 @@ What a trial keeps of its weights while it trains: one checkpoint on disk, or a 
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Collection
@@ -22,7 +21,7 @@ from torch import Tensor
 from spaces.draw import Draw
 from spaces.records.trial import Ending, Point
 from trainable.family.protocol import Pack, SeatState
-from trainable.files.trial_folder import write_beside
+from trainable.files.atomic import atomic_folder, write_text
 from trainable.stopping.curve import ClipRow
 
 MARKER = "COMPLETE"
@@ -60,17 +59,11 @@ class Checkpoint:
 def write_checkpoint(folder: Path, state: CheckpointState, trained: SeatState) -> Checkpoint:
     """Writes `folder/step-…`, replacing one of the same step."""
     final = folder / f"step-{state.point.step:06d}"
-    beside = folder / f".{final.name}.part"
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
-    save_file(dict(trained.weights), beside / WEIGHTS)
-    save_file(dict(trained.moments), beside / OPTIMIZER)
-    (beside / STATE).write_text(state.model_dump_json(indent=1))
-    for file in beside.iterdir():
-        _flush(file)
-    shutil.rmtree(final, ignore_errors=True)
-    beside.rename(final)
-    write_beside(final / MARKER, "")
+    with atomic_folder(final) as part:
+        save_file(dict(trained.weights), part / WEIGHTS)
+        save_file(dict(trained.moments), part / OPTIMIZER)
+        (part / STATE).write_text(state.model_dump_json(indent=1))
+    write_text(final / MARKER, "")
     return Checkpoint(final, state)
 
 
@@ -97,14 +90,6 @@ def thin_checkpoints(folder: Path, keep: Collection[Path]) -> None:
         if path not in keep:
             (path / MARKER).unlink(missing_ok=True)
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 WRITING_SHARE = 0.05

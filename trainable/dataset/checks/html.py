@@ -18,7 +18,7 @@ from trainable.dataset.checks.report import DatasetReport, counted, limited
 from trainable.dataset.clip import Clip, VoiceDataset
 from trainable.dataset.reference import characters_per_second, propose_reference, why
 from trainable.dataset.user_files import printable
-from trainable.files.trial_folder import write_beside
+from trainable.files.atomic import write_text
 
 BINS = 28
 ROWS = 300
@@ -45,7 +45,7 @@ def write_page(path: Path, report: DatasetReport, dataset: VoiceDataset | None) 
     """Writes the page, beside and renamed. Raises InputError when it cannot be written there."""
     text = page(report, dataset)
     try:
-        write_beside(path, text)
+        write_text(path, text)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); name a file in a folder of your own") from None
 

@@ -23,7 +23,7 @@ from trainable.dataset.loading.guide import METADATA, read_guide
 from trainable.dataset.loading.hub_rows import SPLIT, HubLibrary, open_rows, the_library
 from trainable.dataset.source import Source
 from trainable.dataset.user_files import is_file, is_unicode, printable
-from trainable.files.trial_folder import write_beside
+from trainable.files.atomic import write_text
 
 MARKER = "fetched.json"
 ENDINGS = {"WAV": ".wav", "WAVEX": ".wav", "RF64": ".wav", "FLAC": ".flac", "OGG": ".ogg", "MP3": ".mp3"}
@@ -112,7 +112,7 @@ def _fetch(source: Source, folder: Path, on_progress: OnProgress, library: HubLi
         exhausted=exhausted,
         partial=opened.partial,
     )
-    write_beside(folder / MARKER, state.model_dump_json(indent=1))
+    write_text(folder / MARKER, state.model_dump_json(indent=1))
     return state
 
 

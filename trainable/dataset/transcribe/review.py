@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from trainable.dataset.transcribe.transcript import Transcript
-from trainable.files.trial_folder import write_beside
+from trainable.files.atomic import write_text
 
 TABLE, PAGE = "review.csv", "review.html"
 COLUMNS = ("clip", "seconds", "text", "confidence", "characters_per_second", "why")
@@ -39,8 +39,8 @@ class ReviewLine:
 def write_review(folder: Path, lines: Sequence[ReviewLine]) -> None:
     """Writes review.csv and review.html beside the recordings."""
     ordered = sorted(lines, key=lambda line: line.place)
-    write_beside(folder / TABLE, _table(ordered))
-    write_beside(folder / PAGE, _page(ordered))
+    write_text(folder / TABLE, _table(ordered))
+    write_text(folder / PAGE, _page(ordered))
 
 
 def _table(lines: Sequence[ReviewLine]) -> str:

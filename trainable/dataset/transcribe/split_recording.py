@@ -15,14 +15,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from spaces.errors import InputError
-from trainable.files.trial_folder import write_beside
+from trainable.files.atomic import UNFINISHED, write_text
 from trainable.speech.audio import write_audio
 from trainable.speech.recording_stream import RecordingStream, SpeechScan, listen
 from trainable.speech.segmenting import ClipLengths, best_reference, cut
 from trainable.speech.vad import TimeSpan
 
 PLAN, DONE, REFERENCE = "split.json", "split.csv", "ref.wav"
-OURS = ("clip_*.wav", REFERENCE, PLAN, ".*.part")
+OURS = ("clip_*.wav", REFERENCE, PLAN, f".*{UNFINISHED}")
 """What a split that was stopped leaves."""
 
 
@@ -66,11 +66,13 @@ def split_recording(
     if not done.clips:
         raise InputError(f"{recording}: no speech in its {heard.seconds:.0f} s; listen to it, or record it louder")
     try:
-        write_beside(out / PLAN, plan)
+        for leftover in out.glob(f".*{UNFINISHED}"):
+            leftover.unlink()
+        write_text(out / PLAN, plan)
         for name, span in _named(done):
             if not (out / name).is_file():
                 write_audio(out / name, source.wave(span))
-        write_beside(out / DONE, _table(done))
+        write_text(out / DONE, _table(done))
     except (OSError, RuntimeError) as error:
         raise InputError(f"{out}: cannot be written ({error}); make room, or give another folder") from None
     return done

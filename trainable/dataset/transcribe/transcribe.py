@@ -31,7 +31,7 @@ from trainable.dataset.user_files import (
     printable,
     read_text,
 )
-from trainable.files.trial_folder import write_beside
+from trainable.files.atomic import write_text
 from trainable.speech.asr.whisper import open_whisper
 
 REFERENCE_TEXT = "ref_text.txt"
@@ -139,11 +139,11 @@ def _write(
     write_review(folder, lines)
     of_reference = next((each.text for each in heard if each.recording.name == reference), "")
     if of_reference:
-        write_beside(folder / REFERENCE_TEXT, of_reference + "\n")
+        write_text(folder / REFERENCE_TEXT, of_reference + "\n")
     if added:
         old = known.text if not known.text or known.text.endswith("\n") else known.text + "\n"
         rows = ({AUDIO_KEY: each.recording.name, "text": each.text} for each in added)
-        write_beside(folder / METADATA, old + "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+        write_text(folder / METADATA, old + "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
     return Transcribed(
         recordings=len(wanted),
         kept=len(wanted) - sum(each.recording.name != reference for each in heard),

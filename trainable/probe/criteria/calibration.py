@@ -13,7 +13,7 @@ from spaces.probe_settings import ProbeSettings
 from spaces.records.verdict import Verdict
 from trainable.dataset.split import Role
 from trainable.family.protocol import ListenableModel
-from trainable.files.trial_folder import write_beside
+from trainable.files.atomic import write_text
 from trainable.probe.criteria.ground_truth import check_ground_truth
 from trainable.probe.criteria.judge import BaseResult
 from trainable.probe.measures.dnsmos import qualities
@@ -56,7 +56,7 @@ class Calibration(BaseModel):
         return self.model_copy(update={"base_similarity": heard.voice_similarity, "base_heard": base})
 
     def write(self, path: Path) -> None:
-        write_beside(path, self.model_dump_json(indent=1))
+        write_text(path, self.model_dump_json(indent=1))
 
     @classmethod
     def read(cls, path: Path) -> Calibration:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from spaces.probe_settings import ProbeSettings
 from spaces.records.verdict import Flag, ProbeLine
-from trainable.files.trial_folder import write_beside
+from trainable.files.atomic import write_text
 from trainable.probe.criteria import flags, judge, score
 from trainable.probe.criteria.calibration import Calibration
 from trainable.probe.measures.level import SILENCE_DBFS
@@ -61,7 +61,7 @@ class JudgeFingerprint(BaseModel):
     seed: int
 
     def write(self, folder: Path) -> None:
-        write_beside(folder / FILE, self.model_dump_json(indent=1))
+        write_text(folder / FILE, self.model_dump_json(indent=1))
 
 
 def freeze(

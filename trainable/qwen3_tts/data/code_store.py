@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from spaces.errors import InputError
-from trainable.files.atomic import UNFINISHED, whole_file
+from trainable.files.atomic import UNFINISHED, atomic_file
 from trainable.files.cache import VARIABLE
 
 CODEBOOKS = 16
@@ -142,7 +142,7 @@ class CodeStore:
         ends = np.cumsum([0, *map(len, flat)], dtype=np.int32)
         table = pa.table({"key": keys, "codes": pa.ListArray.from_arrays(ends, np.concatenate(flat))}, SCHEMA)
         name = f"{hashlib.sha256(' '.join(keys).encode()).hexdigest()[:32]}.parquet"
-        with whole_file(self.folder / name) as beside:
+        with atomic_file(self.folder / name) as beside:
             pq.write_table(table, beside, write_page_checksum=True)
         return name
 

@@ -17,8 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from trainable.dataset.split import ClipEntry, DatasetSplit
-from trainable.files.atomic import whole_file
-from trainable.files.trial_folder import write_beside
+from trainable.files.atomic import atomic_file, write_text
 from trainable.qwen3_tts.data.code_store import CODEBOOKS
 
 ROLE_TOKENS, TAIL_TOKENS = 3, 5
@@ -89,13 +88,13 @@ def write_prepared(
     """Writes the folder anew, the marker last; `rows` in the order of the split, a row group at a time in memory."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).unlink(missing_ok=True)
-    with whole_file(folder / CLIPS) as beside, pq.ParquetWriter(beside, SCHEMA) as writer:
+    with atomic_file(folder / CLIPS) as beside, pq.ParquetWriter(beside, SCHEMA) as writer:
         for group in _groups(rows):
             writer.write_table(pa.Table.from_pylist(group, SCHEMA))
-    with whole_file(folder / VOICE) as beside:
+    with atomic_file(folder / VOICE) as beside:
         save_file({"speakers": speakers.contiguous(), "role_ids": role_ids.clone()}, beside)
     split.write(folder)
-    write_beside(folder / MARKER, json.dumps(marker))
+    write_text(folder / MARKER, json.dumps(marker))
 
 
 def read_marker(folder: Path) -> dict[str, Any] | None:

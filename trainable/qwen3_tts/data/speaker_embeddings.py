@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from trainable.dataset.clip import Clip
-from trainable.files.atomic import whole_file
+from trainable.files.atomic import atomic_file
 from trainable.qwen3_tts.checkpoint.fingerprint import speaker_encoder_weights
 from trainable.qwen3_tts.data.code_store import cache_errors
 from trainable.qwen3_tts.data.codec import steady_arithmetic
@@ -60,7 +60,7 @@ def embeddings(clips: Sequence[Clip], checkpoint: Path, device: torch.device, fo
         if embedding is None:
             encoder = encoder or QwenSpeakerEncoder(checkpoint, device)
             embedding = encoder.embed(read_audio(clip.audio))
-            with cache_errors(folder), whole_file(path) as beside:
+            with cache_errors(folder), atomic_file(path) as beside:
                 save_file({EMBEDDING: embedding}, beside)
         rows.append(embedding)
     return torch.stack(rows)
