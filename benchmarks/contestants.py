@@ -34,7 +34,7 @@ RECIPE = Draw(
     batch=1,
     accumulation=1,
 )
-SHAPE = PackShape.of_draw(RECIPE)
+SHAPE = PackShape.from_draw(RECIPE)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from benchmarks.corruption_kinds import KINDS, Kind
 from benchmarks.machine import describe_machine
 from benchmarks.synthetic_voices import CALIBRATION, Corpus, Line, check_synthesisers, lines_of, seen, speak, unseen
 from benchmarks.voice_judge import DEMO, VERDICT_LINES, Judge, verdict
-from spaces.cli import told_plainly
+from spaces.cli import exit_on_input_error
 from spaces.records.interval import wilson
 from spaces.records.verdict import SpokenLine, Verdict
 from trainable.probe.criteria.judge import SCREEN_LINES
@@ -105,7 +105,7 @@ def bench(
 ) -> None:
     """Print the tables."""
     torch.set_num_threads(1)
-    with told_plainly():
+    with exit_on_input_error():
         check_synthesisers()
         started = time.perf_counter()
         BENCH.corpus = unseen() if is_unseen else seen()

@@ -39,7 +39,7 @@ from search.checking.checks import check_plan
 from search.driver import conduct
 from search.planning.execution_mode import ExecutionMode
 from search.planning.plan import LOCAL, Arguments, Plan, make_plan
-from spaces.cli import told_plainly
+from spaces.cli import exit_on_input_error
 from spaces.draw import Draw
 from spaces.records.trial import Outcome
 from spaces.space import Space, load_space
@@ -81,7 +81,7 @@ def live(
     """Print what was seen and what was foretold."""
     console, space = Console(), load_space("demo")
     table = Table("", "epochs to the first accepted", "seconds", "foretold epochs", "foretold seconds")
-    with told_plainly(), TemporaryDirectory() as name:
+    with exit_on_input_error(), TemporaryDirectory() as name:
         foretold = [search_with_all(space, read_record(record), seed, (OURS, PEER)) for seed in range(REPLAYS)]
         folder, shown = Path(name), Console(stderr=True)
         studio = Studio(space, folder / "studio", 1, time.perf_counter)

@@ -147,7 +147,7 @@ def steps_to_hear(losses: np.ndarray, space: Space, point: dict[str, float], mad
     probe said that more training is needed, under every cap of epochs."""
     per_epoch = made.steps_per_epoch
     steps = {epoch * per_epoch for epoch in LISTENED_EPOCHS if epoch <= made.epochs}
-    caps = space.draw[EPOCHS].ends()
+    caps = space.draw[EPOCHS].boundary_values()
     for cap in range(min(caps), min(max(caps), made.epochs) + 1):
         draw = whole(space, point, cap)
         unsure = _Unsure(Run(losses, losses, np.zeros(len(losses)), per_epoch), made.clips)
@@ -180,7 +180,7 @@ def _value(space: Space, name: str, unit: float) -> float:
     domain = space.draw[name]
     if isinstance(domain, CategoricalDomain):
         return domain.values[int(unit * len(domain.values))]
-    if not isinstance(domain, IntervalDomain) or domain.whole:
+    if not isinstance(domain, IntervalDomain) or domain.is_integer:
         raise InputError(f"{space.name}: a record knows choices and intervals of fractions, not {name}")
     if domain.log:
         return float(f"{domain.low * (domain.high / domain.low) ** unit:.4g}")

@@ -33,7 +33,7 @@ from benchmarks.demo_record import (
 )
 from benchmarks.demo_studio import SEED, Course, Studio
 from benchmarks.machine import describe_machine
-from spaces.cli import told_plainly
+from spaces.cli import exit_on_input_error
 from spaces.draw import Draw
 from spaces.errors import InputError
 from spaces.space import Space, load_space
@@ -50,7 +50,7 @@ def record(
 ) -> None:
     """Record so many draws."""
     console = Console()
-    with told_plainly(), TemporaryDirectory() as folder, _bar(console) as bar:
+    with exit_on_input_error(), TemporaryDirectory() as folder, _bar(console) as bar:
         space = load_space("demo")
         task = bar.add_task("reference draws", total=draws)
         studio = Studio(space, Path(folder), seats)
@@ -113,7 +113,7 @@ def _recorded(number: int, point: dict[str, float], course: Course, heard: list[
 
 
 def _made(space: Space, clips: int) -> Made:
-    epochs = max(space.draw[EPOCHS].ends())
+    epochs = max(space.draw[EPOCHS].boundary_values())
     per_step = whole(space, design(space, 1)[0], epochs).clips_per_step
     return Made(
         space=space.name, seed=SEED, clips=clips, epochs=epochs, steps_per_epoch=steps_per_epoch(clips, per_step)

@@ -25,7 +25,7 @@ from benchmarks.contest import PLAIN, TUNERS, Limits, Result, Unit, measure
 from benchmarks.contest_table import Results, table_of, targets
 from benchmarks.demo_record import FILE, Record, read_record
 from benchmarks.demo_world import RecordedVoice, best_of
-from spaces.cli import told_plainly
+from spaces.cli import exit_on_input_error
 from spaces.errors import InputError
 from spaces.space import Space, load_space
 
@@ -39,7 +39,7 @@ def replay(
 ) -> None:
     """Print the table."""
     started, console = time.perf_counter(), Console(width=170)
-    with told_plainly():
+    with exit_on_input_error():
         reference = read_record(record)
         shown = track(range(seeds), "searching", console=Console(stderr=True), transient=True)
         results = [search_with_all(load_space(reference.made.space), reference, seed) for seed in shown]

@@ -85,7 +85,7 @@ class Studio:
             space.model,
             plan.prepared,
             space.language,
-            PackShape.of_space(space),
+            PackShape.from_space(space),
             SeatLimit(seats, None, True),
             ProcessGroup(),
         )

@@ -54,13 +54,13 @@ class RecordedVoice:
 
 
 def habit_of(space: Space) -> Habit:
-    least, fastest = space.draw["lora_lr"].ends()
+    least, fastest = space.draw["lora_lr"].boundary_values()
     return Habit(
-        rank=max(space.draw["rank"].ends()),
+        rank=max(space.draw["rank"].boundary_values()),
         alpha_ratio=2,
-        text_projection_lr=min(space.draw["text_projection_lr"].ends()),
+        text_projection_lr=min(space.draw["text_projection_lr"].boundary_values()),
         lora_lr=(least * fastest) ** 0.5,
-        epochs=min(MANY, max(space.draw[EPOCHS].ends())),
+        epochs=min(MANY, max(space.draw[EPOCHS].boundary_values())),
         target=space.band(space.objectives[0]).high,
     )
 

@@ -25,7 +25,7 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
-from spaces.cli import told_plainly
+from spaces.cli import exit_on_input_error
 from spaces.draw import Draw
 from spaces.families import FAMILIES
 from spaces.records.interval import wilson
@@ -66,7 +66,7 @@ def bench(
 ) -> None:
     """Print the table."""
     torch.set_num_threads(1)
-    with told_plainly(), TemporaryDirectory() as name:
+    with exit_on_input_error(), TemporaryDirectory() as name:
         folder, space = Path(name), load_space("demo")
         base = Spoken(None, _base(space, folder))
         orders = [(times, seed) for times in TIMES for seed in range(seeds)]

@@ -13,7 +13,7 @@ from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from benchmarks.one_trial import run_trial
 from benchmarks.spent import PROBE_EPOCHS, Spent
 from benchmarks.worlds import Run, Searched
-from results.analysis.acceptance import JudgedLoss, acceptance
+from results.analysis.acceptance import AcceptanceModel, JudgedLoss
 from search.proposals.distributions import distributions, to_draw
 from search.proposals.study import SearchStudy
 from spaces.band import Band
@@ -49,7 +49,7 @@ def ours(world: Searched, seed: int) -> Iterator[Said]:
 
     def band_of(objective: Objective) -> Band:
         start = space.band(objective)
-        return acceptance(heard, start).band() if space.is_auto(objective) else start
+        return AcceptanceModel(heard, start).band() if space.is_auto(objective) else start
 
     draws = SearchStudy(space, seed, TRIALS, world.clips, band_of)
     for number in range(TRIALS):
@@ -94,7 +94,7 @@ def guide(world: Searched, seed: int) -> Iterator[Said]:
     remedies of its table of troubles, lower rates and fewer epochs when speech garbles and higher ones when it is weak.
     """
     space, habit, spent = world.space, world.habit, Spent()
-    (least, fastest), longest = space.draw["lora_lr"].ends(), max(space.draw["epochs"].ends())
+    (least, fastest), longest = space.draw["lora_lr"].boundary_values(), max(space.draw["epochs"].boundary_values())
     rate, epochs = habit.lora_lr, habit.epochs
     usual = {name: getattr(habit, name) for name in ("rank", "alpha_ratio", "text_projection_lr")}
     for number in range(TRIALS):

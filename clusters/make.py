@@ -27,7 +27,7 @@ from clusters.sites import (
     OnPrem,
     ray_version,
 )
-from spaces.cli import told_plainly
+from spaces.cli import exit_on_input_error
 from trainable.files.atomic import write_text
 
 ROOT = Path(__file__).parent.parent
@@ -111,7 +111,7 @@ def aws(
     workers: Annotated[int, typer.Option(min=1, help="GPU machines at most")] = Aws.workers,
 ) -> None:
     """Print a file for Amazon EC2, with spot workers."""
-    with told_plainly():
+    with exit_on_input_error():
         typer.echo(aws_file(Aws(region, workers)), nl=False)
 
 
@@ -123,7 +123,7 @@ def onprem(
     key: Annotated[str, typer.Option(help="path of the private key, where `ray up` is typed")] = OnPrem.key,
 ) -> None:
     """Print a file for machines of your own, over SSH."""
-    with told_plainly():
+    with exit_on_input_error():
         typer.echo(onprem_file(OnPrem(head, tuple(worker), user, key)), nl=False)
 
 
@@ -133,7 +133,7 @@ def kuberay(
     workers: Annotated[int, typer.Option(min=1, help="pods at most, of each kind of GPU")] = KubeRay.workers,
 ) -> None:
     """Print a file for a Kubernetes with the KubeRay operator."""
-    with told_plainly():
+    with exit_on_input_error():
         typer.echo(kuberay_file(KubeRay(image, workers)), nl=False)
 
 

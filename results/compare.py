@@ -20,14 +20,14 @@ from results.analysis.advice import advice
 from results.analysis.costs import costs
 from results.analysis.influence import influences
 from results.analysis.ranking import ComparisonResult
-from results.analysis.table import TrialRow, rows
+from results.analysis.table import TrialRow, trial_rows
 from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
-from spaces.cli import told_plainly
+from spaces.cli import exit_on_input_error
 
-LEAST_WIDTH = 104
+MIN_WIDTH = 104
 """Columns below which the table cannot be read; a narrower terminal wraps its lines."""
-WIDTH_IN_A_FILE = 160
+PIPE_WIDTH = 160
 """Columns where the output goes to a file or a pipe, which has no width of its own."""
 VERDICT_STYLE = {True: "green", False: "red", None: "dim"}
 JUDGEMENT_STYLE = {ComparisonResult.BETTER: "green", ComparisonResult.WORSE: "red", ComparisonResult.NO_DIFFERENCE: ""}
@@ -38,21 +38,21 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON list, an object per RUN")] = False,
 ) -> None:
     """Compare the trials of one or more searches with each other and with the base model."""
-    with told_plainly():
+    with exit_on_input_error():
         folders = [RunFolder(path) for path in runs]
         histories = [read_ledger(folder.ledger) for folder in folders]
         pairs = list(zip(folders, histories, strict=True))
         if as_json:
-            content = [as_object(folder, history) for folder, history in pairs]
+            content = [run_as_json(folder, history) for folder, history in pairs]
             typer.echo(to_json(content, indent=1, inf_nan_mode="null"))
             return
         console = Console()
-        console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else WIDTH_IN_A_FILE
+        console.width = max(console.width, MIN_WIDTH) if console.is_terminal else PIPE_WIDTH
         for folder, history in pairs:
-            show(folder, history, console)
+            print_run(folder, history, console)
 
 
-def as_object(run: RunFolder, history: History) -> dict:
+def run_as_json(run: RunFolder, history: History) -> dict:
     """One run as JSON says it; a number that is not finite becomes null."""
     return {
         "run": str(run.path),
@@ -60,20 +60,20 @@ def as_object(run: RunFolder, history: History) -> dict:
         "model": history.search.model if history.search else None,
         "ended": history.ended,
         "problems": list(history.problems),
-        "rows": [row.model_dump() for row in rows(run, history)],
+        "rows": [row.model_dump() for row in trial_rows(run, history)],
         "influences": [influence._asdict() for influence in influences(history.outcomes.values())],
         "gpu_seconds": {**costs(history)._asdict(), "per_accepted": costs(history).per_accepted},
         "advice": [told for told, _ in advice(run, history)],
     }
 
 
-def show(run: RunFolder, history: History, console: Console) -> None:
+def print_run(run: RunFolder, history: History, console: Console) -> None:
     """Prints one run: its table, then in words why each trial was rejected or ended and what the others are doing."""
-    content = rows(run, history)
+    content = trial_rows(run, history)
     console.print(_table(run, history, content))
     for row in content:
         for sentence in row.reasons or (() if row.accepted or row.state == "base" else (row.reason,)):
-            console.print(Text.assemble((f"  {row.trial} ", "bold"), f"{_word(row)}: {sentence}"))
+            console.print(Text.assemble((f"  {row.trial} ", "bold"), f"{_verdict_word(row)}: {sentence}"))
     for row in content:
         if row.votes:
             console.print(Text.assemble((f"  {row.trial} ", "bold"), f"votes of listeners: {row.votes}"))
@@ -82,20 +82,20 @@ def show(run: RunFolder, history: History, console: Console) -> None:
     unheard = sorted({flag.value for row in content for flag in row.unknown})
     if unheard:
         console.print(f"  nothing here could judge {', '.join(unheard)}: listen for it yourself", style="yellow")
-    _print_what_was_learned(run, history, content, console)
+    _print_lessons(run, history, content, console)
     for problem in history.problems:
         console.print(f"  {problem}", style="yellow", markup=False)
     if not any(row.place for row in content):
         console.print("  no adapter accepted" + ("" if history.ended else " so far"), style="bold")
 
 
-def _print_what_was_learned(run: RunFolder, history: History, content: list[TrialRow], console: Console) -> None:
+def _print_lessons(run: RunFolder, history: History, content: list[TrialRow], console: Console) -> None:
     for row in content:
         told = ", ".join(f"{name} {value:.3g} ({grade})" for name, (value, grade) in row.grades.items())
         if told:
             console.print(Text.assemble((f"  {row.trial} ", "bold"), f"graded: {told}"))
     found = influences(history.outcomes.values())
-    for influence in [each for each in found if each.is_sure] or found[:1]:
+    for influence in [each for each in found if each.is_significant] or found[:1]:
         console.print(f"  influence: {influence}", highlight=False)
     if history.outcomes:
         console.print(f"  {costs(history)}", highlight=False)
@@ -149,7 +149,7 @@ def _cells(row: TrialRow, finals: bool) -> tuple[str | Text, ...]:
         row.state,
         " ".join([*([] if row.loss is None else [f"{row.loss:.3f}"]), row.objective or ""]),
         "" if row.validation_loss is None else f"{row.validation_loss:.3f}",
-        Text(_word(row) + (f": {flags}" if flags else ""), style=VERDICT_STYLE[row.accepted]),
+        Text(_verdict_word(row) + (f": {flags}" if flags else ""), style=VERDICT_STYLE[row.accepted]),
         f"{row.failed_lines}/{row.judged_lines}" if row.failure_rate else "",
         "" if row.score is None else f"{row.score:.3f}",
         *([_confirmed(row)] if finals else []),
@@ -164,7 +164,7 @@ def _confirmed(row: TrialRow) -> str:
     return f"{row.confirmed:.3f}" + (f" at {row.strength:g}×" if row.strength != 1 else "")
 
 
-def _word(row: TrialRow) -> str:
+def _verdict_word(row: TrialRow) -> str:
     if row.accepted is not None:
         return "accepted" if row.accepted else "rejected"
     return "" if row.state == "base" else row.state if row.state in ("running", "unfinished") else "not probed"

@@ -13,9 +13,9 @@ from typing import Annotated
 
 import typer
 
-from results.export.adapter_manifest import RECORD, read_exported
-from results.run.run_folder import known_family
-from spaces.cli import told_plainly
+from results.export.adapter_manifest import MANIFEST, read_manifest
+from results.run.run_folder import require_known_family
+from spaces.cli import exit_on_input_error
 from spaces.errors import InputError
 from spaces.families import FAMILIES
 from spaces.probe_settings import Sampling
@@ -47,7 +47,7 @@ def speak(
     ] = None,
 ) -> None:
     """Say a text in the voice of an exported adapter."""
-    with told_plainly():
+    with exit_on_input_error():
         _check_arguments(folder, text, out)
         manner = _manner(folder)
 
@@ -74,9 +74,9 @@ def speak(
 
 def _manner(folder: Path) -> _Manner:
     """What an export of Sweetspot says of itself; of anything else nothing is known, and the usual is taken."""
-    if (folder / RECORD).is_file():
-        exported = read_exported(folder)
-        family = known_family(exported.family, f"{folder / RECORD}")
+    if (folder / MANIFEST).is_file():
+        exported = read_manifest(folder)
+        family = require_known_family(exported.family, f"{folder / MANIFEST}")
         return _Manner(family, exported.language, exported.sampling, exported.tempo)
     pace = SpeakingRate(pause=PAUSE_SECONDS, per_letter=1 / CHARACTERS_PER_SECOND)
     return _Manner(FAMILIES["qwen3_tts"].module, None, Sampling(), pace)

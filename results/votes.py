@@ -13,15 +13,15 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from results.analysis.pairs import hearing, pairs_of
+from results.analysis.pairs import comparable_verdict, pairs_with_base
 from results.run.ledger import History, Ledger, VotesGiven, read_ledger
 from results.run.run_folder import RunFolder
-from results.run.vote import VOTES_FORMAT, Vote, VotesFile, search_mark, tallies
-from spaces.cli import told_plainly
+from results.run.vote import VOTES_FORMAT, Vote, VotesFile, search_id, tally_votes
+from spaces.cli import exit_on_input_error
 from spaces.errors import InputError
 from spaces.records.trial import BASE
 
-LARGEST = 4_000_000
+MAX_BYTES = 4_000_000
 """Bytes; a round of all that can be heard is a hundredth of it."""
 
 
@@ -33,9 +33,9 @@ def add_votes(run: RunFolder, file: Path) -> tuple[Vote, ...]:
     """
     history = read_ledger(run.ledger)
     given = _read(file)
-    if history.search is None or given.search != search_mark(history.search):
+    if history.search is None or given.search != search_id(history.search):
         raise InputError(f"{file}: these votes are of another search than {run.path}; give the folder that was heard")
-    unheard = [vote for vote in given.votes if vote.pair not in pairs_of(history, vote.trial)]
+    unheard = [vote for vote in given.votes if vote.pair not in pairs_with_base(history, vote.trial)]
     if unheard:
         raise InputError(f"{file}: {_why(unheard[0], history)}; nothing of it was counted")
     added = {vote.pair: vote for vote in reversed(given.votes) if (given.round, vote.pair) not in history.votes}
@@ -48,7 +48,7 @@ def _read(file: Path) -> VotesFile:
     what = "expected the file that the listening page downloads after a blind round"
     try:
         size = file.stat().st_size
-        content = file.read_bytes() if size <= LARGEST else b""
+        content = file.read_bytes() if size <= MAX_BYTES else b""
     except OSError as error:
         raise InputError(f"{file}: cannot be read ({error.strerror}); {what}") from None
     try:
@@ -67,16 +67,19 @@ def _read(file: Path) -> VotesFile:
 
 def _why(vote: Vote, history: History) -> str:
     if vote.trial not in history.outcomes:
-        known = ", ".join(trial for trial in history.outcomes if pairs_of(history, trial)) or "none"
+        known = ", ".join(trial for trial in history.outcomes if pairs_with_base(history, trial)) or "none"
         return f"trial {vote.trial!r} is unknown; those heard beside the base model: {known}"
-    if hearing(history, vote.trial, vote.confirmation) is None or hearing(history, BASE, vote.confirmation) is None:
+    if (
+        comparable_verdict(history, vote.trial, vote.confirmation) is None
+        or comparable_verdict(history, BASE, vote.confirmation) is None
+    ):
         which = "the lines of finalists" if vote.confirmation else "the lines of every trial"
         return f"trial {vote.trial} and the base model were not both heard on {which}"
     return f"{vote.trial} and the base model did not both say {vote.text!r}"
 
 
 def _told(added: Iterable[Vote], of: int) -> str:
-    by_trial = tallies(added)
+    by_trial = tally_votes(added)
     count = sum(tally.trial + tally.base + tally.neither for tally in by_trial.values())
     known = of - count
     words = [f"{count} vote{'' if count == 1 else 's'} added"]
@@ -90,13 +93,13 @@ def votes(
     file: Annotated[Path, typer.Argument(metavar="VOTES.JSON", help="what the listening page downloaded")],
 ) -> None:
     """Add the votes of a blind round to a search."""
-    with told_plainly():
+    with exit_on_input_error():
         folder = RunFolder(run)
         added = add_votes(folder, file)
         typer.echo(_told(added, len(_read(file).votes)))
-        from results.report.page import page_of, write_report
+        from results.report.page import page_path, write_report
 
-        if added and page_of(folder).is_file():
+        if added and page_path(folder).is_file():
             typer.echo(f"shown in {write_report(folder)}")
 
 

@@ -59,7 +59,7 @@ def hear_finalists(plan: Plan, way: Executor, ledger: Ledger, view: View) -> Non
     if not chosen or history.base is None:
         return
     for outcome in (history.base, *chosen):
-        if outcome.trial in history.finals:
+        if outcome.trial in history.confirmations:
             continue
         try:
             final = way.do(functools.partial(remote_tasks.hear_finalist, plan, outcome), view.progress)
@@ -68,7 +68,7 @@ def hear_finalists(plan: Plan, way: Executor, ledger: Ledger, view: View) -> Non
             view.say(f"{outcome.trial} was not heard on sixty other lines: {root_reason(error)}")
         else:
             ledger.append(FinalistHeard(final=final))
-            TensorBoardWriter(plan.run).final(final)
+            TensorBoardWriter(plan.run).add_confirmation(final)
 
 
 STOP_FILE = "stop"
@@ -152,7 +152,7 @@ def bench_spec(plan: Plan, layout: BenchLayout) -> BenchSpec:
         model=plan.model,
         prepared=plan.run.prepared,
         language=plan.space.language,
-        shape=PackShape.of_space(plan.space),
+        shape=PackShape.from_space(plan.space),
         memory=layout.memory,
         exactly=layout.exactly,
         threads=layout.threads,

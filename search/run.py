@@ -31,7 +31,7 @@ from search.planning.local_gpus import cards_here
 from search.planning.plan import Arguments, Plan, make_plan
 from search.run_state.restore import bring_home
 from search.run_state.sync import push_bookkeeping
-from spaces.cli import progress_shown, told_plainly
+from spaces.cli import exit_on_input_error, progress_bars
 from spaces.errors import InputError
 
 
@@ -76,7 +76,7 @@ def run(
 ) -> None:
     """Search for the sweet spot of a LoRA fine-tune of a voice. Without options: the demo voice."""
     console = Console()
-    with told_plainly():
+    with exit_on_input_error():
         mode = ExecutionMode(isolate, seats, gpus_per_bench, max_benches, wait)
         typed = Arguments(
             data=tuple(data or ()),
@@ -98,15 +98,15 @@ def run(
         )
         if cluster is not None:
             raise typer.Exit(_search_on(cluster, typed, address, dry_run, context, console))
-        with progress_shown() as on_progress:
+        with progress_bars() as on_progress:
             bring_home(typed, on_progress)
         plan = make_plan(typed, datetime.now(), os.environ)
         if dry_run:
-            with progress_shown() as on_progress:
+            with progress_bars() as on_progress:
                 seen = look_over(plan, on_progress)
             tell_forecast(plan, seen, cards_here(), console)
             return
-        with progress_shown() as on_progress:
+        with progress_bars() as on_progress:
             checked = check_plan(plan, on_progress)
         plan, objection = with_a_mode_that_fits(plan)
         # What follows needs Ray, which takes seconds to import; a wrong plan is refused before.
@@ -155,7 +155,7 @@ def _page(plan: Plan, console: Console) -> Path | None:
     from results.report.page import write_report
 
     try:
-        with progress_shown() as on_progress:
+        with progress_bars() as on_progress:
             return write_report(plan.run, on_progress)
     except InputError as error:
         console.print(str(error), style="yellow", markup=False)

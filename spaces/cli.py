@@ -1,4 +1,4 @@
-"""How every command speaks to a person: progress, and errors that are the user's to mend."""
+"""What every command prints to its user: progress bars, and input errors without a traceback."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 WRONG_INPUT = 2
 """Exit code of a command that was given something it cannot use."""
 OnProgress = Callable[[str, int, int], None]
-"""What is done, how far it is, and of how many; 0 where that cannot be known."""
+"""Called with what is being done, how much of it is done, and the total; the total is 0 where it is unknown."""
+
+
+def no_progress(what: str, done: int, total: int) -> None:
+    """An `OnProgress` that shows nothing."""
 
 
 @contextmanager
-def told_plainly() -> Iterator[None]:
-    """Turns an InputError into its message, red on standard error, and exit code 2; no traceback."""
+def exit_on_input_error() -> Iterator[None]:
+    """Prints the message of an InputError in red on standard error and exits with code 2, without a traceback."""
     try:
         yield
     except InputError as error:
@@ -29,19 +33,19 @@ def told_plainly() -> Iterator[None]:
 
 
 @contextmanager
-def progress_shown() -> Iterator[OnProgress]:
-    """Bars on standard error with the time that is left; gone when the work is over, and where nobody looks."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def progress_bars() -> Iterator[OnProgress]:
+    """Shows bars with the time left on standard error, and clears them at the end; shows nothing without a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     console = _standard_error()
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bars = {}
+        bars: dict[str, TaskID] = {}
 
-        def on_progress(what: str, done: int, of: int) -> None:
+        def on_progress(what: str, done: int, total: int) -> None:
             if what not in bars:
                 bars[what] = progress.add_task(what)
-            progress.update(bars[what], completed=done, total=of or None)
+            progress.update(bars[what], completed=done, total=total or None)
 
         yield on_progress
 

@@ -27,16 +27,16 @@ class IntervalDomain(BaseModel):
         return self
 
     @property
-    def whole(self) -> bool:
+    def is_integer(self) -> bool:
         return isinstance(self.low, int) and isinstance(self.high, int)
 
-    def ends(self) -> tuple[Value, ...]:
+    def boundary_values(self) -> tuple[Value, ...]:
         """Values that must be possible for the field if the whole domain is to be."""
         return (self.low, self.high)
 
     def __contains__(self, value: Value) -> bool:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return is_number and self.low <= value <= self.high and (not self.whole or value == int(value))
+        return is_number and self.low <= value <= self.high and (not self.is_integer or value == int(value))
 
 
 class CategoricalDomain(BaseModel):
@@ -63,7 +63,7 @@ class CategoricalDomain(BaseModel):
             raise ValueError(f"a choice needs different values, got {list(self.values)}")
         return self
 
-    def ends(self) -> tuple[Value, ...]:
+    def boundary_values(self) -> tuple[Value, ...]:
         return self.values
 
     def __contains__(self, value: Value) -> bool:
@@ -86,7 +86,7 @@ class FixedDomain(BaseModel):
     def _to_scalar(self) -> Value:
         return self.value
 
-    def ends(self) -> tuple[Value, ...]:
+    def boundary_values(self) -> tuple[Value, ...]:
         return (self.value,)
 
     def __contains__(self, value: Value) -> bool:

@@ -26,6 +26,6 @@ FAMILIES = {
 }
 
 
-def entry_of(module: str) -> FamilyEntry:
+def family_entry(module: str) -> FamilyEntry:
     """The entry of the family that lives in `module`; one without facts where the module is not registered."""
     return next((entry for entry in FAMILIES.values() if entry.module == module), FamilyEntry(module))

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-_OF_A_DRAW = {"temperature", "top_k", "subtalker_temperature", "subtalker_top_k"}
+_IGNORED_BY_GREEDY = {"temperature", "top_k", "subtalker_temperature", "subtalker_top_k"}
 
 
 class Sampling(BaseModel):
@@ -27,7 +27,7 @@ class Sampling(BaseModel):
 
     @model_validator(mode="after")
     def _nothing_that_greedy_ignores(self) -> Sampling:
-        ignored = [name for name in type(self).model_fields if name in self.model_fields_set & _OF_A_DRAW]
+        ignored = [name for name in type(self).model_fields if name in self.model_fields_set & _IGNORED_BY_GREEDY]
         if self.greedy and ignored:
             raise ValueError(f"greedy ignores {', '.join(ignored)}: remove {'it' if len(ignored) == 1 else 'them'}")
         return self
@@ -36,7 +36,7 @@ class Sampling(BaseModel):
     def _without_what_greedy_ignores(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """What is written can be read again, although it tells all the fields that have an effect."""
         fields = serialise(self)
-        return {name: value for name, value in fields.items() if not (self.greedy and name in _OF_A_DRAW)}
+        return {name: value for name, value in fields.items() if not (self.greedy and name in _IGNORED_BY_GREEDY)}
 
 
 class ProbeSettings(BaseModel):

@@ -124,14 +124,14 @@ class Space(BaseModel):
             raise ValueError(f"[draw] needs {', '.join(absent)}: a value, a list of values, or {{ low = …, high = … }}")
         if "targets" in self.draw:
             raise ValueError("targets belong to an objective: move them to [objective.guide] or [objective.aligned]")
-        middle = {name: domain.ends()[0] for name, domain in self.draw.items()}
+        middle = {name: domain.boundary_values()[0] for name, domain in self.draw.items()}
         for name, domain in self.draw.items():
-            for end in domain.ends():
+            for end in domain.boundary_values():
                 self.to_draw({**middle, name: end})
         for objective in objectives:
             for targets in self.objective[objective].target_choices:
                 self.to_draw({**middle, "objective": objective, "targets": targets})
-        taken = self.draw["augmented"].ends() if "augmented" in self.draw else (0,)
+        taken = self.draw["augmented"].boundary_values() if "augmented" in self.draw else (0,)
         if max(taken) > 0 and self.data.augment is None:
             raise ValueError(
                 "draw.augmented takes changed copies of clips: add a section [data.augment] that says which"
@@ -145,10 +145,10 @@ class Space(BaseModel):
         domain = self.draw.get("objective")
         if domain is None:
             raise ValueError("[draw] needs objective: guide, aligned, or a list of both")
-        unknown = [end for end in domain.ends() if end not in list(Objective)]
+        unknown = [end for end in domain.boundary_values() if end not in list(Objective)]
         if unknown:
             raise ValueError(f"[draw] objective: expected {' or '.join(Objective)}, got {unknown[0]!r}")
-        return tuple(Objective(end) for end in domain.ends())
+        return tuple(Objective(end) for end in domain.boundary_values())
 
     @property
     def recipes(self) -> dict[Objective, ObjectiveRecipe]:
@@ -203,20 +203,20 @@ def _refuse_unknown_draw_fields(path: Path, data: dict[str, Any]) -> None:
     draw = data.get("draw")
     for key in draw if isinstance(draw, dict) else ():
         if key not in Draw.model_fields:
-            raise InputError(f"{path}: unknown key draw.{key}{_meant(key, Draw.model_fields)}")
+            raise InputError(f"{path}: unknown key draw.{key}{_suggestion(key, Draw.model_fields)}")
 
 
-KINDS = ("interval", "choice", "fixed", "fixed_band", "auto_band")
+UNION_TAGS = ("interval", "choice", "fixed", "fixed_band", "auto_band")
 """Which of several forms a value was read as; no part of a key."""
 
 
 def _explain(path: Path, error: ValidationError) -> str:
     lines = []
     for problem in error.errors():
-        parts = [str(part) for part in problem["loc"] if part not in KINDS]
+        parts = [str(part) for part in problem["loc"] if part not in UNION_TAGS]
         key = ".".join(parts) or "the file"
         if problem["type"] == "extra_forbidden":
-            lines.append(f"{path}: unknown key {key}{_meant(parts[-1], _known_keys(parts))}")
+            lines.append(f"{path}: unknown key {key}{_suggestion(parts[-1], _known_keys(parts))}")
         elif problem["type"] == "missing":
             lines.append(f"{path}: {key} is missing; add it (see {FOLDER / 'voice.toml'} for an example)")
         else:
@@ -242,6 +242,6 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [model for inner in get_args(annotation) for model in _models_in(inner)]
 
 
-def _meant(key: str, known: Any) -> str:
+def _suggestion(key: str, known: Any) -> str:
     close = difflib.get_close_matches(key, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(sorted(known))}"

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from spaces.errors import InputError
 
-FORM = "expected an address such as s3://bucket/prefix, or file:///path"
+EXPECTED_URI = "expected an address such as s3://bucket/prefix, or file:///path"
 _SECRET = re.compile(r"key|secret|token|password|signature|credential|\bsas\b|\bsig\b", re.IGNORECASE)
 
 
@@ -25,7 +25,7 @@ class Storage(BaseModel):
     """Of the run's folder in storage, as `checked_uri` lets it pass."""
 
 
-def below(uri: str, name: str) -> str:
+def join_uri(uri: str, name: str) -> str:
     """The address of a folder in that folder."""
     parts = urlsplit(uri)
     return parts._replace(path=f"{parts.path}/{name}").geturl()
@@ -37,7 +37,7 @@ def checked_uri(text: str) -> str:
     try:
         parts = urlsplit(text)
     except ValueError:
-        raise InputError(f"--storage: {FORM}") from None
+        raise InputError(f"--storage: {EXPECTED_URI}") from None
     user, at, _ = parts.netloc.rpartition("@")
     # Azure's addresses name a container there, and no secret.
     is_container = parts.scheme in ("abfs", "abfss") and ":" not in user
@@ -51,7 +51,7 @@ def checked_uri(text: str) -> str:
         )
     has_place = parts.path.strip("/") if parts.scheme == "file" else parts.netloc
     if not parts.scheme or "://" not in text or not has_place or (parts.scheme == "file" and parts.netloc):
-        raise InputError(f"--storage {text}: {FORM}")
+        raise InputError(f"--storage {text}: {EXPECTED_URI}")
     if any(part in (".", "..") for part in parts.path.split("/")):
         raise InputError(f"--storage {text}: expected an address without . and .. in it")
     return parts._replace(path=parts.path.rstrip("/")).geturl()

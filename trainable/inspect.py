@@ -14,7 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from spaces.cli import told_plainly
+from spaces.cli import exit_on_input_error
 from spaces.draw import TARGETS
 from trainable.qwen3_tts.checkpoint.inventory import TargetSummary, Weight, inventory, reach, text_projection_numbers
 
@@ -34,7 +34,7 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object, every tensor in it")] = False,
 ) -> None:
     """Show a model's modules and sizes, and what LoRA would train. Reads no weights."""
-    with told_plainly():
+    with exit_on_input_error():
         weights = inventory(model)
         choices = {name: reach(weights, pattern) for name, pattern in TARGETS.items()}
         if targets is not None:

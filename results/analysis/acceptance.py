@@ -12,20 +12,20 @@ from spaces.band import Band
 from spaces.records.interval import ConfidenceInterval
 from trainable.training.outcome import TrainingAdvice
 
-PRIOR = 1.0
+PRIOR_COUNT = 1.0
 """One verdict each way is presumed at every loss, so that a few verdicts move little: the uniform Beta(1, 1)."""
 
-REACH = 0.08
+BANDWIDTH = 0.08
 """How far a verdict speaks for losses around it: a standard deviation, as a share of the start interval. It falls with
 the number of verdicts to the power of −1/5 (Silverman 1986, section 3.4.2)."""
 
-NOT_MUCH_LESS = 0.7
+BAND_SHARE = 0.7
 """A loss is in the band where acceptance is at least so many times as likely as where it is likeliest."""
 
-BEST = 0.99
+AIM_SHARE = 0.99
 """And in the band's aim where it is at least so many times as likely."""
 
-STEPS = 400
+GRID_STEPS = 400
 """The start interval is looked at in so many steps."""
 
 
@@ -34,13 +34,8 @@ class JudgedLoss(NamedTuple):
 
     loss: float
     accepted: bool
-    mended_by: TrainingAdvice | None = None
+    advice: TrainingAdvice | None = None
     """Of a rejection: undertrained here is undertrained at every higher loss, and spoilt here at every lower one."""
-
-
-def acceptance(verdicts: Sequence[JudgedLoss], start: Band) -> AcceptanceModel:
-    """What the verdicts of one objective say; `start` is where its band may lie at all."""
-    return AcceptanceModel(verdicts, start)
 
 
 class AcceptanceModel:
@@ -51,7 +46,7 @@ class AcceptanceModel:
 
     def __init__(self, verdicts: Sequence[JudgedLoss], start: Band) -> None:
         self._heard, self._start = tuple(verdicts), start
-        self._reach = REACH * (start.high - start.low) * max(1, len(verdicts)) ** -0.2
+        self._reach = BANDWIDTH * (start.high - start.low) * max(1, len(verdicts)) ** -0.2
 
     def probability(self, loss: float) -> float:
         """The mean of what is thinkable at this loss; 0.5 where nothing is known."""
@@ -70,7 +65,7 @@ class AcceptanceModel:
     @cached_property
     def _likely(self) -> tuple[np.ndarray, np.ndarray]:
         """Losses from the highest one down, and the probability at each."""
-        losses = np.linspace(self._start.high, self._start.low, STEPS + 1)
+        losses = np.linspace(self._start.high, self._start.low, GRID_STEPS + 1)
         accepted, rejected = self._counts(losses)
         return losses, accepted / (accepted + rejected)
 
@@ -79,25 +74,25 @@ class AcceptanceModel:
         which it is not much less likely."""
         if not self._heard:
             return self._start
-        low, high = self._around_the_peak(NOT_MUCH_LESS)
-        return Band(low=low, high=high, aim=self._around_the_peak(BEST))
+        low, high = self._around_the_peak(BAND_SHARE)
+        return Band(low=low, high=high, aim=self._around_the_peak(AIM_SHARE))
 
     def _around_the_peak(self, share: float) -> tuple[float, float]:
         losses, likely = self._likely
         peak = int(likely.argmax())
         poor = np.flatnonzero(likely < share * likely[peak])
         # One step further on either side, so that even a peak of a single loss has a width.
-        first, last = poor[poor < peak].max(initial=0), poor[poor > peak].min(initial=STEPS)
+        first, last = poor[poor < peak].max(initial=0), poor[poor > peak].min(initial=GRID_STEPS)
         return float(losses[last]), float(losses[first])
 
     def _counts(self, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Acceptances and rejections at these losses, the presumed ones among them."""
-        accepted, rejected = np.full(losses.shape, PRIOR), np.full(losses.shape, PRIOR)
+        accepted, rejected = np.full(losses.shape, PRIOR_COUNT), np.full(losses.shape, PRIOR_COUNT)
         for verdict in self._heard:
             away = losses - verdict.loss
-            if verdict.mended_by is TrainingAdvice.MORE:
+            if verdict.advice is TrainingAdvice.MORE:
                 away = np.minimum(away, 0.0)
-            elif verdict.mended_by is TrainingAdvice.LESS:
+            elif verdict.advice is TrainingAdvice.LESS:
                 away = np.maximum(away, 0.0)
             counts = np.exp(-((away / self._reach) ** 2) / 2)
             accepted, rejected = (accepted + counts, rejected) if verdict.accepted else (accepted, rejected + counts)

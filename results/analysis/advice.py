@@ -11,9 +11,9 @@ from spaces.records.trial import Ending, Outcome
 from spaces.records.verdict import Flag
 from trainable.files.trial_folder import TrialFolder
 
-ROSE, RUSHED = "rose", "rushed"
+LOSS_ROSE, RUSHED = "rose", "rushed"
 ADVICE: dict[Ending | Flag | str, str] = {
-    ROSE: "the loss rose: lower the upper end of lora_lr in the space",
+    LOSS_ROSE: "the loss rose: lower the upper end of lora_lr in the space",
     Ending.EXHAUSTED: "the loss stayed above the band: raise the upper end of epochs or lora_lr in the space",
     Ending.HOPELESS: "the loss fell too slowly: raise the lower end of lora_lr in the space",
     Ending.OVERSHOT: "the loss fell through the band: lower the upper end of lora_lr, or use fewer clips per step",
@@ -32,7 +32,7 @@ ADVICE: dict[Ending | Flag | str, str] = {
     RUSHED: "the voice is rushed: leave hasty clips out, or speak with an instruction such as “slow, even narration”",
     Flag.GARBLED: "the words are not understood: fewer epochs, a lower lora_lr, or a higher lower end of the band",
 }
-MOST = 3
+MAX_ADVICE = 3
 
 
 def advice(run: RunFolder, history: History) -> list[tuple[str, int]]:
@@ -41,7 +41,7 @@ def advice(run: RunFolder, history: History) -> list[tuple[str, int]]:
     for outcome in history.outcomes.values():
         if not is_accepted(outcome, history):
             seen.update({ADVICE[cause] for cause in _causes(outcome, run, history) if cause in ADVICE})
-    return seen.most_common(MOST)
+    return seen.most_common(MAX_ADVICE)
 
 
 def _causes(outcome: Outcome, run: RunFolder, history: History) -> list[Ending | Flag | str]:
@@ -55,5 +55,5 @@ def _causes(outcome: Outcome, run: RunFolder, history: History) -> list[Ending |
     if outcome.ending in (Ending.HOPELESS, Ending.EXHAUSTED):
         points = TrialFolder(run.trial(outcome.trial)).read_points()
         if points and points[-1].loss > points[0].loss:
-            return [ROSE]
+            return [LOSS_ROSE]
     return [outcome.ending] if outcome.ending else []

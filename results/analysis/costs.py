@@ -29,7 +29,9 @@ class Costs(NamedTuple):
 def costs(history: History) -> Costs:
     """Of all that has ended so far."""
     outcomes = [*history.outcomes.values(), *([history.base] if history.base else [])]
-    spent = sum(outcome.gpu_seconds for outcome in outcomes) + sum(final.seconds for final in history.finals.values())
+    spent = sum(outcome.gpu_seconds for outcome in outcomes) + sum(
+        final.seconds for final in history.confirmations.values()
+    )
     saved = 0.0
     for outcome in history.outcomes.values():
         point = outcome.point

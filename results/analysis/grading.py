@@ -9,7 +9,7 @@ from spaces.grades import Grade, Grades
 from spaces.records.trial import Point
 from spaces.records.verdict import Verdict
 
-LEAST_LETTERS = 12
+MIN_LETTERS = 12
 """A recogniser makes too much of shorter lines."""
 
 
@@ -18,7 +18,7 @@ class GradedValue(NamedTuple):
     grade: Grade
 
 
-def graded(
+def grade_values(
     grades: Grades, objective: Objective | None, point: Point | None, verdict: Verdict | None
 ) -> dict[str, GradedValue]:
     """By the names of the fields of `Grades`: what has a scale and was measured. `verdict` is the one with the last
@@ -27,7 +27,7 @@ def graded(
         "loss": point.losses.of(objective) if point and objective else None,
         "validation_loss": point.validation.of(objective) if point and objective and point.validation else None,
         "mos": _mean_quality(verdict) if verdict else None,
-        "wer": word_error(verdict) if verdict else None,
+        "wer": word_error_rate(verdict) if verdict else None,
         "similarity": verdict.voice_similarity if verdict else None,
     }
     found = {}
@@ -38,16 +38,14 @@ def graded(
     return found
 
 
-def word_error(verdict: Verdict) -> float | None:
+def word_error_rate(verdict: Verdict) -> float | None:
     """Over all lines that count and are long enough to judge; None where nobody listened."""
     import jiwer
 
     from trainable.speech.text.error_rate import words
 
     lines = [line for line in verdict.lines if line.decides and line.heard is not None]
-    pairs = [
-        (words(line.text), words(line.heard)) for line in lines if sum(map(str.isalnum, line.text)) >= LEAST_LETTERS
-    ]
+    pairs = [(words(line.text), words(line.heard)) for line in lines if sum(map(str.isalnum, line.text)) >= MIN_LETTERS]
     return float(jiwer.wer([text for text, _ in pairs], [heard for _, heard in pairs])) if pairs else None
 
 

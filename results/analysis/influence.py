@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from spaces.records.trial import Outcome
 
-LEAST_TRIALS = 6
+MIN_TRIALS = 6
 """Probed ones: with five even a perfect order is chance in one of sixty cases, and ten parameters are looked at."""
-SURE = 0.05
+SIGNIFICANCE_LEVEL = 0.05
 SEED = 1
 SHUFFLES = 9_999
 
@@ -25,12 +25,12 @@ class Influence(NamedTuple):
     trials: int
 
     @property
-    def is_sure(self) -> bool:
-        return self.chance < SURE
+    def is_significant(self) -> bool:
+        return self.chance < SIGNIFICANCE_LEVEL
 
     def __str__(self) -> str:
         way = "higher" if self.correlation > 0 else "lower"
-        sure = "" if self.is_sure else ", which chance explains"
+        sure = "" if self.is_significant else ", which chance explains"
         return f"{self.parameter}: {way} is better (ρ {self.correlation:+.2f}, p {self.chance:.2f}{sure})"
 
 
@@ -43,7 +43,7 @@ def influences(outcomes: Iterable[Outcome]) -> list[Influence]:
     from scipy.stats import spearmanr
 
     probed = [outcome for outcome in outcomes if outcome.verdict is not None and outcome.draw is not None]
-    if len(probed) < LEAST_TRIALS:
+    if len(probed) < MIN_TRIALS:
         return []
     scores = np.array([outcome.verdict.score for outcome in probed])
     shuffled = np.random.default_rng(SEED).permuted(np.tile(scores, (SHUFFLES, 1)), axis=1)

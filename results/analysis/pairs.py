@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-
 from results.run.ledger import History
 from results.run.vote import VotePair
+from spaces.records.paired import with_occurrence
 from spaces.records.trial import BASE
 from spaces.records.verdict import SpokenLine, Verdict
 
 
-def hearing(history: History, trial: str, confirmation: bool) -> Verdict | None:
+def comparable_verdict(history: History, trial: str, confirmation: bool) -> Verdict | None:
     """What was heard of a trial, or of the base model: on the lines of finalists, or on those of every trial.
 
     Of a finalist that was confirmed at less than its full strength, the latter at that strength too.
     """
-    final = history.finals.get(trial)
+    final = history.confirmations.get(trial)
     confirmed = final.confirmed if final else None
     if confirmation:
         return confirmed
@@ -28,23 +26,15 @@ def hearing(history: History, trial: str, confirmation: bool) -> Verdict | None:
     return outcome.verdict if outcome else None
 
 
-def numbered(lines: Iterable[SpokenLine]) -> Iterator[tuple[tuple[str, int], SpokenLine]]:
-    """Each line under its text and how often that text came before: a probe may speak one twice."""
-    seen: Counter[str] = Counter()
-    for line in lines:
-        yield (line.text, seen[line.text]), line
-        seen[line.text] += 1
-
-
-def pairs_of(history: History, trial: str) -> dict[VotePair, tuple[SpokenLine, SpokenLine]]:
+def pairs_with_base(history: History, trial: str) -> dict[VotePair, tuple[SpokenLine, SpokenLine]]:
     """Every line that this trial and the base model have both said: the trial's and the base's."""
     pairs = {}
     for confirmation in (False, True):
-        own, base = hearing(history, trial, confirmation), hearing(history, BASE, confirmation)
+        own, base = comparable_verdict(history, trial, confirmation), comparable_verdict(history, BASE, confirmation)
         if own is None or base is None or trial == BASE:
             continue
-        known = dict(numbered(base.lines))
-        for (text, occurrence), line in numbered(own.lines):
+        known = dict(with_occurrence(base.lines))
+        for (text, occurrence), line in with_occurrence(own.lines):
             if (text, occurrence) in known:
                 pairs[VotePair(trial, confirmation, text, occurrence)] = (line, known[text, occurrence])
     return pairs

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from results.run.ledger import History
 from spaces.records.interval import ConfidenceInterval
-from spaces.records.paired import paired
+from spaces.records.paired import paired_comparison
 from spaces.records.trial import BASE, Outcome
 from spaces.records.verdict import Verdict
 
@@ -45,7 +45,7 @@ def ranked(history: History) -> list[Outcome]:
     accepted = [outcome for outcome in history.outcomes.values() if is_accepted(outcome, history)]
 
     def place(outcome: Outcome) -> tuple[bool, float]:
-        return outcome.trial not in history.finals, -last_verdict(outcome, history).score
+        return outcome.trial not in history.confirmations, -last_verdict(outcome, history).score
 
     return sorted(accepted, key=place)
 
@@ -61,37 +61,37 @@ def finalists(history: History, count: int) -> list[Outcome]:
 
 def is_accepted(outcome: Outcome, history: History) -> bool:
     """By the last that was heard of it."""
-    final = history.finals.get(outcome.trial)
+    final = history.confirmations.get(outcome.trial)
     return final.accepted if final else outcome.accepted
 
 
 def last_verdict(outcome: Outcome, history: History) -> Verdict | None:
     """The one with the last word: of the confirmation, otherwise of the trial."""
-    final = history.finals.get(outcome.trial)
+    final = history.confirmations.get(outcome.trial)
     return final.confirmed if final and final.confirmed else outcome.verdict
 
 
-def against_base(outcome: Outcome, history: History) -> BaseComparison | None:
+def compare_with_base(outcome: Outcome, history: History) -> BaseComparison | None:
     """A finalist is compared over the lines of its confirmation, any other over those of every trial.
 
     None where one of the two has not spoken them, and for the base itself.
     """
     if outcome.draw is None:
         return None
-    final, base = history.finals.get(outcome.trial), history.finals.get(BASE)
+    final, base = history.confirmations.get(outcome.trial), history.confirmations.get(BASE)
     if final and base and final.confirmed and base.confirmed:
-        return beats_base(final.confirmed, base.confirmed)
+        return compare_verdicts(final.confirmed, base.confirmed)
     if outcome.verdict and history.base and history.base.verdict:
-        return beats_base(outcome.verdict, history.base.verdict)
+        return compare_verdicts(outcome.verdict, history.base.verdict)
     return None
 
 
-def beats_base(trial: Verdict, base: Verdict) -> BaseComparison | None:
+def compare_verdicts(trial: Verdict, base: Verdict) -> BaseComparison | None:
     """Better, or worse, when the interval of the mean difference excludes 0.
 
     None when they share no line, or were judged by different yardsticks.
     """
-    compared = paired(trial, base) if trial.judge == base.judge else None
+    compared = paired_comparison(trial, base) if trial.judge == base.judge else None
     if compared is None:
         return None
     low, high = compared.interval

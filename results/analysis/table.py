@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from results.analysis.grading import GradedValue, graded
-from results.analysis.ranking import BaseComparison, against_base, is_accepted, last_verdict, ranked
+from results.analysis.grading import GradedValue, grade_values
+from results.analysis.ranking import BaseComparison, compare_with_base, is_accepted, last_verdict, ranked
 from results.run.ledger import History
 from results.run.run_folder import RunFolder
-from results.run.vote import VoteTally, tallies
+from results.run.vote import VoteTally, tally_votes
 from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.grades import Grades
@@ -83,7 +83,7 @@ class TrialRow(BaseModel):
         return self.validation.of(self.draw.objective) if self.validation and self.draw else None
 
 
-def rows(run: RunFolder, history: History) -> list[TrialRow]:
+def trial_rows(run: RunFolder, history: History) -> list[TrialRow]:
     """The base, the accepted trials by rank, the other ended ones and then the running ones as they were drawn."""
     order = ranked(history)
     rest = [outcome for outcome in history.outcomes.values() if not is_accepted(outcome, history)]
@@ -95,7 +95,7 @@ def rows(run: RunFolder, history: History) -> list[TrialRow]:
 
 def _ended_row(outcome: Outcome, place: int | None, history: History) -> TrialRow:
     verdict, last = outcome.verdict, last_verdict(outcome, history)
-    final, counts = history.finals.get(outcome.trial), outcome.judged
+    final, counts = history.confirmations.get(outcome.trial), outcome.judged_point
     return TrialRow(
         trial=outcome.trial,
         place=place,
@@ -116,9 +116,9 @@ def _ended_row(outcome: Outcome, place: int | None, history: History) -> TrialRo
         judged_lines=last.judged_lines if last else 0,
         failure_rate=last.failure_rate if last else None,
         notes=last.notes if last else (),
-        grades=graded(_grades(history), outcome.draw.objective if outcome.draw else None, counts, last),
-        vs_base=against_base(outcome, history),
-        votes=tallies(history.votes.values()).get(outcome.trial),
+        grades=grade_values(_grades(history), outcome.draw.objective if outcome.draw else None, counts, last),
+        vs_base=compare_with_base(outcome, history),
+        votes=tally_votes(history.votes.values()).get(outcome.trial),
         seconds=outcome.train_seconds + outcome.probe_seconds + (final.seconds if final else 0.0),
         gpu_seconds=outcome.gpu_seconds + (final.seconds if final else 0.0),
     )
@@ -137,7 +137,7 @@ def _running_row(run: RunFolder, trial: str, history: History) -> TrialRow:
         place=None,
         draw=draw,
         state="running" if history.ended is None else "unfinished",
-        reason=_doing(latest, draw, history.band_of(trial)),
+        reason=_progress_sentence(latest, draw, history.band_of(trial)),
         epochs=latest.epoch if latest else None,
         losses=latest.losses if latest else None,
         validation=next((point.validation for point in reversed(points) if point.validation), None),
@@ -160,7 +160,7 @@ def _running_row(run: RunFolder, trial: str, history: History) -> TrialRow:
     )
 
 
-def _doing(latest: Point | None, draw: Draw, band: Band | None) -> str:
+def _progress_sentence(latest: Point | None, draw: Draw, band: Band | None) -> str:
     if latest is None:
         return "drawn, no training step yet"
     where = ""

@@ -19,7 +19,7 @@ from results.export.export import UNKNOWN_LICENCE, ExportOptions, export_trial
 from results.export.hub_upload import check_base, check_repo, plan_upload, push
 from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
-from spaces.cli import progress_shown, told_plainly
+from spaces.cli import exit_on_input_error, progress_bars
 from spaces.errors import InputError
 from spaces.records.trial import Outcome
 from trainable.family.export_request import ExportLayout
@@ -55,18 +55,18 @@ def export(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what --push would upload, no more")] = False,
 ) -> None:
     """Export the best accepted adapter of a search, checked by loading it back."""
-    with told_plainly():
+    with exit_on_input_error():
         wish = ExportOptions(_layout(layout, merged), base, licence.lower())
         history = read_ledger(RunFolder(run).ledger)
         _check_push(to, dry_run, base or (history.search.model if history.search else None))
         trial = trial or _chosen(run, history, force)
         try:
-            with progress_shown() as on_progress:
+            with progress_bars() as on_progress:
                 export_trial(RunFolder(run), trial, folder, wish, on_progress)
         except UnfaithfulExport as error:
             typer.secho(str(error), err=True, fg="red")
             raise typer.Exit(UNFAITHFUL) from None
-        _tell(history.outcomes[trial], history, folder, wish)
+        _print_result(history.outcomes[trial], history, folder, wish)
         if to is not None:
             _push(folder.resolve(), to, dry_run)
 
@@ -113,7 +113,7 @@ def _nothing_accepted(run: Path, history: History, force: bool) -> str:
     return f"{told}. To hear it anyway: --force" if near.checkpoint else told
 
 
-def _tell(outcome: Outcome, history: History, folder: Path, wish: ExportOptions) -> None:
+def _print_result(outcome: Outcome, history: History, folder: Path, wish: ExportOptions) -> None:
     judged = "accepted" if is_accepted(outcome, history) else "rejected by the probe"
     judged = "not probed" if outcome.verdict is None else judged
     how = "it expects what was trained and was heard anew" if wish.layout.is_whole else "it speaks as trained"

@@ -16,7 +16,7 @@ from spaces.records.verdict import Verdict
 from trainable.family.export_request import ExportLayout
 from trainable.speech.tempo import SpeakingRate
 
-RECORD = "sweetspot.json"
+MANIFEST = "sweetspot.json"
 FORMAT = 2
 
 
@@ -74,14 +74,15 @@ class AdapterManifest(BaseModel):
     """Every other file of the export, relative to its folder, and its SHA-256."""
 
 
-def read_exported(folder: Path) -> AdapterManifest:
+def read_manifest(folder: Path) -> AdapterManifest:
     """Raises InputError when the folder is missing, is no export, or was written by a newer Sweetspot."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected an adapter that `python -m results.export RUN DIR` wrote")
-    record = folder / RECORD
+    record = folder / MANIFEST
     if not record.is_file():
         raise InputError(
-            f"{folder}: not an exported adapter, {RECORD} is missing; write one with `python -m results.export RUN DIR`"
+            f"{folder}: not an exported adapter ({MANIFEST} is missing); write one with "
+            "`python -m results.export RUN DIR`"
         )
     try:
         written = json.loads(record.read_bytes())

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from results.analysis.ranking import against_base, is_accepted, last_verdict
-from results.export.adapter_manifest import RECORD, AdapterManifest
+from results.analysis.ranking import compare_with_base, is_accepted, last_verdict
+from results.export.adapter_manifest import MANIFEST, AdapterManifest
 from results.export.card import base_name, write_card
-from results.export.folder import hashes, written_whole
+from results.export.folder import atomic_folder, file_hashes
 from results.export.recipe import RECIPE, command, write_recipe
-from results.export.samples import fresh_samples, samples_of
+from results.export.samples import export_samples, probe_samples
 from results.run.ledger import History, SearchStarted, read_ledger
-from results.run.run_folder import RunFolder, known_family
-from spaces.cli import OnProgress
+from results.run.run_folder import RunFolder, require_known_family
+from spaces.cli import OnProgress, no_progress
 from spaces.errors import InputError
 from spaces.probe_settings import ProbeSettings
 from spaces.records.trial import Outcome
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from results.export.verify import ExportCheck
     from trainable.probe.criteria.calibration import Calibration
 
-UNHEARD_TEXT = "One two three."
+DEFAULT_SAMPLE_TEXT = "One two three."
 """Spoken when neither the trial nor the base model was probed."""
 UNKNOWN_LICENCE = "unknown"
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
@@ -52,10 +52,6 @@ class ExportOptions:
             )
 
 
-def no_progress(what: str, done: int, of: int) -> None:
-    """Shows nothing."""
-
-
 def export_trial(
     run: RunFolder,
     trial: str,
@@ -75,9 +71,9 @@ def export_trial(
     outcome = _outcome(history, trial)
     if history.search is None:
         raise InputError(f"{run.ledger}: does not say how the search was started; {'; '.join(history.problems)}")
-    family = family or known_family(history.search.family, f"{run.ledger}")
+    family = family or require_known_family(history.search.family, f"{run.ledger}")
     folder = folder.resolve()
-    with written_whole(folder) as beside:
+    with atomic_folder(folder) as beside:
         _Export(run, history, history.search, family, outcome, wish, on_progress).write(beside)
     return folder
 
@@ -105,7 +101,7 @@ class _Export:
 
     def write(self, beside: Path) -> None:
         """Fills an empty folder, the record last."""
-        from results.export.verify import WrittenExport, prove
+        from results.export.verify import WrittenExport, verify_export
         from trainable.family.protocol import load_family
         from trainable.stages.confirm import at_strength
         from trainable.training.checkpoint import load_weights
@@ -139,7 +135,7 @@ class _Export:
             trial=outcome.trial,
             draw=outcome.draw,
             outcome=outcome,
-            final=self.history.finals.get(outcome.trial),
+            final=self.history.confirmations.get(outcome.trial),
             accepted=is_accepted(outcome, self.history),
             strength=strength,
             layout=self.wish.layout,
@@ -154,7 +150,7 @@ class _Export:
             sample_text=text,
         )
         written = WrittenExport(beside, exported, search.model, ProbeSettings.model_validate(search.space["probe"]))
-        self._describe(beside, exported, prove(written, learner, calibration))
+        self._describe(beside, exported, verify_export(written, learner, calibration))
 
     def _describe(self, beside: Path, exported: AdapterManifest, proof: ExportCheck) -> None:
         """Adds recordings, recipe, card and record to a folder of weights."""
@@ -165,18 +161,18 @@ class _Export:
         for place, (_, said) in enumerate(proof.lines):
             write_audio(beside / sample_name(place), said.wave)
         if proof.lines:
-            samples = fresh_samples(self.run, self.history, tuple(line for line, _ in proof.lines), beside)
+            samples = export_samples(self.run, self.history, tuple(line for line, _ in proof.lines), beside)
         else:
-            samples = samples_of(self.run, self.history, self.outcome, beside)
+            samples = probe_samples(self.run, self.history, self.outcome, beside)
         exported = exported.model_copy(update={"merged": proof.merged})
         name = base_name(exported.base_model)
         band = self.history.band_of(exported.trial)
         write_recipe(beside / RECIPE, self.search, exported.trial, exported.draw, band, name)
         replay = command(self.search, name if name == exported.base_model else f"path/to/{name}")
-        versus = against_base(self.outcome, self.history)
+        versus = compare_with_base(self.outcome, self.history)
         write_card(beside, exported, self.search.voice, versus, samples, replay)
-        exported = exported.model_copy(update={"files": hashes(beside)})
-        write_text(beside / RECORD, exported.model_dump_json(indent=1) + "\n")
+        exported = exported.model_copy(update={"files": file_hashes(beside)})
+        write_text(beside / MANIFEST, exported.model_dump_json(indent=1) + "\n")
 
     def _calibration(self) -> Calibration:
         from trainable.probe.criteria.calibration import Calibration
@@ -221,7 +217,7 @@ class _Export:
         for probed in (self.outcome, self.history.base):
             if probed is not None and probed.verdict is not None:
                 return probed.verdict.lines[0].text
-        return UNHEARD_TEXT
+        return DEFAULT_SAMPLE_TEXT
 
     def _tell(self, what: str, done: int) -> None:
         self.on_progress(what, done, 3)

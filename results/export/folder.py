@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from results.export.adapter_manifest import RECORD, read_exported
+from results.export.adapter_manifest import MANIFEST, read_manifest
 from spaces.errors import InputError
 from trainable.files.atomic import atomic_folder
 
 
 @contextmanager
-def written_whole(folder: Path) -> Iterator[Path]:
+def atomic_folder(folder: Path) -> Iterator[Path]:
     """A folder of its own beside `folder` to write to, put into its place when the block ends well; otherwise `folder`
     stays as it was and nothing is left beside it.
 
@@ -35,18 +35,18 @@ def check_target(folder: Path) -> None:
     present = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
     if not present:
         return
-    if RECORD not in present:
+    if MANIFEST not in present:
         raise InputError(f"{folder}: not empty, and not an earlier export; give a new folder")
-    foreign = sorted(present - {RECORD, *read_exported(folder).files})
+    foreign = sorted(present - {MANIFEST, *read_manifest(folder).files})
     if foreign:
         raise InputError(f"{folder}: holds {foreign[0]} beside an earlier export; move it away or give a new folder")
 
 
-def hashes(folder: Path) -> dict[str, str]:
+def file_hashes(folder: Path) -> dict[str, str]:
     """SHA-256 of every file in it but the record, by its name relative to the folder."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name != RECORD:
+        if path.is_file() and path.name != MANIFEST:
             with path.open("rb") as file:
                 found[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
     return found

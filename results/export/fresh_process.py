@@ -47,15 +47,15 @@ class SpeechResult:
     """What the export says in a process of its own."""
 
     utterances: tuple[Utterance, ...]
-    expectation: np.ndarray
-    """[frames + 1, vocabulary]: see `trainable.family.protocol.Synthesiser.expectation`."""
+    teacher_forced_logits: np.ndarray
+    """[frames + 1, vocabulary]: see `trainable.family.protocol.Synthesiser.teacher_forced_logits`."""
 
 
 class FreshProcessFailed(RuntimeError):
     """The export could not be loaded, or did not speak."""
 
 
-def answer_of(
+def speak_in_fresh_process(
     family: str,
     folder: Path,
     model: str | None,
@@ -110,7 +110,7 @@ def run(path: Path) -> None:
         arrays[f"wave_{number}"], arrays[f"codes_{number}"] = said.wave, said.codes
         arrays[f"counts_{number}"] = np.array([said.frames, said.frame_cap, said.eos])
     with np.load(path.with_name(EXPECTED), allow_pickle=False) as given:
-        arrays["expectation"] = speaker.expectation(errand.cues[0][0], given["codes"])
+        arrays["teacher_forced_logits"] = speaker.teacher_forced_logits(errand.cues[0][0], given["codes"])
     np.savez(path.with_name(ANSWER), **arrays)
 
 
@@ -120,7 +120,7 @@ def _read(path: Path, count: int) -> SpeechResult:
         for number in range(count):
             frames, cap, eos = (int(value) for value in file[f"counts_{number}"])
             said.append(Utterance(file[f"wave_{number}"], frames, cap, bool(eos), file[f"codes_{number}"]))
-        return SpeechResult(tuple(said), file["expectation"])
+        return SpeechResult(tuple(said), file["teacher_forced_logits"])
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from results.export.adapter_manifest import RECORD, read_exported
-from results.export.folder import hashes
+from results.export.adapter_manifest import MANIFEST, read_manifest
+from results.export.folder import file_hashes
 from spaces.errors import InputError
 
 CARD = "README.md"
@@ -47,12 +47,12 @@ def plan_upload(folder: Path, repo: str) -> HubUpload:
     would refuse.
     """
     check_repo(repo)
-    recorded, present = read_exported(folder).files, hashes(folder)
+    recorded, present = read_manifest(folder).files, file_hashes(folder)
     odd = sorted(name for name in {*recorded, *present} if recorded.get(name) != present.get(name))
     if odd:
         raise InputError(f"{folder / odd[0]}: not as it was exported; export the trial again")
     check_front_matter(folder / CARD)
-    names = (*sorted(present), RECORD)
+    names = (*sorted(present), MANIFEST)
     return HubUpload(folder, repo, tuple((name, (folder / name).stat().st_size) for name in names))
 
 

@@ -24,7 +24,7 @@ class AudioSample:
     base: str | None
 
 
-def samples_of(run: RunFolder, history: History, outcome: Outcome, folder: Path) -> tuple[AudioSample, ...]:
+def probe_samples(run: RunFolder, history: History, outcome: Outcome, folder: Path) -> tuple[AudioSample, ...]:
     """The first lines of the last that was heard of a trial, copied into `folder`; what a run has lost is left out.
 
     They were spoken before the export, by the trained model at the strength that is exported.
@@ -42,7 +42,7 @@ def samples_of(run: RunFolder, history: History, outcome: Outcome, folder: Path)
     return tuple(found)
 
 
-def fresh_samples(run: RunFolder, history: History, lines: tuple[str, ...], folder: Path) -> tuple[AudioSample, ...]:
+def export_samples(run: RunFolder, history: History, lines: tuple[str, ...], folder: Path) -> tuple[AudioSample, ...]:
     """The same where the export itself has said these lines, as `samples/line_00.wav` and so on."""
     base = {line.text: line.audio for line in history.base.verdict.lines} if _was_heard(history.base) else {}
     return tuple(
@@ -65,7 +65,7 @@ def _was_heard(outcome: Outcome | None) -> bool:
 
 def _base_audio(history: History, outcome: Outcome) -> dict[str, str]:
     """What the base model said of the same lines, by text."""
-    final, base = history.finals.get(outcome.trial), history.finals.get(BASE)
+    final, base = history.confirmations.get(outcome.trial), history.confirmations.get(BASE)
     if final and final.confirmed and base and base.confirmed:
         return {line.text: line.audio for line in base.confirmed.lines}
     return {line.text: line.audio for line in history.base.verdict.lines} if _was_heard(history.base) else {}

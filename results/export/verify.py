@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from results.export.adapter_manifest import AdapterManifest, MergedWeights, UnfaithfulExport
-from results.export.fresh_process import FreshProcessFailed, answer_of
+from results.export.fresh_process import FreshProcessFailed, speak_in_fresh_process
 from spaces.probe_settings import ProbeSettings
 from spaces.records.verdict import Verdict
 from trainable.family.protocol import Learner, SpeechPrompt, Utterance
 from trainable.probe.criteria.calibration import Calibration
 
-EXACT, ROUNDED = 1e-3, 0.05
+EXACT_TOLERANCE, ROUNDED_TOLERANCE = 1e-3, 0.05
 """Tolerances of a merged checkpoint's logits: where weights and arithmetic are float32, and where one of them is
 bfloat16. Rounding a weight to that changes it by 0.1 % (root mean square), and the layers add such changes up. Start
 values: no large model has been measured."""
@@ -43,7 +43,7 @@ class ExportCheck:
     merged: MergedWeights | None = None
 
 
-def prove(written: WrittenExport, learner: Learner, calibration: Calibration) -> ExportCheck:
+def verify_export(written: WrittenExport, learner: Learner, calibration: Calibration) -> ExportCheck:
     """An adapter has to say the sample in the same codes as the trained model. A merged checkpoint, whose sums round
     otherwise, has to expect the same of it within a tolerance, and is probed anew on four lines.
 
@@ -56,7 +56,7 @@ def prove(written: WrittenExport, learner: Learner, calibration: Calibration) ->
     numbers, cues = _fresh_lines(written, learner, calibration) if is_whole else ((), ())
     model = None if is_whole else written.model
     try:
-        answer = answer_of(
+        answer = speak_in_fresh_process(
             about.family, written.folder, model, about.language, [sample, *cues], about.sampling, trained.codes
         )
     except FreshProcessFailed as error:
@@ -67,7 +67,7 @@ def prove(written: WrittenExport, learner: Learner, calibration: Calibration) ->
     if not is_whole:
         _check_equal(about.trial, text, trained, said)
         return ExportCheck(said)
-    difference = relative_difference(learner.expectation(text, trained.codes), answer.expectation)
+    difference = relative_difference(learner.teacher_forced_logits(text, trained.codes), answer.teacher_forced_logits)
     tolerance = tolerance_of(written.folder)
     if not difference <= tolerance:
         raise UnfaithfulExport(
@@ -102,12 +102,12 @@ def tolerance_of(folder: Path) -> float:
     from safetensors import safe_open
 
     if torch.cuda.is_available():
-        return ROUNDED
+        return ROUNDED_TOLERANCE
     for path in folder.glob("*.safetensors"):
         with safe_open(path, framework="np") as file:
             if any(file.get_slice(name).get_dtype() in ("BF16", "F16") for name in sorted(file.keys())):
-                return ROUNDED
-    return EXACT
+                return ROUNDED_TOLERANCE
+    return EXACT_TOLERANCE
 
 
 def _check_equal(trial: str, text: str, trained: Utterance, written: Utterance) -> None:

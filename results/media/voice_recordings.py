@@ -27,7 +27,7 @@ class VoiceRecordings:
     """Why there are none."""
 
 
-def recordings(history: History, texts: Iterable[str]) -> VoiceRecordings:
+def find_recordings(history: History, texts: Iterable[str]) -> VoiceRecordings:
     """Finds the reference, and the clips that say one of these texts, in the data that the search was started with."""
     search = history.search
     if search is None:

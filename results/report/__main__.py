@@ -9,13 +9,13 @@ import typer
 
 from results.report.page import write_report
 from results.run.run_folder import RunFolder
-from spaces.cli import progress_shown, told_plainly
+from spaces.cli import exit_on_input_error, progress_bars
 
 
 def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a search")]) -> None:
     """Write RUN/report/index.html, on which a search is heard and voted on; it works from disk."""
-    with told_plainly():
-        with progress_shown() as on_progress:
+    with exit_on_input_error():
+        with progress_bars() as on_progress:
             page = write_report(RunFolder(run), on_progress)
         typer.echo(str(page))
 

@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from results.analysis.pairs import pairs_of
+from results.analysis.pairs import pairs_with_base
 from results.report.media import PageMedia
 from results.run.ledger import History
-from results.run.vote import VOTES_FORMAT, search_mark
+from results.run.vote import VOTES_FORMAT, search_id
 from spaces.records.trial import BASE
 
-ROUND = 12
+ROUND_SIZE = 12
 """Pairs of one round: some minutes of listening."""
 
 
-def blind(history: History, featured: Sequence[str], media: PageMedia) -> dict[str, Any] | None:
+def blind_round(history: History, featured: Sequence[str], media: PageMedia) -> dict[str, Any] | None:
     """What the page needs to hold rounds, as JSON; None where there is no pair to hear. The page draws, shuffles and
     hides the order; recordings are by their addresses."""
     pairs = []
     for trial in featured:
-        for pair, (own, base) in pairs_of(history, trial).items():
+        for pair, (own, base) in pairs_with_base(history, trial).items():
             addresses = media.recording(trial, own.audio), media.recording(BASE, base.audio)
             if own.decides and all(addresses):
                 pairs.append({**pair._asdict(), "addresses": {"trial": addresses[0], "base": addresses[1]}})
     if not pairs or history.search is None:
         return None
-    return {"format": VOTES_FORMAT, "search": search_mark(history.search), "size": ROUND, "pairs": pairs}
+    return {"format": VOTES_FORMAT, "search": search_id(history.search), "size": ROUND_SIZE, "pairs": pairs}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from results.analysis.acceptance import JudgedLoss, acceptance
+from results.analysis.acceptance import AcceptanceModel, JudgedLoss
 from results.analysis.table import TrialRow
 from results.run.ledger import History
 from results.run.run_folder import RunFolder
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 INK, ACCEPTED, REJECTED, UNPROBED, BAND = "#010101", "#020202", "#030303", "#040404", "#050505"
-OWN_COLOURS = {
+PAGE_COLOURS = {
     INK: "currentColor",
     ACCEPTED: "var(--accepted)",
     REJECTED: "var(--rejected)",
@@ -36,11 +36,11 @@ POINTS = 160
 """Of one curve; more are not seen."""
 LABEL_SHARE = 0.042
 """Of a drawing's height that a name takes."""
-LABELLED = 12
+MAX_LABELS = 12
 """Curves with their trial's name at the end; accepted ones come first."""
 
 
-def curves(objective: Objective, run: RunFolder, table: Sequence[TrialRow], history: History) -> str:
+def loss_chart(objective: Objective, run: RunFolder, table: Sequence[TrialRow], history: History) -> str:
     """The loss of every trial over its epochs, and the band."""
     with _svg((5.6, 3.4), f"curves {objective}") as (axes, held):
         for band in _bands(objective, history):
@@ -56,14 +56,14 @@ def curves(objective: Objective, run: RunFolder, table: Sequence[TrialRow], hist
             epochs, losses = [point.epoch for point in points], [point.loss for point in points]
             axes.plot(epochs, losses, color=colour, linewidth=1.4 if row.accepted else 0.9, alpha=0.9)
             axes.plot(epochs[-1], losses[-1], "o", color=colour, markersize=4)
-            if place < LABELLED:
+            if place < MAX_LABELS:
                 ends.append((losses[-1], epochs[-1], row.trial, colour))
         _label(axes, ends)
         axes.set_xlabel("epochs", color=INK, fontsize=9)
     return held.content
 
 
-def likelihood(objective: Objective, history: History) -> str | None:
+def acceptance_chart(objective: Objective, history: History) -> str | None:
     """P(accepted | loss) with its 95 % interval, and each verdict as a mark; None before the first one."""
     band, verdicts = history.band(objective), _verdicts(objective, history)
     if band is None or not verdicts:
@@ -71,7 +71,7 @@ def likelihood(objective: Objective, history: History) -> str | None:
     seen = [verdict.loss for verdict in verdicts]
     margin = 0.05 * (band.high - band.low)
     losses = np.linspace(min(band.low, *seen) - margin, max(band.high, *seen) + margin, 120)
-    found = acceptance(verdicts, band)
+    found = AcceptanceModel(verdicts, band)
     with _svg((5.6, 3.4), f"likelihood {objective}") as (axes, held):
         for shaded in _bands(objective, history):
             axes.axvspan(shaded.low, shaded.high, color=BAND, alpha=0.25, linewidth=0)
@@ -87,7 +87,7 @@ def likelihood(objective: Objective, history: History) -> str | None:
     return held.content
 
 
-def influence(parameter: str, table: Sequence[TrialRow], is_log: bool) -> str:
+def influence_chart(parameter: str, table: Sequence[TrialRow], is_log: bool) -> str:
     """The score of every probed trial against one drawn parameter."""
     with _svg((3.4, 2.3), f"influence {parameter}") as (axes, held):
         for row in table:
@@ -101,7 +101,7 @@ def influence(parameter: str, table: Sequence[TrialRow], is_log: bool) -> str:
     return held.content
 
 
-def varied(table: Sequence[TrialRow]) -> list[tuple[str, bool]]:
+def varied_parameters(table: Sequence[TrialRow]) -> list[tuple[str, bool]]:
     """Parameters that probed trials drew differently, and whether their values span more than a factor of ten."""
     draws = [row.draw for row in table if row.draw is not None and row.score is not None]
     found = []
@@ -169,7 +169,7 @@ def _svg(inches: tuple[float, float], name: str) -> Iterator[tuple[Axes, _Held]]
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = file.getvalue()
-    for colour, own in OWN_COLOURS.items():
+    for colour, own in PAGE_COLOURS.items():
         svg = svg.replace(colour, own)
     # Several drawings share a page, and matplotlib calls the groups of each alike.
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)

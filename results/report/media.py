@@ -17,7 +17,7 @@ from trainable.files.atomic import atomic_file
 from trainable.speech.audio import SAMPLE_RATE, read_audio
 
 FOLDER = "media"
-COLUMNS_PER_SECOND, LEAST_COLUMNS, MOST_COLUMNS = 100, 140, 480
+COLUMNS_PER_SECOND, MIN_COLUMNS, MAX_COLUMNS = 100, 140, 480
 WAVE_ROWS, SPECTRUM_ROWS = 26, 54
 SHADES = 24
 """Of the spectrum; fewer make smaller files."""
@@ -83,7 +83,7 @@ def _draw(wave: np.ndarray, target: Path) -> None:
     from matplotlib import colormaps
     from matplotlib.image import imsave
 
-    columns = int(np.clip(len(wave) / SAMPLE_RATE * COLUMNS_PER_SECOND, LEAST_COLUMNS, MOST_COLUMNS))
+    columns = int(np.clip(len(wave) / SAMPLE_RATE * COLUMNS_PER_SECOND, MIN_COLUMNS, MAX_COLUMNS))
     levels = np.round(spectrogram(wave, SPECTRUM_ROWS, columns) * SHADES) / SHADES
     spectrum = colormaps["magma"](levels, bytes=True)
     low, high = (np.clip(edge, -1, 1) for edge in envelope(wave, columns))

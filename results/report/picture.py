@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from results.analysis.ranking import ComparisonResult
-from results.analysis.table import TrialRow, rows
+from results.analysis.table import TrialRow, trial_rows
 from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
 from spaces.draw import Objective
@@ -40,9 +40,9 @@ LABEL_COLUMN = 1.46
 """The width of a plot with the column of words on its right, over the width of its curves."""
 LABEL_INCHES = 0.23
 """Height of one of those words."""
-LABELLED = 14
+MAX_LABELS = 14
 """Curves that get their words in one plot; with more, accepted trials come first."""
-SHOWN = 12
+MAX_BARS = 12
 """Bars on the right."""
 
 
@@ -52,7 +52,7 @@ def draw_search(run: RunFolder) -> Path:
     from matplotlib.figure import Figure
 
     history = read_ledger(run.ledger)
-    table = rows(run, history)
+    table = trial_rows(run, history)
     figure = Figure(figsize=(16, 9), dpi=100, facecolor="white")
     FigureCanvasAgg(figure)
     figure.text(0.04, 0.945, _title(table, history), fontsize=22, fontweight="bold", color=INK)
@@ -145,7 +145,7 @@ def _draw_curve(axes: Axes, row: TrialRow, points: Sequence[Point], history: His
 
 def _label_ends(axes: Axes, ends: Sequence[tuple[TrialRow, Point]], right: float) -> None:
     """Words in a column on the right, each on its curve's height or as near as the others leave room."""
-    chosen = sorted(ends, key=lambda end: (not end[0].accepted, end[0].accepted is None))[:LABELLED]
+    chosen = sorted(ends, key=lambda end: (not end[0].accepted, end[0].accepted is None))[:MAX_LABELS]
     chosen.sort(key=lambda end: end[1].loss)
     low, high = axes.get_ylim()
     inches = axes.get_position().height * axes.figure.get_figheight()
@@ -185,7 +185,7 @@ def _spread(wanted: Sequence[float], gap: float) -> list[float]:
 
 def _draw_scores(axes: Axes, table: Sequence[TrialRow]) -> None:
     probed = [row for row in table if row.score is not None]
-    probed = sorted(probed, key=lambda row: (row.place is None, row.place or 0, -row.score))[:SHOWN]
+    probed = sorted(probed, key=lambda row: (row.place is None, row.place or 0, -row.score))[:MAX_BARS]
     for height, row in enumerate(probed):
         colour = _colour(row)
         words = {"fontsize": 11, "va": "bottom", "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.0}}

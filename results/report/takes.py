@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from results.analysis.pairs import hearing, numbered
+from results.analysis.pairs import comparable_verdict
 from results.analysis.table import TrialRow
 from results.report.media import PageMedia
-from results.report.word_diff import DiffPiece, difference
+from results.report.word_diff import DiffPiece, word_diff
 from results.run.ledger import History
+from spaces.records.paired import with_occurrence
 from spaces.records.trial import BASE
 from spaces.records.verdict import SpokenLine, Verdict
 
@@ -68,14 +69,14 @@ class LineSet:
     """Text, kind, and the takes in the order of the voices."""
 
 
-def take_of(trial: str, line: SpokenLine, media: PageMedia, with_picture: bool = False) -> SpokenTake:
+def spoken_take(trial: str, line: SpokenLine, media: PageMedia, with_picture: bool = False) -> SpokenTake:
     address = media.recording(trial, line.audio)
     return SpokenTake(
         voice=trial,
         text=line.text,
         address=address,
         picture=media.picture(address) if with_picture else None,
-        heard=tuple(difference(line.text, line.heard)) if line.heard is not None else None,
+        heard=tuple(word_diff(line.text, line.heard)) if line.heard is not None else None,
         flags=tuple(flag.value for flag in line.flags),
         failed=line.failed,
         score=line.score,
@@ -90,7 +91,7 @@ def take_of(trial: str, line: SpokenLine, media: PageMedia, with_picture: bool =
 def section(row: TrialRow, history: History, media: PageMedia) -> TrialSection:
     """All that was heard of a trial, without pictures."""
     outcome = history.base if row.trial == BASE else history.outcomes.get(row.trial)
-    final = history.finals.get(row.trial)
+    final = history.confirmations.get(row.trial)
     heard: list[tuple[str, Verdict | None]] = []
     if outcome:
         before = "at the checkpoint that does not count"
@@ -99,7 +100,7 @@ def section(row: TrialRow, history: History, media: PageMedia) -> TrialSection:
         heard += [(f"at {verdict.strength:g} of its strength", verdict) for verdict in final.weaker]
         heard.append(("on the lines of finalists", final.confirmed))
     hearings = tuple(
-        ProbeSession(title, verdict, tuple(take_of(row.trial, line, media) for line in verdict.lines))
+        ProbeSession(title, verdict, tuple(spoken_take(row.trial, line, media) for line in verdict.lines))
         for title, verdict in heard
         if verdict is not None
     )
@@ -121,8 +122,8 @@ def line_sets(
     those of finalists; the voice's own recording first, where one says the same text."""
     sets = []
     for name, title, confirmation in (("trial", "Lines of every trial", False), ("final", "Lines of finalists", True)):
-        verdicts = {trial: hearing(history, trial, confirmation) for trial in (BASE, *featured)}
-        said = {trial: dict(numbered(verdict.lines)) for trial, verdict in verdicts.items() if verdict}
+        verdicts = {trial: comparable_verdict(history, trial, confirmation) for trial in (BASE, *featured)}
+        said = {trial: dict(with_occurrence(verdict.lines)) for trial, verdict in verdicts.items() if verdict}
         keys = list(dict.fromkeys(key for lines in said.values() for key in lines))
         if not any(trial != BASE for trial in said):
             continue
@@ -133,7 +134,7 @@ def line_sets(
             takes: list[SpokenTake | None] = [_recorded(text, clips, media)] if recorded else []
             for trial, lines in said.items():
                 line = lines.get((text, occurrence))
-                takes.append(take_of(trial, line, media, with_picture=True) if line else None)
+                takes.append(spoken_take(trial, line, media, with_picture=True) if line else None)
                 on_take(trial)
             kind = next(lines[text, occurrence].kind for lines in said.values() if (text, occurrence) in lines)
             rows.append((text, kind.value, tuple(takes)))

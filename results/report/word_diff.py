@@ -26,7 +26,7 @@ class DiffPiece(NamedTuple):
     text: str
 
 
-def difference(text: str, heard: str) -> list[DiffPiece]:
+def word_diff(text: str, heard: str) -> list[DiffPiece]:
     """What was heard in pieces, with what is missing between them; case and punctuation make no difference.
 
     The pieces that are not missing spell what was heard, but for space around it; the others spell the text.

@@ -117,7 +117,7 @@ class History:
     drawn: dict[str, Draw] = field(default_factory=dict)
     """Trials in the order they were drawn."""
     outcomes: dict[str, Outcome] = field(default_factory=dict)
-    finals: dict[str, Confirmation] = field(default_factory=dict)
+    confirmations: dict[str, Confirmation] = field(default_factory=dict)
     """Of the finalists, and of the base model, once they have been heard."""
     ended: str | None = None
     """Why the search ended; None while it goes on, also after a resumption."""
@@ -221,7 +221,7 @@ class _Reader:
         self.drawn: dict[str, Draw] = {}
         self.bands: dict[str, Band] = {}
         self.outcomes: dict[str, Outcome] = {}
-        self.finals: dict[str, Confirmation] = {}
+        self.confirmations: dict[str, Confirmation] = {}
         self.ended: str | None = None
         self.problems: list[str] = []
         self.seconds = 0.0
@@ -231,7 +231,7 @@ class _Reader:
         self._latest: datetime | None = None
 
     def history(self) -> History:
-        told = self.search, self.base, self.drawn, self.outcomes, self.finals, self.ended, tuple(self.problems)
+        told = self.search, self.base, self.drawn, self.outcomes, self.confirmations, self.ended, tuple(self.problems)
         return History(*told, self.bands, self.seconds, self.budget, self.votes, self.storage)
 
     def take(self, entry: Entry) -> str | None:
@@ -266,10 +266,10 @@ class _Reader:
                 return f"trial {entry.outcome.trial} ended twice; the first outcome stands"
             case TrialEnded():
                 self.outcomes[entry.outcome.trial] = entry.outcome
-            case FinalistHeard() if entry.final.trial in self.finals:
+            case FinalistHeard() if entry.final.trial in self.confirmations:
                 return f"finalist {entry.final.trial} was heard twice; the first time stands"
             case FinalistHeard():
-                self.finals[entry.final.trial] = entry.final
+                self.confirmations[entry.final.trial] = entry.final
         return None
 
     def _count_time(self, entry: Entry) -> None:

@@ -71,7 +71,7 @@ class RunFolder:
         return self.path / "search.png"
 
 
-def known_family(module: str, named_by: str) -> str:
+def require_known_family(module: str, named_by: str) -> str:
     """The module, where it holds a model family known here.
 
     A run or an adapter may come from anyone, and a module of that name may lie in the working directory: files of

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from spaces.records.interval import ConfidenceInterval, wilson
-
 if TYPE_CHECKING:
     from results.run.ledger import SearchStarted
 
@@ -62,7 +60,7 @@ class VotesFile(BaseModel):
 
     format: int
     search: str
-    """Of which search, see `search_mark`."""
+    """Of which search, see `search_id`."""
     round: str = Field(min_length=1, max_length=64)
     """Drawn at random when a round begins, so that nothing is counted twice."""
     votes: tuple[Vote, ...]
@@ -76,17 +74,12 @@ class VoteTally:
     base: int
     neither: int
 
-    @property
-    def preferred(self) -> ConfidenceInterval:
-        """Within which the share of decisions for the trial lies, among those that were for either, at 95 %."""
-        return wilson(self.trial, self.trial + self.base)
-
     def __str__(self) -> str:
         undecided = f", {self.neither} for neither" if self.neither else ""
         return f"{self.trial} for it, {self.base} for the base{undecided}"
 
 
-def tallies(votes: Iterable[Vote]) -> dict[str, VoteTally]:
+def tally_votes(votes: Iterable[Vote]) -> dict[str, VoteTally]:
     """By trial, of those that were voted on."""
     counts: dict[str, dict[Preference, int]] = {}
     for vote in votes:
@@ -98,6 +91,6 @@ def tallies(votes: Iterable[Vote]) -> dict[str, VoteTally]:
     }
 
 
-def search_mark(search: SearchStarted) -> str:
+def search_id(search: SearchStarted) -> str:
     """What a file of votes names its search by: the dataset's fingerprint, the seed and when it was first started."""
     return hashlib.sha256(f"{search.fingerprint} {search.seed} {search.time.isoformat()}".encode()).hexdigest()[:16]

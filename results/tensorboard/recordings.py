@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from results.analysis.pairs import numbered
 from results.media.spectrogram import TOP_HERTZ, spectrogram
 from results.media.voice_recordings import VoiceRecordings
 from spaces.errors import InputError
+from spaces.records.paired import with_occurrence
 from spaces.records.verdict import SpokenLine
 from trainable.speech.audio import SAMPLE_RATE, read_audio
 
@@ -37,7 +37,7 @@ def add_lines(
     writer: SummaryWriter, folder: Path, lines: Sequence[SpokenLine], step: int, group: str = "probe"
 ) -> None:
     """Adds the recordings of these lines that can be read, `folder` being the trial's."""
-    for (text, occurrence), line in numbered(lines):
+    for (text, occurrence), line in with_occurrence(lines):
         wave = _read(folder / line.audio)
         if wave is None:
             continue
@@ -52,7 +52,7 @@ def add_voice(writer: SummaryWriter, lines: Sequence[SpokenLine], own: VoiceReco
     reference = _read(own.reference) if own.reference else None
     if reference is not None:
         _add_audio(writer, "probe/reference", reference, 0)
-    for (text, occurrence), _ in numbered(lines):
+    for (text, occurrence), _ in with_occurrence(lines):
         wave = _read(own.clips[text]) if text in own.clips and not occurrence else None
         if wave is not None:
             _add_audio(writer, f"probe/{name_of(text, 0)}/ground_truth", wave, 0)

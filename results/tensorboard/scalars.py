@@ -66,7 +66,7 @@ def progress(point: Point) -> dict[str, float]:
 
 def metrics(outcome: Outcome) -> dict[str, float]:
     """Of a trial that has ended; the losses are those of what was probed."""
-    counts = outcome.judged
+    counts = outcome.judged_point
     found: dict[str, float] = {
         "accepted": float(outcome.accepted),
         "seconds": outcome.train_seconds + outcome.probe_seconds,

@@ -40,7 +40,7 @@ def verdict_in_words(verdict: Verdict) -> list[str]:
     return [judged, *map(literal, (*verdict.reasons, *verdict.notes)), "\n".join(lines)]
 
 
-def final_in_words(final: Confirmation) -> str:
+def confirmation_in_words(final: Confirmation) -> str:
     weaker = [
         f"- at {verdict.strength:g} of its strength: {'accepted' if verdict.accepted else 'rejected'}, "
         f"score {verdict.score:.3f}"

@@ -13,12 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from results.media.voice_recordings import recordings
+from results.media.voice_recordings import find_recordings
 from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
 from results.tensorboard.recordings import add_lines, add_voice
 from results.tensorboard.scalars import LAST_SCALAR, LAYOUT, RESULT, add_hyperparameters, metrics, progress, scalars
-from results.tensorboard.text import final_in_words, outcome_in_words
+from results.tensorboard.text import confirmation_in_words, outcome_in_words
 from spaces.band import Band
 from spaces.draw import Draw
 from spaces.records.confirmation import Confirmation
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 
 DRAWN = "events.out.tfevents.0.drawn"
 ENDED = f"events.out.tfevents.{'9' * 10}.ended"
-FINAL = f"events.out.tfevents.{'9' * 11}.final"
+CONFIRMED = f"events.out.tfevents.{'9' * 11}.final"
 """TensorBoard reads a folder's files in the order of their names, and never goes back to an earlier one."""
-ASIDE = ".tensorboard."
+STAGING_PREFIX = ".tensorboard."
 """What a file is called, in the run's folder, while it is written."""
-LISTENED = 6
+MAX_RECORDINGS = 6
 """Lines of a trial that can be heard; of the base model all of them. The rest lies in the trial's folder."""
 
 
@@ -47,14 +47,14 @@ class TensorBoardWriter:
         self._drawn: dict[str, tuple[Draw, Band]] = {}
         """Of trials that have not begun."""
         # An earlier writer was killed.
-        for aside in run.path.glob(f"{ASIDE}*"):
+        for aside in run.path.glob(f"{STAGING_PREFIX}*"):
             shutil.rmtree(aside, ignore_errors=True)
 
-    def drawn(self, trial: str, draw: Draw, band: Band) -> None:
+    def begin_trial(self, trial: str, draw: Draw, band: Band) -> None:
         """A trial is about to begin; `band` judges it. One of which nothing was said is looked up in the ledger."""
         self._drawn[trial] = draw, band
 
-    def update(self, trial: str) -> None:
+    def update_trial(self, trial: str) -> None:
         """Writes the points that the trial's curve has gained."""
         if self._is_ended(trial):
             return
@@ -71,12 +71,12 @@ class TensorBoardWriter:
                 curve.writer.add_scalar(f"{RESULT}/{name}", value, points[-1].step)
         curve.writer.flush()
 
-    def end(self, trial: str, draw: Draw, outcome: Outcome) -> None:
+    def end_trial(self, trial: str, draw: Draw, outcome: Outcome) -> None:
         """Writes what is left of the curve; then, once, the draw with how it ended as hyperparameters, the result, the
         verdict as text and what was spoken."""
         if self._is_ended(trial):
             return
-        self.update(trial)
+        self.update_trial(trial)
         # One step after the curve, so that it is the last that is said of each.
         step = self._curve(trial).last_step + 1
         self._close(trial)
@@ -85,19 +85,19 @@ class TensorBoardWriter:
             add_hyperparameters(writer, draw, outcome)
             _add_result(writer, outcome, step)
             if outcome.verdict:
-                add_lines(writer, self._run.trial(trial), outcome.verdict.lines[:LISTENED], step)
+                add_lines(writer, self._run.trial(trial), outcome.verdict.lines[:MAX_RECORDINGS], step)
 
         # The first word on hyperparameters is the one that TensorBoard believes.
         (self._folder(trial) / DRAWN).unlink(missing_ok=True)
         self._write_whole(trial, ENDED, fill)
 
-    def base(self, outcome: Outcome) -> None:
+    def add_base(self, outcome: Outcome) -> None:
         """Writes, once, row zero's result and verdict, what it said beside the voice's own recordings, and how curves
         are laid out."""
         if self._is_ended(BASE):
             return
         lines = outcome.verdict.lines if outcome.verdict else ()
-        own = recordings(self._history(), [line.text for line in lines])
+        own = find_recordings(self._history(), [line.text for line in lines])
 
         def fill(writer: SummaryWriter) -> None:
             writer.add_custom_scalars(LAYOUT)
@@ -107,9 +107,9 @@ class TensorBoardWriter:
 
         self._write_whole(BASE, ENDED, fill)
 
-    def final(self, final: Confirmation) -> None:
+    def add_confirmation(self, final: Confirmation) -> None:
         """Writes, once, what was heard of a finalist, or of the base model beside them."""
-        if (self._folder(final.trial) / FINAL).is_file():
+        if (self._folder(final.trial) / CONFIRMED).is_file():
             return
         folder = self._run.base if final.trial == BASE else self._run.trial(final.trial)
 
@@ -119,10 +119,10 @@ class TensorBoardWriter:
             if heard:
                 writer.add_scalar("final/score", heard.score, 0)
                 writer.add_scalar("final/strength", heard.strength, 0)
-                add_lines(writer, folder, heard.lines[:LISTENED], 0, "final")
-            writer.add_text("final", final_in_words(final), 0)
+                add_lines(writer, folder, heard.lines[:MAX_RECORDINGS], 0, "final")
+            writer.add_text("final", confirmation_in_words(final), 0)
 
-        self._write_whole(final.trial, FINAL, fill)
+        self._write_whole(final.trial, CONFIRMED, fill)
 
     def close(self) -> None:
         for trial in list(self._open):
@@ -157,7 +157,7 @@ class TensorBoardWriter:
         from torch.utils.tensorboard import SummaryWriter
 
         self._folder(trial).mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._run.path, prefix=ASIDE) as aside:
+        with tempfile.TemporaryDirectory(dir=self._run.path, prefix=STAGING_PREFIX) as aside:
             writer = SummaryWriter(aside)
             fill(writer)
             writer.close()

@@ -18,7 +18,7 @@ from search.run_state.lock import LOCK_FILE, WRITER_FILE, refuse_while_written
 from search.run_state.restore import check_storage
 from spaces.cli import OnProgress
 from spaces.errors import InputError
-from spaces.families import entry_of
+from spaces.families import family_entry
 from spaces.records.pack_shape import PackShape
 from spaces.space import Space
 from trainable.dataset.checks.all import check_dataset
@@ -68,8 +68,8 @@ def look_over(plan: Plan, on_progress: OnProgress = lambda what, done, of: None)
 
 def size_of(family: str, model: str, space: Space) -> ModelSize | None:
     """How large the model is, as its family says; None where nothing is known."""
-    name = entry_of(family).size
-    return importlib.import_module(name).size_of(model, PackShape.of_space(space)) if name else None
+    name = family_entry(family).size
+    return importlib.import_module(name).size_of(model, PackShape.from_space(space)) if name else None
 
 
 def existing_parent(folder: Path) -> Path:
@@ -87,7 +87,7 @@ def check_model(family: str, model: str) -> None:
 def with_a_mode_that_fits(plan: Plan) -> tuple[Plan, str | None]:
     """The plan, and why its trials run each by itself although that was not asked for; None when they do not."""
     check = None if plan.mode.isolate else _check_of(plan.family)
-    objection = check and check.why_not_packed(plan.model, PackShape.of_space(plan.space))
+    objection = check and check.why_not_packed(plan.model, PackShape.from_space(plan.space))
     if not objection:
         return plan, None
     return dataclasses.replace(plan, mode=ExecutionMode(isolate=True, wait_minutes=plan.mode.wait_minutes)), objection
@@ -95,7 +95,7 @@ def with_a_mode_that_fits(plan: Plan) -> tuple[Plan, str | None]:
 
 def _check_of(family: str) -> ModuleType | None:
     """The module that knows without torch what can be trained; None where the family has none."""
-    name = entry_of(family).check
+    name = family_entry(family).check
     return importlib.import_module(name) if name else None
 
 

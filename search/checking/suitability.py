@@ -19,7 +19,7 @@ def check_suitability(space: Space, dataset: VoiceDataset, split: DatasetSplit) 
 
 def _exposure(space: Space, split: DatasetSplit) -> list[Finding]:
     """Of a dataset that the guide speaks of, in passes: clips × epochs."""
-    epochs = min(space.draw["epochs"].ends())
+    epochs = min(space.draw["epochs"].boundary_values())
     fewest = epochs * split.epoch_size
     if split.epoch_size > MOST_CLIPS or fewest <= TOO_MANY_PASSES:
         return []
@@ -52,7 +52,7 @@ def _language(space: Space, dataset: VoiceDataset) -> list[Finding]:
 
 
 def _curriculum(space: Space, dataset: VoiceDataset) -> list[Finding]:
-    wanted = space.draw["curriculum"].ends() if "curriculum" in space.draw else ()
+    wanted = space.draw["curriculum"].boundary_values() if "curriculum" in space.draw else ()
     if Curriculum.SOURCE not in wanted or len(dataset.names) > 1:
         return []
     return [

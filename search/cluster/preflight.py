@@ -21,7 +21,7 @@ from search.cluster.nodes import Node, alive_nodes
 from search.planning.disk import FULL_BYTES, in_bytes
 from search.planning.plan import Plan
 from spaces.errors import InputError
-from spaces.storage_uri import below
+from spaces.storage_uri import join_uri
 
 ANSWER_SECONDS = 120.0
 """For one question to a node; the first starts a Python there."""
@@ -106,7 +106,7 @@ def _storage(nodes: tuple[Node, ...], storage: str) -> list[str]:
 def mark_folder(storage: str) -> str:
     """For the marks of one look around, in a folder or at a URI, whose options stand behind its path."""
     name = f".nodes-{uuid.uuid4().hex[:8]}"
-    return below(storage, name) if "://" in storage else f"{storage}/{name}"
+    return join_uri(storage, name) if "://" in storage else f"{storage}/{name}"
 
 
 def _gpus(nodes: tuple[Node, ...]) -> list[str]:

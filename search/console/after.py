@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from results.analysis.advice import advice
-from results.analysis.ranking import ComparisonResult, against_base, is_accepted, last_verdict, nearest, ranked
+from results.analysis.ranking import ComparisonResult, compare_with_base, is_accepted, last_verdict, nearest, ranked
 from results.run.ledger import History
 from search.console.view import flags_in_words, result_in_words, shown
 from search.planning.plan import Plan
@@ -71,7 +71,7 @@ def _trials(finish: SearchEnd) -> list[str]:
 
 def _turned_down(outcome: Outcome, history: History) -> tuple[str, ...]:
     """Why an accepted trial did not stand when it was heard for longer."""
-    final = history.finals.get(outcome.trial)
+    final = history.confirmations.get(outcome.trial)
     if final is None or final.accepted or not outcome.accepted:
         return ()
     return (f"turned down as a finalist: {'; '.join(final.confirmed.reasons)}",)
@@ -86,7 +86,7 @@ def _found(finish: SearchEnd) -> list[str]:
         return [ended, "No adapter was accepted.", *_advice(finish)]
     heard = last_verdict(best, finish.history)
     lines = [ended, f"Best: {best.trial}, {_judged(best, finish)}, {best.reason} ({best.draw.describe()})."]
-    compared = against_base(best, finish.history)
+    compared = compare_with_base(best, finish.history)
     if compared:
         lines.append(f"It is {AGAINST_BASE[compared.judgement]}: {compared} per line.")
     lines += [f"{note[0].upper()}{note[1:]}." for note in heard.notes]
@@ -100,7 +100,7 @@ def _judged(best: Outcome, finish: SearchEnd) -> str:
     """Its score, and how sure it is of its words."""
     heard = last_verdict(best, finish.history)
     dose = f" at {heard.strength:g} of its strength" if heard.strength != 1 else ""
-    where = " other" if best.trial in finish.history.finals else ""
+    where = " other" if best.trial in finish.history.confirmations else ""
     return (
         f"score {heard.score:.3f}{dose}, {heard.failed_lines} of {heard.judged_lines}{where} lines failed "
         f"({heard.failure_rate} of any lines)"

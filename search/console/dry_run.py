@@ -99,7 +99,7 @@ def _downloads(plan: Plan, size: ModelSize) -> str:
 def _steps(plan: Plan, work: SearchWork) -> int:
     """Optimizer steps in an epoch, at least."""
     domain = plan.space.draw.get("accumulation")
-    return max(1, work.passes_per_epoch // (max(domain.ends()) if domain else 1))
+    return max(1, work.passes_per_epoch // (max(domain.boundary_values()) if domain else 1))
 
 
 def _free(folder: Path) -> str:

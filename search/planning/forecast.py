@@ -95,7 +95,7 @@ def work_of(space: Space, split: DatasetSplit, mode: ExecutionMode, trials: int)
     """What a search of so many trials has to do."""
     entries = split.entries
     seconds = sum(entry.seconds for entry in entries)
-    epochs = space.draw["epochs"].ends()
+    epochs = space.draw["epochs"].boundary_values()
     return SearchWork(
         epoch_clips=split.epoch_size,
         clip_seconds=seconds / len(entries),
@@ -103,7 +103,7 @@ def work_of(space: Space, split: DatasetSplit, mode: ExecutionMode, trials: int)
         audio_seconds=seconds,
         letters_per_second=max(1.0, sum(len(entry.text) for entry in entries) / seconds),
         epochs=Range(min(epochs), max(epochs)),
-        batch=PackShape.of_space(space).batch,
+        batch=PackShape.from_space(space).batch,
         line_letters=tuple(len(line.text) for line in lines_for(space.probe.lines, split)),
         trials=trials,
         finalists=space.probe.finalists,

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from results.run.ledger import History, SearchStarted, read_ledger
-from results.run.run_folder import RunFolder, known_family
+from results.run.run_folder import RunFolder, require_known_family
 from search.planning.execution_mode import ExecutionMode
 from search.proposals.prior_runs import evidence_in
 from spaces.errors import InputError
@@ -134,7 +134,7 @@ def _resumed(typed: Arguments, address: str) -> Plan:
     _refuse_changes(typed, begun)
     return Plan(
         space=space,
-        family=known_family(begun.family, f"{run.ledger}"),
+        family=require_known_family(begun.family, f"{run.ledger}"),
         sources=_sources(typed) or tuple(Source.parse(source) for source in begun.data),
         auto_reference=typed.auto_ref or begun.auto_reference,
         model=begun.model,

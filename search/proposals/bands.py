@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from results.analysis.acceptance import JudgedLoss, acceptance
+from results.analysis.acceptance import AcceptanceModel, JudgedLoss
 from results.run.ledger import History
 from results.run.run_folder import RunFolder
 from search.proposals.prior_runs import heard_elsewhere
@@ -44,7 +44,7 @@ class BandTracker:
             return start
         heard = heard_elsewhere(self._space, objective)
         heard += [each for of, verdicts in self._heard.values() if of is objective for each in verdicts]
-        return acceptance(heard, start).band()
+        return AcceptanceModel(heard, start).band()
 
     def _hear(self, outcome: Outcome) -> None:
         if outcome.draw is None:

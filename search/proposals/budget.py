@@ -32,7 +32,7 @@ class BudgetTracker:
         self._started = clock() - history.seconds
         self.why_stuck = why_stuck
         # What was heard besides the trials.
-        self._gpu_seconds = sum(final.seconds for final in history.finals.values())
+        self._gpu_seconds = sum(final.seconds for final in history.confirmations.values())
         self._gpu_seconds += history.base.gpu_seconds if history.base else 0.0
         self._of_running: dict[str, float] = {}
         self._drawn = 0

@@ -20,7 +20,7 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
         if isinstance(domain, CategoricalDomain):
             found[name] = CategoricalDistribution(domain.values)
         elif isinstance(domain, IntervalDomain):
-            kind = IntDistribution if domain.whole else FloatDistribution
+            kind = IntDistribution if domain.is_integer else FloatDistribution
             found[name] = kind(domain.low, domain.high, log=domain.log)
     return found
 

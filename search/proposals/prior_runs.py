@@ -51,7 +51,7 @@ def _point(space: Space, tested: PriorRun) -> dict[str, Any] | None:
     """None where the space has no such draw."""
     point = {}
     for name, domain in space.draw.items():
-        value = max(domain.ends()) if name == "epochs" else getattr(tested, name, None)
+        value = max(domain.boundary_values()) if name == "epochs" else getattr(tested, name, None)
         if value is None:
             continue
         if value not in domain:

@@ -50,7 +50,7 @@ def score_trial(outcome: Outcome, band: Band) -> TrialScore:
 
 
 def _distance(outcome: Outcome, band: Band) -> float:
-    point = outcome.judged
+    point = outcome.judged_point
     if point is None or not math.isfinite(point.loss) or outcome.ending in (Ending.DIVERGED, Ending.COLLAPSED):
         return NEVER_IN_BAND
     return min(band.distance(point.loss), NEVER_IN_BAND)

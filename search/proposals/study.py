@@ -56,7 +56,7 @@ class SearchStudy:
         sampler = ScreenedSampler(seed, trials, everything, self._prospect)
         self.study = optuna.create_study(storage=storage, study_name=STUDY, direction="maximize", sampler=sampler)
         self._first_points = first_points(space, clips)
-        self._middle = {name: domain.ends()[0] for name, domain in space.draw.items()}
+        self._middle = {name: domain.boundary_values()[0] for name, domain in space.draw.items()}
         self._asked: dict[str, Trial] = {}
         self._bands: dict[Objective, Band] = {}
 

@@ -12,7 +12,7 @@ from typing import Any
 from results.run.run_folder import RunFolder
 from search.planning.plan import CheckedData, Plan
 from search.run_state.lock import is_written
-from spaces.storage_uri import Storage, below
+from spaces.storage_uri import Storage, join_uri
 from trainable.dataset.source import Source
 from trainable.dataset.user_files import AUDIO_SUFFIXES
 from trainable.files.mirror import RECORDS, Mirror, pull
@@ -99,7 +99,7 @@ def ray_storage(storage: Storage | None, folder: Path) -> dict[str, Any]:
     """What a Ray Train run is told of where it keeps its bookkeeping: `folder`, where every node reaches that."""
     if storage is None:
         return {"storage_path": str(folder)}
-    system, path = file_system(below(storage.uri, RAY))
+    system, path = file_system(join_uri(storage.uri, RAY))
     return {"storage_path": path, "storage_filesystem": system}
 
 
@@ -176,7 +176,7 @@ def _bring(storage: Storage, area: str, wanted: Callable[[str], bool]) -> None:
 
 def _outside_the_run(storage: Storage, area: str) -> Mirror:
     """Every absolute path, below that area of storage."""
-    return Mirror(Path("/"), StoredFiles(below(storage.uri, area)), storage.root / RECORDS / area)
+    return Mirror(Path("/"), StoredFiles(join_uri(storage.uri, area)), storage.root / RECORDS / area)
 
 
 def _from_the_top(path: Path) -> str:

@@ -24,7 +24,7 @@ from search.submit.inputs import Inputs, Option, command_line, inputs_of, projec
 from search.submit.ray_job import LOST_MINUTES, Follower, JobEnd, LostContactError, ask_to_stop, submit
 from search.submit.submitted_run import SubmittedRun, forget_record, has_record, read_record, write_record
 from search.submit.upload import UploadBundle, plain
-from spaces.cli import WRONG_INPUT, progress_shown
+from spaces.cli import WRONG_INPUT, progress_bars
 from spaces.errors import InputError
 from trainable.dataset.clip import VoiceDataset
 
@@ -84,7 +84,7 @@ def _look_over(head: Head, typed: Arguments, now: datetime) -> tuple[Plan, Voice
         # The folder is known to be taken, and only the data is to be looked at.
         fresh = dataclasses.replace(fresh, out=None)
     plan = make_plan(fresh, now, {})
-    with progress_shown() as on_progress:
+    with progress_bars() as on_progress:
         return plan, look_over(plan, on_progress).dataset
 
 

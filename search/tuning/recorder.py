@@ -55,12 +55,12 @@ class Recorder(Callback):
     def drawn(self, trial: str, draw: Draw, band: Band) -> None:
         """`band` is the interval that it is judged by."""
         self._ledger.append(TrialDrawn(trial=trial, draw=draw, band=band))
-        self._board.drawn(trial, draw, band)
+        self._board.begin_trial(trial, draw, band)
 
     def known(self, outcome: Outcome) -> None:
         """An ending that the ledger already has; its process may have been cut off before it tidied up."""
         self._ended.add(outcome.trial)
-        self._board.end(outcome.trial, outcome.draw, outcome)
+        self._board.end_trial(outcome.trial, outcome.draw, outcome)
         self._thin(outcome)
         self._spending.ended(outcome)
         self._view.ended(outcome)
@@ -75,7 +75,7 @@ class Recorder(Callback):
         # Room in storage is all that this would save, and the outcome is there.
         with suppress(OSError):
             push(self._storage, self._run.trial(outcome.trial))
-        self._board.end(outcome.trial, outcome.draw, outcome)
+        self._board.end_trial(outcome.trial, outcome.draw, outcome)
         self._spending.ended(outcome)
         self._view.ended(outcome)
 
@@ -98,7 +98,7 @@ class Recorder(Callback):
         self._view.point(name, report.point, report.phase)
         if time.monotonic() - self._copied.get(name, float("-inf")) >= BOARD_SECONDS:
             self._copied[name] = time.monotonic()
-            self._board.update(name)
+            self._board.update_trial(name)
 
     def on_trial_complete(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         self._settle(trial, Ending.CANCELLED, "stopped by the search while its curve had long ended")

@@ -48,7 +48,7 @@ def run_trials(
 
     run = plan.run
     board = TensorBoardWriter(run)
-    board.base(history.base)
+    board.add_base(history.base)
     bands = BandTracker(plan.space, run, history)
 
     def over(trial: str) -> None:

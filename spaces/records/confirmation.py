@@ -6,7 +6,7 @@ import math
 
 from pydantic import BaseModel, ConfigDict
 
-from spaces.records.paired import paired
+from spaces.records.paired import paired_comparison
 from spaces.records.verdict import Verdict
 
 STRENGTHS = (0.3, 0.5, 0.7)
@@ -85,5 +85,5 @@ def best_strength(full: Verdict, weaker: tuple[Verdict, ...]) -> Verdict | None:
     best = max(accepted, key=lambda verdict: verdict.score, default=None)
     if not full.accepted or best is None:
         return full if full.accepted else best
-    compared = paired(best, full)
+    compared = paired_comparison(best, full)
     return best if compared and compared.mean > compared.standard_error else full

@@ -23,7 +23,7 @@ class PackShape(BaseModel):
     """Clips per seat in one forward pass. A step of more clips accumulates over several."""
 
     @classmethod
-    def of_draw(cls, draw: Draw) -> PackShape:
+    def from_draw(cls, draw: Draw) -> PackShape:
         """A seat made to measure."""
         return cls(
             rank=draw.rank,
@@ -33,14 +33,16 @@ class PackShape(BaseModel):
         )
 
     @classmethod
-    def of_space(cls, space: Space) -> PackShape:
+    def from_space(cls, space: Space) -> PackShape:
         """Seats for whatever the space may draw."""
         patterns = {
             TARGETS.get(targets, targets) for recipe in space.recipes.values() for targets in recipe.target_choices
         }
         return cls(
-            rank=max(space.draw["rank"].ends()),
+            rank=max(space.draw["rank"].boundary_values()),
             targets=tuple(sorted(patterns)),
-            text_projection=max(space.draw["text_projection_lr"].ends()) > 0,
-            batch=min(space.draw["batch"].ends()) if "batch" in space.draw else Draw.model_fields["batch"].default,
+            text_projection=max(space.draw["text_projection_lr"].boundary_values()) > 0,
+            batch=min(space.draw["batch"].boundary_values())
+            if "batch" in space.draw
+            else Draw.model_fields["batch"].default,
         )

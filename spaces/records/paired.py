@@ -1,10 +1,10 @@
-"""Two voices that spoke the same lines, compared line by line: lines differ more in difficulty than adapters do."""
+"""Compares two voices that spoke the same lines, line by line: lines differ more in difficulty than adapters do."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from spaces.records.interval import ConfidenceInterval
@@ -13,17 +13,17 @@ from spaces.records.verdict import SpokenLine, Verdict
 
 @dataclass(frozen=True)
 class PairedComparison:
-    """The scores of one voice minus those of another, over the lines that count and both have spoken."""
+    """The scores of one voice minus those of another, over the deciding lines that both have spoken."""
 
     mean: float
-    """Scores are in [0, 1]."""
+    """Mean difference; scores are in [0, 1]."""
     standard_error: float
-    """Of that mean: sample standard deviation / √lines. Infinite for a single line."""
+    """Of the mean: sample standard deviation / √lines. Infinite for a single line."""
     lines: int
 
     @property
     def interval(self) -> ConfidenceInterval:
-        """Of the mean, at 95 %, by Student's t distribution; from −∞ to ∞ for a single line."""
+        """95 % interval of the mean by Student's t distribution; −∞ to ∞ for a single line."""
         if math.isinf(self.standard_error):
             return ConfidenceInterval(-math.inf, math.inf)
         from scipy.special import stdtrit
@@ -32,10 +32,11 @@ class PairedComparison:
         return ConfidenceInterval(self.mean - half, self.mean + half)
 
 
-def paired(one: Verdict, other: Verdict) -> PairedComparison | None:
-    """None when they share no line that counts."""
-    known = dict(_keyed(other.lines))
-    differences = [line.score - known[key].score for key, line in _keyed(one.lines) if key in known]
+def paired_comparison(one: Verdict, other: Verdict) -> PairedComparison | None:
+    """Compares two verdicts over their common deciding lines; None when they share none."""
+    known = dict(with_occurrence(line for line in other.lines if line.decides))
+    own = with_occurrence(line for line in one.lines if line.decides)
+    differences = [line.score - known[key].score for key, line in own if key in known]
     if not differences:
         return None
     count = len(differences)
@@ -46,12 +47,9 @@ def paired(one: Verdict, other: Verdict) -> PairedComparison | None:
     return PairedComparison(mean, math.sqrt(variance / count), count)
 
 
-def _keyed(lines: Iterable[SpokenLine]) -> list[tuple[tuple[str, int], SpokenLine]]:
-    """Each line that counts under its text and how often that text came before: a probe may speak one twice."""
+def with_occurrence(lines: Iterable[SpokenLine]) -> Iterator[tuple[tuple[str, int], SpokenLine]]:
+    """Each line with its key: its text, and how often that text came before. A probe may speak a text twice."""
     seen: Counter[str] = Counter()
-    keyed = []
     for line in lines:
-        if line.decides:
-            keyed.append(((line.text, seen[line.text]), line))
-            seen[line.text] += 1
-    return keyed
+        yield (line.text, seen[line.text]), line
+        seen[line.text] += 1

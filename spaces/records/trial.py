@@ -130,7 +130,7 @@ class Outcome(BaseModel):
     """GPU seconds of training and listening, counted as those of a `Point`; 0 in older records."""
 
     @property
-    def judged(self) -> Point | None:
+    def judged_point(self) -> Point | None:
         """The curve at what was probed; of a trial that was not probed, where training stopped."""
         return self.kept if self.verdict is not None else self.point
 

@@ -24,7 +24,7 @@ WORLDS = [World(setting, taste, 1000 + number) for number, (setting, taste) in e
 def draw(world: World, epochs: int = 12, **changes) -> Draw:
     """One that crosses after about four epochs."""
     known = {"rank": 32, "alpha_ratio": 2, "lora_lr": world.truth._rate, "epochs": epochs, **changes}
-    middle = {name: domain.ends()[0] for name, domain in world.space.draw.items()}
+    middle = {name: domain.boundary_values()[0] for name, domain in world.space.draw.items()}
     return world.space.to_draw({**middle, **known})
 
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from results.analysis.table import rows
+from results.analysis.table import trial_rows
 from results.run.ledger import Ledger, TrialDrawn, TrialEnded, read_ledger
 from results.run.run_folder import RunFolder
 from tests.support import made_runs
@@ -20,7 +20,7 @@ def run(tmp_path_factory):
 
 
 def test_the_base_comes_first_then_the_accepted_by_rank_then_the_rest(run):
-    table = rows(run, read_ledger(run.ledger))
+    table = trial_rows(run, read_ledger(run.ledger))
     assert [(row.trial, row.place, row.state) for row in table] == [
         ("base", 0, "base"),
         ("t3", 1, "overshot"),
@@ -50,7 +50,7 @@ def test_the_held_out_loss_is_that_of_what_was_probed_and_of_a_running_trial_the
     ledger.append(TrialEnded(outcome=made_runs.outcome("t1", heard=made_runs.verdict([0.9]), stopped=kept)))
     ledger.append(TrialDrawn(trial="t2", draw=made_runs.draw()))
     made_runs.write_curve(run, "t2", [made_runs.point(0, validation=2.5), made_runs.point(1)])
-    assert [row.validation_loss for row in rows(run, read_ledger(run.ledger))] == [1.75, 2.5]
+    assert [row.validation_loss for row in trial_rows(run, read_ledger(run.ledger))] == [1.75, 2.5]
     assert "1.750" in compare(str(run.path)).stdout
 
 
@@ -86,13 +86,13 @@ def test_a_trial_without_an_ending_is_unfinished_once_the_search_has_ended(tmp_p
     made_runs.finish(run)
     ended = run.ledger.read_bytes()
     run.ledger.write_bytes(b"\n".join(line for line in ended.split(b"\n") if b"the search ended" not in line))
-    assert rows(run, read_ledger(run.ledger))[-1].state == "unfinished"
+    assert trial_rows(run, read_ledger(run.ledger))[-1].state == "unfinished"
 
 
 def test_a_trial_that_was_only_drawn(tmp_path):
     run = RunFolder(tmp_path)
     Ledger(run.ledger).append(TrialDrawn(trial="t1", draw=made_runs.draw()))
-    (row,) = rows(run, read_ledger(run.ledger))
+    (row,) = trial_rows(run, read_ledger(run.ledger))
     assert (row.state, row.reason, row.loss) == ("running", "drawn, no training step yet", None)
     assert "no adapter accepted so far" in compare(str(tmp_path)).stdout
 

@@ -10,7 +10,7 @@ import soundfile
 
 from results import speak
 from results.export import __main__ as export
-from results.export.adapter_manifest import RECORD
+from results.export.adapter_manifest import MANIFEST
 from spaces.probe_settings import Sampling
 from tests.support import made_runs, toy_family
 from tests.support.paths import ROOT
@@ -79,7 +79,7 @@ def test_what_cannot_be_said(adapter, tmp_path, folder, text, out, said):
     ],
 )
 def test_a_record_that_is_not_ours(adapter, tmp_path, change, said):
-    record = adapter / RECORD
+    record = adapter / MANIFEST
     record.write_text(json.dumps({**json.loads(record.read_text()), **change}))
     code, printed = command(speak.speak, adapter, "hello", tmp_path / "out.wav")
     assert (code, said in printed) == (2, True)
@@ -87,7 +87,7 @@ def test_a_record_that_is_not_ours(adapter, tmp_path, change, said):
 
 def test_an_adapter_names_no_code_to_run(adapter, tmp_path):
     (tmp_path / "planted.py").write_text("open('planted', 'w')")
-    record = adapter / RECORD
+    record = adapter / MANIFEST
     record.write_text(json.dumps({**json.loads(record.read_text()), "family": "planted"}))
     done = subprocess.run(
         [sys.executable, "-m", "results.speak", str(adapter), "hello", "out.wav"],

@@ -6,7 +6,7 @@ import typer
 from typer.testing import CliRunner
 
 from results.run.ledger import Ledger, SearchEnded, SearchStarted, VotesGiven, read_ledger
-from results.run.vote import Vote, VoteTally, search_mark, tallies
+from results.run.vote import Vote, VoteTally, search_id, tally_votes
 from results.votes import add_votes, votes
 from spaces.errors import InputError
 from tests.support import heard_run, made_runs
@@ -30,7 +30,7 @@ def a_vote(trial="t2", confirmation=True, text=heard_run.OTHERS[0], occurrence=0
 
 
 def file_of(run, given, **changes):
-    mark = search_mark(read_ledger(run.ledger).search)
+    mark = search_id(read_ledger(run.ledger).search)
     content = {"format": 1, "search": mark, "round": "abc", "votes": given, **changes}
     path = run.path / "votes.json"
     path.write_text(json.dumps(content))
@@ -38,7 +38,7 @@ def file_of(run, given, **changes):
 
 
 def tally(run) -> dict[str, VoteTally]:
-    return tallies(read_ledger(run.ledger).votes.values())
+    return tally_votes(read_ledger(run.ledger).votes.values())
 
 
 GIVEN = [

@@ -13,7 +13,7 @@ import pytest
 
 from results import compare, speak
 from results.export import __main__ as export
-from results.export.adapter_manifest import RECORD, AdapterManifest
+from results.export.adapter_manifest import MANIFEST, AdapterManifest
 from results.report import __main__ as report
 from results.run.ledger import Ledger, TrialDrawn, TrialEnded
 from results.run.run_folder import RunFolder
@@ -145,10 +145,10 @@ def test_an_adapter_of_another_family_is_refused(tmp_path: Path, marker: Path, f
         licence="unknown",
         sample_text="One two three.",
     )
-    (adapter / RECORD).write_text(written.model_dump_json())
+    (adapter / MANIFEST).write_text(written.model_dump_json())
     code, printed = command(speak.speak, adapter, "hello", tmp_path / "out.wav")
     assert code == 2, printed
-    assert f"{RECORD} names {family!r} as its model family; expected one of" in printed
+    assert f"{MANIFEST} names {family!r} as its model family; expected one of" in printed
     code, printed = command(inspect.inspect, adapter)
     assert code == 2, printed
     assert not marker.exists() and not (tmp_path / "out.wav").exists()

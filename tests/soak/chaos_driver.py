@@ -17,7 +17,7 @@ import psutil
 from results.run.run_folder import RunFolder
 from search.planning.execution_mode import ExecutionMode
 from search.planning.plan import LOCAL, Plan
-from spaces.cli import told_plainly
+from spaces.cli import exit_on_input_error
 from tests.support.paths import ROOT
 from tests.support.toy_search import toy_plan
 
@@ -156,5 +156,5 @@ def drive(folder: Path, trials: int, resume: bool, address: str, mode: Execution
 
 if __name__ == "__main__":
     where, number, at, how = sys.argv[1:5]
-    with told_plainly():
+    with exit_on_input_error():
         sys.exit(drive(Path(where), int(number), "--resume" in sys.argv, at, ExecutionMode(**json.loads(how))))

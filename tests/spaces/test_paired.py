@@ -10,32 +10,32 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_1samp
 
 from spaces.records.confirmation import best_strength
-from spaces.records.paired import paired
+from spaces.records.paired import paired_comparison
 from spaces.records.verdict import LineKind
 from tests.support.made_runs import verdict
 
 
 def test_the_interval_is_students() -> None:
     differences = [0.1, -0.05, 0.2, 0.0, 0.15]
-    compared = paired(verdict([0.5 + each for each in differences]), verdict([0.5] * 5))
+    compared = paired_comparison(verdict([0.5 + each for each in differences]), verdict([0.5] * 5))
     expected = ttest_1samp(differences, 0).confidence_interval(0.95)
     assert compared.interval == pytest.approx((expected.low, expected.high))
     assert compared.mean == pytest.approx(0.08)
 
 
 def test_one_line_says_nothing_about_the_spread() -> None:
-    assert paired(verdict([0.9]), verdict([0.1])).interval == (-math.inf, math.inf)
+    assert paired_comparison(verdict([0.9]), verdict([0.1])).interval == (-math.inf, math.inf)
 
 
 def test_a_hard_line_is_not_compared() -> None:
     one = verdict([0.9, 0.1])
     lines = (one.lines[0], one.lines[1].model_copy(update={"kind": LineKind.HARD}))
-    assert paired(one.model_copy(update={"lines": lines}), verdict([0.9, 0.9])).lines == 1
+    assert paired_comparison(one.model_copy(update={"lines": lines}), verdict([0.9, 0.9])).lines == 1
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=24))
 def test_nobody_is_better_than_himself(scores: list[float]) -> None:
-    low, high = paired(verdict(scores), verdict(scores)).interval
+    low, high = paired_comparison(verdict(scores), verdict(scores)).interval
     assert low == high == 0
 
 

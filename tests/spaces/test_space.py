@@ -48,13 +48,13 @@ def test_the_guide_space_is_the_guides_own() -> None:
     assert space.objectives == (Objective.GUIDE,)
     band = space.band(Objective.GUIDE)
     assert (band.low, band.high) == (4.1, 4.2)
-    drawn = space.to_draw({name: domain.ends()[0] for name, domain in space.draw.items()})
+    drawn = space.to_draw({name: domain.boundary_values()[0] for name, domain in space.draw.items()})
     assert drawn.text_projection_lr == 0 and drawn.target_pattern == TARGETS["guide"]
 
 
 def test_a_draw_says_what_is_not_as_usual() -> None:
     plain = load_space("alexandria").to_draw(
-        {name: domain.ends()[0] for name, domain in load_space("alexandria").draw.items()}
+        {name: domain.boundary_values()[0] for name, domain in load_space("alexandria").draw.items()}
     )
     assert plain.describe() == "guide r32 α/r 1 lr 1.0e-06 tp 0.0e+00 ≤3 epochs"
     other = plain.model_copy(update={"schedule": "cosine", "sub_frames": 0.5, "dropout": 0.3})
@@ -244,6 +244,6 @@ def test_schedule_and_curriculum_may_be_searched(tmp_path: Path) -> None:
     path.write_text(MINE.replace("[draw]", f"[draw]\n{searched}"))
     space = load_space(str(path))
     assert Space.model_validate(space.model_dump(mode="json")) == space
-    middle = {name: domain.ends()[-1] for name, domain in space.draw.items()}
+    middle = {name: domain.boundary_values()[-1] for name, domain in space.draw.items()}
     drawn = space.to_draw(middle)
     assert (drawn.schedule, drawn.curriculum, drawn.lr_cycles) == (Schedule.COSINE, Curriculum.SOURCE, 3)

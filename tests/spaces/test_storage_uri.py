@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from spaces.errors import InputError
-from spaces.storage_uri import below, checked_uri
+from spaces.storage_uri import checked_uri, join_uri
 from trainable.files import object_store
 
 
@@ -21,7 +21,7 @@ from trainable.files import object_store
 )
 def test_addresses(typed: str, kept: str) -> None:
     assert checked_uri(typed) == kept
-    assert below(kept, "ray").partition("?")[0] == f"{kept.partition('?')[0]}/ray"
+    assert join_uri(kept, "ray").partition("?")[0] == f"{kept.partition('?')[0]}/ray"
 
 
 @pytest.mark.parametrize(

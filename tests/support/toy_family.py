@@ -111,7 +111,7 @@ class ToySpeaker:
     def speak(self, cue: SpeechPrompt, sampling: Sampling) -> Utterance:
         return _say(self._lora, self._projection, cue)
 
-    def expectation(self, text: str, codes: np.ndarray) -> np.ndarray:
+    def teacher_forced_logits(self, text: str, codes: np.ndarray) -> np.ndarray:
         return _expect(self._lora, self._projection, codes)
 
 
@@ -213,7 +213,7 @@ class ToyLearner:
         with torch.no_grad():
             return [_say(self._lora, self._projection, cue) for cue in cues]
 
-    def expectation(self, text: str, codes: np.ndarray) -> np.ndarray:
+    def teacher_forced_logits(self, text: str, codes: np.ndarray) -> np.ndarray:
         return _expect(self._lora, self._projection, codes)
 
     def ground_truth(self, clip: int) -> np.ndarray:

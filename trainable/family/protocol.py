@@ -134,7 +134,7 @@ class Learner(ListenableModel, Protocol):
         """
         ...
 
-    def expectation(self, text: str, codes: np.ndarray) -> np.ndarray:
+    def teacher_forced_logits(self, text: str, codes: np.ndarray) -> np.ndarray:
         """[frames + 1, vocabulary] float32: what is expected at each of these frames of the text in the first speaker's
         voice, given those before it, and after the last; logits. codes: [frames, codebooks] int64 of an utterance."""
         ...
@@ -279,8 +279,8 @@ class Synthesiser(Protocol):
         """Raises ValueError for a cue with an instruction where the model takes none."""
         ...
 
-    def expectation(self, text: str, codes: np.ndarray) -> np.ndarray:
-        """See `Learner.expectation`."""
+    def teacher_forced_logits(self, text: str, codes: np.ndarray) -> np.ndarray:
+        """See `Learner.teacher_forced_logits`."""
         ...
 
 

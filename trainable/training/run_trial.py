@@ -52,7 +52,7 @@ def run_trial(job: TrialSpec, on_point: OnPoint, stop: Callable[[], bool] = lamb
 
 def _pack_of_one(job: TrialSpec, crew: ProcessGroup) -> Pack:
     """A seat made to measure; where the family cannot pack this draw, a model of its own."""
-    family, shape, prepared = load_family(job.family), PackShape.of_draw(job.draw), Path(job.prepared)
+    family, shape, prepared = load_family(job.family), PackShape.from_draw(job.draw), Path(job.prepared)
     if family.why_not_packed(job.model, shape) is None:
         return family.build_pack(job.model, prepared, job.language, shape, SeatLimit(1, exactly=True), crew)
     return SingleSeatPack(family.build(job.model, prepared, job.language, job.draw, job.seed), job.draw, crew)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.analysis.acceptance import JudgedLoss, acceptance
+from results.analysis.acceptance import AcceptanceModel, JudgedLoss
 from spaces.band import Band
 from trainable.training.outcome import TrainingAdvice
 
@@ -16,14 +16,14 @@ START = Band(low=4.5, high=7.9)
 LOSSES = st.floats(START.low, START.high)
 VERDICTS = st.lists(
     st.builds(JudgedLoss, LOSSES, st.booleans(), st.sampled_from([None, TrainingAdvice.MORE, TrainingAdvice.LESS])).map(
-        lambda heard: heard._replace(mended_by=None) if heard.accepted else heard
+        lambda heard: heard._replace(advice=None) if heard.accepted else heard
     ),
     max_size=30,
 )
 
 
 def test_without_verdicts_the_band_is_the_start_and_everything_is_possible() -> None:
-    known = acceptance([], START)
+    known = AcceptanceModel([], START)
     assert known.band() == START
     assert known.probability(6.0) == 0.5
     assert known.interval(6.0) == pytest.approx((0.025, 0.975), abs=0.001)
@@ -33,7 +33,7 @@ def test_without_verdicts_the_band_is_the_start_and_everything_is_possible() -> 
 def test_what_is_said_is_a_probability_within_its_interval_and_a_band_within_the_start(
     verdicts: list[JudgedLoss], loss: float
 ) -> None:
-    known = acceptance(verdicts, START)
+    known = AcceptanceModel(verdicts, START)
     low, high = known.interval(loss)
     assert 0 <= low < known.probability(loss) < high <= 1
     band = known.band()
@@ -48,21 +48,21 @@ def test_what_is_said_is_a_probability_within_its_interval_and_a_band_within_the
 def test_the_order_of_verdicts_does_not_matter(verdicts: list[JudgedLoss], chance: random.Random) -> None:
     shuffled = list(verdicts)
     chance.shuffle(shuffled)
-    one, other = acceptance(verdicts, START), acceptance(shuffled, START)
+    one, other = AcceptanceModel(verdicts, START), AcceptanceModel(shuffled, START)
     assert one.probability(6.0) == pytest.approx(other.probability(6.0))
 
 
 @given(VERDICTS, LOSSES)
 def test_one_more_acceptance_makes_acceptance_likelier_there(verdicts: list[JudgedLoss], loss: float) -> None:
     """Compared at an equal reach: with as many verdicts, of which one more is a rejection."""
-    more, less = (acceptance([*verdicts, JudgedLoss(loss, accepted)], START) for accepted in (True, False))
+    more, less = (AcceptanceModel([*verdicts, JudgedLoss(loss, accepted)], START) for accepted in (True, False))
     assert more.probability(loss) > less.probability(loss)
 
 
 def test_an_interval_narrows_as_verdicts_come() -> None:
     widths = []
     for count in (0, 1, 4, 16):
-        low, high = acceptance([JudgedLoss(6.0, True)] * count, START).interval(6.0)
+        low, high = AcceptanceModel([JudgedLoss(6.0, True)] * count, START).interval(6.0)
         widths.append(high - low)
     assert widths == sorted(widths, reverse=True)
 
@@ -78,7 +78,7 @@ def test_an_interval_narrows_as_verdicts_come() -> None:
 def test_a_rejection_rules_out_the_side_that_it_speaks_for(
     verdict: JudgedLoss, ruled_out: tuple[float, ...], open_still: tuple[float, ...]
 ) -> None:
-    known = acceptance([verdict], START)
+    known = AcceptanceModel([verdict], START)
     assert all(known.probability(loss) == pytest.approx(1 / 3) for loss in ruled_out)
     assert all(known.probability(loss) > 0.48 for loss in open_still)
     assert verdict.loss not in known.band()
@@ -90,7 +90,7 @@ def test_one_verdict_leaves_the_band_wide() -> None:
         JudgedLoss(4.6, False, TrainingAdvice.LESS),
         JudgedLoss(6.2, True),
     ):
-        band = acceptance([verdict], START).band()
+        band = AcceptanceModel([verdict], START).band()
         assert band.high - band.low > 0.4 * (START.high - START.low)
 
 
@@ -100,12 +100,12 @@ def test_the_band_comes_to_where_adapters_are_accepted(truth: float, seed: int) 
     """Accepted within 0.2 nats of the truth, nine times in ten; one rejection in ten is put down to the wrong side."""
     chance, verdicts = random.Random(seed), []
     for _ in range(24):
-        loss = acceptance(verdicts, START).band().aim[1]
+        loss = AcceptanceModel(verdicts, START).band().aim[1]
         accepted = abs(loss - truth) < 0.2 and chance.random() < 0.9
         more = (loss > truth) is (chance.random() < 0.9)
         verdicts.append(
             JudgedLoss(loss, accepted, None if accepted else TrainingAdvice.MORE if more else TrainingAdvice.LESS)
         )
-    band = acceptance(verdicts, START).band()
+    band = AcceptanceModel(verdicts, START).band()
     assert truth in band and band.high - band.low < 0.4 * (START.high - START.low)
     assert sum(verdict.accepted for verdict in verdicts[12:]) >= 4

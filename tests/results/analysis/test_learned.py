@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from results.analysis.advice import ADVICE, RUSHED, advice
 from results.analysis.costs import costs
-from results.analysis.grading import graded, word_error
+from results.analysis.grading import grade_values, word_error_rate
 from results.analysis.influence import influences
 from results.run.ledger import FinalistHeard, Ledger, read_ledger
 from spaces.draw import Objective
@@ -52,20 +52,20 @@ def test_what_has_a_scale_and_was_measured_is_graded() -> None:
         line.model_copy(update={"text": "four words are spoken", "heard": heard})
         for line, heard in zip(heard.lines, ("four words are spoken", "four words is"), strict=True)
     )
-    found = graded(grades, Objective.ALIGNED, made_runs.point(9, 1.8), heard.model_copy(update={"lines": lines}))
+    found = grade_values(grades, Objective.ALIGNED, made_runs.point(9, 1.8), heard.model_copy(update={"lines": lines}))
     assert {name: (pytest.approx(value), grade) for name, (value, grade) in found.items()} == {
         "loss": (1.8, Grade.TARGET),
         "wer": (0.25, Grade.MINIMUM),
         "similarity": (0.9, Grade.TARGET),
     }
-    assert graded(Grades(), Objective.ALIGNED, made_runs.point(9, 1.8), heard) == {}
-    assert graded(grades, None, None, None) == {}
+    assert grade_values(Grades(), Objective.ALIGNED, made_runs.point(9, 1.8), heard) == {}
+    assert grade_values(grades, None, None, None) == {}
 
 
 def test_without_a_recogniser_there_is_no_word_error() -> None:
     heard = made_runs.verdict([0.9])
     deaf = heard.model_copy(update={"lines": (heard.lines[0].model_copy(update={"heard": None}),)})
-    assert word_error(deaf) is None
+    assert word_error_rate(deaf) is None
 
 
 def outcomes(rates: list[float], scores: list[float]) -> list:
@@ -78,13 +78,13 @@ def outcomes(rates: list[float], scores: list[float]) -> list:
 def test_a_parameter_that_orders_the_scores_is_surely_of_influence() -> None:
     rates = [1e-4 * 2**at for at in range(8)]
     [found] = influences(outcomes(rates, [0.9 - 0.05 * at for at in range(8)]))
-    assert (found.parameter, found.correlation, found.is_sure) == ("lora_lr", pytest.approx(-1.0), True)
+    assert (found.parameter, found.correlation, found.is_significant) == ("lora_lr", pytest.approx(-1.0), True)
     assert str(found).startswith("lora_lr: lower is better (ρ -1.00, p 0.0")
 
 
 def test_chance_is_told_as_chance() -> None:
     [found] = influences(outcomes([1e-4, 2e-4, 3e-4, 4e-4, 5e-4, 6e-4], [0.5, 0.9, 0.6, 0.8, 0.7, 0.55]))
-    assert not found.is_sure and "which chance explains" in str(found)
+    assert not found.is_significant and "which chance explains" in str(found)
 
 
 @pytest.mark.parametrize(("count", "told"), [(5, 0), (6, 1)])

@@ -2,7 +2,14 @@ import math
 
 import pytest
 
-from results.analysis.ranking import ComparisonResult, against_base, beats_base, last_verdict, nearest, ranked
+from results.analysis.ranking import (
+    ComparisonResult,
+    compare_verdicts,
+    compare_with_base,
+    last_verdict,
+    nearest,
+    ranked,
+)
 from results.run.ledger import FinalistHeard, Ledger, TrialEnded, read_ledger
 from spaces.records.confirmation import Confirmation
 from spaces.records.trial import Ending
@@ -27,33 +34,33 @@ from tests.support import made_runs
     ],
 )
 def test_beats_base(trial, base, difference, judgement):
-    comparison = beats_base(made_runs.verdict(trial), made_runs.verdict(base))
+    comparison = compare_verdicts(made_runs.verdict(trial), made_runs.verdict(base))
     assert comparison.difference == pytest.approx(difference)
     assert comparison.judgement is judgement
 
 
 def test_verdicts_by_different_yardsticks_do_not_compare():
     other = made_runs.verdict([0.5, 0.5]).model_copy(update={"judge": "another"})
-    assert beats_base(other, made_runs.verdict([0.5, 0.5])) is None
+    assert compare_verdicts(other, made_runs.verdict([0.5, 0.5])) is None
 
 
 def test_lines_are_paired_by_their_text_not_their_place():
     trial, base = made_runs.verdict([0.9, 0.2]), made_runs.verdict([0.9, 0.2])
     turned = base.model_copy(update={"lines": base.lines[::-1]})
-    assert beats_base(trial, turned).difference == pytest.approx(0)
+    assert compare_verdicts(trial, turned).difference == pytest.approx(0)
 
 
 def test_a_line_spoken_twice_is_two_pairs():
     twice = made_runs.verdict([0.9, 0.3])
     twice = twice.model_copy(update={"lines": tuple(line.model_copy(update={"text": "one"}) for line in twice.lines)})
-    comparison = beats_base(twice, twice)
+    comparison = compare_verdicts(twice, twice)
     assert (comparison.difference, comparison.interval) == (0, (0, 0))
 
 
 def test_no_common_line_is_no_comparison():
     other = made_runs.verdict([0.5])
     other = other.model_copy(update={"lines": (made_runs.line("something else", 0.5),)})
-    assert beats_base(other, made_runs.verdict([0.5])) is None
+    assert compare_verdicts(other, made_runs.verdict([0.5])) is None
 
 
 def test_accepted_trials_are_ranked_by_score_whatever_their_ending(tmp_path):
@@ -77,8 +84,8 @@ def test_finalists_come_first_and_a_weaker_dose_may_be_one_of_them(tmp_path):
     history = read_ledger(run.ledger)
     assert [outcome.trial for outcome in ranked(history)] == ["t4", "t1"]
     assert last_verdict(history.outcomes["t4"], history).strength == 0.5
-    assert against_base(history.outcomes["t4"], history).difference == pytest.approx(0.06)
-    assert against_base(history.outcomes["t1"], history).difference == pytest.approx(0.1)
+    assert compare_with_base(history.outcomes["t4"], history).difference == pytest.approx(0.06)
+    assert compare_with_base(history.outcomes["t1"], history).difference == pytest.approx(0.1)
     assert nearest(history).trial in ("t3", "t2")
 
 
@@ -87,7 +94,7 @@ def test_a_finalist_is_heard_once(tmp_path):
     for score in (0.7, 0.2):
         Ledger(run.ledger).append(final("t1", made_runs.verdict([score])))
     history = read_ledger(run.ledger)
-    assert history.finals["t1"].confirmed.score == 0.7
+    assert history.confirmations["t1"].confirmed.score == 0.7
     assert "heard twice" in history.problems[0]
 
 

@@ -9,7 +9,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 from results.export import __main__ as export
-from results.export.adapter_manifest import RECORD, read_exported
+from results.export.adapter_manifest import MANIFEST, read_manifest
 from results.export.export import ExportOptions
 from results.export.hub_upload import check_front_matter, plan_upload, push
 from results.run.ledger import Ledger, SearchEnded, read_ledger
@@ -69,7 +69,7 @@ def test_a_dry_run_lists_what_would_be_uploaded(finished, tmp_path, monkeypatch)
     code, printed = command(export.export, finished.path, tmp_path / "out", *options)
     assert code == 0
     names = {line.split()[-1] for line in printed.split(f"would upload to {HUB}")[1].splitlines()[1:]}
-    assert names == {"README.md", "recipe.toml", "sample.wav", "toy.safetensors", RECORD}
+    assert names == {"README.md", "recipe.toml", "sample.wav", "toy.safetensors", MANIFEST}
     card = ModelCard.load(tmp_path / "out" / "README.md")
     assert (card.data.base_model, card.data.license) == (BASE.base, "cc-by-4.0")
 
@@ -119,7 +119,7 @@ def test_the_recipe_draws_what_was_drawn(finished, exported):
     space = load_space(str(exported / "recipe.toml"))
     history = read_ledger(finished.ledger)
     drawn = history.outcomes["t2"].draw
-    values = {name: domain.ends() for name, domain in space.draw.items()}
+    values = {name: domain.boundary_values() for name, domain in space.draw.items()}
     assert all(len(ends) == 1 for ends in values.values())
     assert space.to_draw({name: ends[0] for name, ends in values.items()}) == drawn
     assert space.objective[drawn.objective].band == history.band_of("t2")
@@ -159,7 +159,7 @@ def test_force_exports_the_nearest_that_kept_a_checkpoint_and_marks_it(empty, tm
     card = ModelCard.load(tmp_path / "out" / "README.md")
     assert "> **Not accepted.** This trial was rejected by the probe" in card.text
     assert "not-accepted" in card.data.tags
-    assert not read_exported(tmp_path / "out").accepted
+    assert not read_manifest(tmp_path / "out").accepted
 
 
 def test_force_changes_nothing_where_a_trial_was_accepted(finished, tmp_path):
@@ -172,7 +172,7 @@ def test_an_export_is_possible_before_and_after_the_search_has_ended(run, tmp_pa
     before = export.export_trial(run, "t2", tmp_path / "before")
     Ledger(run.ledger).append(SearchEnded(reason="5 trials"))
     after = export.export_trial(run, "t2", tmp_path / "after")
-    assert read_exported(before) == read_exported(after)
+    assert read_manifest(before) == read_manifest(after)
 
 
 def test_what_is_merged_from_an_accepted_trial_has_to_be_accepted_too(finished, tmp_path):
@@ -184,7 +184,7 @@ def test_what_is_merged_from_an_accepted_trial_has_to_be_accepted_too(finished, 
 
 def test_a_rejected_trial_can_be_merged_with_its_fresh_verdict(finished, tmp_path):
     out = export.export_trial(finished, "t3", tmp_path / "out", ExportOptions(ExportLayout.MERGED))
-    merged = read_exported(out).merged
+    merged = read_manifest(out).merged
     assert merged.difference <= merged.tolerance
     assert not merged.verdict.accepted and len(merged.verdict.lines) == 4
     assert "it was heard anew: rejected" in (out / "README.md").read_text(encoding="utf-8")
@@ -194,7 +194,7 @@ def test_a_rejected_trial_can_be_merged_with_its_fresh_verdict(finished, tmp_pat
 def test_a_merged_checkpoint_that_expects_something_else_is_not_exported(finished, tmp_path, monkeypatch):
     monkeypatch.setattr(
         toy_family.ToyLearner,
-        "expectation",
+        "teacher_forced_logits",
         lambda self, text, codes: toy_family._expect(*self.tensors().values(), codes) * [1, 2, 3, 4, 5, 6, 7, 8],
     )
     code, printed = command(export.export, finished.path, tmp_path / "out", "--trial", "t3", "--merged")
@@ -212,10 +212,10 @@ def test_a_checkpoint_outside_the_run_is_not_read(run, tmp_path):
 
 
 def test_a_record_cannot_be_made_to_name_files_elsewhere(exported, tmp_path):
-    record = json.loads((exported / RECORD).read_text())
+    record = json.loads((exported / MANIFEST).read_text())
     folder = tmp_path / "out"
     folder.mkdir()
-    (folder / RECORD).write_text(json.dumps({**record, "files": {"../secret": "0" * 64}}))
+    (folder / MANIFEST).write_text(json.dumps({**record, "files": {"../secret": "0" * 64}}))
     (tmp_path / "secret").write_text("mine")
     with pytest.raises(InputError, match="not as it was exported"):
         plan_upload(folder, HUB)

@@ -10,7 +10,7 @@ import torch
 
 from results import speak
 from results.export import __main__ as export
-from results.export.adapter_manifest import read_exported
+from results.export.adapter_manifest import read_manifest
 from results.run.ledger import BaseProbed, Ledger, SearchStarted
 from results.run.run_folder import RunFolder
 from spaces.data_settings import DataSettings
@@ -85,7 +85,7 @@ def test_a_layout_goes_out_and_speaks(run, tmp_path, options) -> None:
     out = tmp_path / "out"
     code, printed = command(export.export, run.path, out, *options)
     assert code == 0, printed
-    exported = read_exported(out)
+    exported = read_manifest(out)
     assert exported.accepted and exported.layout in ("peft", "merged", *options)
     if exported.layout.is_whole:
         assert exported.merged.difference <= exported.merged.tolerance and exported.merged.verdict.accepted

@@ -8,7 +8,7 @@ import torch
 from huggingface_hub import ModelCard
 
 from results.export import __main__ as export
-from results.export.adapter_manifest import RECORD, read_exported
+from results.export.adapter_manifest import MANIFEST, read_manifest
 from results.export.card import base_name
 from spaces.probe_settings import Sampling
 from spaces.records.trial import Ending
@@ -28,10 +28,10 @@ def test_the_best_accepted_adapter_is_exported_with_its_proof(run, tmp_path):
     assert "trial t2, accepted" in said
     out = tmp_path / "out"
     files = {"README.md", "recipe.toml", "sample.wav", "toy.safetensors"}
-    assert {path.name for path in out.iterdir()} == {*files, RECORD}
+    assert {path.name for path in out.iterdir()} == {*files, MANIFEST}
     assert beside(out) == []
 
-    exported = read_exported(out)
+    exported = read_manifest(out)
     assert exported.files == {name: hashlib.sha256((out / name).read_bytes()).hexdigest() for name in files}
     assert (exported.trial, exported.family, exported.seed, exported.language) == ("t2", TOY, 1, "auto")
     assert exported.outcome.verdict.score == pytest.approx(0.85)
@@ -81,7 +81,7 @@ def test_a_model_that_speaks_otherwise_after_loading_is_not_exported(run, tmp_pa
     monkeypatch.setattr(toy_family, "export", forgets_text_projection)
     code, said = command(export.export, run.path, tmp_path / "out")
     assert (code, "Nothing was exported" in said) == (1, True)
-    assert read_exported(earlier).trial == "t1"
+    assert read_manifest(earlier).trial == "t1"
     assert beside(earlier) == []
     code, _ = command(export.export, run.path, tmp_path / "new")
     assert (code, (tmp_path / "new").exists()) == (1, False)
@@ -93,7 +93,7 @@ def test_an_earlier_export_is_replaced_whole(run, tmp_path):
     stale.mkdir()
     (stale / "cut off").touch()
     assert export.export_trial(run, "t2", tmp_path / "out") == out
-    assert read_exported(out).trial == "t2"
+    assert read_manifest(out).trial == "t2"
     assert beside(out) == []
 
 

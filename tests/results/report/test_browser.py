@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from results.report.page import page_of, write_report
+from results.report.page import page_path, write_report
 from results.run.ledger import read_ledger
-from results.run.vote import tallies
+from results.run.vote import tally_votes
 from results.votes import add_votes
 from tests.support import heard_run, made_runs
 from tests.support.browser import browser, chromium  # noqa: F401
@@ -32,7 +32,7 @@ def run(tmp_path_factory):
 
 @pytest.fixture
 def page(run, browser):
-    browser.open(page_of(run))
+    browser.open(page_path(run))
     return browser
 
 
@@ -153,7 +153,7 @@ def test_a_blind_round_ends_in_a_file_that_the_ledger_takes(run, page, tmp_path)
     assert all({vote["first"], vote["choice"]} == {"base", "trial"} for vote in given["votes"])
 
     assert len(add_votes(run, file)) == 12
-    counted = tallies(read_ledger(run.ledger).votes.values())
+    counted = tally_votes(read_ledger(run.ledger).votes.values())
     assert sum(tally.trial + tally.base for tally in counted.values()) == 12
     page.open(write_report(run))
     shown = page.evaluate("document.querySelector('table').innerText")

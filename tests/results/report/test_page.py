@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from results.report.__main__ import report
-from results.report.page import featured, write_report
+from results.report.page import featured_trials, write_report
 from results.run.ledger import Ledger, VotesGiven, read_ledger
 from results.run.vote import Preference, Vote
 from spaces.errors import InputError
@@ -150,7 +150,7 @@ def test_a_search_that_has_just_begun_has_a_page_too(tmp_path):
 
 def test_before_finals_the_nearest_stand_beside_the_base(tmp_path):
     run = heard_run.write_heard_run(tmp_path, finals=False)
-    assert featured(read_ledger(run.ledger)) == ["t1", "t2", "t3"]
+    assert featured_trials(read_ledger(run.ledger)) == ["t1", "t2", "t3"]
     content = Page(write_report(run))
     assert "The search has not ended" in content.text
     assert {attrs["data-voice"] for attrs in content.with_class("play")} >= {BASE, "t1", "t2", "t3"}

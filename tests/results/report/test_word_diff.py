@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from results.report.word_diff import DiffPiece, WordEdit, difference
+from results.report.word_diff import DiffPiece, WordEdit, word_diff
 
 S, M, X = WordEdit.SAME, WordEdit.MISSING, WordEdit.EXTRA
 
@@ -26,13 +26,13 @@ S, M, X = WordEdit.SAME, WordEdit.MISSING, WordEdit.EXTRA
     ],
 )
 def test_words_are_the_same_missing_or_extra(text, heard, pieces):
-    assert [(piece.kind, piece.text.strip()) for piece in difference(text, heard)] == [
+    assert [(piece.kind, piece.text.strip()) for piece in word_diff(text, heard)] == [
         (kind, words.strip()) for kind, words in pieces
     ]
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_the_pieces_spell_what_was_heard(text, heard):
-    pieces = difference(text, heard)
+    pieces = word_diff(text, heard)
     assert "".join(piece.text for piece in pieces if piece.kind is not M) == heard.strip()
-    assert difference(heard, heard) == ([DiffPiece(S, heard.strip())] if heard.strip() else [])
+    assert word_diff(heard, heard) == ([DiffPiece(S, heard.strip())] if heard.strip() else [])

@@ -59,7 +59,7 @@ def text(run, trial) -> str:
 def test_the_held_out_loss_stands_where_it_was_measured(run):
     curve = [made_runs.point(step, validation=3.0 - step if step in (0, 2) else None) for step in range(4)]
     made_runs.write_curve(run, "t1", curve)
-    TensorBoardWriter(run).end("t1", made_runs.draw(), made_runs.outcome("t1", stopped=curve[2]))
+    TensorBoardWriter(run).end_trial("t1", made_runs.draw(), made_runs.outcome("t1", stopped=curve[2]))
     assert steps(run, "t1", "validation/aligned") == [0, 2]
     assert [event.value for event in events(run, "t1").Scalars("validation/aligned")] == [3.0, 1.0]
     assert [event.value for event in events(run, "t1").Scalars("result/validation")] == [1.0]
@@ -70,7 +70,7 @@ def test_a_growing_curve_is_written_at_its_own_steps(run):
     board = TensorBoardWriter(run)
     for known in (0, 1, 1, 4, 8):
         made_runs.write_curve(run, "t1", CURVE[:known])
-        board.update("t1")
+        board.update_trial("t1")
         assert steps(run, "t1") == list(range(known)) if known else True
     read = events(run, "t1")
     assert set(read.Tags()["scalars"]) == SCALARS | PROGRESS
@@ -84,11 +84,11 @@ def test_a_growing_curve_is_written_at_its_own_steps(run):
 @pytest.mark.parametrize("cut", [0, 5])
 def test_a_restarted_driver_doubles_nothing(run, cut):
     made_runs.write_curve(run, "t1", CURVE[:5])
-    TensorBoardWriter(run).update("t1")
+    TensorBoardWriter(run).update_trial("t1")
     for file in (run.tensorboard / "t1").iterdir():
         file.write_bytes(file.read_bytes()[: -cut or None])
     made_runs.write_curve(run, "t1", CURVE)
-    TensorBoardWriter(run).update("t1")
+    TensorBoardWriter(run).update_trial("t1")
     assert steps(run, "t1") == list(range(8))
 
 
@@ -96,7 +96,7 @@ def test_a_trial_that_went_back_to_its_checkpoint_doubles_nothing(run):
     board = TensorBoardWriter(run)
     for known in (6, 3, 8):
         made_runs.write_curve(run, "t1", CURVE[:known])
-        board.update("t1")
+        board.update_trial("t1")
     assert steps(run, "t1") == list(range(8))
 
 
@@ -134,7 +134,7 @@ ALL |= {"gpu_seconds": 0.0}
 )
 def test_an_ended_trial_has_its_draw_its_result_and_its_verdict(run, outcome, metrics, said):
     made_runs.write_curve(run, "t1", CURVE)
-    TensorBoardWriter(run).end("t1", outcome.draw, outcome)
+    TensorBoardWriter(run).end_trial("t1", outcome.draw, outcome)
     read = events(run, "t1")
     results = {tag: read.Scalars(tag)[-1].value for tag in read.Tags()["scalars"] if tag.startswith("result/")}
     assert results == pytest.approx({f"result/{name}": value for name, value in metrics.items()})
@@ -154,20 +154,20 @@ def test_an_ended_trial_has_its_draw_its_result_and_its_verdict(run, outcome, me
 def test_an_end_told_twice_is_written_once(run):
     outcome = made_runs.outcome("t1", heard=made_runs.verdict([0.5]))
     for _ in range(2):
-        TensorBoardWriter(run).end("t1", outcome.draw, outcome)
+        TensorBoardWriter(run).end_trial("t1", outcome.draw, outcome)
     assert len(events(run, "t1").Scalars("result/score")) == 1
     text(run, "t1")
 
 
 def test_the_base_is_a_run_beside_the_trials(run):
-    TensorBoardWriter(run).base(made_runs.base([0.5, 0.7]))
+    TensorBoardWriter(run).add_base(made_runs.base([0.5, 0.7]))
     assert events(run, "base").Scalars("result/score")[0].value == pytest.approx(0.6)
     assert "accepted" in text(run, "base")
 
 
 def test_a_loss_that_is_not_finite_is_shown_as_such(run):
     made_runs.write_curve(run, "t1", [CURVE[0], made_runs.point(1, math.nan, math.inf)])
-    TensorBoardWriter(run).update("t1")
+    TensorBoardWriter(run).update_trial("t1")
     assert math.isnan(events(run, "t1").Scalars("curve")[1].value)
 
 
@@ -181,7 +181,7 @@ def session(run, trial):
 def test_a_running_trial_has_its_draw_and_how_far_it_has_come(run):
     Ledger(run.ledger).append(TrialDrawn(trial="t1", draw=made_runs.draw()))
     made_runs.write_curve(run, "t1", CURVE[:3])
-    TensorBoardWriter(run).update("t1")
+    TensorBoardWriter(run).update_trial("t1")
     values, is_over = session(run, "t1")
     assert (values["rank"].number_value, "ending" in values, is_over) == (8, False, False)
     assert events(run, "t1").Scalars("result/loss")[-1].value == pytest.approx(CURVE[2].loss)
@@ -190,8 +190,8 @@ def test_a_running_trial_has_its_draw_and_how_far_it_has_come(run):
 def test_what_was_said_of_a_draw_need_not_be_looked_up(run):
     made_runs.write_curve(run, "t1", CURVE[:3])
     board = TensorBoardWriter(run)
-    board.drawn("t1", made_runs.draw(rank=16), Band(low=0.5, high=0.7))
-    board.update("t1")
+    board.begin_trial("t1", made_runs.draw(rank=16), Band(low=0.5, high=0.7))
+    board.update_trial("t1")
     assert session(run, "t1")[0]["rank"].number_value == 16
     assert events(run, "t1").Scalars("band/high")[-1].value == pytest.approx(0.7)
 
@@ -202,10 +202,10 @@ def test_a_trial_that_was_killed_and_resumed_is_one_session_with_its_end(run, en
     for known in (3, 6):
         made_runs.write_curve(run, "t1", CURVE[:known])
         # The driver was killed: nobody closes what it had open.
-        TensorBoardWriter(run).update("t1")
+        TensorBoardWriter(run).update_trial("t1")
     made_runs.write_curve(run, "t1", CURVE)
     outcome = made_runs.outcome("t1", ending, stopped=CURVE[-1])
-    TensorBoardWriter(run).end("t1", outcome.draw, outcome)
+    TensorBoardWriter(run).end_trial("t1", outcome.draw, outcome)
     values, is_over = session(run, "t1")
     assert (values["ending"].string_value, is_over) == (ending, True)
     assert steps(run, "t1") == list(range(8))
@@ -217,7 +217,7 @@ def test_what_a_killed_writer_left_half_written_is_swept(run):
     half = run.path / ".tensorboard.abc"
     half.mkdir(parents=True)
     (half / "events.out.tfevents.1").write_bytes(b"half")
-    TensorBoardWriter(run).base(made_runs.base([0.5]))
+    TensorBoardWriter(run).add_base(made_runs.base([0.5]))
     assert not half.exists() and (run.tensorboard / "base").is_dir()
 
 
@@ -227,14 +227,14 @@ def test_every_curve_is_laid_out_against_its_own_band(run):
     for trial, band in bands.items():
         Ledger(run.ledger).append(TrialDrawn(trial=trial, draw=made_runs.draw(), band=band))
         made_runs.write_curve(run, trial, CURVE)
-        TensorBoardWriter(run).update(trial)
+        TensorBoardWriter(run).update_trial(trial)
     space = read_ledger(run.ledger).band(made_runs.draw().objective)
     for trial, (low, high) in {"t1": (1.0, 2.0), "t2": (space.low, space.high)}.items():
         read = events(run, trial)
         assert [event.value for event in read.Scalars("band/low")] == pytest.approx([low] * len(CURVE))
         assert [event.value for event in read.Scalars("band/high")] == pytest.approx([high] * len(CURVE))
         assert steps(run, trial, "band/low") == steps(run, trial)
-    TensorBoardWriter(run).base(made_runs.base([0.5]))
+    TensorBoardWriter(run).add_base(made_runs.base([0.5]))
     content = events(run, "base").Tensors("custom_scalars__config__")[0].tensor_proto.string_val[0]
     layout = layout_pb2.Layout.FromString(content)
     margin = layout.category[0].chart[0].margin.series[0]
@@ -251,9 +251,9 @@ def heard(tmp_path, monkeypatch):
 
 def test_what_a_trial_said_stands_beside_the_base_and_the_voices_own_recordings(heard):
     history, board = read_ledger(heard.ledger), TensorBoardWriter(heard)
-    board.base(history.base)
+    board.add_base(history.base)
     for trial in ("t1", "t3"):
-        board.end(trial, history.drawn[trial], history.outcomes[trial])
+        board.end_trial(trial, history.drawn[trial], history.outcomes[trial])
     names = ["the_first_of_several_quiet_sentences", "another_line_a_little_longer_than_the_last_one", "why_not"]
     spoken = {f"probe/{name}/spoken" for name in (*names, f"{names[0]}_2")}
     base = events(heard, "base")
@@ -273,8 +273,8 @@ def test_what_a_trial_said_stands_beside_the_base_and_the_voices_own_recordings(
 def test_a_finalist_has_its_confirmation_once(heard):
     history, board = read_ledger(heard.ledger), TensorBoardWriter(heard)
     for _ in range(2):
-        for final in history.finals.values():
-            board.final(final)
+        for final in history.confirmations.values():
+            board.add_confirmation(final)
     for trial, score, strength in (("t1", 0.6, 0.5), ("t2", 0.8, 1.0), ("base", 0.5, 1.0)):
         read = events(heard, trial)
         assert [event.value for event in read.Scalars("final/score")] == [pytest.approx(score)]
@@ -300,7 +300,7 @@ def test_what_was_said_is_shown_literally_and_drawn(heard, said):
     lines = (heard_run.spoken(said, 0, heard=said), *heard_run.lines(0.5)[1:])
     outcome = made_runs.outcome("t9", heard=heard_run.verdict(lines, (said,)), reason=said)
     heard_run.record(heard.trial("t9"), outcome.verdict)
-    TensorBoardWriter(heard).end("t9", outcome.draw, outcome)
+    TensorBoardWriter(heard).end_trial("t9", outcome.draw, outcome)
     shown = markdown_to_safe_html(text(heard, "t9"))
     assert html.unescape(re.sub(r"</?(p|li|ul|strong)>", "", shown)).count(said) == 4
     assert len(events(heard, "t9").Tags()["images"]) == 4

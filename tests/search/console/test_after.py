@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from results.analysis.advice import ADVICE, ROSE
+from results.analysis.advice import ADVICE, LOSS_ROSE
 from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
 from search.console.after import SearchEnd, tell
@@ -110,5 +110,5 @@ def test_nothing_accepted_says_why_and_what_to_change(plan, ended, advice):
 def test_a_loss_that_rose_needs_a_lower_rate_not_a_higher_one(plan):
     write_curve(RunFolder(plan.run.path), "t1", [point(0, 4.0), point(24, 5.0)])
     finish = SearchEnd(plan, history(outcome("t1", Ending.HOPELESS, stopped=point(24, 5.0))), "all drawn", False, None)
-    assert ADVICE[ROSE] in told(finish)
+    assert ADVICE[LOSS_ROSE] in told(finish)
     assert ADVICE[Ending.HOPELESS] not in told(finish)

@@ -86,7 +86,7 @@ def test_hours_count_those_of_earlier_processes() -> None:
 def test_the_base_model_and_finalists_take_gpu_hours_too() -> None:
     heard = base([0.5]).model_copy(update={"gpu_seconds": 60.0})
     final = Confirmation(trial="t", weaker=(), confirmed=None, unseen=0, instructed=(), seconds=30.0)
-    assert spending(history=History(base=heard, finals={"t": final})).gpu_seconds == 90.0
+    assert spending(history=History(base=heard, confirmations={"t": final})).gpu_seconds == 90.0
 
 
 def test_a_full_disk_ends_the_draws() -> None:

@@ -147,7 +147,7 @@ def test_only_what_the_space_could_draw_is_tried(changes, rates):
     evidence = load_space("alexandria").evidence
     space = voice(evidence, **changes)
     points = first_points(space, 30)
-    fixed = space.draw["lora_lr"].ends()[0]
+    fixed = space.draw["lora_lr"].boundary_values()[0]
     assert [point.get("lora_lr", fixed) for point in points] == rates
     assert all(point["epochs"] == 15 for point in points)
 
@@ -162,7 +162,7 @@ def test_fourteen_configurations_say_what_a_loss_sounds_like():
     heard = heard_elsewhere(load_space("alexandria"), Objective.GUIDE)
     assert len(heard) == 14
     assert sorted(each.loss for each in heard if each.accepted) == [3.93, 4.11, 4.11, 4.17, 4.31]
-    assert all((each.mended_by is None) == each.accepted for each in heard)
+    assert all((each.advice is None) == each.accepted for each in heard)
     assert heard_elsewhere(load_space("alexandria"), Objective.ALIGNED) == []
 
 

@@ -77,7 +77,7 @@ def test_a_search_survives_a_killed_worker_and_a_draw_that_always_fails(tmp_path
     told = [trial.state for trial in searchers[0].study.trials]
     assert sorted(told) == [*[TrialState.COMPLETE] * 3, TrialState.FAIL]
     assert history.base is not None and history.base.verdict is not None
-    finalists = history.finals.keys() - {BASE}
+    finalists = history.confirmations.keys() - {BASE}
     assert len(finalists) == 2 and finalists < history.outcomes.keys() - {failed[0].trial}
     assert (plan.run.best / "sample.wav").is_file()
     assert {path.name for path in plan.run.tensorboard.iterdir()} == {"base", *TRIALS}

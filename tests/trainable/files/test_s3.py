@@ -9,7 +9,7 @@ from pyarrow.fs import FileSelector
 
 from search.cluster.node_probe import file_system, remove_marks, unread_marks, write_mark
 from search.cluster.preflight import mark_folder
-from spaces.storage_uri import Storage, below
+from spaces.storage_uri import Storage, join_uri
 from tests.support.faulty_storage import disk, faulty, tree, write
 from tests.support.s3_server import KEY, SECRET, s3  # noqa: F401
 from tests.trainable.files.test_mirror import AFTER, BEFORE, TRIAL, assert_nothing_is_torn, checkpoint, make_it
@@ -21,7 +21,7 @@ from trainable.files.object_store import StorageError, StoredFiles
 @pytest.fixture
 def uri(s3: str, tmp_path: Path) -> str:
     """A folder of its own in the bucket."""
-    return below(s3, tmp_path.name)
+    return join_uri(s3, tmp_path.name)
 
 
 def stored(uri: str) -> set[str]:
@@ -59,7 +59,7 @@ def test_what_is_equal_is_not_sent_again(uri, tmp_path) -> None:
 def test_a_push_that_is_cut_off_anywhere_leaves_nothing_that_looks_whole_and_is_not(uri, tmp_path) -> None:
     cuts = 0
     while True:
-        folder, own = tmp_path / str(cuts), below(uri, str(cuts))
+        folder, own = tmp_path / str(cuts), join_uri(uri, str(cuts))
         folder.mkdir()
         here, there = disk(folder, "here", own), disk(folder, "there", own)
         make_it(here.root, BEFORE)

@@ -65,7 +65,7 @@ def job(tiny: Tiny, folder: Path, chosen: Draw) -> TrialSpec:
 
 
 def pack(tiny: Tiny, chosen: Draw) -> QwenPack:
-    return QwenPack(tiny.fresh(), tiny.data(), "auto", PackShape.of_draw(chosen), 1, ProcessGroup())
+    return QwenPack(tiny.fresh(), tiny.data(), "auto", PackShape.from_draw(chosen), 1, ProcessGroup())
 
 
 def alone(tiny: Tiny, chosen: Draw) -> SingleSeatPack:

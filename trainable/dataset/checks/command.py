@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from spaces.cli import WRONG_INPUT, progress_shown, told_plainly
+from spaces.cli import WRONG_INPUT, exit_on_input_error, progress_bars
 from spaces.data_settings import DataSettings
 from spaces.families import FAMILIES
 from trainable.dataset.checks.all import by_severity, check_dataset
@@ -48,9 +48,9 @@ def check(
     page: Annotated[Path | None, typer.Option(metavar="FILE", help="write it as one HTML file, with charts")] = None,
 ) -> None:
     """Say what is wrong with a dataset, and what to do about it."""
-    with told_plainly():
+    with exit_on_input_error():
         sources = [Source.parse(each) for each in data]
-        with progress_shown() as on_progress:
+        with progress_bars() as on_progress:
             dataset, findings = open_dataset(sources, auto_ref, cache_folder(), on_progress)
         if dataset is not None:
             findings += check_dataset(dataset)
@@ -82,7 +82,7 @@ def _prepared(dataset: VoiceDataset, model: str) -> list[Finding]:
     plan = plan_encoding(dataset, DataSettings(), seed=1)
     # What a library prints on the way is not part of the report.
     aside = contextlib.redirect_stdout(sys.stderr)
-    with tempfile.TemporaryDirectory() as folder, progress_shown() as on_progress, aside:
+    with tempfile.TemporaryDirectory() as folder, progress_bars() as on_progress, aside:
         return load_family(FAMILIES[FAMILY].module).prepare(
             plan, model, Path(folder), cache_folder(), lambda done, of: on_progress("encoding", done, of)
         )

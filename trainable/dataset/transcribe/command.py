@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from spaces.cli import progress_shown, told_plainly
+from spaces.cli import exit_on_input_error, progress_bars
 from trainable.dataset.loading.guide import METADATA
 from trainable.dataset.transcribe.review import PAGE
 from trainable.dataset.transcribe.split_recording import REFERENCE, split_recording
@@ -32,7 +32,7 @@ def transcribe(
     force: Annotated[bool, typer.Option(help="write existing transcripts anew, corrected ones as well")] = False,
 ) -> None:
     """Write down what is said in a folder of recordings, and what of it to listen to."""
-    with told_plainly(), progress_shown() as on_progress:
+    with exit_on_input_error(), progress_bars() as on_progress:
         done = transcribe_folder(folder, asr, language, force, lambda done, of: on_progress("transcribing", done, of))
     typer.echo(_told(folder, done))
 
@@ -65,9 +65,9 @@ def split(
     ] = True,
 ) -> None:
     """Cut one long recording at its pauses into a folder of clips."""
-    with told_plainly():
+    with exit_on_input_error():
         lengths = ClipLengths(shortest, longest)
-        with progress_shown() as on_progress:
+        with progress_bars() as on_progress:
             done = split_recording(
                 recording, out, lengths, reference, lambda done, of: on_progress("listening, seconds", done, of)
             )

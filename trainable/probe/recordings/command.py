@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spaces.cli import progress_shown, told_plainly
+from spaces.cli import exit_on_input_error, progress_bars
 from spaces.errors import InputError
 from trainable.dataset.clip import Clip
 from trainable.dataset.loading.load import load_dataset
@@ -80,7 +80,7 @@ def probe(
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object a line, and nothing else")] = False,
 ) -> None:
     """Judge whether a recording says what it should, as a listener would."""
-    with told_plainly():
+    with exit_on_input_error():
         asked = _asked(clip, text, manifest, language, reference)
         for each in dict.fromkeys(one.language for one in asked):
             check_recogniser(recogniser, each)
@@ -88,7 +88,7 @@ def probe(
             check_voice_encoder(encoder)
         own = _like(like) if like is not None else []
         accepted = True
-        with progress_shown() as on_progress:
+        with progress_bars() as on_progress:
             for done, judged in enumerate(_judged(asked, recogniser, encoder, own), start=1):
                 _tell(judged, as_json)
                 accepted &= judged.accepted
@@ -118,7 +118,7 @@ def _asked(
 
 def _like(data: str) -> list[Clip]:
     """Up to 40 clips of the first speaker, from all over the dataset."""
-    with progress_shown() as on_progress:
+    with progress_bars() as on_progress:
         dataset = load_dataset([Source.parse(data)], True, cache_folder(), on_progress)
     first = dataset.speakers[0]
     clips = [clip for clip in dataset.clips if clip.speaker == first.name and letters(clip.text)]

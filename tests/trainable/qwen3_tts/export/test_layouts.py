@@ -12,7 +12,7 @@ from peft import PeftModel
 from qwen_tts import Qwen3TTSModel
 from safetensors.torch import load_file
 
-from results.export.verify import EXACT, ROUNDED, relative_difference, tolerance_of
+from results.export.verify import EXACT_TOLERANCE, ROUNDED_TOLERANCE, relative_difference, tolerance_of
 from spaces.errors import InputError
 from spaces.probe_settings import Sampling
 from tests.support import made_runs
@@ -74,14 +74,14 @@ def test_a_whole_checkpoint_expects_what_the_adapter_does(tiny: Tiny, base: Path
     learner = far_learner(base, tiny, draw(targets=targets))
     folder = exported(learner, base, layout, tmp_path / "out")
     [spoken] = learner.speak([CUE], Sampling())
-    expected = learner.expectation(CUE.text, spoken.codes)
+    expected = learner.teacher_forced_logits(CUE.text, spoken.codes)
     assert expected.shape == (spoken.frames + 1, CODES + 1024)
-    merged = family.load_exported(folder).expectation(CUE.text, spoken.codes)
+    merged = family.load_exported(folder).teacher_forced_logits(CUE.text, spoken.codes)
     untrained = teacher_forced_logits(load_base(str(base)), tiny.data().speakers[0], "auto", CUE.text, spoken.codes)
     difference = relative_difference(expected, merged)
     is_float32 = load_file(base / WEIGHTS)["talker.codec_head.weight"].dtype == torch.float32
-    assert tolerance_of(folder) == (EXACT if is_float32 else ROUNDED)
-    assert difference < (1e-5 if is_float32 else ROUNDED) < relative_difference(expected, untrained)
+    assert tolerance_of(folder) == (EXACT_TOLERANCE if is_float32 else ROUNDED_TOLERANCE)
+    assert difference < (1e-5 if is_float32 else ROUNDED_TOLERANCE) < relative_difference(expected, untrained)
 
 
 @pytest.mark.parametrize("layout", WHOLE)
@@ -141,7 +141,7 @@ def test_alexandria_merges_its_own_layout(tiny: Tiny, reference, tmp_path: Path)
     tts.model.talker = PeftModel.from_pretrained(tts.model.talker, str(folder)).merge_and_unload()
     [spoken] = learner.speak([CUE], Sampling())
     merged = teacher_forced_logits(tts, tiny.data().speakers[0], "auto", CUE.text, spoken.codes)
-    assert relative_difference(learner.expectation(CUE.text, spoken.codes), merged) < 1e-5
+    assert relative_difference(learner.teacher_forced_logits(CUE.text, spoken.codes), merged) < 1e-5
 
 
 def test_kathrines_loader_takes_her_layout(tiny: Tiny, tmp_path: Path) -> None:

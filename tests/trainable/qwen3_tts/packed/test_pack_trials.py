@@ -98,13 +98,13 @@ def test_a_trial_equals_one_by_peft(busy: Busy, tmp_path: Path, name: str) -> No
 @pytest.mark.parametrize("name", ["two passes"])
 def test_a_trial_equals_one_in_a_seat_made_to_measure(busy: Busy, tmp_path: Path, name: str) -> None:
     chosen, alone = DRAWS[name], job(tmp_path / name, DRAWS[name])
-    drive(make_pack(busy.tiny, busy.data, PackShape.of_draw(chosen), 1, busy.dtype), [alone])
+    drive(make_pack(busy.tiny, busy.data, PackShape.from_draw(chosen), 1, busy.dtype), [alone])
     busy.left[name].assert_equals(Left.read(alone), *CLOSENESS[busy.dtype])
 
 
 def beginning(busy: Busy, chosen: Draw) -> dict[str, torch.Tensor]:
     """The weights that a pack starts this draw with."""
-    pack = make_pack(busy.tiny, busy.data, PackShape.of_draw(chosen), 1, busy.dtype)
+    pack = make_pack(busy.tiny, busy.data, PackShape.from_draw(chosen), 1, busy.dtype)
     pack.join(0, chosen, SEED)
     return dict(pack.state(0).weights)
 
