@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from results.analysis.ranking import compare_with_base, is_accepted, last_verdict
 from results.export.adapter_manifest import MANIFEST, AdapterManifest
 from results.export.card import base_name, write_card
-from results.export.folder import atomic_folder, file_hashes
+from results.export.folder import export_folder, file_hashes
 from results.export.recipe import RECIPE, command, write_recipe
 from results.export.samples import export_samples, probe_samples
 from results.run.ledger import History, SearchStarted, read_ledger
@@ -73,7 +73,7 @@ def export_trial(
         raise InputError(f"{run.ledger}: does not say how the search was started; {'; '.join(history.problems)}")
     family = family or require_known_family(history.search.family, f"{run.ledger}")
     folder = folder.resolve()
-    with atomic_folder(folder) as beside:
+    with export_folder(folder) as beside:
         _Export(run, history, history.search, family, outcome, wish, on_progress).write(beside)
     return folder
 

@@ -13,7 +13,7 @@ from trainable.files.atomic import atomic_folder
 
 
 @contextmanager
-def atomic_folder(folder: Path) -> Iterator[Path]:
+def export_folder(folder: Path) -> Iterator[Path]:
     """A folder of its own beside `folder` to write to, put into its place when the block ends well; otherwise `folder`
     stays as it was and nothing is left beside it.
 
