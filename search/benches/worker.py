@@ -74,9 +74,9 @@ def serve(spec: BenchSpec, bench: str, desk: ActorHandle) -> None:
     # What is wrong with a family is said when it is needed.
     with suppress(Exception):
         load_family(spec.family)
-    crew = ProcessGroup()
-    opening = crew.share(opening)
-    _Service(spec, bench, opening.generation, opening.seats, desk, crew).run()
+    process_group = ProcessGroup()
+    opening = process_group.broadcast(opening)
+    _Service(spec, bench, opening.generation, opening.seats, desk, process_group).run()
 
 
 def _beat(desk: ActorHandle, bench: str, generation: str) -> None:
@@ -94,11 +94,13 @@ def _beat(desk: ActorHandle, bench: str, generation: str) -> None:
 
 
 class _Service:
-    def __init__(self, spec: BenchSpec, bench: str, generation: str, seats: int, desk: ActorHandle, crew: Any) -> None:
+    def __init__(
+        self, spec: BenchSpec, bench: str, generation: str, seats: int, desk: ActorHandle, process_group: Any
+    ) -> None:
         from search.benches.outbox import Outbox
 
         self._spec, self._name, self._generation, self._seats = spec, bench, generation, seats
-        self._desk, self._crew = desk, crew
+        self._desk, self._group = desk, process_group
         self._outbox = Outbox()
         self._bench: Any = None
         self._pack_seats = 0
@@ -110,14 +112,14 @@ class _Service:
 
         try:
             while True:
-                answer = self._crew.share(self._ask() if self._crew.is_first else None)
+                answer = self._group.broadcast(self._ask() if self._group.is_main else None)
                 if answer is not None:
                     if answer.close:
                         return
                     self._follow(answer)
                 if self._outbox.seated:
                     self._bench.advance(self._stop)
-                if not self._crew.is_first:
+                if not self._group.is_main:
                     # The first one's are told.
                     self._outbox.take()
         except Exception as error:
@@ -142,7 +144,7 @@ class _Service:
         self._stop = answer.stop
         if answer.errand is not None:
             self._drop_pack()
-            if self._crew.is_first:
+            if self._group.is_main:
                 _run(answer.errand, self._desk)
             # A model that the errand has used is large, and part of it may be held by cycles.
             _free_memory()
@@ -165,18 +167,18 @@ class _Service:
         spec, seats = self._spec, SeatLimit(self._seats, self._spec.memory, self._spec.exactly)
         try:
             pull_foundation(spec.storage, spec.lines)
-            self._crew.wait()
+            self._group.barrier()
             family = load_family(spec.family)
-            pack = family.build_pack(spec.model, spec.prepared, spec.language, spec.shape, seats, self._crew)
+            pack = family.build_pack(spec.model, spec.prepared, spec.language, spec.shape, seats, self._group)
         except Exception as error:
             if isinstance(error, OSError):
                 # Storage may be there again after a while, and the next process counts this one as dead.
                 time.sleep(STORAGE_PAUSE_SECONDS)
-            if is_out_of_memory(error) or isinstance(error, OSError) or self._crew.size > 1:
+            if is_out_of_memory(error) or isinstance(error, OSError) or self._group.size > 1:
                 raise
             ray.get(self._desk.fail_waiting.remote(first_line(error)), timeout=UNHEARD_SECONDS)
             return
-        self._bench, self._pack_seats = Bench(pack, self._crew, self._outbox.put), pack.seats
+        self._bench, self._pack_seats = Bench(pack, self._group, self._outbox.put), pack.seats
 
     def _drop_pack(self) -> None:
         self._bench, self._pack_seats = None, 0

@@ -44,9 +44,11 @@ def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: in
 
 
 def build_pack(
-    model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, crew: ProcessGroup
+    model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, process_group: ProcessGroup
 ) -> ToyPack:
-    return ToyPack(lambda draw, seed: build(model, prepared, language, draw, seed), shape.batch, seats.most, crew)
+    return ToyPack(
+        lambda draw, seed: build(model, prepared, language, draw, seed), shape.batch, seats.most, process_group
+    )
 
 
 class FrailLearner(ToyLearner):

@@ -21,12 +21,12 @@ HOLDS, GRANTED = "holds", "granted"
 
 
 def build_pack(
-    model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, crew: ProcessGroup
+    model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, process_group: ProcessGroup
 ) -> HungryPack:
     run = prepared.parent
     with (run / GRANTED).open("a") as file:
         file.write(f"{seats.most}\n")
-    return HungryPack(int((run / HOLDS).read_text()), model, prepared, language, shape, seats, crew)
+    return HungryPack(int((run / HOLDS).read_text()), model, prepared, language, shape, seats, process_group)
 
 
 class HungryPack(ToyPack):
@@ -38,10 +38,13 @@ class HungryPack(ToyPack):
         language: str,
         shape: PackShape,
         seats: SeatLimit,
-        crew: ProcessGroup,
+        process_group: ProcessGroup,
     ) -> None:
         super().__init__(
-            lambda draw, seed: toy_family.build(model, prepared, language, draw, seed), shape.batch, seats.most, crew
+            lambda draw, seed: toy_family.build(model, prepared, language, draw, seed),
+            shape.batch,
+            seats.most,
+            process_group,
         )
         self._holds = holds
 

@@ -76,7 +76,7 @@ def resume_elsewhere(model: Path, folder: Path) -> None:
         company(tiny, frames, [job(folder / frames / "cut", DRAWS["dropped"]), *others])
 
 
-def crew_member(rank: int, model: Path, folder: Path) -> None:
+def group_member(rank: int, model: Path, folder: Path) -> None:
     """One of two: trains everything, where nobody else writes; then one trial in two attempts, in a common folder."""
     torch.set_num_threads(1)
     own = folder / f"member {rank}"

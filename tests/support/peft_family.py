@@ -65,8 +65,8 @@ class InjectedDropout(nn.Module):
 class Injected(SingleSeatPack):
     """A trial by PEFT and torch's AdamW. Only what its dropout keeps is ours."""
 
-    def __init__(self, learner: QwenLearner, draw: Draw, crew: ProcessGroup, where: Where) -> None:
-        super().__init__(learner, draw, crew)
+    def __init__(self, learner: QwenLearner, draw: Draw, process_group: ProcessGroup, where: Where) -> None:
+        super().__init__(learner, draw, process_group)
         self._where = where
 
     def losses(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:

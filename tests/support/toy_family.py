@@ -71,9 +71,11 @@ def why_not_packed(model: str, shape: PackShape) -> str | None:
 
 
 def build_pack(
-    model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, crew: ProcessGroup
+    model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, process_group: ProcessGroup
 ) -> ToyPack:
-    return ToyPack(lambda draw, seed: build(model, prepared, language, draw, seed), shape.batch, seats.most, crew)
+    return ToyPack(
+        lambda draw, seed: build(model, prepared, language, draw, seed), shape.batch, seats.most, process_group
+    )
 
 
 def export(learner: ToyLearner, request: ExportRequest, folder: Path) -> None:
@@ -119,18 +121,18 @@ class ToyPack:
     """Seats that share nothing but the process: each has a learner of its own, and they take turns."""
 
     def __init__(
-        self, make: Callable[[Draw | None, int], ToyLearner], batch: int, seats: int, crew: ProcessGroup
+        self, make: Callable[[Draw | None, int], ToyLearner], batch: int, seats: int, process_group: ProcessGroup
     ) -> None:
         base = make(None, 0)
         self.seats, self.batch, self.device = seats, batch, base.device
         self.split, self.takes_instructions = base.split, base.takes_instructions
         self.ground_truth, self.speaker_embedding = base.ground_truth, base.speaker_embedding
-        self._make, self._crew = make, crew
+        self._make, self._group = make, process_group
         self._taken: dict[int, SingleSeatPack] = {}
 
     def join(self, seat: int, draw: Draw, seed: int) -> None:
         assert seat not in self._taken
-        self._taken[seat] = SingleSeatPack(self._make(draw, seed), draw, self._crew)
+        self._taken[seat] = SingleSeatPack(self._make(draw, seed), draw, self._group)
         self._taken[seat].join(0, draw, seed)
 
     def leave(self, seat: int) -> None:

@@ -8,37 +8,37 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-Shared = TypeVar("Shared")
+Value = TypeVar("Value")
 
 
 class ProcessGroup:
-    """One process alone, or the members of torch's process group. The first member decides and writes."""
+    """A process on its own, or the processes of torch's default group. The main process decides and writes files."""
 
     def __init__(self) -> None:
-        together = dist.is_available() and dist.is_initialized()
-        self.size = dist.get_world_size() if together else 1
-        self.rank = dist.get_rank() if together else 0
+        is_distributed = dist.is_available() and dist.is_initialized()
+        self.size = dist.get_world_size() if is_distributed else 1
+        self.rank = dist.get_rank() if is_distributed else 0
 
     @property
-    def is_first(self) -> bool:
+    def is_main(self) -> bool:
         return self.rank == 0
 
-    def sum_(self, tensor: Tensor) -> Tensor:
-        """Adds the members' tensors in place, on every member. tensor: contiguous, on the members' device."""
+    def all_reduce_(self, tensor: Tensor) -> Tensor:
+        """Sums the tensor over the processes, in place on each. tensor: contiguous, on the process's device."""
         if self.size > 1:
             dist.all_reduce(tensor)
         return tensor
 
-    def share(self, value: Shared) -> Shared:
-        """The first member's value, on every member."""
+    def broadcast(self, value: Value) -> Value:
+        """Returns the main process's value on every process."""
         if self.size == 1:
             return value
-        held: list[Any] = [value]
-        dist.broadcast_object_list(held, src=0, device=self._device())
-        return held[0]
+        values: list[Any] = [value]
+        dist.broadcast_object_list(values, src=0, device=self._device())
+        return values[0]
 
-    def wait(self) -> None:
-        """Until every member is here."""
+    def barrier(self) -> None:
+        """Waits until every process has called this."""
         if self.size > 1:
             dist.barrier()
 

@@ -185,7 +185,7 @@ class Pack(ListenableModel, Protocol):
 
     def validate(self, seats: Sequence[int], clips: Sequence[int]) -> dict[int, list[ClipRow]]:
         """Losses of the same clips, `batch` at most, in each of these seats, in evaluation mode: no dropout, every
-        frame counts. Every member of a crew computes all of them."""
+        frame counts. Every member of a process group computes all of them."""
         ...
 
     def accumulate(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
@@ -195,7 +195,7 @@ class Pack(ListenableModel, Protocol):
     def step(self, factors: Mapping[int, float]) -> dict[int, float]:
         """One AdamW step of these seats by what they have accumulated, their learning rates × the factor.
 
-        Returns each seat's joint gradient norm before clipping. Summed over the crew first, if there is one.
+        Returns each seat's joint gradient norm before clipping. Summed over the process group first, if there is one.
         """
         ...
 
@@ -251,7 +251,7 @@ class Family(Protocol):
         ...
 
     def build_pack(
-        self, model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, crew: ProcessGroup
+        self, model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, process_group: ProcessGroup
     ) -> Pack:
         """A base with as many free seats of this shape as `seats` and the memory allow, one at least."""
         ...

@@ -41,10 +41,12 @@ def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: in
 
 
 def build_pack(
-    model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, crew: ProcessGroup
+    model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, process_group: ProcessGroup
 ) -> QwenPack:
     """See `trainable.family.protocol.Family.build_pack`."""
-    pack = QwenPack(load_base(model), data.read_prepared(prepared), language, shape, seats=1, crew=crew)
+    pack = QwenPack(
+        load_base(model), data.read_prepared(prepared), language, shape, seats=1, process_group=process_group
+    )
     pack.allocate(seats_that_fit(pack, shape, seats))
     return pack
 

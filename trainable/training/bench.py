@@ -50,10 +50,10 @@ class _Seated:
 
 
 class Bench:
-    """The seats of a pack, and who sits on them. Every member of the crew makes the same calls in the same order."""
+    """Serves the seats of a pack to trials. Every process of the group makes the same calls in the same order."""
 
-    def __init__(self, pack: Pack, crew: ProcessGroup, tell: Callable[[Event], None]) -> None:
-        self._pack, self._crew, self._tell = pack, crew, tell
+    def __init__(self, pack: Pack, process_group: ProcessGroup, tell: Callable[[Event], None]) -> None:
+        self._pack, self._group, self._tell = pack, process_group, tell
         self._seated: dict[int, _Seated] = {}
 
     @property
@@ -66,19 +66,19 @@ class Bench:
         try:
             pull(job.storage, job.path)
         except OSError as error:
-            if self._crew.size > 1:
+            if self._group.size > 1:
                 raise
             self._tell(Broken(job.trial, error))
             return
         # Nobody writes before every node has the same.
-        self._crew.wait()
-        earlier = self._crew.share(TrialFolder(job.path).read_outcome() if self._crew.is_first else None)
+        self._group.barrier()
+        earlier = self._group.broadcast(TrialFolder(job.path).read_outcome() if self._group.is_main else None)
         if earlier is not None:
             self._tell(Finished(job.trial, earlier))
             return
         seat = min(set(range(self._pack.seats)) - self._seated.keys())
-        chance = self._crew.share(TrialFolder(job.path).read_second_chance() if self._crew.is_first else None)
-        training = TrialState(job, self._pack, seat, self._crew, chance)
+        chance = self._group.broadcast(TrialFolder(job.path).read_second_chance() if self._group.is_main else None)
+        training = TrialState(job, self._pack, seat, self._group, chance)
         self._seated[seat] = _Seated(job if chance is None else _in_band(job, chance), training, chance=chance)
         with self._or_break(seat):
             with self._charged(seat):
@@ -158,16 +158,16 @@ class Bench:
                 training.record(validations.get(seat))
                 if training.is_report:
                     self._say_if_it_goes_on(seat)
-                    if training.ending is None and self._crew.is_first:
+                    if training.ending is None and self._group.is_main:
                         training.keep_if_worth_it()
 
     def _gather(self, seats: list[int]) -> dict[int, list[ClipRow]]:
         """The losses of every clip of these seats' steps, from whichever member had it."""
         own = {seat: self._seated[seat].training.gathered for seat in seats}
-        if self._crew.size == 1:
+        if self._group.size == 1:
             return own
         flat = torch.tensor([row for rows in own.values() for row in rows], device=self._pack.device)
-        summed = iter(self._crew.sum_(flat).tolist())
+        summed = iter(self._group.all_reduce_(flat).tolist())
         return {seat: [tuple(next(summed)) for _ in rows] for seat, rows in own.items()}
 
     def _end(self) -> None:
@@ -179,7 +179,7 @@ class Bench:
             with self._or_break(seat):
                 self._say(seat, Phase.TRAINING)
                 with self._charged(seat):
-                    trained = self._crew.share(seated.training.finish() if self._crew.is_first else None)
+                    trained = self._group.broadcast(seated.training.finish() if self._group.is_main else None)
                 if trained.ending.is_probed and _is_new(trained.kept, seated.chance):
                     seated.ready = trained
                 else:
@@ -194,7 +194,7 @@ class Bench:
             # Probe, calibration and seed are the search's: the same in every job.
             calibration = Calibration.read(Path(next(iter(ready.values())).job.calibration))
             with self._charged(*ready):
-                verdicts = self._probe(ready, calibration) if self._crew.is_first else {}
+                verdicts = self._probe(ready, calibration) if self._group.is_main else {}
             seconds = (time.perf_counter() - started) / len(ready)
             for seat, seated in ready.items():
                 spent = seated.training.gpu_seconds
@@ -205,12 +205,12 @@ class Bench:
     def _goes_on(self, seated: _Seated, outcome: Outcome, base: BaseResult | None) -> bool:
         """Whether a trial that was rejected for the first time trains on instead of ending."""
         lower = None
-        if self._crew.is_first and seated.chance is None:
+        if self._group.is_main and seated.chance is None:
             lower = further_down(seated.job.band, outcome, base.failed_share if base else None)
-        chance = self._crew.share(SecondChance(outcome=outcome, band=lower) if lower else None)
+        chance = self._group.broadcast(SecondChance(outcome=outcome, band=lower) if lower else None)
         if chance is None:
             return False
-        if self._crew.is_first:
+        if self._group.is_main:
             TrialFolder(seated.job.path).write_second_chance(chance)
             push(seated.job.storage, seated.job.path)
         seated.chance, seated.job = chance, _in_band(seated.job, chance)
@@ -238,7 +238,7 @@ class Bench:
         job, chance = self._seated[seat].job, self._seated[seat].chance
         if chance is not None:
             outcome = better(chance.outcome, outcome)
-        if self._crew.is_first:
+        if self._group.is_main:
             TrialFolder(job.path).write_outcome(outcome)
             if job.storage is not None:
                 # Whoever writes the ledger does so too, but two thirds need not travel before.
@@ -254,8 +254,8 @@ class Bench:
         try:
             yield
         except Exception as error:
-            # Other members of a crew know nothing of it and would wait for this one for ever.
-            if is_out_of_memory(error) or is_device_lost(error) or self._crew.size > 1:
+            # Other members of a process group know nothing of it and would wait for this one for ever.
+            if is_out_of_memory(error) or is_device_lost(error) or self._group.size > 1:
                 raise
             for seat in self._seated.keys() & seats:
                 trial = self._seated[seat].job.trial
@@ -264,10 +264,10 @@ class Bench:
 
     @contextmanager
     def _charged(self, *seats: int) -> Iterator[None]:
-        """Divides the time within among the trials in these seats, on every GPU of the crew."""
+        """Divides the time within among the trials in these seats, on every GPU of the process group."""
         started, trainings = time.perf_counter(), [self._seated[seat].training for seat in seats]
         yield
-        seconds = (time.perf_counter() - started) * self._crew.size
+        seconds = (time.perf_counter() - started) * self._group.size
         for training in trainings:
             training.gpu_seconds += seconds / len(trainings)
 

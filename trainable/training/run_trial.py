@@ -26,10 +26,10 @@ def run_trial(job: TrialSpec, on_point: OnPoint, stop: Callable[[], bool] = lamb
     begins. When `stop()` turns true the trial ends as cancelled after the step it is in. A trial that has its outcome
     returns it at once. In a process group every member calls this; the first one calls `on_point` and is asked `stop`.
     """
-    crew = ProcessGroup()
+    process_group = ProcessGroup()
     pull(job.storage, job.path)
-    crew.wait()
-    earlier = crew.share(TrialFolder(job.path).read_outcome() if crew.is_first else None)
+    process_group.barrier()
+    earlier = process_group.broadcast(TrialFolder(job.path).read_outcome() if process_group.is_main else None)
     if earlier is not None:
         return earlier
     outcomes: list[Outcome] = []
@@ -40,19 +40,19 @@ def run_trial(job: TrialSpec, on_point: OnPoint, stop: Callable[[], bool] = lamb
                 raise event.error
             case Finished():
                 outcomes.append(event.outcome)
-            case Said() if crew.is_first:
+            case Said() if process_group.is_main:
                 on_point(event.point, event.phase)
 
-    bench = Bench(_pack_of_one(job, crew), crew, tell)
+    bench = Bench(_pack_of_one(job, process_group), process_group, tell)
     bench.seat(job)
     while not outcomes:
-        bench.advance(crew.share(crew.is_first and stop()))
+        bench.advance(process_group.broadcast(process_group.is_main and stop()))
     return outcomes[0]
 
 
-def _pack_of_one(job: TrialSpec, crew: ProcessGroup) -> Pack:
+def _pack_of_one(job: TrialSpec, process_group: ProcessGroup) -> Pack:
     """A seat made to measure; where the family cannot pack this draw, a model of its own."""
     family, shape, prepared = load_family(job.family), PackShape.from_draw(job.draw), Path(job.prepared)
     if family.why_not_packed(job.model, shape) is None:
-        return family.build_pack(job.model, prepared, job.language, shape, SeatLimit(1, exactly=True), crew)
-    return SingleSeatPack(family.build(job.model, prepared, job.language, job.draw, job.seed), job.draw, crew)
+        return family.build_pack(job.model, prepared, job.language, shape, SeatLimit(1, exactly=True), process_group)
+    return SingleSeatPack(family.build(job.model, prepared, job.language, job.draw, job.seed), job.draw, process_group)

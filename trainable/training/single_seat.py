@@ -24,10 +24,10 @@ class SingleSeatPack:
 
     seats = 1
 
-    def __init__(self, learner: Learner, draw: Draw, crew: ProcessGroup) -> None:
+    def __init__(self, learner: Learner, draw: Draw, process_group: ProcessGroup) -> None:
         self.batch = draw.batch
         self.split, self.takes_instructions = learner.split, learner.takes_instructions
-        self._learner, self._draw, self._crew = learner, draw, crew
+        self._learner, self._draw, self._group = learner, draw, process_group
         groups = learner.parameter_groups(draw)
         self._rates = [group["lr"] for group in groups]
         self._parameters = [parameter for group in groups for parameter in group["params"]]
@@ -70,7 +70,7 @@ class SingleSeatPack:
         for parameter in self._parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-            self._crew.sum_(parameter.grad)
+            self._group.all_reduce_(parameter.grad)
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, self._draw.clip_norm)
         self._optimizer.step()
         self._optimizer.zero_grad(set_to_none=True)

@@ -40,16 +40,16 @@ class TrainedWeights:
 class TrialState:
     """Deterministic for a job: a run that was cut off and resumed ends with equal weights.
 
-    Every member of the crew holds one and comes to the same decisions; the first alone writes.
+    Every member of the process group holds one and comes to the same decisions; the first alone writes.
     """
 
     def __init__(
-        self, job: TrialSpec, pack: Pack, seat: int, crew: ProcessGroup, chance: SecondChance | None = None
+        self, job: TrialSpec, pack: Pack, seat: int, process_group: ProcessGroup, chance: SecondChance | None = None
     ) -> None:
         """`chance` of a trial that was rejected before: its band is the one that counts."""
-        self._job, self._draw, self._pack, self._seat, self._crew = job, job.draw, pack, seat, crew
+        self._job, self._draw, self._pack, self._seat, self._group = job, job.draw, pack, seat, process_group
         self._folder = TrialFolder(job.path)
-        self._file = CurveFile(self._folder.curve) if crew.is_first else None
+        self._file = CurveFile(self._folder.curve) if process_group.is_main else None
         self._epoch_size = pack.split.epoch_size
         self._epoch_steps = steps_per_epoch(self._epoch_size, job.draw.clips_per_step)
         self._last_step = self._epoch_steps * job.draw.epochs
@@ -86,14 +86,14 @@ class TrialState:
         self._started = time.perf_counter()
         if self._chance:
             self._take_up(self._chance)
-        checkpoints = read_checkpoints(self._folder.checkpoints) if self._crew.is_first else []
-        latest = self._crew.share(checkpoints[-1].folder if checkpoints else None)
+        checkpoints = read_checkpoints(self._folder.checkpoints) if self._group.is_main else []
+        latest = self._group.broadcast(checkpoints[-1].folder if checkpoints else None)
         if latest is None:
             self._clips = self._order[:FIRST_PASS_CLIPS]
             return
         self._resume(read_checkpoint(latest))
         # Nobody writes before everybody has read.
-        self._crew.share(None)
+        self._group.broadcast(None)
         self._started -= self.point.seconds
         self._go_on(self._points)
 
@@ -111,7 +111,7 @@ class TrialState:
         window = slice(self._part * size, (self._part + 1) * size)
         if self.is_starting:
             return Batch(self._clips[window], step=0)
-        own = self._clips[self._crew.rank :: self._crew.size]
+        own = self._clips[self._group.rank :: self._group.size]
         return Batch(own[window], step=self.point.step + 1, share=1 / len(self._clips))
 
     def took(self, rows: Sequence[ClipRow]) -> None:
@@ -134,12 +134,12 @@ class TrialState:
     def gathered(self) -> list[ClipRow]:
         """A row per clip of the step, with zeros for those that other members have."""
         rows: list[ClipRow] = [(0.0,) * len(Losses.model_fields)] * len(self._clips)
-        rows[self._crew.rank :: self._crew.size] = self._rows
+        rows[self._group.rank :: self._group.size] = self._rows
         return rows
 
     def start(self) -> None:
         """The pass before the first step is complete."""
-        losses = mean_of(self._crew.share(self._rows))
+        losses = mean_of(self._group.broadcast(self._rows))
         self._points = [self._point(0, 0, losses, 0.0, 0.0, time.perf_counter() - self._started)]
         self._go_on(())
 
@@ -273,8 +273,8 @@ class TrialState:
         self._clips, self._rows, self._part = self._order[within * size : (within + 1) * size], [], 0
 
     def _parts(self, clips: int) -> int:
-        """Forward passes for so many clips, shared among the crew."""
-        return -(-clips // (self._crew.size * self._pack.batch))
+        """Forward passes for so many clips, shared among the process group."""
+        return -(-clips // (self._group.size * self._pack.batch))
 
     def _decide(self) -> Ending | None:
         return rule.decide(self._points, self._job.band, self._epoch_size, self._last_step, self._exposure)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from spaces.records.trial import Ending
-from tests.support.pack_processes import DRAWS, company, crew_member, in_processes
+from tests.support.pack_processes import DRAWS, company, group_member, in_processes
 from tests.support.pack_runs import Left, job, one_shape
 from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
 from trainable.family.process_group import ProcessGroup
@@ -17,9 +17,9 @@ from trainable.family.process_group import ProcessGroup
 
 @pytest.fixture(scope="module")
 def folder(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a crew of two and a process alone leave. In float64, where nothing hides behind rounding."""
-    folder = tmp_path_factory.mktemp("crew")
-    in_processes(crew_member, [(rank, tiny.folder, folder) for rank in range(2)])
+    """What a group of two processes and a single process leave. In float64, where nothing hides behind rounding."""
+    folder = tmp_path_factory.mktemp("group")
+    in_processes(group_member, [(rank, tiny.folder, folder) for rank in range(2)])
     company(
         tiny, "uneven", [job(folder / name, chosen) for name, chosen in DRAWS.items()], batch=2, dtype=torch.float64
     )
@@ -29,9 +29,9 @@ def folder(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @one_shape
 @pytest.mark.parametrize("name", DRAWS)
 def test_it_equals_one_process(folder: Path, name: str) -> None:
-    crew, one = (Left.read(job(parent / name, DRAWS[name])) for parent in (folder / "member 0", folder))
+    group, one = (Left.read(job(parent / name, DRAWS[name])) for parent in (folder / "member 0", folder))
     assert one.ending is Ending.EXHAUSTED
-    crew.assert_equals(one, 1e-12, 1e-12)
+    group.assert_equals(one, 1e-12, 1e-12)
 
 
 @one_shape
@@ -54,6 +54,6 @@ def test_only_the_first_member_writes(folder: Path) -> None:
 
 
 def test_a_process_of_its_own_is_the_first_and_only_member() -> None:
-    crew = ProcessGroup()
-    assert crew.is_first and crew.size == 1
-    assert crew.share("anything") == "anything"
+    group = ProcessGroup()
+    assert group.is_main and group.size == 1
+    assert group.broadcast("anything") == "anything"

@@ -242,7 +242,7 @@ def test_side_by_side_it_is_what_it_would_be_alone(twenty: Voice, tmp_path: Path
         assert timeless_curve(tmp_path / name) == timeless_curve(alone.path)
 
 
-def crew_member(rank: int, order: TrialSpec, folder: Path) -> None:
+def group_member(rank: int, order: TrialSpec, folder: Path) -> None:
     """One of two that train a trial together."""
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
@@ -252,10 +252,10 @@ def crew_member(rank: int, order: TrialSpec, folder: Path) -> None:
 
 def test_two_that_train_together_leave_what_one_does(twenty: Voice, tmp_path: Path) -> None:
     """To the rounding of sums in another order."""
-    crew, one = (in_folder(twenty.job("over", **OVER), tmp_path / name) for name in ("crew", "one"))
-    in_processes(crew_member, [(rank, crew, tmp_path) for rank in range(2)])
+    group, one = (in_folder(twenty.job("over", **OVER), tmp_path / name) for name in ("group", "one"))
+    in_processes(group_member, [(rank, group, tmp_path) for rank in range(2)])
     run_trial(one, lambda point, phase: None)
-    ours, theirs = (TrialFolder(order.path).read_points() for order in (crew, one))
+    ours, theirs = (TrialFolder(order.path).read_points() for order in (group, one))
     assert validated(ours) == validated(theirs)
     assert any(step % STEPS for step in validated(ours)[:-1]), "expected one within an epoch"
     for mine, its in zip(ours, theirs, strict=True):

@@ -15,7 +15,7 @@ Which frames the sub-talker is scored on: a share of each clip's, drawn anew in 
 The code predictor runs through 16 positions for every frame that it is scored on, which is a large part of a step. A
 clip's mean over frames that were drawn evenly is an unbiased estimate of its mean over all of them. The draw is a hash
 of (trial seed, optimizer step, clip, frame), as dropout's masks are: a resumed trial, another seat and another member
-of a crew draw the same frames.
+of a process group draw the same frames.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ class FlatAdamW:
     def step(self, factors: Mapping[int, float], reduce: Callable[[Tensor], Tensor]) -> dict[int, float]:
         """One AdamW step of these rows, learning rates × the factor; their gradients are 0 afterwards.
 
-        `reduce` sums a gradient over the crew in place. Returns each row's gradient norm before clipping.
+        `reduce` sums a gradient over the process group in place. Returns each row's gradient norm before clipping.
         """
         norms: dict[int, float] = {}
         for rows in _runs(sorted(factors)):

@@ -38,7 +38,13 @@ class QwenPack:
     """See `trainable.family.protocol.Pack`. Seats that take part in a pass move to the first rows: all is views."""
 
     def __init__(
-        self, tts: Qwen3TTSModel, data: PreparedData, language: str, shape: PackShape, seats: int, crew: ProcessGroup
+        self,
+        tts: Qwen3TTSModel,
+        data: PreparedData,
+        language: str,
+        shape: PackShape,
+        seats: int,
+        process_group: ProcessGroup,
     ) -> None:
         """Raises InputError on a language that the model does not know, and on targets that match nothing."""
         think_prefix(tts.model.config, language)
@@ -46,7 +52,7 @@ class QwenPack:
         self.split = data.split
         self.takes_instructions = takes_instructions(tts)
         self.device = tts.model.device
-        self._tts, self._data, self._language, self._crew = tts, data, language, crew
+        self._tts, self._data, self._language, self._group = tts, data, language, process_group
         self._speaker = data.speakers[0].to(self.device)
         anchor = torch.zeros((), device=self.device, requires_grad=True)
         self._seating = Seating(seats=0, scale=torch.zeros(0, 1, 1), anchor=anchor)
@@ -111,7 +117,7 @@ class QwenPack:
     def step(self, factors: Mapping[int, float]) -> dict[int, float]:
         with torch.no_grad():
             by_row = {self._rows[seat]: factor for seat, factor in factors.items()}
-            norms = self._packed.flat.step(by_row, self._crew.sum_)
+            norms = self._packed.flat.step(by_row, self._group.all_reduce_)
             self._packed.lower()
         return {seat: norms[self._rows[seat]] for seat in factors}
 

@@ -191,7 +191,7 @@ def test_a_trial_begins_the_same_in_any_seat_of_any_pack(tiny: Tiny) -> None:
 
 @one_shape
 def test_a_seat_without_clips_beside_others_gathers_no_gradient(tiny: Tiny) -> None:
-    """A member of a crew whose clips are used up before the others'."""
+    """A process of a group whose clips are used up before the others'."""
     chosen = draw(dropout=0.1)
     pack = make_pack(tiny, [chosen], 2)
     for seat in range(2):
