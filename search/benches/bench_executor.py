@@ -17,7 +17,7 @@ from ray.exceptions import RayActorError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search.benches.broker import BenchBroker
-from search.benches.messages import Lost, PoolStatus, Stranded
+from search.benches.messages import PoolStatus
 from search.benches.task_queue import TaskError, TaskProgress, TaskResult
 from search.benches.trial_function import ANSWER_SECONDS, WAIT_SECONDS, trial_function
 from search.benches.worker import BenchSpec
@@ -134,7 +134,3 @@ class BenchExecutor:
                         return pickle.loads(news.result)
                     case TaskError():
                         raise pickle.loads(news.error)
-                    case Stranded():
-                        raise NoNodeError(news.reason)
-                    case Lost():
-                        raise LostError(news.reason)

@@ -20,15 +20,16 @@ from search.benches.autoscaling import (
     should_scale_up,
     trial_capacity,
 )
-from search.benches.messages import BenchCommand, BenchLease, BenchReport, Event, Lost, PoolStatus, Stranded
+from search.benches.messages import BenchCommand, BenchLease, BenchReport, PoolStatus
 from search.benches.seat_queue import SeatQueue
 from search.benches.task_queue import TaskQueue, TaskUpdate
 from search.benches.train_run import BenchRun, backoff, run_bench
 from search.benches.worker import HEARTBEAT_SECONDS, BenchSpec
-from search.cluster.failure import DIED, root_reason
+from search.cluster.failure import DIED, LostError, NoNodeError, root_reason
 from search.cluster.nodes import alive_nodes, holds, never_came
 from search.cluster.orphans import remove_orphans
 from search.planning.layout import BenchLayout
+from trainable.training.events import Event
 
 LOOK_SECONDS = 0.2
 """How often the desk looks around: for the stop file, for silent benches, for too few or too many of them."""
@@ -109,7 +110,7 @@ class BenchBroker:
         """Takes an errand; returns its number."""
         number = self._errands.ask(work)
         if self._stranded is not None:
-            self._errands.lose_waiting(Stranded(self._stranded))
+            self._errands.lose_waiting(NoNodeError(self._stranded))
         self._notify()
         return number
 
@@ -259,7 +260,7 @@ class BenchBroker:
             asyncio.get_running_loop().run_in_executor(None, remove_orphans)
         if is_over and self._stranded is None:
             self._stranded = never_came(self._layout.place, self._layout.patience / 60, "go on with --resume")
-            self._errands.lose_waiting(Stranded(self._stranded))
+            self._errands.lose_waiting(NoNodeError(self._stranded))
             self._notify()
 
     def _has_place(self) -> bool:
@@ -274,7 +275,7 @@ class BenchBroker:
     def _give_up(self, reason: str) -> None:
         """Whoever waits for a bench would wait for ever."""
         self._orders.fail_waiting(reason)
-        self._errands.lose_waiting(Lost(reason))
+        self._errands.lose_waiting(LostError(reason))
         self._notify()
 
     def _forget(self, bench: str) -> None:

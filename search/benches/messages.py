@@ -1,56 +1,10 @@
-"""What passes over the desk between trials and benches. No torch: a trial's function reads it too."""
+"""Messages between the broker, the benches and the driver, besides the events of trials. No torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spaces.records.trial import Phase, Point
-
-
-@dataclass(frozen=True)
-class Reached:
-    """A point of a trial's curve, and what the trial is doing there."""
-
-    point: Point
-    phase: Phase
-
-
-@dataclass(frozen=True)
-class Ended:
-    """The trial's outcome lies in its folder."""
-
-
-@dataclass(frozen=True)
-class Failed:
-    """The trial cannot be trained; it would fail again."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Cancelled:
-    """The search stops before the trial had a seat."""
-
-
-@dataclass(frozen=True)
-class Lost:
-    """The seat is gone through no fault of the trial's; on another it goes on from its last checkpoint."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Barred(Lost):
-    """The same, since storage could not be read or written there; it may be again after a while."""
-
-
-@dataclass(frozen=True)
-class Stranded(Lost):
-    """No bench came for so long that none is waited for any more."""
-
-
-Event = Reached | Ended | Failed | Cancelled | Lost
-"""All but the first are the last that a ticket hears."""
+from trainable.training.events import Event
 
 
 @dataclass(frozen=True)
@@ -93,8 +47,8 @@ class BenchReport:
     """Of its pack; 0 while it has none."""
     seated: tuple[str, ...]
     """The trials that sit there."""
-    events: tuple[tuple[str, Event], ...]
-    """What happened to which trial since the last time, in order."""
+    events: tuple[Event, ...]
+    """What happened to its trials since the last report, in order."""
 
     @property
     def free(self) -> int:

@@ -1,73 +1,55 @@
-"""What a bench has to say, gathered between two polls."""
+"""Events of a bench's trials, kept until the bench next reports to the broker."""
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Callable
 
-from search.benches.messages import Barred, Ended, Event, Failed, Lost, Reached
-from search.cluster.failure import first_line
 from search.tuning.tune_report import REPORT_SECONDS
 from spaces.records.trial import Phase
-from trainable.training.bench import Event as BenchEvent
-from trainable.training.events import Broken, Finished, Said
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+from trainable.training.events import Event, Progress
 
 
 class Outbox:
-    """Keeps who is seated, and what the trials have yet to hear; training points of a trial are thinned in time."""
+    """Also knows which trials are seated. Of a trial in training it keeps one point per REPORT_SECONDS."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._said: dict[str, float] = {}
+        self._last_put: dict[str, float] = {}
         self._probing: set[str] = set()
-        self._events: list[tuple[str, Event]] = []
+        self._events: list[Event] = []
         self.seated: set[str] = set()
         self.has_ending = False
-        """Whether somebody has left his seat since the last `take`."""
+        """Whether a trial has left its seat since the last `take`."""
 
-    def put(self, event: BenchEvent) -> None:
-        match event:
-            case Said():
-                self._reached(event)
-            case Finished():
-                self._end(event.trial, Ended())
-            case Broken(error=OSError() as error) if error.errno in NO_ROOM:
-                # The driver sees that too, and ends the search.
-                self._end(event.trial, Lost(first_line(error)))
-            case Broken(error=OSError() as error):
-                # Storage that fails now may be there again.
-                self._end(event.trial, Barred(first_line(error)))
-            case Broken():
-                self._end(event.trial, Failed(first_line(event.error)))
+    def put(self, event: Event) -> None:
+        if not isinstance(event, Progress):
+            self._leave(event.trial)
+            self.has_ending = True
+        elif not self._is_due(event):
+            return
+        self._events.append(event)
 
-    def take(self) -> tuple[tuple[str, Event], ...]:
+    def take(self) -> tuple[Event, ...]:
         events, self._events, self.has_ending = tuple(self._events), [], False
         return events
 
     def forget(self, trial: str) -> None:
-        """It was dismissed: nobody wants to hear of it."""
+        """Drops the events of a trial that was dismissed."""
         self._leave(trial)
-        self._events = [(name, event) for name, event in self._events if name != trial]
+        self._events = [event for event in self._events if event.trial != trial]
 
-    def _reached(self, said: Said) -> None:
-        if said.phase is Phase.PROBING:
-            if said.trial in self._probing:
-                return
-            self._probing.add(said.trial)
-        elif self._clock() - self._said.get(said.trial, float("-inf")) < REPORT_SECONDS:
-            return
-        self._said[said.trial] = self._clock()
-        self._events.append((said.trial, Reached(said.point, said.phase)))
-
-    def _end(self, trial: str, event: Event) -> None:
-        self._leave(trial)
-        self._events.append((trial, event))
-        self.has_ending = True
+    def _is_due(self, event: Progress) -> bool:
+        if event.phase is Phase.PROBING:
+            if event.trial in self._probing:
+                return False
+            self._probing.add(event.trial)
+        elif self._clock() - self._last_put.get(event.trial, float("-inf")) < REPORT_SECONDS:
+            return False
+        self._last_put[event.trial] = self._clock()
+        return True
 
     def _leave(self, trial: str) -> None:
         self.seated.discard(trial)
         self._probing.discard(trial)
-        self._said.pop(trial, None)
+        self._last_put.pop(trial, None)

@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from search.benches.messages import (
-    BenchCommand,
-    BenchLease,
-    BenchReport,
-    Cancelled,
-    Ended,
-    Event,
-    Failed,
-    Lost,
-    Reached,
-)
+from search.benches.messages import BenchCommand, BenchLease, BenchReport
 from search.benches.poison_trials import PoisonTrials
 from search.cluster.failure import DIED
+from trainable.training.events import Cancelled, Event, Failed, Finished, Lost, Progress
 
 ONE_SEAT = "out of memory with a single seat; lower rank or batch"
 DEADLY = "its bench died under it again and again, and it got no further; out of memory, or a fault of this draw alone"
@@ -76,7 +67,7 @@ class SeatQueue:
         ticket = self._name()
         self._tickets[ticket] = _Ticket(trial, job)
         if self.stopping:
-            self._tell(ticket, Cancelled())
+            self._tell(ticket, Cancelled(trial))
         else:
             self._waiting.append(ticket)
         return ticket
@@ -84,7 +75,7 @@ class SeatQueue:
     def take(self, ticket: str) -> list[Event]:
         """What has happened since the last call; that the ticket is lost when nothing is known of it."""
         if ticket not in self._tickets:
-            return [Lost("the desk knows nothing of it")]
+            return [Lost("", "the broker knows nothing of it")]
         events, self._tickets[ticket].events = self._tickets[ticket].events, []
         return events
 
@@ -116,21 +107,22 @@ class SeatQueue:
         """Passes a bench's events on. Trials that were handed to it and that it does not name have lost their seats."""
         known = self._benches[bench]
         known.seats, known.seated = standing.seats, len(standing.seated)
-        for trial, event in standing.events:
+        for event in standing.events:
+            trial = event.trial
             at, ticket = self._sitting.get(trial, ("", ""))
             if at == bench:
                 self._tell(ticket, event)
-                if isinstance(event, Reached):
+                if isinstance(event, Progress):
                     self._suspects.reached(trial, event.point.step)
                 else:
                     del self._sitting[trial]
-                if isinstance(event, (Ended, Failed)):
+                if isinstance(event, (Finished, Failed)):
                     self._suspects.over(trial)
-                known.ended += isinstance(event, Ended)
+                known.ended += isinstance(event, Finished)
         for trial, ticket in self._at(bench):
             if trial not in standing.seated:
                 del self._sitting[trial]
-                self._tell(ticket, Lost("its bench let go of it"))
+                self._tell(ticket, Lost(trial, "its bench let go of it"))
 
     def answer(self, bench: str, standing: BenchReport) -> BenchCommand:
         """Who is to be dismissed, and who takes the free seats. Standing as it was heard last."""
@@ -156,16 +148,16 @@ class SeatQueue:
         if is_fault and (guilty := self._suspects.died(seated)) is not None:
             del self._sitting[guilty]
             self._suspects.over(guilty)
-            self._tell(seated[guilty], Failed(DEADLY))
+            self._tell(seated[guilty], Failed(guilty, DEADLY))
             self._deaths[bench], self.seats = 0, self._roomy
-            self._evict(bench, Lost(reason))
+            self._evict(bench, Lost, reason)
             return
         deaths = self._deaths[bench] = 0 if gone.ended else self._deaths.get(bench, 0) + 1
         if deaths and deaths % BARREN_DEATHS == 0:
             self._halve(gone)
         if deaths >= FUTILE_DEATHS:
             self.fail_waiting(f"its bench died {deaths} times in a row; {reason}")
-        self._evict(bench, Lost(reason))
+        self._evict(bench, Lost, reason)
 
     def starve(self, bench: str, generation: str) -> None:
         """A bench has run out of memory: the next generation gets half its seats. A trial that is by itself is tried
@@ -182,21 +174,21 @@ class SeatQueue:
             self.fail_waiting(ONE_SEAT)
         self._halve(gone)
         self._roomy = self.seats
-        self._evict(bench, Failed(ONE_SEAT) if is_known else Lost("its bench ran out of memory"))
+        self._evict(bench, *((Failed, ONE_SEAT) if is_known else (Lost, "its bench ran out of memory")))
 
     def close(self, bench: str) -> None:
         """A bench has ended in good order."""
-        self._evict(bench, Lost("its bench has closed"))
+        self._evict(bench, Lost, "its bench has closed")
         self._benches.pop(bench, None)
 
     def fail_waiting(self, reason: str) -> None:
         """No bench can be set up for those who wait."""
-        self._tell_waiting(Failed(reason))
+        self._tell_waiting(lambda trial: Failed(trial, reason))
 
     def stop(self) -> None:
         """Nobody gets a seat any more; who sits is ended by his bench."""
         self.stopping = True
-        self._tell_waiting(Cancelled())
+        self._tell_waiting(Cancelled)
 
     @property
     def waiting(self) -> int:
@@ -233,18 +225,18 @@ class SeatQueue:
     def _at(self, bench: str) -> list[tuple[str, str]]:
         return [(trial, ticket) for trial, (at, ticket) in self._sitting.items() if at == bench]
 
-    def _evict(self, bench: str, event: Event) -> None:
+    def _evict(self, bench: str, kind: type[Lost | Failed], reason: str) -> None:
         for trial, ticket in self._at(bench):
             del self._sitting[trial]
-            self._tell(ticket, event)
+            self._tell(ticket, kind(trial, reason))
 
     def _halve(self, bench: _Bench) -> None:
         self.seats = min(self.seats, max(1, (bench.seats or bench.granted) // 2))
 
-    def _tell_waiting(self, event: Event) -> None:
+    def _tell_waiting(self, event_of: Callable[[str], Event]) -> None:
         waiting, self._waiting = self._waiting, []
         for ticket in waiting:
-            self._tell(ticket, event)
+            self._tell(ticket, event_of(self._tickets[ticket].trial))
 
     def _tell(self, ticket: str, event: Event) -> None:
         """A ticket that was left hears nothing."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from search.benches.messages import Lost, Task
+from search.benches.messages import Task
+from search.cluster.failure import LostError
+from spaces.errors import first_line
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,22 @@ class TaskResult:
 
 @dataclass(frozen=True)
 class TaskError:
-    """What the work raised, pickled."""
+    """What the work raised, or a LostError where its bench is gone; pickled."""
 
     error: bytes
 
+    @classmethod
+    def of(cls, error: Exception) -> TaskError:
+        """An error that cannot be pickled is replaced by a RuntimeError with its first line."""
+        try:
+            pickled = pickle.dumps(error)
+            pickle.loads(pickled)
+        except Exception:
+            pickled = pickle.dumps(RuntimeError(first_line(error)))
+        return cls(pickled)
 
-TaskUpdate = TaskProgress | TaskResult | TaskError | Lost
+
+TaskUpdate = TaskProgress | TaskResult | TaskError
 """All but the first are the last of an errand."""
 
 
@@ -58,7 +71,7 @@ class TaskQueue:
     def take(self, number: str) -> list[TaskUpdate]:
         """News since the last call. After the last of an errand, and of one that is not known: that it is lost."""
         if number not in self._entries:
-            return [Lost("the desk knows nothing of it")]
+            return [TaskError.of(LostError("the broker knows nothing of it"))]
         entry = self._entries[number]
         news, entry.news = entry.news, []
         if any(not isinstance(item, TaskProgress) for item in news):
@@ -84,15 +97,15 @@ class TaskQueue:
         """The bench is gone, and what it was at with it."""
         for entry in self._entries.values():
             if entry.bench == bench and all(isinstance(item, TaskProgress) for item in entry.news):
-                entry.news.append(Lost(reason))
+                entry.news.append(TaskError.of(LostError(reason)))
 
     @property
     def waiting(self) -> int:
         """Those that no bench has taken up."""
         return sum(entry.bench is None and not entry.news for entry in self._entries.values())
 
-    def lose_waiting(self, lost: Lost) -> None:
+    def lose_waiting(self, error: LostError) -> None:
         """There is no bench for those that none has taken up."""
         for entry in self._entries.values():
             if entry.bench is None:
-                entry.news.append(lost)
+                entry.news.append(TaskError.of(error))

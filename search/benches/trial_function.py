@@ -8,11 +8,12 @@ from typing import Any
 
 from ray.actor import ActorHandle
 
-from search.benches.messages import Barred, Cancelled, Event, Failed, Lost, Reached
-from search.cluster.failure import LostError, StorageFailedError, first_line
+from search.cluster.failure import LostError, StorageFailedError
 from search.tuning.tune_report import JOB, TRIAL, TuneReport, settle
+from spaces.errors import first_line
 from spaces.records.trial import Ending, Outcome
 from spaces.records.trial_spec import TrialSpec
+from trainable.training.events import Cancelled, Event, Failed, Lost, Progress, StorageFailed
 
 WAIT_SECONDS = 10.0
 """How long one question to the desk may take before it is asked again."""
@@ -40,7 +41,7 @@ def trial_function(desk: ActorHandle) -> Callable[[dict[str, Any]], None]:
             try:
                 while True:
                     for event in ray.get(desk.next.remote(ticket, WAIT_SECONDS), timeout=ANSWER_SECONDS):
-                        if not isinstance(event, Reached):
+                        if not isinstance(event, Progress):
                             return _settle(job, event)
                         tune.report(TuneReport(job, event.point, event.phase).as_result())
             finally:
@@ -54,7 +55,7 @@ def trial_function(desk: ActorHandle) -> Callable[[dict[str, Any]], None]:
 
 
 def _while_storage_fails(sit: Callable[[], Outcome]) -> Outcome:
-    """Sits down again and again, with growing pauses. Raises BarredError when storage has failed for too long."""
+    """Tries again with growing pauses. Raises StorageFailedError when storage has failed for too long."""
     begun, pause = time.monotonic(), FIRST_PAUSE_SECONDS
     while True:
         sat = time.monotonic()
@@ -72,10 +73,10 @@ def _while_storage_fails(sit: Callable[[], Outcome]) -> Outcome:
 
 def _settle(job: TrialSpec, event: Event) -> Outcome:
     """The trial's outcome, left where its bench could not. Raises LostError when the trial is not over,
-    BarredError when that is because storage fails."""
+    StorageFailedError when that is because storage fails."""
     ending, reason = Ending.FAILED, "its loop came to an end without an outcome"
     match event:
-        case Barred():
+        case StorageFailed():
             raise StorageFailedError(event.reason)
         case Lost():
             raise LostError(event.reason)

@@ -17,9 +17,10 @@ from ray.actor import ActorHandle
 from ray.exceptions import GetTimeoutError, RayActorError
 
 from search.benches.messages import BenchCommand, BenchReport, Task
+from search.benches.outbox import Outbox
 from search.benches.task_queue import TaskError, TaskProgress, TaskResult
-from search.cluster.failure import first_line
 from search.run_state.sync import pull_foundation
+from spaces.errors import first_line
 from spaces.records.pack_shape import PackShape
 from spaces.records.trial_spec import TrialSpec
 from spaces.storage_uri import Storage
@@ -97,8 +98,6 @@ class _Service:
     def __init__(
         self, spec: BenchSpec, bench: str, generation: str, seats: int, desk: ActorHandle, process_group: Any
     ) -> None:
-        from search.benches.outbox import Outbox
-
         self._spec, self._name, self._generation, self._seats = spec, bench, generation, seats
         self._desk, self._group = desk, process_group
         self._outbox = Outbox()
@@ -194,17 +193,8 @@ def _run(errand: Task, desk: ActorHandle) -> None:
     try:
         news = TaskResult(pickle.dumps(cloudpickle.loads(errand.work)(on_progress)))
     except Exception as error:
-        news = TaskError(_pickled(error))
+        news = TaskError.of(error)
     ray.get(desk.tell.remote(errand.number, news), timeout=UNHEARD_SECONDS)
-
-
-def _pickled(error: Exception) -> bytes:
-    try:
-        raised = pickle.dumps(error)
-        pickle.loads(raised)
-    except Exception:
-        raised = pickle.dumps(RuntimeError(first_line(error)))
-    return raised
 
 
 def _free_memory() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError, WorkerCrashedError
 from ray.train import WorkerGroupError
 
+from spaces.errors import first_line
+
 DIED = "its process died; out of memory, killed from outside, or its machine is gone"
 
 
@@ -31,14 +33,3 @@ def root_reason(error: BaseException) -> str:
     if isinstance(error, (RayActorError, WorkerCrashedError, OutOfMemoryError)):
         return DIED
     return first_line(error)
-
-
-def first_line(error: BaseException) -> str:
-    """What was raised and why, on one line."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    frames = [number for number, line in enumerate(lines) if line.startswith('  File "')]
-    if frames:
-        # Ray hands some errors on as the text of their traceback; what was raised stands below its last frame.
-        below = lines[frames[-1] + 1 :]
-        return next((line for line in below if not line[0].isspace()), lines[-1].strip())
-    return f"{type(error).__name__}: {lines[0].strip()}" if lines else f"{type(error).__name__}, without a message"

@@ -17,7 +17,7 @@ from tests.support.qwen_fixtures import Tiny
 from trainable.family.process_group import ProcessGroup
 from trainable.qwen3_tts.checkpoint.load import load_base
 from trainable.qwen3_tts.packed.pack import QwenPack
-from trainable.training.events import Event, Finished, Said
+from trainable.training.events import Event, Finished, Progress
 
 PATIENCE = 180
 """Seconds until a process that has not ended is taken for one that hangs."""
@@ -93,7 +93,7 @@ def group_member(rank: int, model: Path, folder: Path) -> None:
 
 
 def _timeless(event: Event) -> dict:
-    point = event.point if isinstance(event, Said) else event.outcome.point
-    kind = event.phase if isinstance(event, Said) else event.outcome.ending
+    point = event.point if isinstance(event, Progress) else event.outcome.point
+    kind = event.phase if isinstance(event, Progress) else event.outcome.ending
     rest = point.model_dump(mode="json", exclude={"seconds", "gpu_seconds"})
     return {"trial": event.trial, "is": kind, "finished": isinstance(event, Finished), **rest}

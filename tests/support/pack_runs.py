@@ -25,7 +25,7 @@ from trainable.qwen3_tts.data.prepared import PreparedData
 from trainable.qwen3_tts.packed.pack import QwenPack
 from trainable.training.bench import Bench
 from trainable.training.checkpoint import read_checkpoints
-from trainable.training.events import Broken, Event, Said
+from trainable.training.events import Event, Progress
 
 UNREACHABLE = Band(low=1e-3, high=2e-3)
 SEED = 5
@@ -86,20 +86,17 @@ def drive(
     `until` that trial has told so many steps: then all are left as they are.
     """
     waiting, events = list(jobs), []
-    bench = Bench(pack, ProcessGroup(), events.append)
+    bench = Bench(pack, ProcessGroup(), events.append, raise_errors=True)
     for _ in range(min(together or pack.seats, len(jobs))):
         bench.seat(waiting.pop(0))
     while waiting or bench.free < pack.seats:
         bench.advance()
         if waiting and bench.free:
             bench.seat(waiting.pop(0))
-        if until in [(event.trial, event.point.step) for event in events if isinstance(event, Said)]:
+        if until in [(event.trial, event.point.step) for event in events if isinstance(event, Progress)]:
             for each in jobs:
                 bench.dismiss(each.trial)
             break
-    for event in events:
-        if isinstance(event, Broken):
-            raise event.error
     return events
 
 

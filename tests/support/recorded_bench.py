@@ -14,7 +14,7 @@ from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Batch, SpeechPrompt, Utterance
 from trainable.stopping.curve import ClipRow
 from trainable.training.bench import Bench
-from trainable.training.events import Broken, Event, Finished, Said
+from trainable.training.events import Event, Failed, Finished, Lost, Progress
 
 
 class LoggingPack(ToyPack):
@@ -75,9 +75,9 @@ class Told:
         return {event.trial: event.outcome for event in self.events if isinstance(event, Finished)}
 
     @property
-    def broken(self) -> dict[str, Exception]:
-        return {event.trial: event.error for event in self.events if isinstance(event, Broken)}
+    def failures(self) -> dict[str, Failed | Lost]:
+        return {event.trial: event for event in self.events if isinstance(event, (Failed, Lost))}
 
     def points(self, trial: str, phase: Phase) -> list[int]:
-        said = [event for event in self.events if isinstance(event, Said) and event.trial == trial]
+        said = [event for event in self.events if isinstance(event, Progress) and event.trial == trial]
         return [event.point.step for event in said if event.phase is phase]

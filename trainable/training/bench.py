@@ -25,7 +25,7 @@ from trainable.probe.session.probe import ProbeScript, ProbeSubject, probe
 from trainable.probe.texts.lines import lines_for
 from trainable.stopping.curve import ClipRow
 from trainable.training.checkpoint import Checkpoint
-from trainable.training.events import Broken, Event, Finished, Said
+from trainable.training.events import Event, Finished, Progress, event_of_error
 from trainable.training.outcome import better, further_down, outcome_of
 from trainable.training.trial_state import TrainedWeights, TrialState
 from trainable.training.validation import end_probabilities, validate
@@ -52,8 +52,11 @@ class _Seated:
 class Bench:
     """Serves the seats of a pack to trials. Every process of the group makes the same calls in the same order."""
 
-    def __init__(self, pack: Pack, process_group: ProcessGroup, tell: Callable[[Event], None]) -> None:
-        self._pack, self._group, self._tell = pack, process_group, tell
+    def __init__(
+        self, pack: Pack, process_group: ProcessGroup, emit: Callable[[Event], None], raise_errors: bool = False
+    ) -> None:
+        """With `raise_errors` an error of one trial is raised, instead of emitted as its last event."""
+        self._pack, self._group, self._emit, self._raise_errors = pack, process_group, emit, raise_errors
         self._seated: dict[int, _Seated] = {}
 
     @property
@@ -66,15 +69,15 @@ class Bench:
         try:
             pull(job.storage, job.path)
         except OSError as error:
-            if self._group.size > 1:
+            if self._group.size > 1 or self._raise_errors:
                 raise
-            self._tell(Broken(job.trial, error))
+            self._emit(event_of_error(job.trial, error))
             return
         # Nobody writes before every node has the same.
         self._group.barrier()
         earlier = self._group.broadcast(TrialFolder(job.path).read_outcome() if self._group.is_main else None)
         if earlier is not None:
-            self._tell(Finished(job.trial, earlier))
+            self._emit(Finished(job.trial, earlier))
             return
         seat = min(set(range(self._pack.seats)) - self._seated.keys())
         chance = self._group.broadcast(TrialFolder(job.path).read_second_chance() if self._group.is_main else None)
@@ -245,7 +248,7 @@ class Bench:
                 thin_ended(TrialFolder(job.path), outcome)
             push(job.storage, job.path)
         self._leave(seat)
-        self._tell(Finished(job.trial, outcome))
+        self._emit(Finished(job.trial, outcome))
 
     @contextmanager
     def _or_break(self, *seats: int) -> Iterator[None]:
@@ -260,7 +263,9 @@ class Bench:
             for seat in self._seated.keys() & seats:
                 trial = self._seated[seat].job.trial
                 self._leave(seat)
-                self._tell(Broken(trial, error))
+                if self._raise_errors:
+                    raise
+                self._emit(event_of_error(trial, error))
 
     @contextmanager
     def _charged(self, *seats: int) -> Iterator[None]:
@@ -282,7 +287,7 @@ class Bench:
 
     def _say(self, seat: int, phase: Phase) -> None:
         seated = self._seated[seat]
-        self._tell(Said(seated.job.trial, seated.training.point, phase))
+        self._emit(Progress(seated.job.trial, seated.training.point, phase))
 
 
 def _in_band(job: TrialSpec, chance: SecondChance) -> TrialSpec:

@@ -13,7 +13,7 @@ from trainable.family.protocol import Pack, SeatLimit, load_family
 from trainable.files.mirror import pull
 from trainable.files.trial_folder import TrialFolder
 from trainable.training.bench import Bench
-from trainable.training.events import Broken, Event, Finished, Said
+from trainable.training.events import Event, Finished, Progress
 from trainable.training.single_seat import SingleSeatPack
 
 OnPoint = Callable[[Point, Phase], None]
@@ -34,16 +34,14 @@ def run_trial(job: TrialSpec, on_point: OnPoint, stop: Callable[[], bool] = lamb
         return earlier
     outcomes: list[Outcome] = []
 
-    def tell(event: Event) -> None:
+    def on_event(event: Event) -> None:
         match event:
-            case Broken():
-                raise event.error
             case Finished():
                 outcomes.append(event.outcome)
-            case Said() if process_group.is_main:
+            case Progress() if process_group.is_main:
                 on_point(event.point, event.phase)
 
-    bench = Bench(_pack_of_one(job, process_group), process_group, tell)
+    bench = Bench(_pack_of_one(job, process_group), process_group, on_event, raise_errors=True)
     bench.seat(job)
     while not outcomes:
         bench.advance(process_group.broadcast(process_group.is_main and stop()))

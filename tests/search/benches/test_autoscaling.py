@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 
 import pytest
 
@@ -17,8 +18,8 @@ from search.benches.autoscaling import (
     should_scale_up,
     trial_capacity,
 )
-from search.benches.messages import Lost
-from search.benches.task_queue import TaskProgress, TaskQueue, TaskResult
+from search.benches.task_queue import TaskError, TaskProgress, TaskQueue, TaskResult
+from search.cluster.failure import LostError
 
 
 def test_errands_go_to_one_bench_and_their_news_back():
@@ -31,10 +32,10 @@ def test_errands_go_to_one_bench_and_their_news_back():
     errands.tell(first, TaskResult(b"done"))
     errands.lose("A", "gone")
     errands.lose("B", "gone")
-    assert errands.take(first) == [TaskResult(b"done")] and errands.take(second) == [Lost("gone")]
-    assert isinstance(errands.take(second)[0], Lost)
-    errands.lose_waiting(Lost("no bench"))
-    assert errands.take(third) == [Lost("no bench")] and errands.deal("C") is None
+    assert errands.take(first) == [TaskResult(b"done")] and errands.take(second) == [TaskError.of(LostError("gone"))]
+    assert isinstance(pickle.loads(errands.take(second)[0].error), LostError)
+    errands.lose_waiting(LostError("no bench"))
+    assert errands.take(third) == [TaskError.of(LostError("no bench"))] and errands.deal("C") is None
 
 
 def post(

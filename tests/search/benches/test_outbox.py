@@ -6,12 +6,11 @@ import errno
 
 import pytest
 
-from search.benches.messages import Barred, Ended, Failed, Lost, Reached
 from search.benches.outbox import Outbox
 from search.tuning.tune_report import REPORT_SECONDS
 from spaces.records.trial import Ending, Phase
 from tests.support.made_runs import outcome, point
-from trainable.training.events import Broken, Finished, Said
+from trainable.training.events import Event, Failed, Finished, Lost, Progress, StorageFailed, event_of_error
 
 
 class Told:
@@ -22,7 +21,7 @@ class Told:
         self.outbox = Outbox(lambda: self.now)
 
     def say(self, trial: str, step: int, phase: Phase = Phase.TRAINING) -> None:
-        self.outbox.put(Said(trial, point(step), phase))
+        self.outbox.put(Progress(trial, point(step), phase))
 
 
 def test_points_of_a_trial_are_thinned_but_not_those_of_others_nor_the_start_of_probing():
@@ -35,30 +34,37 @@ def test_points_of_a_trial_are_thinned_but_not_those_of_others_nor_the_start_of_
     told.say("x", 6)
     for _ in range(2):
         told.say("x", 6, Phase.PROBING)
-    steps = [(trial, event.point.step, event.phase.value) for trial, event in told.outbox.take()]
+    steps = [(event.trial, event.point.step, event.phase.value) for event in told.outbox.take()]
     assert steps == [("x", 0, "training"), ("y", 0, "training"), ("x", 5, "training"), ("x", 6, "probing")]
     assert told.outbox.take() == ()
 
 
 @pytest.mark.parametrize(
-    ("last", "event"),
-    [
-        (Finished("x", outcome("x", Ending.EXHAUSTED)), Ended()),
-        (Broken("x", ValueError("rank 4 is odd\nand more")), Failed("ValueError: rank 4 is odd")),
-        (Broken("x", OSError("stale handle")), Barred("OSError: stale handle")),
-        (Broken("x", OSError(errno.ENOSPC, "disk full")), Lost("OSError: [Errno 28] disk full")),
-    ],
+    "last",
+    [Finished("x", outcome("x", Ending.EXHAUSTED)), Failed("x", "rank 4 is odd"), StorageFailed("x", "stale handle")],
 )
-def test_the_last_word_is_never_left_out(last, event):
+def test_the_last_event_is_never_left_out(last: Event):
     told = Told()
     told.outbox.seated.add("x")
     told.say("x", 0)
     told.outbox.put(last)
     assert told.outbox.has_ending and not told.outbox.seated
-    assert told.outbox.take() == (("x", Reached(point(0), Phase.TRAINING)), ("x", event))
+    assert told.outbox.take() == (Progress("x", point(0), Phase.TRAINING), last)
     assert not told.outbox.has_ending
     told.say("x", 1)
     assert len(told.outbox.take()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "event"),
+    [
+        (ValueError("rank 4 is odd\nand more"), Failed("x", "ValueError: rank 4 is odd")),
+        (OSError("stale handle"), StorageFailed("x", "OSError: stale handle")),
+        (OSError(errno.ENOSPC, "disk full"), Lost("x", "OSError: [Errno 28] disk full")),
+    ],
+)
+def test_an_error_of_storage_may_pass_and_another_may_not(error: Exception, event: Event):
+    assert event_of_error("x", error) == event
 
 
 def test_nothing_is_said_of_a_trial_that_was_dismissed():
@@ -68,4 +74,4 @@ def test_nothing_is_said_of_a_trial_that_was_dismissed():
     told.say("y", 0)
     told.outbox.forget("x")
     assert told.outbox.seated == {"y"}
-    assert [trial for trial, _ in told.outbox.take()] == ["y"]
+    assert [event.trial for event in told.outbox.take()] == ["y"]

@@ -10,20 +10,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from search.benches.messages import (
-    BenchCommand,
-    BenchLease,
-    BenchReport,
-    Cancelled,
-    Ended,
-    Event,
-    Failed,
-    Lost,
-    Reached,
-)
+from search.benches.messages import BenchCommand, BenchLease, BenchReport
 from search.benches.seat_queue import BARREN_DEATHS, DEADLY, FUTILE_DEATHS, ONE_SEAT, SeatQueue
 from spaces.records.trial import Phase
-from tests.support.made_runs import point
+from tests.support.made_runs import outcome, point
+from trainable.training.events import Cancelled, Event, Failed, Finished, Lost, Progress
 
 
 def orders(seats: int = 2) -> SeatQueue:
@@ -36,16 +27,18 @@ def opened(books: SeatQueue, bench: str, node: str = "node") -> BenchLease:
     return books.open(bench, node, {"node"})
 
 
-def asks(
-    books: SeatQueue, bench: str, seats: int, seated: Sequence[str] = (), *events: tuple[str, Event]
-) -> BenchCommand:
+def asks(books: SeatQueue, bench: str, seats: int, seated: Sequence[str] = (), *events: Event) -> BenchCommand:
     standing = BenchReport(seats, tuple(seated), events)
     books.hear(bench, standing)
     return books.answer(bench, standing)
 
 
-def reached(step: int) -> Reached:
-    return Reached(point(step), Phase.TRAINING)
+def at(step: int, trial: str = "x") -> Progress:
+    return Progress(trial, point(step), Phase.TRAINING)
+
+
+def finished(trial: str = "x") -> Finished:
+    return Finished(trial, outcome(trial))
 
 
 def test_orders_are_handed_out_once_in_the_order_they_came():
@@ -67,11 +60,11 @@ def test_each_event_is_heard_once_and_by_its_own_trial():
     opened(books, "A")
     x, y = books.join("x", "x"), books.join("y", "y")
     asks(books, "A", 2)
-    asks(books, "A", 2, "xy", ("x", reached(1)), ("y", reached(2)), ("x", reached(3)))
-    assert books.take(x) == [reached(1), reached(3)]
+    asks(books, "A", 2, "xy", at(1), at(2, "y"), at(3))
+    assert books.take(x) == [at(1), at(3)]
     assert books.take(x) == []
-    asks(books, "A", 2, "y", ("x", Ended()))
-    assert books.take(x) == [Ended()] and books.take(y) == [reached(2)]
+    asks(books, "A", 2, "y", finished())
+    assert books.take(x) == [finished()] and books.take(y) == [at(2, "y")]
     assert isinstance(books.take("no ticket")[0], Lost)
 
 
@@ -83,14 +76,14 @@ def test_a_trial_that_comes_back_is_seated_when_its_older_seat_is_free():
     asks(books, "A", 1)
     newer = books.join("x", "x again")
     assert books.waiting == 0 and asks(books, "B", 1).is_empty
-    assert asks(books, "A", 1, "x", ("x", reached(7))).dismissed == ("x",)
+    assert asks(books, "A", 1, "x", at(7)).dismissed == ("x",)
     assert asks(books, "B", 1).is_empty
     assert asks(books, "A", 1, ()).jobs == ("x again",)
     assert books.take(newer) == []
     assert isinstance(books.take(older)[0], Lost)
     books.leave(older)
-    asks(books, "A", 1, "x", ("x", reached(8)))
-    assert books.take(newer) == [reached(8)]
+    asks(books, "A", 1, "x", at(8))
+    assert books.take(newer) == [at(8)]
 
 
 @pytest.mark.parametrize("leave", [lambda books, ticket: books.leave(ticket), lambda books, _: books.leave_trial("x")])
@@ -149,7 +142,7 @@ def test_a_starved_bench_gets_half_its_seats_and_its_trials_go_on(seats, granted
 
 def test_with_a_single_seat_it_is_the_trial_that_is_too_large_when_it_is_so_twice():
     books = orders(1)
-    for expected in (Lost("its bench ran out of memory"), Failed(ONE_SEAT)):
+    for expected in (Lost("x", "its bench ran out of memory"), Failed("x", ONE_SEAT)):
         generation = opened(books, "A").generation
         seated = books.join("x", "x")
         asks(books, "A", 1)
@@ -165,7 +158,7 @@ def test_a_base_that_does_not_fit_twice_fails_those_who_wait_for_it():
     books.starve("A", opened(books, "A").generation)
     assert books.take(base) == []
     books.starve("A", opened(books, "A").generation)
-    assert books.take(base) == [Failed(ONE_SEAT)]
+    assert books.take(base) == [Failed("z", ONE_SEAT)]
 
 
 def test_a_bench_that_dies_in_vain_gets_fewer_seats_and_at_last_nobody_waits_for_it():
@@ -184,7 +177,7 @@ def die_of(books: SeatQueue, poison: str, trials: str, node: str = "node") -> li
     while True:
         opened(books, "A", node)
         seated: list[str] = []
-        while given := asks(books, "A", 8, seated, *((trial, reached(further)) for trial in seated)).jobs:
+        while given := asks(books, "A", 8, seated, *(at(further, trial) for trial in seated)).jobs:
             seated += given
             further += 1
             if poison in seated:
@@ -196,7 +189,7 @@ def die_of(books: SeatQueue, poison: str, trials: str, node: str = "node") -> li
         for trial in seated:
             said = books.take(tickets[trial])[-1]
             books.leave(tickets[trial])
-            if said == Failed(DEADLY):
+            if said == Failed(trial, DEADLY):
                 return lives
             assert isinstance(said, Lost)
             tickets[trial] = books.join(trial, trial)
@@ -233,7 +226,7 @@ def test_a_node_that_goes_is_no_fault_of_the_trials_that_sat_there(node):
         opened(books, "A", node)
         heard += books.take(ticket)
         books.leave(ticket)
-    assert (Failed(DEADLY) in heard) == (node == "node")
+    assert (Failed("x", DEADLY) in heard) == (node == "node")
 
 
 def test_deaths_between_trials_that_end_cost_no_seats():
@@ -242,7 +235,7 @@ def test_deaths_between_trials_that_end_cost_no_seats():
         assert opened(books, "A").seats == 4
         ticket = books.join(trial, trial)
         asks(books, "A", 4)
-        asks(books, "A", 4, (), (trial, Ended()))
+        asks(books, "A", 4, (), finished(trial))
         books.leave(ticket)
 
 
@@ -253,7 +246,7 @@ def test_a_stopped_search_seats_nobody_and_says_so():
     asks(books, "A", 1)
     books.stop()
     assert asks(books, "A", 2, "x").stop and books.take(seated) == []
-    assert books.take(waiting) == books.take(books.join("z", "z")) == [Cancelled()]
+    assert books.take(waiting) == [Cancelled("y")] and books.take(books.join("z", "z")) == [Cancelled("z")]
 
 
 class DeskMachine(RuleBasedStateMachine):
@@ -265,7 +258,7 @@ class DeskMachine(RuleBasedStateMachine):
         self.tickets: dict[str, str] = {}
         self.generations: dict[str, str] = {}
         self.seated: dict[str, set[str]] = {"A": set(), "B": set()}
-        self.events: dict[str, list[tuple[str, Event]]] = {"A": [], "B": []}
+        self.events: dict[str, list[Event]] = {"A": [], "B": []}
         self.steps = itertools.count()
         self.sent: dict[str, list[int]] = {}
         self.heard: dict[str, list[int]] = {}
@@ -306,9 +299,9 @@ class DeskMachine(RuleBasedStateMachine):
     def train(self, bench, is_last):
         for trial in sorted(self.seated[bench]):
             step = next(self.steps)
-            self.events[bench].append((trial, reached(step)))
+            self.events[bench].append(at(step, trial))
             if is_last:
-                self.events[bench].append((trial, Ended()))
+                self.events[bench].append(finished(trial))
                 self.seated[bench].remove(trial)
 
     @rule(trial=st.sampled_from("uvwxyz"))
@@ -316,10 +309,10 @@ class DeskMachine(RuleBasedStateMachine):
         if trial not in self.tickets:
             return
         for event in self.books.take(self.tickets[trial]):
-            if isinstance(event, Reached):
+            if isinstance(event, Progress):
                 self.heard[self.tickets[trial]].append(event.point.step)
             else:
-                if isinstance(event, Ended):
+                if isinstance(event, Finished):
                     self.over.add(trial)
                 self.books.leave(self.tickets.pop(trial))
                 break

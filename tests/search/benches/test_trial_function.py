@@ -15,7 +15,7 @@ from rich.console import Console
 from results.run.ledger import BaseProbed, Ledger, read_ledger
 from results.run.run_folder import RunFolder
 from search.benches.bench_executor import BenchExecutor, benched
-from search.benches.messages import BenchReport, Ended, Event, Failed, Lost, Reached
+from search.benches.messages import BenchReport
 from search.benches.seat_queue import ONE_SEAT
 from search.console.plain import PlainView
 from search.driver import bench_spec
@@ -29,6 +29,7 @@ from tests.support.left_behind import assert_nothing_is_left
 from tests.support.made_runs import base, draw, outcome, point, started, write_curve
 from tests.support.toy_search import toy_plan
 from trainable.files.trial_folder import TrialFolder
+from trainable.training.events import Event, Failed, Finished, Lost, Progress
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 CLIPS, STEPS_PER_EPOCH = 48, 12
@@ -55,7 +56,7 @@ class PlayedBench(threading.Thread):
     def _serve(self) -> None:
         """Until the desk is gone."""
         opening = ray.get(self._desk.open.remote("played", "no node"))
-        events: list[tuple[str, Event]] = []
+        events: list[Event] = []
         while True:
             seated = (self._seated.trial,) if self._seated else ()
             poll = self._desk.poll.remote("played", opening.generation, BenchReport(1, seated, tuple(events)))
@@ -66,8 +67,8 @@ class PlayedBench(threading.Thread):
             for text in answer.jobs:
                 self._seated, self._step = TrialSpec.model_validate_json(text), 0
             if self._seated:
-                events = [(self._seated.trial, event) for event in self._advance(self._seated)]
-                if not all(isinstance(event, Reached) for _, event in events):
+                events = self._advance(self._seated)
+                if not all(isinstance(event, Progress) for event in events):
                     self._seated = None
                 time.sleep(0.02)
 
@@ -75,15 +76,16 @@ class PlayedBench(threading.Thread):
         self._step += 3
         points = [point(step, max(0.6, 6.0 - 0.05 * step)) for step in range(self._step + 1)]
         write_curve(self._run_folder, job.trial, points)
-        said: Event = Reached(points[-1], Phase.TRAINING)
+        said: Event = Progress(job.trial, points[-1], Phase.TRAINING)
         if job.trial == LOSES and not self._has_lost:
             self._has_lost = True
-            return [said, Lost("the storage failed")]
+            return [said, Lost(job.trial, "the storage failed")]
         if job.trial == STARVES:
-            return [said, Failed(ONE_SEAT)]
+            return [said, Failed(job.trial, ONE_SEAT)]
         if job.trial != DISOBEYS:
-            TrialFolder(job.path).write_outcome(outcome(job.trial, Ending.EXHAUSTED, drawn=job.draw))
-            return [said, Ended()]
+            ended = outcome(job.trial, Ending.EXHAUSTED, drawn=job.draw)
+            TrialFolder(job.path).write_outcome(ended)
+            return [said, Finished(job.trial, ended)]
         return [said]
 
 

@@ -24,10 +24,11 @@ from tests.trainable.training.test_bench import strict, timeless, timeless_curve
 from tests.trainable.training.test_run_trial import Bench as Voice
 from tests.trainable.training.test_run_trial import bench as voice  # noqa: F401
 from trainable.files.mirror import push
-from trainable.files.object_store import StorageError, StoredFiles
+from trainable.files.object_store import StoredFiles
 from trainable.files.trial_folder import TrialFolder
 from trainable.probe.criteria.calibration import Calibration
 from trainable.training.checkpoint import OPTIMIZER, read_checkpoints
+from trainable.training.events import StorageFailed
 from trainable.training.run_trial import run_trial
 
 SLOW = {"lora_lr": 0.02, "text_projection_lr": 0.0, "epochs": 100}
@@ -203,9 +204,10 @@ def test_a_trial_whose_storage_fails_leaves_its_seat_and_the_others_stay(voice: 
     told.bench.seat(local)
     with faulty(fails_from=0) as storage:
         told.bench.seat(stored)
-        told.until(lambda: "stored" in told.broken)
+        told.until(lambda: "stored" in told.failures)
         assert storage.touched
-    assert isinstance(told.broken["stored"], StorageError) and FATAL in str(told.broken["stored"])
+    failed = told.failures["stored"]
+    assert isinstance(failed, StorageFailed) and "StorageError" in failed.reason and FATAL in failed.reason
     told.to_the_end()
     assert told.outcomes.keys() == {"local"}
     again = Told(voice, seats=1)

@@ -27,7 +27,7 @@ from trainable.qwen3_tts.model.lora import attach
 from trainable.qwen3_tts.packed.pack import QwenPack
 from trainable.training.bench import Bench
 from trainable.training.epoch_order import epoch_clips
-from trainable.training.events import Broken, Event, Finished, Said
+from trainable.training.events import Event, Finished, Progress
 from trainable.training.single_seat import SingleSeatPack
 
 UNREACHABLE = Band(low=1e-3, high=2e-3)
@@ -96,17 +96,15 @@ def run(pack: Pack, order: TrialSpec, on_report: Callable[[Point], None] = lambd
     outcomes: list[Outcome] = []
     history: list[dict[str, Tensor]] = []
 
-    def tell(event: Event) -> None:
+    def on_event(event: Event) -> None:
         match event:
-            case Broken():
-                raise event.error
             case Finished():
                 outcomes.append(event.outcome)
-            case Said():
+            case Progress():
                 history.append(dict(pack.state(0).weights))
                 on_report(event.point)
 
-    bench = Bench(pack, ProcessGroup(), tell)
+    bench = Bench(pack, ProcessGroup(), on_event, raise_errors=True)
     bench.seat(order)
     while not outcomes:
         bench.advance()

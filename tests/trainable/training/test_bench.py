@@ -18,7 +18,7 @@ from tests.trainable.training.test_run_trial import bench as voice  # noqa: F401
 from trainable.files.trial_folder import TrialFolder
 from trainable.probe.criteria.calibration import Calibration
 from trainable.training.checkpoint import read_checkpoints
-from trainable.training.events import Finished
+from trainable.training.events import Failed, Finished, StorageFailed
 from trainable.training.run_trial import run_trial
 
 PASSES = 4
@@ -77,7 +77,7 @@ def test_trials_side_by_side_end_as_each_would_alone(voice: Voice, tmp_path: Pat
             told.bench.advance()
         told.until(lambda: told.bench.free > 0)
     told.to_the_end()
-    assert not told.broken
+    assert not told.failures
     for job in jobs:
         alone = in_folder(job, tmp_path / "alone")
         assert timeless(told.outcomes[job.trial]) == timeless(by_itself(voice, alone))
@@ -112,15 +112,15 @@ def test_a_trial_that_has_its_outcome_only_tells_it(voice: Voice, tmp_path: Path
 
 
 def test_a_join_that_fails_breaks_that_trial_alone(voice: Voice, tmp_path: Path) -> None:
-    told, error = Told(voice, seats=2), InputError("rank 512: too large")
+    told, failed = Told(voice, seats=2), Failed("misfit", "InputError: rank 512: too large")
     told.bench.seat(in_folder(voice.job("sound", **LONG), tmp_path))
-    told.pack.fails["join"] = error
+    told.pack.fails["join"] = InputError("rank 512: too large\nin two lines")
     told.bench.seat(in_folder(voice.job("misfit", **LONG), tmp_path))
-    assert told.broken == {"misfit": error} and told.bench.free == 1
+    assert told.failures == {"misfit": failed} and told.bench.free == 1
     told.pack.fails.clear()
     told.bench.seat(in_folder(voice.job("next", **LONG), tmp_path))
     told.to_the_end()
-    assert told.outcomes.keys() == {"sound", "next"} and told.broken == {"misfit": error}
+    assert told.outcomes.keys() == {"sound", "next"} and told.failures == {"misfit": failed}
 
 
 def test_a_torn_checkpoint_breaks_that_trial_alone(voice: Voice, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_torn_checkpoint_breaks_that_trial_alone(voice: Voice, tmp_path: Path)
     (checkpoint.folder / "adapter.safetensors").write_bytes(b"")
     told.bench.seat(in_folder(voice.job("sound", **LONG), tmp_path))
     told.bench.seat(job)
-    assert told.broken.keys() == {"torn"} and told.bench.free == 1
+    assert told.failures.keys() == {"torn"} and told.bench.free == 1
     told.to_the_end()
     assert told.outcomes.keys() == {"sound"}
 
@@ -142,8 +142,9 @@ def test_an_error_while_listening_breaks_only_those_who_were_listened_to(voice: 
         job = in_folder(voice.job(name, **changes), tmp_path)
         told.bench.seat(job.model_copy(update={"calibration": str(tmp_path / "nowhere")}))
     told.to_the_end()
-    assert told.broken.keys() == {"first", "second"}
-    assert all(isinstance(error, FileNotFoundError) for error in told.broken.values())
+    assert told.failures.keys() == {"first", "second"}
+    assert all(event.reason.startswith("FileNotFoundError: ") for event in told.failures.values())
+    assert all(isinstance(event, StorageFailed) for event in told.failures.values())
     assert told.outcomes.keys() == {"training"}
     # What they left stays, and what is left to do is the listening.
     again = Told(voice, seats=1)
@@ -171,7 +172,7 @@ def test_a_lack_of_memory_and_a_lost_gpu_are_everybodys(
     with pytest.raises(type(error), match=str(error)):
         told.bench.seat(in_folder(voice.job("two"), tmp_path))
         told.to_the_end()
-    assert not told.broken and not told.outcomes
+    assert not told.failures and not told.outcomes
 
 
 def test_a_dismissed_trial_leaves_its_seat_and_its_files_and_may_come_again(voice: Voice, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import load_family
 from trainable.files.trial_folder import TrialFolder
 from trainable.training.checkpoint import read_checkpoints
-from trainable.training.events import Said
+from trainable.training.events import Progress
 from trainable.training.run_trial import run_trial
 from trainable.training.validation import validate
 
@@ -140,7 +140,7 @@ def test_what_is_told_has_its_validation(twenty: Voice, tmp_path: Path) -> None:
     told.to_the_end()
     for trial in ("in band", "long"):
         written = TrialFolder(tmp_path / trial).read_points()
-        said = [event.point for event in told.events if isinstance(event, Said) and event.trial == trial]
+        said = [event.point for event in told.events if isinstance(event, Progress) and event.trial == trial]
         assert said == [written[point.step] for point in said]
         assert said[-1].validation is not None
 

@@ -17,7 +17,7 @@ from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
 from tests.support.tiny_qwen import make_tiny_qwen
 from trainable.qwen3_tts.checkpoint.load import load_base
 from trainable.qwen3_tts.data.prepared import PreparedData
-from trainable.training.events import Event, Finished, Said
+from trainable.training.events import Event, Finished, Progress
 
 DRAWS = {
     "plain": draw(rank=2, alpha_ratio=4, dropout=0.1, batch=2, text_projection_lr=1e-4, weight_decay=0.1, epochs=2),
@@ -79,10 +79,10 @@ def test_seats_are_taken_again_while_others_train(busy: Busy) -> None:
     names = list(DRAWS)
     assert all(left.ending is Ending.EXHAUSTED and left.curve[-1].step > 20 for left in busy.left.values())
     first = min(at(Finished, name) for name in names[:SEATS])
-    late = [name for name in names if at(Said, name) > first]
+    late = [name for name in names if at(Progress, name) > first]
     assert late == names[SEATS:]
     last = max(at(Finished, name) for name in names[:SEATS])
-    assert any(at(Said, name) < last for name in late)
+    assert any(at(Progress, name) < last for name in late)
 
 
 @pytest.mark.parametrize("name", DRAWS)
