@@ -25,11 +25,11 @@ from trainable.probe.criteria.calibration import Calibration
 from trainable.probe.session.listener import Listener
 from trainable.probe.session.probe import ProbeScript, ProbeSubject, probe
 from trainable.probe.texts.lines import lines_for
-from trainable.stages.baseline import CALIBRATION, BaselineSettings, lay_foundation
-from trainable.stopping.curve import FIRST_PASS_CLIPS, ClipRow, Curve, mean_of
+from trainable.stages.baseline import CALIBRATION, BaselineSettings, measure_baseline
+from trainable.stopping.curve import FIRST_PASS_CLIPS, ClipRow, Curve, mean_losses
 from trainable.training.epoch_order import epoch_clips, steps_per_epoch
 from trainable.training.lr_schedule import learning_rate_factor
-from trainable.training.outcome import TrainingAdvice, failed_share, mend
+from trainable.training.outcome import TrainingAdvice, failed_share, training_advice
 from trainable.training.validation import end_probabilities
 
 SEED = 1
@@ -79,7 +79,7 @@ class Studio:
             prepared=folder / "prepared",
             base=folder / "base",
         )
-        base = lay_foundation(plan, lambda what, done, of: None).verdict
+        base = measure_baseline(plan, lambda what, done, of: None).verdict
         self._space, self._folder = space, folder
         self._pack: Pack = load_family(plan.family).build_pack(
             space.model,
@@ -142,7 +142,7 @@ class Studio:
             self._pack.leave(seat)
         per_line = (self._clock() - started) / sum(len(verdict.lines) for verdict in verdicts.values())
         return [
-            Hearing(verdict, mend(verdict, self._base_failed_share), per_line * len(verdict.lines))
+            Hearing(verdict, training_advice(verdict, self._base_failed_share), per_line * len(verdict.lines))
             for verdict in (verdicts[seat] for seat in seats)
         ]
 
@@ -156,7 +156,7 @@ class Studio:
                 rows[seat] += found
         seconds = (self._clock() - started) / len(takes)
         for seat, take in takes.items():
-            take.add(mean_of(rows[seat]), seconds)
+            take.add(mean_losses(rows[seat]), seconds)
 
     def _step(self, clips: Sequence[int], takes: dict[int, _Take]) -> None:
         started = self._clock()

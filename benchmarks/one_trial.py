@@ -10,9 +10,9 @@ from spaces.band import Band
 from spaces.draw import Draw
 from spaces.records.trial import Ending, Losses, Outcome, Point
 from spaces.records.verdict import Flag, Verdict
-from trainable.stopping.rule import decide, is_sudden, may_leap, nears_floor
-from trainable.training.lr_schedule import exposure_of
-from trainable.training.outcome import TrainingAdvice, better, further_down
+from trainable.stopping.rule import decide, may_be_spike, may_jump_over, nears_floor
+from trainable.training.lr_schedule import effective_steps
+from trainable.training.outcome import TrainingAdvice, combine_outcomes, lower_band
 from trainable.training.trial_state import REPORTS_PER_EPOCH
 
 
@@ -49,8 +49,8 @@ def run_trial(world: Searched, draw: Draw, band: Band, number: int) -> Trial:
             heard.append(Heard(sound, kept, trained(run, curve[-1]) + probes))
             verdict = verdict_of(sound)
         this = _outcome(str(number), draw, ending, curve[-1], kept, verdict)
-        first, outcome = outcome, better(outcome, this) if outcome else this
-        lower = further_down(band, this, None) if first is None else None
+        first, outcome = outcome, combine_outcomes(outcome, this) if outcome else this
+        lower = lower_band(band, this, None) if first is None else None
     return Trial(outcome, tuple(curve), tuple(heard), trained(run, curve[-1]) + probes)
 
 
@@ -62,7 +62,7 @@ def trained(run: Run, point: Point) -> Spent:
 def _train(run: Run, draw: Draw, band: Band, clips: int, curve: list[Point]) -> tuple[Ending, Point | None]:
     """Adds to the curve until it ends; also returns the checkpoint that is probed."""
     last_step, kept = len(run.losses) - 1, None
-    exposure = exposure_of(draw, last_step)
+    exposure = effective_steps(draw, last_step)
     every = max(1, run.steps_per_epoch // REPORTS_PER_EPOCH)
     if not curve:
         curve.append(_point(run, draw, clips, 0))
@@ -74,7 +74,7 @@ def _train(run: Run, draw: Draw, band: Band, clips: int, curve: list[Point]) -> 
         if ending is not None:
             return ending, kept if ending is Ending.OVERSHOT else None
         step = curve[-1].step
-        passing = may_leap(curve, band) or is_sudden(curve, band, clips)
+        passing = may_jump_over(curve, band) or may_be_spike(curve, band, clips)
         falling = step % every == 0 and nears_floor(curve, band, 2 * max(1, clips // REPORTS_PER_EPOCH))
         if curve[-1].loss >= band.low and (step % run.steps_per_epoch == 0 or passing or falling):
             kept = curve[-1]

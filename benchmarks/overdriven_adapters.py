@@ -39,7 +39,7 @@ from trainable.probe.criteria.calibration import Calibration
 from trainable.probe.session.listener import Listener
 from trainable.probe.session.probe import ProbeScript, ProbeSubject, probe
 from trainable.probe.texts.lines import lines_for
-from trainable.stages.baseline import CALIBRATION, BaselineSettings, lay_foundation
+from trainable.stages.baseline import CALIBRATION, BaselineSettings, measure_baseline
 from trainable.training.single_seat import SEAT, SingleSeatPack
 
 ROOT = Path(__file__).parent.parent
@@ -97,7 +97,7 @@ def _base(space: Space, folder: Path) -> Verdict:
         prepared=folder / "prepared",
         base=folder / "base",
     )
-    return lay_foundation(plan, lambda what, done, of: None).verdict
+    return measure_baseline(plan, lambda what, done, of: None).verdict
 
 
 def _adapter(space: Space, folder: Path, rate: float, steps: int, seed: int) -> Spoken:

@@ -11,12 +11,12 @@ from trainable.files.mirror import pull, push
 
 
 def lay_foundation(plan: Plan, on_progress: OnProgress) -> Outcome:
-    """See `trainable.stages.baseline.lay_foundation`."""
+    """See `trainable.stages.baseline.measure_baseline`."""
     from trainable.stages import baseline
 
     pull_foundation(plan.stored, plan.space.probe.lines)
     pull_data(plan.stored, plan.sources)
-    outcome = baseline.lay_foundation(
+    outcome = baseline.measure_baseline(
         baseline.BaselineSettings(
             sources=plan.sources,
             auto_reference=plan.auto_reference,
@@ -38,13 +38,13 @@ def lay_foundation(plan: Plan, on_progress: OnProgress) -> Outcome:
 
 
 def hear_finalist(plan: Plan, outcome: Outcome, on_progress: OnProgress) -> Confirmation:
-    """See `trainable.stages.confirm.hear_finalist`."""
+    """See `trainable.stages.confirm.confirm`."""
     from trainable.stages import confirm
 
     folder = plan.run.trial(outcome.trial) if outcome.draw else plan.run.base
     pull_foundation(plan.stored, plan.space.probe.lines)
     pull(plan.stored, folder)
-    final = confirm.hear_finalist(
+    final = confirm.confirm(
         confirm.ConfirmationSettings(
             family=plan.family,
             model=plan.model,

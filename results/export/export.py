@@ -103,7 +103,7 @@ class _Export:
         """Fills an empty folder, the record last."""
         from results.export.verify import WrittenExport, verify_export
         from trainable.family.protocol import load_family
-        from trainable.stages.confirm import at_strength
+        from trainable.stages.confirm import scale_lora
         from trainable.training.checkpoint import load_weights
 
         search, outcome = self.search, self.outcome
@@ -115,7 +115,7 @@ class _Export:
         heard = last_verdict(outcome, self.history)
         strength = heard.strength if heard else 1.0
         learner = family.build(search.model, self.run.prepared, search.space["language"], outcome.draw, search.seed)
-        learner.load_tensors(at_strength(load_weights(checkpoint), strength))
+        learner.load_tensors(scale_lora(load_weights(checkpoint), strength))
         learner.eval()
 
         self._tell(f"writing {outcome.trial} as {self.wish.layout}", 1)

@@ -18,7 +18,7 @@ from results.run.run_folder import RunFolder
 from spaces.band import Band
 from spaces.draw import Objective
 from trainable.files.trial_folder import TrialFolder
-from trainable.training.outcome import failed_share, mend
+from trainable.training.outcome import failed_share, training_advice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -127,7 +127,7 @@ def _verdicts(objective: Objective, history: History) -> list[JudgedLoss]:
             continue
         for kept, verdict in ((outcome.kept, outcome.verdict), (outcome.other_kept, outcome.other_verdict)):
             if kept and verdict and math.isfinite(kept.loss):
-                verdicts.append(JudgedLoss(kept.loss, verdict.accepted, mend(verdict, base)))
+                verdicts.append(JudgedLoss(kept.loss, verdict.accepted, training_advice(verdict, base)))
     return verdicts
 
 

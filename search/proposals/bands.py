@@ -11,7 +11,7 @@ from spaces.draw import Draw, Objective
 from spaces.records.trial import Outcome
 from spaces.space import Space
 from trainable.files.trial_folder import TrialFolder
-from trainable.training.outcome import failed_share, mend
+from trainable.training.outcome import failed_share, training_advice
 
 
 class BandTracker:
@@ -52,6 +52,8 @@ class BandTracker:
         base = failed_share(self._base) if self._base else None
         probed = ((outcome.kept, outcome.verdict), (outcome.other_kept, outcome.other_verdict))
         verdicts = [
-            JudgedLoss(kept.loss, verdict.accepted, mend(verdict, base)) for kept, verdict in probed if kept and verdict
+            JudgedLoss(kept.loss, verdict.accepted, training_advice(verdict, base))
+            for kept, verdict in probed
+            if kept and verdict
         ]
         self._heard[outcome.trial] = outcome.draw.objective, verdicts

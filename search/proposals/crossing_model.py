@@ -15,7 +15,7 @@ from spaces.prior_runs import PriorRun
 from spaces.records.trial import Point
 from trainable.stopping.curve import FIRST_PASS_CLIPS
 from trainable.training.epoch_order import steps_per_epoch
-from trainable.training.lr_schedule import exposure_of
+from trainable.training.lr_schedule import effective_steps
 
 SLOPES = ((0.0, 8.0), (-1.0, 0.3), (-0.8, 0.4), (-0.4, 0.4), (0.0, 0.5))
 """Mean and standard deviation, before any run was seen, of the coefficients of log(exposure to the crossing): nothing
@@ -101,7 +101,7 @@ class CrossingModel:
         if not settled or curve[0].step != 0 or not all(math.isfinite(point.loss) for point in curve):
             return
         epoch_steps = steps_per_epoch(self._clips, draw.clips_per_step)
-        exposure = exposure_of(draw, epoch_steps * draw.epochs)
+        exposure = effective_steps(draw, epoch_steps * draw.epochs)
         losses = np.array([point.loss for point in settled])
         # A loss counts as reached when the next one is there too.
         sustained = np.maximum(losses, np.append(losses[1:], losses[-1]))
@@ -125,7 +125,7 @@ class CrossingModel:
         log_exposure, deviation = self.crossing(draw, band)
         epoch_steps = steps_per_epoch(self._clips, draw.clips_per_step)
         last_step = epoch_steps * draw.epochs
-        latest = _unlagged(exposure_of(draw, last_step)(last_step), epoch_steps)
+        latest = _unlagged(effective_steps(draw, last_step)(last_step), epoch_steps)
         late = log_exposure - MARGIN * deviation - math.log(latest)
         early = math.log(epoch_steps / 4) - log_exposure - MARGIN * deviation
         epochs = min(draw.epochs, math.exp(min(log_exposure, math.log(latest))) / epoch_steps)

@@ -16,7 +16,7 @@ from spaces.records.trial import Outcome, Point
 from spaces.records.verdict import Verdict
 from spaces.space import Space
 from trainable.files.trial_folder import TrialFolder
-from trainable.training.outcome import TrainingAdvice, failed_share, mend
+from trainable.training.outcome import TrainingAdvice, failed_share, training_advice
 
 MENDED_BY: dict[ListeningResult, TrainingAdvice | None] = {
     ListeningResult.GOOD: None,
@@ -88,7 +88,7 @@ def _tested(
     voice: str, outcome: Outcome, start: Point | None, verdict: Verdict, kept: Point, share: float | None
 ) -> list[PriorRun]:
     """Nothing of a rejection that no amount of training would mend."""
-    draw, wanted = outcome.draw, mend(verdict, share)
+    draw, wanted = outcome.draw, training_advice(verdict, share)
     if draw is None or not kept.epoch or (wanted is None and not verdict.accepted):
         return []
     return [

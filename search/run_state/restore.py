@@ -16,7 +16,7 @@ from spaces.errors import InputError
 from spaces.storage_uri import Storage, checked_uri
 from trainable.dataset.finding import Finding, Severity
 from trainable.files.mirror import Mirror
-from trainable.files.object_store import StoredFiles, is_passed_over
+from trainable.files.object_store import ObjectStore, is_ignored
 from trainable.files.trial_folder import TrialFolder
 
 LEDGER = RunFolder(Path()).ledger.name
@@ -26,7 +26,7 @@ def check_storage(plan: Plan) -> list[Finding]:
     """Writes, reads and deletes a file there. Raises InputError where that fails, and where another search is kept."""
     if plan.storage is None:
         return []
-    stored = StoredFiles(plan.storage)
+    stored = ObjectStore(plan.storage)
     if not plan.resume and stored.read(LEDGER) is not None:
         raise InputError(
             f"--storage {plan.storage}: holds another search; add --resume --out RUN to go on with it, or give another"
@@ -77,7 +77,7 @@ def bring_home(typed: Arguments, on_progress: OnProgress) -> None:
 def _pull_all(run: RunFolder, mirror: Mirror, on_progress: OnProgress) -> None:
     """The ledger last: whoever finds it finds all that it speaks of."""
     names = mirror.stored.listing(run.trials.name)
-    trials = sorted({name.split("/")[1] for name in names if not is_passed_over(name)})
+    trials = sorted({name.split("/")[1] for name in names if not is_ignored(name)})
     folders = [run.prepared, run.base, run.best, *(run.trial(name) for name in trials)]
     for done, folder in enumerate(folders):
         on_progress("fetching the run from storage", done, len(folders) + 1)

@@ -15,8 +15,8 @@ from search.run_state.lock import is_written
 from spaces.storage_uri import Storage, join_uri
 from trainable.dataset.source import Source
 from trainable.dataset.user_files import AUDIO_SUFFIXES
-from trainable.files.mirror import RECORDS, Mirror, pull
-from trainable.files.object_store import StoredFiles, file_system
+from trainable.files.mirror import SYNC_RECORDS, Mirror, pull
+from trainable.files.object_store import ObjectStore, file_system
 
 MIRROR_SECONDS = 60.0
 """How old what storage has of the driver's own files may be."""
@@ -119,7 +119,7 @@ class StopSignal:
             return self._stop_file.exists()
         if not self._stands and time.monotonic() - self._asked >= self.SECONDS:
             name = self._stop_file.relative_to(self._storage.root).as_posix()
-            self._stands = bool(StoredFiles(self._storage.uri).listing(name))
+            self._stands = bool(ObjectStore(self._storage.uri).listing(name))
             self._asked = time.monotonic()
         return self._stands
 
@@ -161,7 +161,7 @@ def _push_what_nodes_need(plan: Plan, checked: CheckedData) -> None:
 
 def _push_what_is_new_to_storage(plan: Plan, storage: Storage) -> None:
     """What this disk has of a run that storage has not seen."""
-    if not plan.resume or StoredFiles(storage.uri).read(plan.run.ledger.name) is not None:
+    if not plan.resume or ObjectStore(storage.uri).read(plan.run.ledger.name) is not None:
         return
     folders = sorted(plan.run.trials.iterdir()) if plan.run.trials.is_dir() else []
     for folder in (plan.run.prepared, plan.run.base, plan.run.best, *folders):
@@ -176,7 +176,7 @@ def _bring(storage: Storage, area: str, wanted: Callable[[str], bool]) -> None:
 
 def _outside_the_run(storage: Storage, area: str) -> Mirror:
     """Every absolute path, below that area of storage."""
-    return Mirror(Path("/"), StoredFiles(join_uri(storage.uri, area)), storage.root / RECORDS / area)
+    return Mirror(Path("/"), ObjectStore(join_uri(storage.uri, area)), storage.root / SYNC_RECORDS / area)
 
 
 def _from_the_top(path: Path) -> str:

@@ -24,7 +24,7 @@ from spaces.records.trial_spec import TrialSpec
 from spaces.storage_uri import Storage
 from trainable.files.mirror import push
 from trainable.files.object_store import StorageError
-from trainable.files.trial_folder import TrialFolder, thin_ended
+from trainable.files.trial_folder import TrialFolder, prune_ended_trial
 
 BOARD_SECONDS = 5.0
 """How often a running trial's curve is copied to TensorBoard."""
@@ -80,7 +80,7 @@ class Recorder(Callback):
         self._view.ended(outcome)
 
     def _thin(self, outcome: Outcome) -> None:
-        thin_ended(TrialFolder(self._run.trial(outcome.trial)), outcome)
+        prune_ended_trial(TrialFolder(self._run.trial(outcome.trial)), outcome)
 
     def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         job = _job(trial)

@@ -14,7 +14,7 @@ from spaces.records.trial_spec import TrialSpec
 from trainable.files.trial_folder import TrialFolder
 from trainable.stopping.rule import decide
 from trainable.training.epoch_order import steps_per_epoch
-from trainable.training.lr_schedule import exposure_of
+from trainable.training.lr_schedule import effective_steps
 
 GRACE_EPOCHS = 1.0
 """How far a trial may train past the point at which its own loop should have ended it."""
@@ -69,7 +69,7 @@ class BandStopper(Stopper):
     def _decider(self, job: TrialSpec, chance: SecondChance | None) -> Callable[[list[Point]], Ending | None]:
         """The rule for a curve as far as it is given. What lies before a second chance has been judged by the loop."""
         last_step = steps_per_epoch(self._clips, job.draw.clips_per_step) * job.draw.epochs
-        exposure = exposure_of(job.draw, last_step)
+        exposure = effective_steps(job.draw, last_step)
         begin, band = (chance.outcome.point.step, chance.band) if chance else (-1, job.band)
         return lambda curve: decide(curve, band, self._clips, last_step, exposure) if curve[-1].step > begin else None
 

@@ -22,8 +22,8 @@ OWN_LINES = ("Sends:", "Job:", "No word from", "Here:", "bash: ")
 """How lines begin that are the laptop's own, or its shell's for lack of a terminal."""
 STORED = """\
 import json, sys
-from trainable.files.object_store import StoredFiles
-stored = StoredFiles(sys.argv[1])
+from trainable.files.object_store import ObjectStore
+stored = ObjectStore(sys.argv[1])
 print(json.dumps([sorted(stored.listing("")), stored.read("ledger.jsonl").decode()]))
 """
 

@@ -51,4 +51,4 @@ def test_an_address_with_a_secret_is_refused_and_not_repeated(typed: str) -> Non
 
 def test_an_address_that_pyarrow_does_not_know_is_refused() -> None:
     with pytest.raises(InputError, match="does not understand"):
-        object_store.StoredFiles("ftp://host/a").listing("")
+        object_store.ObjectStore("ftp://host/a").listing("")

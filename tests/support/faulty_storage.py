@@ -80,4 +80,4 @@ def tree(root: Path) -> dict[str, str]:
     """Every file that a mirror holds, with its text."""
     files = [path for path in sorted(root.rglob("*")) if path.is_file()]
     names = {path.relative_to(root).as_posix(): path for path in files}
-    return {name: path.read_text() for name, path in names.items() if not object_store.is_passed_over(name)}
+    return {name: path.read_text() for name, path in names.items() if not object_store.is_ignored(name)}

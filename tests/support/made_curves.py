@@ -9,7 +9,7 @@ import numpy as np
 
 from spaces.records.trial import Losses, Point
 from trainable.stopping.curve import FIRST_PASS_CLIPS
-from trainable.stopping.extrapolation import Exposure
+from trainable.stopping.extrapolation import EffectiveSteps
 
 Course = Callable[[float], float]
 """The loss after so many epochs at the full learning rate, were every clip alike."""
@@ -47,7 +47,7 @@ def seen(
     spread: float = 0.3,
     within: float = 0.1,
     ragged: float = 0.0,
-    exposure: Exposure = float,
+    exposure: EffectiveSteps = float,
 ) -> list[Point]:
     """A point per step. Clips differ by `spread`, one clip from time to time by `within`, and every point once more by
     `ragged`, all standard deviations in nats."""

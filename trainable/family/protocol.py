@@ -290,7 +290,7 @@ def load_family(module: str) -> Family:
         return importlib.import_module(module)  # type: ignore[return-value]
 
 
-def descended(losses: ClipLosses, objective: Objective, sub_weight: float) -> Tensor:
+def training_loss(losses: ClipLosses, objective: Objective, sub_weight: float) -> Tensor:
     """[clips]: what is differentiated. The objective itself where the sub-talker's loss weighs what it counts there.
 
     A loss that is told and judged by a band always counts it 0.3 times, so that trials of any weight compare.

@@ -18,17 +18,17 @@ from pathlib import Path, PurePosixPath
 
 from spaces.storage_uri import Storage
 from trainable.files.atomic import write_text
-from trainable.files.object_store import Stamp, StorageError, StoredFiles, is_passed_over
+from trainable.files.object_store import FileStamp, ObjectStore, StorageError, is_ignored
 
-LAST = ("roster.json", "prepared.json", "COMPLETE", "second_chance.json", "outcome.json", "ledger.jsonl")
+WRITTEN_LAST = ("roster.json", "prepared.json", "COMPLETE", "second_chance.json", "outcome.json", "ledger.jsonl")
 """They are written in this order, after everything else."""
 MARKERS = ("roster.json", "prepared.json", "COMPLETE", "outcome.json")
 """Of these, those that say that what is beside them is complete."""
-RECORDS = ".mirror"
+SYNC_RECORDS = ".mirror"
 """Folder in the run's, of what this disk and storage were known to have in common; on this disk alone."""
-AT_ONCE = 8
+THREADS = 8
 """Files under way: most of the time of a small one is waiting."""
-TRIES = 3
+ATTEMPTS = 3
 """A file that goes away between being listed and being read is looked for anew so often."""
 
 
@@ -53,14 +53,14 @@ class Mirror:
     """A folder on this disk and one in storage. A part is named by its path in both, with slashes; "." is the whole."""
 
     root: Path
-    stored: StoredFiles
+    stored: ObjectStore
     records: Path
     """Folder for what is known of each part."""
 
     @classmethod
     def of(cls, storage: Storage) -> Mirror:
         """The run's folder itself."""
-        return cls(storage.root, StoredFiles(storage.uri), storage.root / RECORDS)
+        return cls(storage.root, ObjectStore(storage.uri), storage.root / SYNC_RECORDS)
 
     def push(self, part: str, but: Collection[str] = (), unless_overtaken: bool = False) -> None:
         """See `push`; all `but` these entries of the part. Whoever alone writes it need not mind others."""
@@ -83,7 +83,7 @@ class Mirror:
     def pull(self, part: str, but: Collection[str] = ()) -> None:
         """See `pull`; all `but` these entries of the part."""
         part = _clean(part)
-        for tries_left in reversed(range(TRIES)):
+        for tries_left in reversed(range(ATTEMPTS)):
             try:
                 self._pull(part, but)
                 return
@@ -148,32 +148,32 @@ class Mirror:
                 path = path.parent
                 path.rmdir()
 
-    def _here(self, part: str, but: Collection[str]) -> dict[str, Stamp]:
+    def _here(self, part: str, but: Collection[str]) -> dict[str, FileStamp]:
         top = self.root / part
         if top.is_file():
             return {part: _stamp(top)}
-        found: dict[str, Stamp] = {}
+        found: dict[str, FileStamp] = {}
         for folder, folders, files in os.walk(top):
             if but and Path(folder) == top:
                 folders[:] = [name for name in folders if name not in but]
                 files = [name for name in files if name not in but]
-            folders[:] = [name for name in folders if not is_passed_over(name)]
+            folders[:] = [name for name in folders if not is_ignored(name)]
             for file in files:
                 path = Path(folder, file)
                 with suppress(FileNotFoundError):
-                    if not is_passed_over(file):
+                    if not is_ignored(file):
                         found[path.relative_to(self.root).as_posix()] = _stamp(path)
         return dict(sorted(found.items()))
 
-    def _there(self, part: str, but: Collection[str]) -> dict[str, Stamp]:
+    def _there(self, part: str, but: Collection[str]) -> dict[str, FileStamp]:
         """As `_here`: names are passed over by what they are below the part."""
         listed = self.stored.listing(part, but)
-        return {name: stamp for name, stamp in listed.items() if not is_passed_over(name.removeprefix(part))}
+        return {name: stamp for name, stamp in listed.items() if not is_ignored(name.removeprefix(part))}
 
     def _record(self, part: str) -> Path:
         return self.records / f"{sha256(part.encode()).hexdigest()[:32]}.json"
 
-    def _known(self, part: str) -> dict[str, tuple[Stamp, Stamp]]:
+    def _known(self, part: str) -> dict[str, tuple[FileStamp, FileStamp]]:
         """Of each file, how it looked here and there when both were equal."""
         try:
             record = json.loads(self._record(part).read_text(encoding="utf-8"))
@@ -183,7 +183,7 @@ class Mirror:
             return {}
         return {name: (tuple(here), tuple(there)) for name, (here, there) in record["files"].items()}
 
-    def _know(self, part: str, files: dict[str, tuple[Stamp, Stamp]]) -> None:
+    def _know(self, part: str, files: dict[str, tuple[FileStamp, FileStamp]]) -> None:
         if files != self._known(part):
             write_text(self._record(part), json.dumps({"uri": self.stored.uri, "files": files}))
 
@@ -192,7 +192,7 @@ def _clean(part: str) -> str:
     return "" if part == "." else part
 
 
-def _seen(known: Mapping[str, tuple[Stamp, Stamp]]) -> dict[str, Stamp]:
+def _seen(known: Mapping[str, tuple[FileStamp, FileStamp]]) -> dict[str, FileStamp]:
     """How storage was when both were equal."""
     return {name: there for name, (_, there) in known.items()}
 
@@ -200,7 +200,7 @@ def _seen(known: Mapping[str, tuple[Stamp, Stamp]]) -> dict[str, Stamp]:
 def _rank(name: str) -> int:
     """0 for a plain file; what is written later is higher."""
     last = PurePosixPath(name).name
-    return LAST.index(last) + 1 if last in LAST else 0
+    return WRITTEN_LAST.index(last) + 1 if last in WRITTEN_LAST else 0
 
 
 def _is_marker(name: str) -> bool:
@@ -211,14 +211,14 @@ def _size(path: Path) -> int | None:
     return path.stat().st_size if path.is_file() else None
 
 
-def _stamp(path: Path) -> Stamp:
+def _stamp(path: Path) -> FileStamp:
     status = path.stat()
     return status.st_size, status.st_mtime_ns
 
 
 def _at_once(copy: Callable[[str], None], names: Collection[str]) -> None:
     """The first that fails ends the others that have not begun."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         under_way = [pool.submit(copy, name) for name in names]
         try:
             for each in as_completed(under_way):

@@ -22,13 +22,13 @@ from trainable.files.atomic import UNFINISHED, atomic_file
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-PATIENCE_SECONDS = 60.0
+RETRY_SECONDS = 60.0
 """How long one file is tried again before storage is given up."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
-PIECE_BYTES = 8 * 2**20
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+CHUNK_BYTES = 8 * 2**20
+DISK_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Of the node's own disk, which storage cannot mend."""
-LASTING = (
+PERMANENT_ERRORS = (
     "ACCESS_DENIED",
     "INVALID_ACCESS_KEY_ID",
     "INVALID_CLIENT_TOKEN_ID",
@@ -41,7 +41,7 @@ LASTING = (
 """What the AWS SDK calls errors that no patience mends."""
 SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
-Stamp = tuple[int, int]
+FileStamp = tuple[int, int]
 """Bytes, and when it was written, in nanoseconds as far as storage tells them."""
 Result = TypeVar("Result")
 
@@ -50,19 +50,19 @@ class StorageError(InputError, OSError):
     """Storage does not do what was asked of it, and was asked for long enough."""
 
 
-def is_passed_over(name: str) -> bool:
+def is_ignored(name: str) -> bool:
     """Whether no mirror holds this: names that begin with a dot, and what is still being written."""
     return any(part.startswith(".") or part.endswith(UNFINISHED) for part in PurePosixPath(name).parts)
 
 
 @dataclass(frozen=True)
-class StoredFiles:
+class ObjectStore:
     """A folder in storage; names are relative to it, with slashes. Methods raise StorageError, which names the address
     and the remedy; those that read also raise FileNotFoundError."""
 
     uri: str
 
-    def listing(self, part: str, but: Collection[str] = ()) -> dict[str, Stamp]:
+    def listing(self, part: str, but: Collection[str] = ()) -> dict[str, FileStamp]:
         """Every finished file in that folder, or the file itself; empty where there is nothing. `but` these entries of
         it."""
         return self._patiently("listed", lambda: self._list(part, but))
@@ -79,7 +79,7 @@ class StoredFiles:
         try:
             local.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            if error.errno in FULL:
+            if error.errno in DISK_FULL_ERRORS:
                 raise
             raise StorageError(
                 f"{local.parent}: cannot be made on {gethostname()} ({error.strerror}); what is in storage gets the "
@@ -122,7 +122,7 @@ class StoredFiles:
     def _is_local(self) -> bool:
         return self.uri.startswith("file:")
 
-    def _list(self, part: str, but: Collection[str]) -> dict[str, Stamp]:
+    def _list(self, part: str, but: Collection[str]) -> dict[str, FileStamp]:
         from pyarrow.fs import FileSelector, FileType
 
         system, base = self._place[0], self._path("")
@@ -165,7 +165,7 @@ class StoredFiles:
         system = self._place[0]
         stream = system.open_output_stream(path)
         try:
-            shutil.copyfileobj(source, stream, PIECE_BYTES)
+            shutil.copyfileobj(source, stream, CHUNK_BYTES)
             stream.close()
         except BaseException:
             with suppress(OSError):
@@ -180,23 +180,23 @@ class StoredFiles:
             atomic_file(local) as beside,
             beside.open("wb") as file,
         ):
-            shutil.copyfileobj(stream, file, PIECE_BYTES)
+            shutil.copyfileobj(stream, file, CHUNK_BYTES)
 
     def _read(self, name: str) -> bytes:
         with self._place[0].open_input_stream(self._path(name)) as stream:
             return stream.read()
 
     def _patiently(self, done: str, call: Callable[[], Result]) -> Result:
-        deadline, pause = time.monotonic() + PATIENCE_SECONDS, FIRST_PAUSE_SECONDS
+        deadline, pause = time.monotonic() + RETRY_SECONDS, FIRST_PAUSE_SECONDS
         while True:
             try:
                 return call()
             except FileNotFoundError:
                 raise
             except OSError as error:
-                if error.errno in FULL:
+                if error.errno in DISK_FULL_ERRORS:
                     raise
-                is_lasting = any(word in str(error) for word in LASTING)
+                is_lasting = any(word in str(error) for word in PERMANENT_ERRORS)
                 if is_lasting or time.monotonic() + pause > deadline:
                     raise StorageError(self._told(done, error, is_lasting)) from None
             time.sleep(pause)

@@ -107,7 +107,7 @@ OPTIMIZER = "optimizer.safetensors"
 """In a checkpoint: two thirds of its size, and of use only to a trial that trains on."""
 
 
-def thin_ended(folder: TrialFolder, outcome: Outcome) -> None:
+def prune_ended_trial(folder: TrialFolder, outcome: Outcome) -> None:
     """Keeps the weights of the checkpoint that counts, for exports, and nothing else. May be done again; what cannot be
     removed stays."""
     counts = folder.path / outcome.checkpoint if outcome.checkpoint else None

@@ -47,7 +47,7 @@ class BaselineSettings:
     """Folder for calibration, findings and the base model's recordings."""
 
 
-def lay_foundation(plan: BaselineSettings, on_progress: OnProgress) -> Outcome:
+def measure_baseline(plan: BaselineSettings, on_progress: OnProgress) -> Outcome:
     """Encodes the dataset, calibrates the probe on it, and probes the base model's zero-shot clone: row zero.
 
     `on_progress(what, done, of)`. What an earlier, cut-off call completed is kept. What the encoded data tells about

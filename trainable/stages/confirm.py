@@ -28,16 +28,16 @@ from trainable.speech.audio import write_audio
 from trainable.training.checkpoint import load_weights
 from trainable.training.validation import end_probability
 
-SCALED = "lora_B"
+LORA_B = "lora_B"
 """A LoRA adds B·A·x; its B at half the size is half of the LoRA. `text_projection` is trained in place and stays."""
 
 
-def has_strength(weights: Mapping[str, Tensor]) -> bool:
+def has_lora(weights: Mapping[str, Tensor]) -> bool:
     """Whether there is a LoRA among a trial's weights."""
     return any(_is_scaled(name) for name in weights)
 
 
-def at_strength(weights: Mapping[str, Tensor], strength: float) -> dict[str, Tensor]:
+def scale_lora(weights: Mapping[str, Tensor], strength: float) -> dict[str, Tensor]:
     """The same weights with the LoRA's output multiplied by `strength`; at 1 they are the weights themselves."""
     if strength == 1:
         return dict(weights)
@@ -45,12 +45,12 @@ def at_strength(weights: Mapping[str, Tensor], strength: float) -> dict[str, Ten
 
 
 def _is_scaled(name: str) -> bool:
-    return SCALED in name.split(".")
+    return LORA_B in name.split(".")
 
 
 CONFIRMATION_SEED, INSTRUCTED_SEED = 1_000, 2_000
 """Added to the search's seed: what nobody was chosen by is spoken from other random numbers."""
-FOLDER = "finals"
+RECORDINGS = "finals"
 """Of the recordings, in the folder of a trial."""
 
 
@@ -81,7 +81,7 @@ class Finalist:
     checkpoint: Path | None = None
 
 
-def hear_finalist(stage: ConfirmationSettings, finalist: Finalist, on_progress: OnProgress) -> Confirmation:
+def confirm(stage: ConfirmationSettings, finalist: Finalist, on_progress: OnProgress) -> Confirmation:
     """Listens to a finalist at strengths below 1 as to any trial, confirms the best strength on sixty other lines, and
     sets calm beside excited speech where the model takes instructions. A base model is confirmed whatever its verdict.
 
@@ -90,7 +90,7 @@ def hear_finalist(stage: ConfirmationSettings, finalist: Finalist, on_progress: 
     """
     started = time.perf_counter()
     hearing = _Hearing.begin(stage, finalist)
-    strengths = STRENGTHS if has_strength(hearing.weights) else ()
+    strengths = STRENGTHS if has_lora(hearing.weights) else ()
     of = len(strengths) + 1 + hearing.takes_instructions
     weaker = []
     for done, strength in enumerate(strengths):
@@ -137,12 +137,12 @@ class _Hearing:
         return cls(stage, finalist, learner, load_weights(finalist.checkpoint) if finalist.checkpoint else {})
 
     def on_the_lines_of_a_trial(self, strength: float) -> Verdict:
-        return self._hear(ProbeScript(self.lines, self._stage.seed), strength, f"{FOLDER}/strength_{strength:g}")
+        return self._hear(ProbeScript(self.lines, self._stage.seed), strength, f"{RECORDINGS}/strength_{strength:g}")
 
     def on_other_lines(self, strength: float) -> Verdict:
         """The weights stay at that strength."""
         script = ProbeScript(self.others, self._stage.seed + CONFIRMATION_SEED, confirms=True)
-        return self._hear(script, strength, f"{FOLDER}/confirmation")
+        return self._hear(script, strength, f"{RECORDINGS}/confirmation")
 
     def instructed(self) -> tuple[InstructedLine, ...]:
         """Each line under both instructions, from the same random numbers, so that they alone make the difference."""
@@ -155,7 +155,7 @@ class _Hearing:
         spoken = self._learner.speak(cues, self._stage.probe.sampling)
         delivered = []
         for number, utterance in enumerate(spoken):
-            name = f"{FOLDER}/instructed/line_{number // 2:02d}_{'excited' if number % 2 else 'calm'}.wav"
+            name = f"{RECORDINGS}/instructed/line_{number // 2:02d}_{'excited' if number % 2 else 'calm'}.wav"
             write_audio(self._finalist.folder / name, utterance.wave)
             delivered.append(delivery(utterance.wave, name))
         pairs = zip(texts, delivered[::2], delivered[1::2], strict=True)
@@ -163,7 +163,7 @@ class _Hearing:
 
     def _hear(self, script: ProbeScript, strength: float, recordings: str) -> Verdict:
         if self.weights:
-            self._learner.load_tensors(at_strength(self.weights, strength))
+            self._learner.load_tensors(scale_lora(self.weights, strength))
         name, sampling = self._finalist.trial, self._stage.probe.sampling
         ends = end_probability(self._learner)
         candidate = ProbeSubject(self._finalist.folder, recordings, ends, strength)

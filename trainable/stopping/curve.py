@@ -34,10 +34,10 @@ class Curve:
 
     def mean(self) -> Losses:
         """Raises ValueError when no clip has been seen."""
-        return mean_of(self._window)
+        return mean_losses(self._window)
 
 
-def mean_of(rows: Collection[ClipRow]) -> Losses:
+def mean_losses(rows: Collection[ClipRow]) -> Losses:
     """Raises ValueError when there is no row."""
     if not rows:
         raise ValueError("a mean loss needs at least one clip, got none")

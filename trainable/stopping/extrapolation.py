@@ -11,47 +11,47 @@ import numpy as np
 from spaces.records.trial import Point
 from trainable.stopping.curve import FIRST_PASS_CLIPS
 
-Exposure = Callable[[int], float]
+EffectiveSteps = Callable[[int], float]
 """What a run has learned from after so many steps, in steps at the full learning rate: the step itself where the rate
 is constant. Told by it, a warm-up is no slow start, and a falling rate no floor."""
 
-HOPE = 2.0
+SPEED_UP = 2.0
 """At low learning rates a curve starts slowly and falls faster then, so a bound lets it. It is raised by 1/epochs: the
 first epoch alone says less of what is to come."""
 
-SURE = 0.995
+CONFIDENCE = 0.995
 """How much of what is possible lies on the near side of a bound."""
 
 POINTS_PER_EPOCH = 4
-MOST_POINTS = 48
-FEWEST_POINTS = 5
+MAX_POINTS = 48
+MIN_POINTS = 5
 """Below that, three coefficients and a noise are guesses."""
 
-CURVATURES = (0.0, 1.0, 3.0, 9.0)
+DECAY_RATES = (0.0, 1.0, 3.0, 9.0)
 """Rates of decay that are tried, per span of the curve so far; 0 is a straight line."""
 
-CLIP_SPREAD = 0.3
+PRIOR_NOISE = 0.3
 """By how much the losses of clips differ, in nats, before a curve has shown it."""
 
-CLIP_SPREAD_POINTS = 3.0
+PRIOR_NOISE_POINTS = 3.0
 """So many points of a curve weigh as much as that."""
 
-WITHIN = 1 / 16
+WITHIN_CLIP_VARIANCE = 1 / 16
 """Variance of one clip's loss from epoch to epoch over that between clips."""
 
-RAGGED = (0.0, 1 / 16)
+EXTRA_VARIANCES = (0.0, 1 / 16)
 """Variances over that between clips that are tried for what a window does not smooth."""
 
-LEAST_RAGGED = 1e-5
+MIN_EXTRA_VARIANCE = 1e-5
 """Added in any case: windows that hold the same clips would make the noise singular."""
 
-SPIKE = 0.3
+SPIKE_NATS = 0.3
 """So many nats beside two neighbours that agree, a loss is no part of the course."""
 
-COEFFICIENT = 3.0
+PRIOR_COEFFICIENT = 3.0
 """Nats that a coefficient may easily be."""
 
-DRAWS = 256
+SAMPLES = 256
 """Possible courses that are drawn from each fit, always by the same chances."""
 
 
@@ -65,8 +65,8 @@ class CrossingForecast:
     latest: float
 
 
-def predict(
-    curve: Sequence[Point], high: float, clips: int, last_step: int, exposure: Exposure = float
+def predict_crossing(
+    curve: Sequence[Point], high: float, clips: int, last_step: int, exposure: EffectiveSteps = float
 ) -> CrossingForecast | None:
     """When the curve's loss will be `high` or less; None while nothing can be said.
 
@@ -79,7 +79,7 @@ def predict(
     if curve[0].step != 0 or not all(math.isfinite(point.loss) for point in curve):
         return None
     points = _thinned(_without_spikes(curve))
-    if len(points) < FEWEST_POINTS:
+    if len(points) < MIN_POINTS:
         return None
     course = _Course(points, clips, last_step, exposure)
     return course.crossing(high)
@@ -88,7 +88,7 @@ def predict(
 class _Course:
     """What the points allow the rest of a curve to be."""
 
-    def __init__(self, points: Sequence[Point], clips: int, last_step: int, exposure: Exposure) -> None:
+    def __init__(self, points: Sequence[Point], clips: int, last_step: int, exposure: EffectiveSteps) -> None:
         now = points[-1]
         self._now, self._last_step, self._epoch = now.step, last_step, now.epoch
         self._epoch_steps = max(1, round(now.step / now.epoch))
@@ -99,11 +99,11 @@ class _Course:
         steps = np.array([point.step for point in points])
         sampled = _covariance(points, clips)
         self._fits = []
-        for ragged in RAGGED:
-            cholesky = np.linalg.cholesky(sampled + np.eye(len(points)) * (ragged + LEAST_RAGGED))
+        for ragged in EXTRA_VARIANCES:
+            cholesky = np.linalg.cholesky(sampled + np.eye(len(points)) * (ragged + MIN_EXTRA_VARIANCE))
             logarithm = float(np.log(np.diag(cholesky)).sum())
             whitened = np.linalg.solve(cholesky, losses - self._start)
-            for curvature in CURVATURES:
+            for curvature in DECAY_RATES:
                 seen = np.linalg.solve(cholesky, self._seen(steps, curvature))
                 self._fits.append(_fit(curvature, seen, whitened, logarithm))
 
@@ -111,7 +111,7 @@ class _Course:
         ahead = np.unique(np.linspace(self._now, max(self._last_step, self._now), 129).astype(int))
         evidence = np.array([fit.evidence for fit in self._fits])
         weights = np.exp(evidence - evidence.max())
-        weights = np.repeat(weights / weights.sum() / DRAWS, DRAWS)
+        weights = np.repeat(weights / weights.sum() / SAMPLES, SAMPLES)
         own, level, pace = [], [], []
         for fit in self._fits:
             drawn = fit.drawn()
@@ -120,14 +120,14 @@ class _Course:
             level.append(courses[:, 0])
             pace.append(self._pace(drawn, fit.curvature))
         own, level, pace = np.concatenate(own), np.concatenate(level), np.concatenate(pace)
-        hope = (HOPE * (1 + 1 / self._epoch) - 1) * max(0.0, float(weights @ pace))
+        hope = (SPEED_UP * (1 + 1 / self._epoch) - 1) * max(0.0, float(weights @ pace))
         learned = self._exposures[ahead] - self._exposures[self._now]
         hoped = level[:, None] - np.maximum(0.0, pace + hope)[:, None] * learned
         soonest = np.minimum(own, self._first_below(hoped, ahead, high))
         return CrossingForecast(
-            earliest=_quantile(soonest, weights, 1 - SURE),
+            earliest=_quantile(soonest, weights, 1 - CONFIDENCE),
             expected=_quantile(own, weights, 0.5),
-            latest=_quantile(own, weights, SURE),
+            latest=_quantile(own, weights, CONFIDENCE),
         )
 
     def _pace(self, drawn: np.ndarray, curvature: float) -> np.ndarray:
@@ -166,19 +166,19 @@ class _Fit:
     def drawn(self) -> np.ndarray:
         """Coefficients, shape [DRAWS, coefficients]."""
         chance = np.random.default_rng(0)
-        noise = np.sqrt(self.scale / chance.gamma(self.shape, size=(DRAWS, 1)))
-        standard = chance.standard_normal((DRAWS, len(self.mean)))
+        noise = np.sqrt(self.scale / chance.gamma(self.shape, size=(SAMPLES, 1)))
+        standard = chance.standard_normal((SAMPLES, len(self.mean)))
         return self.mean + noise * np.linalg.solve(np.linalg.cholesky(self.precision).T, standard.T).T
 
 
 def _fit(curvature: float, seen: np.ndarray, losses: np.ndarray, logarithm: float) -> _Fit:
     """`seen` and `losses` with their noise made white, by a factor whose determinant has that logarithm."""
-    prior = np.eye(seen.shape[1]) * (CLIP_SPREAD / COEFFICIENT) ** 2
+    prior = np.eye(seen.shape[1]) * (PRIOR_NOISE / PRIOR_COEFFICIENT) ** 2
     precision = prior + seen.T @ seen
     mean = np.linalg.solve(precision, seen.T @ losses)
-    shape = (CLIP_SPREAD_POINTS + len(losses)) / 2
+    shape = (PRIOR_NOISE_POINTS + len(losses)) / 2
     left_over = max(0.0, float(losses @ losses - mean @ precision @ mean))
-    scale = (CLIP_SPREAD_POINTS * CLIP_SPREAD**2 + left_over) / 2
+    scale = (PRIOR_NOISE_POINTS * PRIOR_NOISE**2 + left_over) / 2
     determinants = np.linalg.slogdet(prior)[1] - np.linalg.slogdet(precision)[1]
     return _Fit(curvature, mean, precision, shape, scale, determinants / 2 - logarithm - shape * math.log(scale))
 
@@ -192,9 +192,9 @@ def _thinned(curve: Sequence[Point]) -> list[Point]:
             kept.append(point)
     if kept[-1].step != curve[-1].step:
         kept.append(curve[-1])
-    if len(kept) <= MOST_POINTS:
+    if len(kept) <= MAX_POINTS:
         return kept
-    return [kept[at] for at in np.unique(np.linspace(0, len(kept) - 1, MOST_POINTS).round().astype(int))]
+    return [kept[at] for at in np.unique(np.linspace(0, len(kept) - 1, MAX_POINTS).round().astype(int))]
 
 
 def _without_spikes(curve: Sequence[Point]) -> list[Point]:
@@ -203,7 +203,7 @@ def _without_spikes(curve: Sequence[Point]) -> list[Point]:
     for at in range(1, len(curve) - 1):
         before, after = curve[at - 1].loss, curve[at + 1].loss
         middle = (before + after) / 2
-        if abs(curve[at].loss - middle) > 2 * abs(before - after) + SPIKE:
+        if abs(curve[at].loss - middle) > 2 * abs(before - after) + SPIKE_NATS:
             smooth[at] = curve[at].model_copy(update={"loss": middle})
     return smooth
 
@@ -230,7 +230,7 @@ def _window(point: Point, clips: int) -> tuple[int, int]:
 def _shared(one: tuple[int, int], other: tuple[int, int], clips: int, apart: bool) -> float:
     """Covariance of two windows' means. `apart` where the clips they share were seen in different passes."""
     both = _overlap(one, other)
-    total = 0.0 if apart else WITHIN * both
+    total = 0.0 if apart else WITHIN_CLIP_VARIANCE * both
     for epoch in range(max(one[0], other[0]) // clips, (min(one[1], other[1]) - 1) // clips + 1):
         whole = (epoch * clips, (epoch + 1) * clips)
         in_epoch = _overlap(_cut(one, whole), _cut(other, whole))

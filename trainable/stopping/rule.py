@@ -10,9 +10,9 @@ from statistics import median
 from spaces.band import Band
 from spaces.records.trial import Ending, Point
 from trainable.stopping.curve import FIRST_PASS_CLIPS
-from trainable.stopping.extrapolation import HOPE, POINTS_PER_EPOCH, Exposure, predict
+from trainable.stopping.extrapolation import POINTS_PER_EPOCH, SPEED_UP, EffectiveSteps, predict_crossing
 
-COLLAPSED = 5e-5
+COLLAPSED_LOSS = 5e-5
 """A loss that prints as 0.0000: a dataset whose clips all hold the same codes was once "trained" to it in 30 steps."""
 
 SETTLED_EPOCHS = 0.5
@@ -25,20 +25,22 @@ HOPELESS_EPOCHS = 1.0
 LAST_EPOCHS = 1.0
 """A run that is nearly through is seen through: that costs little, and a known end helps to foretell others."""
 
-SUDDEN = 2.5
+SPIKE_RATIO = 2.5
 """A fall by more than so many times the usual change from step to step may be a spike, which the next step tells."""
 
-RECENT = 16
+RECENT_CHANGES = 16
 """So many changes say what is usual."""
 
-FEWEST_CHANGES = 4
+MIN_CHANGES = 4
 """It takes as many. And where an epoch has fewer steps than that, one is too long to wait for."""
 
-LEAP = 2.0
+JUMP_RATIO = 2.0
 """A step may take a loss this many times as far as the one before."""
 
 
-def decide(curve: Sequence[Point], band: Band, clips: int, last_step: int, exposure: Exposure = float) -> Ending | None:
+def decide(
+    curve: Sequence[Point], band: Band, clips: int, last_step: int, exposure: EffectiveSteps = float
+) -> Ending | None:
     """How the trial ends at its latest point, or None while it should go on.
 
     `clips` is the number of clips in an epoch, `last_step` the optimizer step at which the epochs are used up, and
@@ -53,10 +55,10 @@ def decide(curve: Sequence[Point], band: Band, clips: int, last_step: int, expos
     latest = curve[-1]
     if not math.isfinite(latest.loss) or not math.isfinite(latest.grad_norm):
         return Ending.DIVERGED
-    if latest.loss <= COLLAPSED:
+    if latest.loss <= COLLAPSED_LOSS:
         return Ending.COLLAPSED
     is_last = latest.step >= last_step
-    if _is_settled(latest, clips) and (is_last or not is_sudden(curve, band, clips)):
+    if _is_settled(latest, clips) and (is_last or not may_be_spike(curve, band, clips)):
         if latest.loss < band.low:
             return Ending.OVERSHOT
         if latest.loss <= (band.high if is_last else band.aim[1]):
@@ -72,21 +74,21 @@ def decide(curve: Sequence[Point], band: Band, clips: int, last_step: int, expos
     return None
 
 
-def is_sudden(curve: Sequence[Point], band: Band, clips: int) -> bool:
+def may_be_spike(curve: Sequence[Point], band: Band, clips: int) -> bool:
     """Whether the latest loss is the first at which the trial would end, and has come there out of line."""
     if len(curve) < 2 or curve[-2].loss <= band.aim[1] or curve[-1].loss > band.aim[1]:
         return False
-    if FEWEST_CHANGES * (curve[-1].clips - curve[-2].clips) > clips:
+    if MIN_CHANGES * (curve[-1].clips - curve[-2].clips) > clips:
         return False
     return _is_out_of_line(curve)
 
 
-def may_leap(curve: Sequence[Point], band: Band) -> bool:
+def may_jump_over(curve: Sequence[Point], band: Band) -> bool:
     """Whether one more step may carry the loss from above the band to below it."""
     if len(curve) < 2 or curve[-1].loss <= band.high:
         return False
     fall = curve[-2].loss - curve[-1].loss
-    return curve[-1].loss - LEAP * fall < band.low
+    return curve[-1].loss - JUMP_RATIO * fall < band.low
 
 
 def nears_floor(curve: Sequence[Point], band: Band, clips_ahead: int) -> bool:
@@ -103,11 +105,11 @@ def nears_floor(curve: Sequence[Point], band: Band, clips_ahead: int) -> bool:
 
 def _is_out_of_line(curve: Sequence[Point]) -> bool:
     """Whether the latest loss is further from the one before than such changes usually are. Unknown is in line."""
-    if len(curve) < FEWEST_CHANGES + 2:
+    if len(curve) < MIN_CHANGES + 2:
         return False
-    recent = [point.loss for point in curve[-RECENT - 2 : -1]]
+    recent = [point.loss for point in curve[-RECENT_CHANGES - 2 : -1]]
     changes = [abs(after - before) for before, after in itertools.pairwise(recent)]
-    return abs(curve[-1].loss - recent[-1]) > SUDDEN * median(changes)
+    return abs(curve[-1].loss - recent[-1]) > SPIKE_RATIO * median(changes)
 
 
 def _is_settled(latest: Point, clips: int) -> bool:
@@ -125,7 +127,7 @@ def _is_due(curve: Sequence[Point], last_step: int) -> bool:
     return quarters[0] < quarters[1]
 
 
-def _never_crosses(curve: Sequence[Point], band: Band, clips: int, last_step: int, exposure: Exposure) -> bool:
+def _never_crosses(curve: Sequence[Point], band: Band, clips: int, last_step: int, exposure: EffectiveSteps) -> bool:
     """Not to be told at a point that may be a spike. Without a point an epoch ago, in a curve whose beginning is
     missing, anything may still be reached."""
     latest = curve[-1]
@@ -135,9 +137,9 @@ def _never_crosses(curve: Sequence[Point], band: Band, clips: int, last_step: in
     if epoch_ago is None:
         return False
     pace = max(0.0, epoch_ago.loss - latest.loss) / max(exposure(latest.step) - exposure(epoch_ago.step), 1e-9)
-    if latest.loss - HOPE * pace * (exposure(last_step) - exposure(latest.step)) <= band.high:
+    if latest.loss - SPEED_UP * pace * (exposure(last_step) - exposure(latest.step)) <= band.high:
         return False
-    crossing = predict(curve, band.high, clips, last_step, exposure)
+    crossing = predict_crossing(curve, band.high, clips, last_step, exposure)
     return crossing is not None and crossing.earliest > last_step
 
 

@@ -17,7 +17,7 @@ from trainable.family.process_errors import is_device_lost, is_out_of_memory
 from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Pack
 from trainable.files.mirror import pull, push
-from trainable.files.trial_folder import TrialFolder, thin_ended
+from trainable.files.trial_folder import TrialFolder, prune_ended_trial
 from trainable.probe.criteria.calibration import Calibration
 from trainable.probe.criteria.judge import BaseResult
 from trainable.probe.session.listener import Listener
@@ -26,8 +26,8 @@ from trainable.probe.texts.lines import lines_for
 from trainable.stopping.curve import ClipRow
 from trainable.training.checkpoint import Checkpoint
 from trainable.training.events import Event, Finished, Progress, event_of_error
-from trainable.training.outcome import better, further_down, outcome_of
-from trainable.training.trial_state import TrainedWeights, TrialState
+from trainable.training.outcome import combine_outcomes, lower_band, make_outcome
+from trainable.training.trial_state import TrainingResult, TrialState
 from trainable.training.validation import end_probabilities, validate
 
 PATIENCE_EPOCHS = 0.5
@@ -41,7 +41,7 @@ RECORDINGS = ("probe", "probe_2")
 class _Seated:
     job: TrialSpec
     training: TrialState
-    ready: TrainedWeights | None = None
+    ready: TrainingResult | None = None
     """Set when it is to be listened to."""
     waited: int = 0
     """Passes since then."""
@@ -186,7 +186,7 @@ class Bench:
                 if trained.ending.is_probed and _is_new(trained.kept, seated.chance):
                     seated.ready = trained
                 else:
-                    self._finish(seat, outcome_of(seated.job, trained, None, 0.0, seated.training.gpu_seconds))
+                    self._finish(seat, make_outcome(seated.job, trained, None, 0.0, seated.training.gpu_seconds))
 
     def _listen(self, ready: dict[int, _Seated]) -> None:
         """The first member listens; the others wait at whatever comes next."""
@@ -201,7 +201,7 @@ class Bench:
             seconds = (time.perf_counter() - started) / len(ready)
             for seat, seated in ready.items():
                 spent = seated.training.gpu_seconds
-                outcome = outcome_of(seated.job, seated.ready, verdicts.get(seat), seconds, spent)
+                outcome = make_outcome(seated.job, seated.ready, verdicts.get(seat), seconds, spent)
                 if not self._goes_on(seated, outcome, calibration.base_heard):
                     self._finish(seat, outcome)
 
@@ -209,7 +209,7 @@ class Bench:
         """Whether a trial that was rejected for the first time trains on instead of ending."""
         lower = None
         if self._group.is_main and seated.chance is None:
-            lower = further_down(seated.job.band, outcome, base.failed_share if base else None)
+            lower = lower_band(seated.job.band, outcome, base.failed_share if base else None)
         chance = self._group.broadcast(SecondChance(outcome=outcome, band=lower) if lower else None)
         if chance is None:
             return False
@@ -240,12 +240,12 @@ class Bench:
     def _finish(self, seat: int, outcome: Outcome) -> None:
         job, chance = self._seated[seat].job, self._seated[seat].chance
         if chance is not None:
-            outcome = better(chance.outcome, outcome)
+            outcome = combine_outcomes(chance.outcome, outcome)
         if self._group.is_main:
             TrialFolder(job.path).write_outcome(outcome)
             if job.storage is not None:
                 # Whoever writes the ledger does so too, but two thirds need not travel before.
-                thin_ended(TrialFolder(job.path), outcome)
+                prune_ended_trial(TrialFolder(job.path), outcome)
             push(job.storage, job.path)
         self._leave(seat)
         self._emit(Finished(job.trial, outcome))

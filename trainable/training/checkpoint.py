@@ -84,7 +84,7 @@ def load_weights(folder: Path) -> dict[str, Tensor]:
     return load_file(folder / WEIGHTS)
 
 
-def thin_checkpoints(folder: Path, keep: Collection[Path]) -> None:
+def prune_checkpoints(folder: Path, keep: Collection[Path]) -> None:
     """Removes every checkpoint but those in these folders, and what unfinished writes left behind."""
     for path in folder.iterdir():
         if path not in keep:
@@ -138,7 +138,7 @@ class CheckpointPolicy:
 
     def _write(self, state: CheckpointState, trained: SeatState) -> Checkpoint:
         kept = write_checkpoint(self._folder, state, trained)
-        thin_checkpoints(self._folder, [kept.folder, *([self.probed] if self.probed else [])])
+        prune_checkpoints(self._folder, [kept.folder, *([self.probed] if self.probed else [])])
         self._unwritten = None
         self._on_written()
         return kept

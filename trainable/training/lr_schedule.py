@@ -25,7 +25,7 @@ def learning_rate_factor(step: int, draw: Draw, last_step: int) -> float:
     return draw.lr_floor + (1 - draw.lr_floor) * (1 + math.cos(math.pi * wave)) / 2
 
 
-def exposure_of(draw: Draw, last_step: int) -> Callable[[int], float]:
+def effective_steps(draw: Draw, last_step: int) -> Callable[[int], float]:
     """The sum of those factors over so many steps from the first one on: what the run has learned from by then, in
     steps at its full learning rates."""
     factors = (learning_rate_factor(step, draw, last_step) for step in range(last_step))

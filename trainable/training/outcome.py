@@ -12,7 +12,7 @@ from spaces.records.trial import Ending, Outcome
 from spaces.records.trial_spec import TrialSpec
 from spaces.records.verdict import Flag, Verdict
 from trainable.probe.criteria.judge import allowed_failures, fails_screen
-from trainable.training.trial_state import TrainedWeights
+from trainable.training.trial_state import TrainingResult
 
 
 class TrainingAdvice(StrEnum):
@@ -22,7 +22,7 @@ class TrainingAdvice(StrEnum):
     LESS = "less"
 
 
-def mend(verdict: Verdict, base_failed_share: float | None) -> TrainingAdvice | None:
+def training_advice(verdict: Verdict, base_failed_share: float | None) -> TrainingAdvice | None:
     """None of what was accepted, and of clipped lines, which no amount of training mends.
 
     A voice that is not yet there needs more training. Lines that fail need less, since speech garbles as the loss
@@ -39,7 +39,7 @@ def mend(verdict: Verdict, base_failed_share: float | None) -> TrainingAdvice | 
     return TrainingAdvice.MORE if Flag.VOICE_DRIFT in verdict.flags else TrainingAdvice.LESS
 
 
-def further_down(band: Band, outcome: Outcome, base_failed_share: float | None) -> Band | None:
+def lower_band(band: Band, outcome: Outcome, base_failed_share: float | None) -> Band | None:
     """The part of the band that a rejected trial goes on to; None where nothing promising is left.
 
     Only a trial that ended in its band and that more training would mend goes on, half of the way that is left to the
@@ -49,12 +49,15 @@ def further_down(band: Band, outcome: Outcome, base_failed_share: float | None) 
     if outcome.verdict is None or outcome.kept is None or outcome.ending is not Ending.IN_BAND:
         return None
     loss = outcome.kept.loss
-    if mend(outcome.verdict, base_failed_share) is not TrainingAdvice.MORE or not band.aim[0] < loss <= band.high:
+    if (
+        training_advice(outcome.verdict, base_failed_share) is not TrainingAdvice.MORE
+        or not band.aim[0] < loss <= band.high
+    ):
         return None
     return Band(low=band.low, high=(band.low + loss) / 2)
 
 
-def better(first: Outcome, second: Outcome) -> Outcome:
+def combine_outcomes(first: Outcome, second: Outcome) -> Outcome:
     """What counts of a trial that was probed twice, or that came to no second probe: the second ending, and the
     checkpoint and the verdict that are nearer to being accepted."""
     if second.verdict is not None and _rank(second.verdict) >= _rank(first.verdict):
@@ -82,8 +85,8 @@ def _rank(verdict: Verdict) -> tuple[bool, float, float]:
     return verdict.accepted, -failed_share(verdict), verdict.score
 
 
-def outcome_of(
-    job: TrialSpec, trained: TrainedWeights, verdict: Verdict | None, probe_seconds: float, gpu_seconds: float
+def make_outcome(
+    job: TrialSpec, trained: TrainingResult, verdict: Verdict | None, probe_seconds: float, gpu_seconds: float
 ) -> Outcome:
     """`verdict` of a trial that was probed, and how long that took; `gpu_seconds` of everything."""
     return Outcome(
@@ -101,7 +104,7 @@ def outcome_of(
     )
 
 
-def _reason(job: TrialSpec, trained: TrainedWeights) -> str:
+def _reason(job: TrialSpec, trained: TrainingResult) -> str:
     point, objective, at = trained.point, job.draw.objective, f"after {trained.point.epoch:.2f} epochs"
     loss = f"{objective} loss {point.loss:.3f}"
     match trained.ending:

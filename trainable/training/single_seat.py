@@ -13,7 +13,7 @@ from spaces.draw import Draw
 from spaces.probe_settings import Sampling
 from spaces.records.trial import Losses
 from trainable.family.process_group import ProcessGroup
-from trainable.family.protocol import Batch, ClipLosses, Learner, SeatState, SpeechPrompt, Utterance, descended
+from trainable.family.protocol import Batch, ClipLosses, Learner, SeatState, SpeechPrompt, Utterance, training_loss
 from trainable.stopping.curve import ClipRow
 
 SEAT = 0
@@ -61,7 +61,7 @@ class SingleSeatPack:
         if not batch.clips:
             return {SEAT: []}
         losses = self._forward(batch)
-        (descended(losses, self._draw.objective, self._draw.sub_weight).sum() * batch.share).backward()
+        (training_loss(losses, self._draw.objective, self._draw.sub_weight).sum() * batch.share).backward()
         return {SEAT: _rows(losses)}
 
     def step(self, factors: Mapping[int, float]) -> dict[int, float]:

@@ -13,7 +13,7 @@ from trainable.family.protocol import Batch, Pack
 from trainable.files.mirror import push
 from trainable.files.trial_folder import CurveFile, TrialFolder
 from trainable.stopping import rule
-from trainable.stopping.curve import FIRST_PASS_CLIPS, ClipRow, Curve, mean_of
+from trainable.stopping.curve import FIRST_PASS_CLIPS, ClipRow, Curve, mean_losses
 from trainable.training.checkpoint import (
     Checkpoint,
     CheckpointPolicy,
@@ -22,14 +22,14 @@ from trainable.training.checkpoint import (
     read_checkpoints,
 )
 from trainable.training.epoch_order import epoch_clips, steps_per_epoch
-from trainable.training.lr_schedule import exposure_of, learning_rate_factor
+from trainable.training.lr_schedule import effective_steps, learning_rate_factor
 
 REPORTS_PER_EPOCH = 4
 """How often a running trial tells its curve, and may keep a checkpoint between epoch ends."""
 
 
 @dataclass(frozen=True)
-class TrainedWeights:
+class TrainingResult:
     """How training ended, and the checkpoint that counts."""
 
     ending: Ending
@@ -53,7 +53,7 @@ class TrialState:
         self._epoch_size = pack.split.epoch_size
         self._epoch_steps = steps_per_epoch(self._epoch_size, job.draw.clips_per_step)
         self._last_step = self._epoch_steps * job.draw.epochs
-        self._exposure = exposure_of(job.draw, self._last_step)
+        self._exposure = effective_steps(job.draw, self._last_step)
         self._has_held_out = bool(pack.split.held_out)
         self._curve = Curve(self._epoch_size)
         self._points: list[Point] = []
@@ -139,7 +139,7 @@ class TrialState:
 
     def start(self) -> None:
         """The pass before the first step is complete."""
-        losses = mean_of(self._group.broadcast(self._rows))
+        losses = mean_losses(self._group.broadcast(self._rows))
         self._points = [self._point(0, 0, losses, 0.0, 0.0, time.perf_counter() - self._started)]
         self._go_on(())
 
@@ -195,7 +195,7 @@ class TrialState:
         if point.step > 0 and point.loss >= self._job.band.low and self._may_be_kept:
             self._keeping.keep(self._state(None))
 
-    def finish(self) -> TrainedWeights:
+    def finish(self) -> TrainingResult:
         """What training came to, its checkpoint written where the ending asks for one."""
         if self.ending is None:
             raise ValueError("expected a training that has ended, got one that goes on")
@@ -205,7 +205,7 @@ class TrialState:
             kept = self._keeping.keep_the_last(self._state(self.ending))
         else:
             kept = self._keeping.latest()
-        return TrainedWeights(self.ending, self.point, kept)
+        return TrainingResult(self.ending, self.point, kept)
 
     def close(self) -> None:
         if self._file:
@@ -239,7 +239,7 @@ class TrialState:
         if self.ending is not None or self.point.step == 0:
             return False
         points, limits = self._points, self._job.band
-        return rule.may_leap(points, limits) or rule.is_sudden(points, limits, self._epoch_size)
+        return rule.may_jump_over(points, limits) or rule.may_be_spike(points, limits, self._epoch_size)
 
     def _go_on(self, written: Sequence[Point]) -> None:
         """From the curve's latest point. `written` is what the file begins with."""

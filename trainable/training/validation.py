@@ -10,7 +10,7 @@ import torch
 from spaces.records.trial import Losses
 from trainable.dataset.split import DatasetSplit
 from trainable.family.protocol import Learner, Pack
-from trainable.stopping.curve import ClipRow, mean_of
+from trainable.stopping.curve import ClipRow, mean_losses
 
 
 def validate(pack: Pack, seats: Sequence[int]) -> dict[int, Losses]:
@@ -25,7 +25,7 @@ def validate(pack: Pack, seats: Sequence[int]) -> dict[int, Losses]:
     for clips in _passes(pack.split, pack.batch):
         for seat, part in pack.validate(seats, clips).items():
             rows[seat].extend(part)
-    return {seat: mean_of(rows[seat]) for seat in seats}
+    return {seat: mean_losses(rows[seat]) for seat in seats}
 
 
 def end_probabilities(pack: Pack, seats: Sequence[int]) -> Mapping[int, float]:

@@ -126,11 +126,11 @@ def test_an_ended_trial_keeps_the_weights_that_count_and_nothing_else(tmp_path) 
     (folder.checkpoints / ".step-000036.part").mkdir()
     ended = outcome("t", checkpoint=str(kept[0].folder.relative_to(tmp_path)))
     for _ in range(2):
-        trial_folder.thin_ended(folder, ended)
+        trial_folder.prune_ended_trial(folder, ended)
         assert [path.name for path in folder.checkpoints.iterdir()] == ["step-000012"]
         assert load_weights(kept[0].folder)["w"].tolist() == [1, 1, 1]
         assert not (kept[0].folder / checkpoint.OPTIMIZER).exists()
-    trial_folder.thin_ended(folder, outcome("t", Ending.FAILED))
+    trial_folder.prune_ended_trial(folder, outcome("t", Ending.FAILED))
     assert list(folder.checkpoints.iterdir()) == []
     assert trial_folder.OPTIMIZER == checkpoint.OPTIMIZER
 

@@ -24,7 +24,7 @@ from tests.trainable.training.test_bench import strict, timeless, timeless_curve
 from tests.trainable.training.test_run_trial import Bench as Voice
 from tests.trainable.training.test_run_trial import bench as voice  # noqa: F401
 from trainable.files.mirror import push
-from trainable.files.object_store import StoredFiles
+from trainable.files.object_store import ObjectStore
 from trainable.files.trial_folder import TrialFolder
 from trainable.probe.criteria.calibration import Calibration
 from trainable.training.checkpoint import OPTIMIZER, read_checkpoints
@@ -118,7 +118,7 @@ def test_another_node_ends_a_trial_as_if_it_had_begun_it(voice: Voice, tmp_path:
 
 
 def tree_names(node: Node) -> set[str]:
-    return set(StoredFiles(node.storage).listing(""))
+    return set(ObjectStore(node.storage).listing(""))
 
 
 def test_the_same_through_s3(voice: Voice, tmp_path: Path, s3: str) -> None:

@@ -49,7 +49,7 @@ def test_storage_that_stays_away_is_told_with_its_address_and_the_remedy(tmp_pat
         f"file://{tmp_path}/storage: cannot be written (timed out with $AWS_SECRET_ACCESS_KEY); see that every node "
         "reaches it, then go on with --resume"
     )
-    assert 30 < sum(in_no_time) <= object_store.PATIENCE_SECONDS
+    assert 30 < sum(in_no_time) <= object_store.RETRY_SECONDS
 
 
 def test_storage_that_refuses_is_not_asked_again(tmp_path, in_no_time, monkeypatch) -> None:
@@ -61,7 +61,7 @@ def test_a_file_that_cannot_be_read_to_its_end_leaves_no_object(tmp_path, monkey
     """An object store makes an object of whatever was written before the stream is closed."""
     here = disk(tmp_path, "here")
     write(here.root, {"a": "text"})
-    monkeypatch.setattr(object_store.StoredFiles, "_is_local", False)
+    monkeypatch.setattr(object_store.ObjectStore, "_is_local", False)
     (tmp_path / "storage").mkdir()
 
     def half(source, stream, size: int) -> None:

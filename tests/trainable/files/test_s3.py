@@ -15,7 +15,7 @@ from tests.support.s3_server import KEY, SECRET, s3  # noqa: F401
 from tests.trainable.files.test_mirror import AFTER, BEFORE, TRIAL, assert_nothing_is_torn, checkpoint, make_it
 from trainable.files import object_store
 from trainable.files.mirror import Mirror
-from trainable.files.object_store import StorageError, StoredFiles
+from trainable.files.object_store import ObjectStore, StorageError
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def uri(s3: str, tmp_path: Path) -> str:
 
 
 def stored(uri: str) -> set[str]:
-    return set(StoredFiles(uri).listing(""))
+    return set(ObjectStore(uri).listing(""))
 
 
 def test_a_folder_goes_from_disk_to_disk(uri, tmp_path) -> None:
@@ -79,7 +79,7 @@ def test_a_push_that_is_cut_off_anywhere_leaves_nothing_that_looks_whole_and_is_
 
 def test_large_files_arrive_whole(uri, tmp_path) -> None:
     here, there = disk(tmp_path, "here", uri), disk(tmp_path, "there", uri)
-    large = bytes(range(256)) * (object_store.PIECE_BYTES // 100)
+    large = bytes(range(256)) * (object_store.CHUNK_BYTES // 100)
     (here.root / "large").write_bytes(large)
     here.push("large")
     there.pull("large")
@@ -96,7 +96,7 @@ def test_parts_of_a_run_with_odd_names(uri, tmp_path) -> None:
 
 
 def test_storage_is_tried_before_it_is_needed(uri) -> None:
-    StoredFiles(uri).check()
+    ObjectStore(uri).check()
     assert stored(uri) == set()
 
 
@@ -113,13 +113,13 @@ def test_what_nodes_write_before_the_first_trial_is_read_and_goes_again(uri) -> 
 def test_a_bucket_that_is_not_there_is_told_without_secrets(s3, tmp_path) -> None:
     nowhere = s3.replace("//bucket", "//no-such-bucket")
     with pytest.raises(StorageError, match="see that the bucket is there") as raised:
-        StoredFiles(nowhere).check()
+        ObjectStore(nowhere).check()
     assert str(raised.value).startswith(nowhere)
     assert KEY not in str(raised.value) and SECRET not in str(raised.value)
 
 
 def test_a_server_that_is_not_there_is_told(monkeypatch, tmp_path) -> None:
-    monkeypatch.setattr(object_store, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(object_store, "RETRY_SECONDS", 0.1)
     uri = "s3://bucket/run?endpoint_override=http://127.0.0.1:9&scheme=http&region=us-east-1"
     mirror = Mirror.of(Storage(root=tmp_path, uri=uri))
     write(tmp_path, checkpoint(1, "one"))

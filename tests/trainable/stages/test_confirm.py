@@ -17,8 +17,8 @@ from tests.support.voices import make_voice
 from trainable.dataset.source import Source
 from trainable.family.protocol import SeatState
 from trainable.probe.criteria.calibration import Calibration
-from trainable.stages.baseline import BaselineSettings, lay_foundation
-from trainable.stages.confirm import ConfirmationSettings, Finalist, hear_finalist
+from trainable.stages.baseline import BaselineSettings, measure_baseline
+from trainable.stages.confirm import ConfirmationSettings, Finalist, confirm
 from trainable.training.checkpoint import CheckpointState, write_checkpoint
 
 LINES = "one two three four five\nsix seven eight nine ten\nthree five eight one nine\nseven two six four two\n"
@@ -45,7 +45,7 @@ def stage(tmp_path_factory) -> ConfirmationSettings:
         prepared=root / "prepared",
         base=root / "base",
     )
-    lay_foundation(laid, lambda what, done, of: None)
+    measure_baseline(laid, lambda what, done, of: None)
     # A toy's likeness depends on the text more than on the voice.
     calibration = root / "base" / "calibration.json"
     Calibration.read(calibration).model_copy(update={"similarity_least": -1.0}).write(calibration)
@@ -68,7 +68,7 @@ def finalist(
 
 def hear(stage: ConfirmationSettings, finalist: Finalist) -> tuple[Confirmation, list[str]]:
     told: list[str] = []
-    return hear_finalist(stage, finalist, lambda what, done, of: told.append(f"{what} {done}/{of}")), told
+    return confirm(stage, finalist, lambda what, done, of: told.append(f"{what} {done}/{of}")), told
 
 
 def test_an_adapter_that_overdoes_it_is_confirmed_at_a_lower_strength(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from trainable.stages.confirm import at_strength, has_strength
+from trainable.stages.confirm import has_lora, scale_lora
 
 WEIGHTS = {
     "layers.0.q_proj.lora_A.weight": torch.ones(2, 3),
@@ -15,16 +15,16 @@ WEIGHTS = {
 
 
 def test_only_the_second_half_of_a_lora_is_scaled() -> None:
-    half = at_strength(WEIGHTS, 0.5)
+    half = scale_lora(WEIGHTS, 0.5)
     assert half.keys() == WEIGHTS.keys()
     assert torch.equal(half.pop("layers.0.q_proj.lora_B.weight"), torch.full((3, 2), 2.0))
     assert all(torch.equal(tensor, WEIGHTS[name]) for name, tensor in half.items())
 
 
 def test_at_full_strength_the_weights_are_the_same() -> None:
-    assert all(at_strength(WEIGHTS, 1.0)[name] is tensor for name, tensor in WEIGHTS.items())
+    assert all(scale_lora(WEIGHTS, 1.0)[name] is tensor for name, tensor in WEIGHTS.items())
 
 
 def test_only_a_lora_has_a_strength() -> None:
-    assert has_strength(WEIGHTS)
-    assert not has_strength({"text_projection.weight": torch.ones(1)})
+    assert has_lora(WEIGHTS)
+    assert not has_lora({"text_projection.weight": torch.ones(1)})

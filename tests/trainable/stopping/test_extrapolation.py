@@ -13,9 +13,9 @@ from spaces.draw import Schedule
 from spaces.records.trial import Ending, Point
 from tests.support.made_curves import Course, exponential, linear, seen, sigmoid, stepped
 from tests.support.made_runs import draw
-from trainable.stopping.extrapolation import Exposure, predict
+from trainable.stopping.extrapolation import EffectiveSteps, predict_crossing
 from trainable.stopping.rule import decide
-from trainable.training.lr_schedule import exposure_of
+from trainable.training.lr_schedule import effective_steps
 
 BAND = Band(low=4.1, high=4.2)
 EPOCHS, CLIPS, STEPS = 8, 32, 8
@@ -23,7 +23,7 @@ EPOCHS, CLIPS, STEPS = 8, 32, 8
 LAST_STEP = EPOCHS * STEPS
 
 
-def first_of(ending: Ending, points: list[Point], clips: int = CLIPS, exposure: Exposure = float) -> float | None:
+def first_of(ending: Ending, points: list[Point], clips: int = CLIPS, exposure: EffectiveSteps = float) -> float | None:
     """At how many epochs the curve first has this ending; None if it has another one or none before."""
     for at in range(len(points)):
         found = decide(points[: at + 1], BAND, clips, points[-1].step, exposure)
@@ -84,7 +84,7 @@ def test_a_rise_at_first_makes_nothing_hopeless(start: float, seed: int) -> None
 )
 def test_a_warm_up_is_no_slow_start(warmup: int, schedule: Schedule, seed: int) -> None:
     """Three or five epochs of it, of sixteen."""
-    exposure = exposure_of(draw(warmup=warmup, schedule=schedule), 2 * LAST_STEP)
+    exposure = effective_steps(draw(warmup=warmup, schedule=schedule), 2 * LAST_STEP)
     learned = exposure(2 * LAST_STEP) / STEPS
     points = seen(linear(6.0, 3.8, learned), 2 * EPOCHS, seed=seed, exposure=exposure)
     assert first_of(Ending.HOPELESS, points, exposure=exposure) is None
@@ -123,7 +123,7 @@ def test_a_crossing_is_foretold(course: Course) -> None:
     for seed in range(20):
         points = seen(course, EPOCHS, seed=seed)
         crossed = next(point.step for point in points if point.loss <= BAND.high)
-        foretold = predict(points[: 4 * STEPS + 1], BAND.high, CLIPS, LAST_STEP)
+        foretold = predict_crossing(points[: 4 * STEPS + 1], BAND.high, CLIPS, LAST_STEP)
         assert foretold is not None and foretold.earliest <= min(crossed, foretold.expected)
         near += abs(foretold.expected - crossed) <= STEPS
         before_the_latest += crossed <= foretold.latest
@@ -132,13 +132,13 @@ def test_a_crossing_is_foretold(course: Course) -> None:
 
 def test_a_flat_curve_is_not_expected_to_cross() -> None:
     points = seen(linear(5.4, 5.4, 1), EPOCHS)
-    foretold = predict(points[: 3 * STEPS + 1], BAND.high, CLIPS, LAST_STEP)
+    foretold = predict_crossing(points[: 3 * STEPS + 1], BAND.high, CLIPS, LAST_STEP)
     assert foretold is not None and foretold.expected == foretold.latest == math.inf
 
 
 def test_a_curve_that_has_crossed_crosses_now() -> None:
     points = seen(linear(6.0, 3.0, EPOCHS), EPOCHS)
-    foretold = predict(points[: 7 * STEPS], BAND.high, CLIPS, LAST_STEP)
+    foretold = predict_crossing(points[: 7 * STEPS], BAND.high, CLIPS, LAST_STEP)
     assert foretold is not None and foretold.expected == 7 * STEPS - 1
 
 
@@ -146,19 +146,21 @@ def test_a_curve_that_has_crossed_crosses_now() -> None:
 def test_a_crossing_does_not_depend_on_where_the_loss_lies(shift: float) -> None:
     points = seen(exponential(6.0, 3.8, 2.0, EPOCHS), EPOCHS)[: 3 * STEPS + 1]
     moved = [point.model_copy(update={"loss": point.loss + shift}) for point in points]
-    assert predict(points, BAND.high, CLIPS, LAST_STEP) == predict(moved, BAND.high + shift, CLIPS, LAST_STEP)
+    assert predict_crossing(points, BAND.high, CLIPS, LAST_STEP) == predict_crossing(
+        moved, BAND.high + shift, CLIPS, LAST_STEP
+    )
 
 
 def test_nothing_is_foretold_of_too_little() -> None:
     points = seen(linear(6.0, 3.0, EPOCHS), EPOCHS)
-    assert predict(points[:1], BAND.high, CLIPS, LAST_STEP) is None
-    assert predict(points[: STEPS // 2], BAND.high, CLIPS, LAST_STEP) is None
-    assert predict(points[1:], BAND.high, CLIPS, LAST_STEP) is None
+    assert predict_crossing(points[:1], BAND.high, CLIPS, LAST_STEP) is None
+    assert predict_crossing(points[: STEPS // 2], BAND.high, CLIPS, LAST_STEP) is None
+    assert predict_crossing(points[1:], BAND.high, CLIPS, LAST_STEP) is None
     points[STEPS] = points[STEPS].model_copy(update={"loss": math.inf})
-    assert predict(points[: 2 * STEPS + 1], BAND.high, CLIPS, LAST_STEP) is None
+    assert predict_crossing(points[: 2 * STEPS + 1], BAND.high, CLIPS, LAST_STEP) is None
 
 
 @pytest.mark.parametrize("epochs", [1.5, 3.0, 6.0])
 def test_what_is_foretold_of_equal_points_is_equal(epochs: float) -> None:
     points = seen(exponential(6.0, 3.8, 2.0, EPOCHS), EPOCHS, ragged=0.05)[: int(epochs * STEPS) + 1]
-    assert predict(points, 4.2, CLIPS, LAST_STEP) == predict(list(points), 4.2, CLIPS, LAST_STEP)
+    assert predict_crossing(points, 4.2, CLIPS, LAST_STEP) == predict_crossing(list(points), 4.2, CLIPS, LAST_STEP)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from spaces.band import Band
 from spaces.records.trial import Ending, Losses, Point
 from tests.support.made_curves import Course, exponential, linear, seen, sigmoid, stepped
-from trainable.stopping.rule import decide, is_sudden, may_leap, nears_floor
+from trainable.stopping.rule import decide, may_be_spike, may_jump_over, nears_floor
 
 BAND = Band(low=4.1, high=4.2)
 CLIPS = 8
@@ -217,7 +217,7 @@ def test_a_fall_through_the_floor_is_foreseen(losses: tuple[float, ...], near: b
 )
 def test_a_step_that_may_leap_over_the_band_is_foreseen(losses: tuple[float, ...], leaps: bool) -> None:
     """At twice the pace of the step before it, from above the band to below."""
-    assert may_leap(curve(*losses), BAND) is leaps
+    assert may_jump_over(curve(*losses), BAND) is leaps
 
 
 @pytest.mark.parametrize(
@@ -232,7 +232,7 @@ def test_a_step_that_may_leap_over_the_band_is_foreseen(losses: tuple[float, ...
     ],
 )
 def test_a_sudden_entry_is_one_out_of_line(last: tuple[float, ...], sudden: bool) -> None:
-    assert is_sudden(curve(*fall(9.0, 0.1, 7), *last), BAND, CLIPS) is sudden
+    assert may_be_spike(curve(*fall(9.0, 0.1, 7), *last), BAND, CLIPS) is sudden
 
 
 @pytest.mark.parametrize(("low", "high"), [(4.2, 4.1), (4.1, 4.1), (0.0, 1.0), (-1.0, 1.0), (math.nan, 1.0)])

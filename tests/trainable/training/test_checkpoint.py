@@ -16,8 +16,8 @@ from trainable.training.checkpoint import (
     Checkpoint,
     CheckpointState,
     load_weights,
+    prune_checkpoints,
     read_checkpoints,
-    thin_checkpoints,
     write_checkpoint,
 )
 
@@ -65,7 +65,7 @@ def test_a_half_written_one_is_in_nobodys_way(tmp_path: Path) -> None:
     (tmp_path / "step-000002").mkdir()
     written = write(tmp_path, step=2)
     assert read_checkpoints(tmp_path)[-1] == written
-    thin_checkpoints(tmp_path, [written.folder])
+    prune_checkpoints(tmp_path, [written.folder])
     assert [path.name for path in tmp_path.iterdir()] == ["step-000002"]
 
 

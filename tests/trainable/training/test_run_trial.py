@@ -18,7 +18,7 @@ from tests.support import toy_family
 from tests.support.voices import TEXTS, make_voice
 from trainable.dataset.source import Source
 from trainable.files.trial_folder import TrialFolder
-from trainable.stages.baseline import BaselineSettings, lay_foundation
+from trainable.stages.baseline import BaselineSettings, measure_baseline
 from trainable.training import checkpoint as keeping
 from trainable.training.checkpoint import read_checkpoints
 from trainable.training.run_trial import run_trial
@@ -85,7 +85,7 @@ def lay(root: Path, texts: tuple[str, ...] = TEXTS, augment: AugmentationSetting
         prepared=root / "prepared",
         base=root / "base",
     )
-    return Bench(root, settings, lay_foundation(plan, lambda what, done, of: None))
+    return Bench(root, settings, measure_baseline(plan, lambda what, done, of: None))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from spaces.band import Band
 from spaces.records.trial import Ending, Outcome
 from spaces.records.verdict import Flag, Verdict
 from tests.support.made_runs import line, outcome, point, verdict
-from trainable.training.outcome import TrainingAdvice, better, failed_share, further_down, mend
+from trainable.training.outcome import TrainingAdvice, combine_outcomes, failed_share, lower_band, training_advice
 
 BAND = Band(low=4.1, high=4.2)
 
@@ -43,7 +43,7 @@ def heard(*flags: Flag, sound: int = 0, drifted: int = 0) -> Verdict:
 def test_more_or_less_training_would_mend_it(
     rejected: Verdict, base: Verdict | None, expected: TrainingAdvice | None
 ) -> None:
-    assert mend(rejected, failed_share(base) if base else None) is expected
+    assert training_advice(rejected, failed_share(base) if base else None) is expected
 
 
 DRIFTED = heard(sound=8, drifted=2)
@@ -55,7 +55,7 @@ def probed(loss: float, heard: Verdict | None, ending: Ending = Ending.IN_BAND, 
 
 @pytest.mark.parametrize(("loss", "high"), [(4.2, 4.15), (4.16, 4.13)])
 def test_more_training_goes_on_to_the_lower_part_of_the_band(loss: float, high: float) -> None:
-    lower = further_down(BAND, probed(loss, DRIFTED), None)
+    lower = lower_band(BAND, probed(loss, DRIFTED), None)
     assert (lower.low, lower.high) == pytest.approx((4.1, high))
     assert loss not in lower
 
@@ -72,7 +72,7 @@ def test_more_training_goes_on_to_the_lower_part_of_the_band(loss: float, high: 
     ],
 )
 def test_nothing_else_goes_on(outcome: Outcome) -> None:
-    assert further_down(BAND, outcome, None) is None
+    assert lower_band(BAND, outcome, None) is None
 
 
 ACCEPTED = verdict([0.6, 0.6])
@@ -88,6 +88,6 @@ WORSE = heard(Flag.GARBLED, Flag.GARBLED, Flag.GARBLED, sound=5)
     ],
 )
 def test_the_better_of_both_counts_and_the_second_ending(second: Outcome, counts: str, other: Verdict | None) -> None:
-    chosen = better(probed(4.2, DRIFTED, checkpoint="first"), second)
+    chosen = combine_outcomes(probed(4.2, DRIFTED, checkpoint="first"), second)
     assert (chosen.checkpoint, chosen.other_verdict, chosen.ending) == (counts, other, second.ending)
     assert chosen.probe_seconds == 24.0 and chosen.point == second.point

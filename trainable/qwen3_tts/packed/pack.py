@@ -200,7 +200,7 @@ class QwenPack:
             return clip_losses(talker, layout, speakers)
 
     def _descended(self, seats: Sequence[int], losses: ClipLosses) -> Tensor:
-        """[rows]: of each row what its seat descends, as `trainable.family.protocol.descended` has it."""
+        """[rows]: of each row what its seat descends, as `trainable.family.protocol.training_loss` has it."""
         rows = len(losses.guide) // len(seats)
         draws = [self._trials[seat].draw for seat in seats]
         guide = torch.tensor([draw.objective is Objective.GUIDE for draw in draws], device=self.device)
