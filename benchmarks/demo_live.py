@@ -36,7 +36,7 @@ from benchmarks.tuners import Probe
 from benchmarks.worlds import Habit, Run, Sound
 from results.run.ledger import History, read_ledger
 from search.checking.checks import check_plan
-from search.driver import conduct
+from search.driver import run_search
 from search.planning.execution_mode import ExecutionMode
 from search.planning.plan import LOCAL, Arguments, Plan, make_plan
 from spaces.cli import exit_on_input_error
@@ -109,7 +109,7 @@ def searched(folder: Path, seed: int) -> Spent:
     )
     plan = _without_finalists(make_plan(typed, datetime.now(), {}))
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-        conduct(plan, check_plan(plan), Console(file=nowhere))
+        run_search(plan, check_plan(plan), Console(file=nowhere))
     return spent_to_first(read_ledger(plan.run.ledger))
 
 

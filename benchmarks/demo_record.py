@@ -18,7 +18,7 @@ from scipy.stats.qmc import Sobol
 
 from benchmarks.one_trial import run_trial
 from benchmarks.worlds import Run, Sound
-from search.proposals.distributions import distributions
+from search.proposals.distributions import shared_distributions
 from spaces.band import Band
 from spaces.domain import CategoricalDomain, IntervalDomain
 from spaces.draw import Draw, Schedule
@@ -126,7 +126,7 @@ def searched(space: Space) -> tuple[str, ...]:
     is_constant = Schedule.CONSTANT in space.draw["schedule"] if "schedule" in space.draw else True
     if not is_constant or len(space.objectives) > 1:
         raise InputError(f"{space.name}: a record needs one objective and a constant schedule")
-    return tuple(name for name in distributions(space) if name != EPOCHS)
+    return tuple(name for name in shared_distributions(space) if name != EPOCHS)
 
 
 def design(space: Space, draws: int) -> list[dict[str, float]]:

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from search.checking.checks import check_plan
-from search.driver import conduct
+from search.driver import run_search
 from search.planning.execution_mode import ExecutionMode
 from search.planning.plan import Arguments, Plan, make_plan
 from tests.support.toy_search import toy_plan
@@ -34,7 +34,7 @@ def search(
     """Searches in the new folder FOLDER/run."""
     plan = _toy(folder, trials) if voice is Voice.TOY else _demo(folder, trials)
     plan = dataclasses.replace(plan, mode=ExecutionMode(isolate=isolate))
-    conduct(plan, check_plan(plan), Console())
+    run_search(plan, check_plan(plan), Console())
 
 
 def _toy(folder: Path, trials: int) -> Plan:

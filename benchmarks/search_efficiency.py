@@ -23,7 +23,7 @@ from benchmarks.contest import TUNERS, Limits, Result, Unit, measure
 from benchmarks.contest_table import Results, table_of, targets
 from benchmarks.tuners import epoch_step
 from benchmarks.worlds import Setting, Taste, World
-from search.proposals.distributions import distributions, to_draw
+from search.proposals.distributions import shared_distributions, to_draw
 
 REFERENCE_RUNS = 200
 EQUAL_EPOCHS = (50.0, 200.0)
@@ -36,7 +36,7 @@ def best_of_reference(world: World) -> float:
     sampler = optuna.samplers.RandomSampler(seed=world.number)
     study = optuna.create_study(sampler=sampler)
     for number in range(REFERENCE_RUNS):
-        draw = to_draw(space, study.ask(distributions(space)).params)
+        draw = to_draw(space, study.ask(shared_distributions(space)).params)
         run = world.run(draw, number)
         for epoch in range(1, draw.epochs + 1):
             step = epoch_step(run, epoch)

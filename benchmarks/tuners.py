@@ -14,7 +14,7 @@ from benchmarks.one_trial import run_trial
 from benchmarks.spent import PROBE_EPOCHS, Spent
 from benchmarks.worlds import Run, Searched
 from results.analysis.acceptance import AcceptanceModel, JudgedLoss
-from search.proposals.distributions import distributions, to_draw
+from search.proposals.distributions import shared_distributions, to_draw
 from search.proposals.study import SearchStudy
 from spaces.band import Band
 from spaces.draw import Draw, Objective
@@ -173,7 +173,7 @@ def _along_the_curve(world: Searched, sampler: BaseSampler, asha: bool) -> Itera
 
 def _asked(study: optuna.Study, world: Searched) -> tuple[optuna.Trial, Draw]:
     space = world.space
-    trial = study.ask(distributions(space))
+    trial = study.ask(shared_distributions(space))
     return trial, to_draw(space, trial.params)
 
 

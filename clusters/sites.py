@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from search.planning.layout import MOST_SEATS
-from search.planning.resources import FIRST_BYTES
+from search.planning.resources import RAY_BYTES
 from spaces.errors import InputError
 
 TRIAL_FUNCTION_MIB = 200
@@ -58,7 +58,7 @@ class HeadMemory:
 
     @property
     def ray(self) -> float:
-        return FIRST_BYTES / 2**30 + OBJECT_STORE_MIB / 1024
+        return RAY_BYTES / 2**30 + OBJECT_STORE_MIB / 1024
 
     @property
     def total(self) -> float:

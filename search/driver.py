@@ -21,22 +21,22 @@ from results.tensorboard.writer import TensorBoardWriter
 from search import remote_tasks
 from search.benches.bench_executor import benched
 from search.benches.worker import BenchSpec
-from search.checking.checks import disk_needed, refuse_another_search, size_of
+from search.checking.checks import disk_needed, model_size, refuse_another_search
 from search.cluster.environment import identity
 from search.cluster.failure import NoNodeError, root_reason
 from search.cluster.nodes import await_nodes
 from search.cluster.preflight import check_nodes, needs_of
 from search.cluster.session import ray_session
 from search.console.after import SearchEnd
-from search.console.before import warnings_in_words
-from search.console.live import view_on
+from search.console.before import warning_lines
+from search.console.live import open_view
 from search.console.view import View
 from search.planning.disk import full_disk
-from search.planning.layout import BenchLayout, lay_out
+from search.planning.layout import BenchLayout, lay_out_benches
 from search.planning.plan import LOCAL, CheckedData, Plan
-from search.planning.resources import Resources, share_machine
+from search.planning.resources import Resources, share_resources
 from search.proposals.budget import BudgetTracker
-from search.run_state.lock import only_writer
+from search.run_state.lock import writer_lock
 from search.run_state.sync import mirrored, push_bookkeeping
 from search.tuning.executor import Executor
 from search.tuning.isolated_executor import IsolatedExecutor
@@ -49,7 +49,7 @@ from trainable.dataset.finding import read_findings
 from trainable.files.mirror import pull
 
 
-def hear_finalists(plan: Plan, way: Executor, ledger: Ledger, view: View) -> None:
+def confirm_finalists(plan: Plan, way: Executor, ledger: Ledger, view: View) -> None:
     """Whoever was heard already, before the search was cut off, is not heard again.
 
     A finalist that cannot be heard is told and stands on its first verdict: nothing that is finished is lost.
@@ -62,7 +62,7 @@ def hear_finalists(plan: Plan, way: Executor, ledger: Ledger, view: View) -> Non
         if outcome.trial in history.confirmations:
             continue
         try:
-            final = way.do(functools.partial(remote_tasks.hear_finalist, plan, outcome), view.progress)
+            final = way.do(functools.partial(remote_tasks.confirm, plan, outcome), view.progress)
             pull(plan.stored, plan.run.trial(outcome.trial) if outcome.draw else plan.run.base)
         except Exception as error:
             view.say(f"{outcome.trial} was not heard on sixty other lines: {root_reason(error)}")
@@ -76,12 +76,12 @@ STOP_FILE = "stop"
 LIBRARIES = ("torch", "transformers", "qwen-tts", "peft", "ray", "optuna", "sweetspot")
 
 
-def conduct(plan: Plan, checked: CheckedData, console: Console) -> SearchEnd:
+def run_search(plan: Plan, checked: CheckedData, console: Console) -> SearchEnd:
     """Searches, and exports the best accepted adapter.
 
     Raises InputError when the foundation cannot be laid, and while another process writes to the run's folder.
     """
-    with only_writer(plan.run):
+    with writer_lock(plan.run):
         if not plan.resume:
             # Another search may have begun there since the plan was checked.
             refuse_another_search(plan.run)
@@ -96,22 +96,22 @@ def _conduct(plan: Plan, checked: CheckedData, console: Console, stop_file: Path
     with (
         ray_session(plan) as resources,
         _way(plan, _ready(plan, resources, console), stop_file) as way,
-        view_on(console, plan.budget.trials, way.at_once) as view,
+        open_view(console, plan.budget.trials, way.at_once) as view,
     ):
         view.say(f"Trials: {way.about}")
         _begin(plan, checked, ledger)
         if read_ledger(run.ledger).base is None:
             ledger.append(BaseProbed(outcome=_lay_foundation(plan, way, view.progress)))
-            for line in warnings_in_words(read_findings(run.findings)):
+            for line in warning_lines(read_findings(run.findings)):
                 view.say(line)
         history = read_ledger(run.ledger)
         view.base(history.base)
         why_full = full_disk(run.path, disk_needed(plan, checked))
-        spending = BudgetTracker(plan.budget, history=history, why_stuck=lambda: way.stranded() or why_full())
+        spending = BudgetTracker(plan.budget, history=history, stuck_reason=lambda: way.stranded() or why_full())
         run_trials(plan, checked.split.epoch_size, way, ledger, view, history, spending, stop_file)
         if not spending.interrupted and way.stranded() is None:
-            hear_finalists(plan, way, ledger, view)
-        reason = spending.why_closed() or f"all {plan.budget.trials} trials were drawn"
+            confirm_finalists(plan, way, ledger, view)
+        reason = spending.stop_reason() or f"all {plan.budget.trials} trials were drawn"
         ledger.append(SearchEnded(reason=reason))
         problem = _export_best(plan, way, view.progress)
     return SearchEnd(plan, read_ledger(run.ledger), reason, spending.interrupted, problem)
@@ -126,7 +126,7 @@ def _ready(plan: Plan, resources: Resources, console: Console) -> Resources:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     resources = await_nodes(plan.mode, say)
-    size = None if Path(plan.model).is_dir() else size_of(plan.family, plan.model, plan.space)
+    size = None if Path(plan.model).is_dir() else model_size(plan.family, plan.model, plan.space)
     check_nodes(needs_of(plan, size.file_bytes if size else 0.0), say)
     return resources
 
@@ -136,11 +136,11 @@ def _way(plan: Plan, resources: Resources, stop_file: Path) -> Iterator[Executor
     """How trials run. The one place where that is chosen."""
     trials = plan.budget.trials
     if plan.mode.isolate:
-        yield IsolatedExecutor(share_machine(resources, trials), plan.run.ray, stop_file)
+        yield IsolatedExecutor(share_resources(resources, trials), plan.run.ray, stop_file)
         return
-    layout, here = lay_out(resources, plan.mode, trials), None
+    layout, here = lay_out_benches(resources, plan.mode, trials), None
     if plan.address != LOCAL:
-        layout, here = replace(layout, patience=60 * plan.mode.wait_minutes), identity()
+        layout, here = replace(layout, wait_seconds=60 * plan.mode.wait_minutes), identity()
     with benched(layout, bench_spec(plan, layout), plan.run.ray, stop_file, here) as way:
         yield way
 
@@ -154,7 +154,7 @@ def bench_spec(plan: Plan, layout: BenchLayout) -> BenchSpec:
         language=plan.space.language,
         shape=PackShape.from_space(plan.space),
         memory=layout.memory,
-        exactly=layout.exactly,
+        exactly=layout.force_seats,
         threads=layout.threads,
         storage=plan.stored,
         lines=plan.space.probe.lines,
@@ -179,7 +179,7 @@ def _begin(plan: Plan, checked: CheckedData, ledger: Ledger) -> None:
 
 def _lay_foundation(plan: Plan, way: Executor, on_progress: OnProgress) -> Outcome:
     try:
-        outcome = way.do(functools.partial(remote_tasks.lay_foundation, plan), on_progress)
+        outcome = way.do(functools.partial(remote_tasks.measure_baseline, plan), on_progress)
     except NoNodeError as error:
         raise InputError(str(error)) from None
     except RayError as error:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from search.planning.plan import Plan
-from search.run_state.sync import pull_data, pull_foundation, pull_ledger
+from search.run_state.sync import pull_data, pull_ledger, pull_prepared
 from spaces.cli import OnProgress
 from spaces.records.confirmation import Confirmation
 from spaces.records.trial import Outcome
 from trainable.files.mirror import pull, push
 
 
-def lay_foundation(plan: Plan, on_progress: OnProgress) -> Outcome:
+def measure_baseline(plan: Plan, on_progress: OnProgress) -> Outcome:
     """See `trainable.stages.baseline.measure_baseline`."""
     from trainable.stages import baseline
 
-    pull_foundation(plan.stored, plan.space.probe.lines)
+    pull_prepared(plan.stored, plan.space.probe.lines)
     pull_data(plan.stored, plan.sources)
     outcome = baseline.measure_baseline(
         baseline.BaselineSettings(
@@ -37,12 +37,12 @@ def lay_foundation(plan: Plan, on_progress: OnProgress) -> Outcome:
     return outcome
 
 
-def hear_finalist(plan: Plan, outcome: Outcome, on_progress: OnProgress) -> Confirmation:
+def confirm(plan: Plan, outcome: Outcome, on_progress: OnProgress) -> Confirmation:
     """See `trainable.stages.confirm.confirm`."""
     from trainable.stages import confirm
 
     folder = plan.run.trial(outcome.trial) if outcome.draw else plan.run.base
-    pull_foundation(plan.stored, plan.space.probe.lines)
+    pull_prepared(plan.stored, plan.space.probe.lines)
     pull(plan.stored, folder)
     final = confirm.confirm(
         confirm.ConfirmationSettings(
@@ -71,7 +71,7 @@ def export(plan: Plan, trial: str, on_progress: OnProgress) -> None:
     """See `results.export.export_trial`."""
     from results.export.__main__ import export_trial
 
-    pull_foundation(plan.stored, plan.space.probe.lines)
+    pull_prepared(plan.stored, plan.space.probe.lines)
     pull(plan.stored, plan.run.trial(trial))
     pull(plan.stored, plan.run.best)
     pull_ledger(plan.stored)

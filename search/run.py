@@ -19,17 +19,17 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from search.checking.checks import check_plan, look_over, with_a_mode_that_fits
+from search.checking.checks import check_inputs, check_plan, choose_mode
 from search.cluster.recorded_address import recorded_ray
-from search.console.after import INTERRUPTED, tell
-from search.console.before import introduce
-from search.console.dry_run import tell_forecast
-from search.console.view import shown
-from search.planning.disk import is_full
+from search.console.after import INTERRUPTED, print_summary
+from search.console.before import print_introduction
+from search.console.dry_run import print_forecast
+from search.console.view import display_path
+from search.planning.disk import is_disk_full
 from search.planning.execution_mode import WAIT_MINUTES, ExecutionMode
-from search.planning.local_gpus import cards_here
+from search.planning.local_gpus import local_gpus
 from search.planning.plan import Arguments, Plan, make_plan
-from search.run_state.restore import bring_home
+from search.run_state.restore import restore_run
 from search.run_state.sync import push_bookkeeping
 from spaces.cli import exit_on_input_error, progress_bars
 from spaces.errors import InputError
@@ -99,40 +99,43 @@ def run(
         if cluster is not None:
             raise typer.Exit(_search_on(cluster, typed, address, dry_run, context, console))
         with progress_bars() as on_progress:
-            bring_home(typed, on_progress)
+            restore_run(typed, on_progress)
         plan = make_plan(typed, datetime.now(), os.environ)
         if dry_run:
             with progress_bars() as on_progress:
-                seen = look_over(plan, on_progress)
-            tell_forecast(plan, seen, cards_here(), console)
+                seen = check_inputs(plan, on_progress)
+            print_forecast(plan, seen, local_gpus(), console)
             return
         with progress_bars() as on_progress:
             checked = check_plan(plan, on_progress)
-        plan, objection = with_a_mode_that_fits(plan)
+        plan, objection = choose_mode(plan)
         # What follows needs Ray, which takes seconds to import; a wrong plan is refused before.
-        from search.driver import conduct
+        from search.driver import run_search
 
-        introduce(plan, checked, objection, console)
+        print_introduction(plan, checked, objection, console)
         try:
-            finish = conduct(plan, checked, console)
+            finish = run_search(plan, checked, console)
         except Exception as error:
-            if not is_full(error) and getattr(error, "errno", None) is None:
+            if not is_disk_full(error) and getattr(error, "errno", None) is None:
                 raise
-            what, remedy = ("the disk took no more", "make room") if is_full(error) else ("storage failed", "mend it")
+            what, remedy = (
+                ("the disk took no more", "make room") if is_disk_full(error) else ("storage failed", "mend it")
+            )
             raise InputError(
                 f"{plan.run.path}: {what} ({str(error).splitlines()[0]}); what has ended is kept: {remedy}, then go on "
                 "with --resume"
             ) from None
         except KeyboardInterrupt:
             console.print(
-                f"\nstopped; go on with: python search/run.py --out {shown(plan.run.path)} --resume", highlight=False
+                f"\nstopped; go on with: python search/run.py --out {display_path(plan.run.path)} --resume",
+                highlight=False,
             )
             raise typer.Exit(INTERRUPTED) from None
         from results.report.picture import draw_search
 
         drawn, page = draw_search(plan.run), _page(plan, console)
         push_bookkeeping(plan)
-        tell(finish, drawn, page, console)
+        print_summary(finish, drawn, page, console)
         raise typer.Exit(finish.exit_code)
 
 
@@ -143,11 +146,11 @@ def _search_on(
     for option, given in (("--address", address is not None), ("--dry-run", dry_run)):
         if given:
             raise InputError(f"--cluster searches on that cluster, and {option} is about this machine: leave one out")
-    from search.submit.inputs import typed_options
+    from search.submit.inputs import given_options
     from search.submit.ray_up import RayUpHead
-    from search.submit.submit import SubmitRequest, search_on
+    from search.submit.submit import SubmitRequest, submit_search
 
-    return search_on(RayUpHead(cluster), SubmitRequest(typed, typed_options(context), datetime.now()), console)
+    return submit_search(RayUpHead(cluster), SubmitRequest(typed, given_options(context), datetime.now()), console)
 
 
 def _page(plan: Plan, console: Console) -> Path | None:

@@ -69,7 +69,7 @@ class BenchExecutor:
         self._said: set[str] = set()
         self.at_once = layout.at_once
         together = "one at a time" if layout.at_once == 1 else f"up to {layout.at_once} side by side"
-        self.about = f"{together} on {'one base' if layout.most == 1 else 'shared bases'}"
+        self.about = f"{together} on {'one base' if layout.max_benches == 1 else 'shared bases'}"
         self.resources = on_this_node()
 
     def trial(self) -> Callable[[dict[str, Any]], None]:
@@ -86,10 +86,10 @@ class BenchExecutor:
     def notices(self) -> list[str]:
         self._look()
         told = [f"Left out: {problem}" for problem in self._outlook.left_out]
-        patience = self._layout.patience
+        patience = self._layout.wait_seconds
         if math.isfinite(patience) and self._outlook.bare_seconds >= BARE_SECONDS:
             told.append(
-                f"No bench is open: one is starting, or waits for {self._layout.place}; given up after "
+                f"No bench is open: one is starting, or waits for {self._layout.node_needed}; given up after "
                 f"{patience / 60:g} minutes without such a node"
             )
         else:

@@ -64,7 +64,7 @@ class BenchBroker:
         self._orders, self._errands = SeatQueue(layout.seats, _name), TaskQueue(_name)
         self._run = BenchRun(layout, spec, storage, ray.get_runtime_context().current_actor, identity)
         # A bench is a blocking call in a thread for as long as it is there.
-        self._threads = ThreadPoolExecutor(max_workers=max(1, layout.most))
+        self._threads = ThreadPoolExecutor(max_workers=max(1, layout.max_benches))
         self._keeping: dict[str, asyncio.Task[None]] = {}
         self._open: dict[str, float] = {}
         """Open benches, and when each was heard last."""
@@ -76,10 +76,10 @@ class BenchBroker:
         """Nodes by id, and what is wrong with them."""
         self._moving: set[str] = set()
         """Benches that are to start again on another node."""
-        self._vigil, self._orphan_watch = StartTimeout(layout.patience), OrphanSweep()
+        self._vigil, self._orphan_watch = StartTimeout(layout.wait_seconds), OrphanSweep()
         self._stranded: str | None = None
         self._changed = asyncio.Event()
-        for _ in range(layout.there):
+        for _ in range(layout.initial_benches):
             self._launch()
         self._looking = asyncio.create_task(self._look_around())
 
@@ -177,7 +177,7 @@ class BenchBroker:
     async def outlook(self) -> PoolStatus:
         """How things stand."""
         return PoolStatus(
-            trial_capacity(self._posts(), self._orders.seats, self._layout.most, self._layout.at_once),
+            trial_capacity(self._posts(), self._orders.seats, self._layout.max_benches, self._layout.at_once),
             self._vigil.seconds(time.monotonic()),
             self._stranded,
             tuple(self._left_out.values()),
@@ -246,7 +246,7 @@ class BenchBroker:
                 self._lose(bench, "its bench fell silent")
             self._look_for_benches()
             posts = self._posts()
-            if should_scale_up(posts, self._orders.waiting, self._layout.most):
+            if should_scale_up(posts, self._orders.waiting, self._layout.max_benches):
                 self._launch()
             elif bench := scale_down(posts, time.monotonic()):
                 self._closing.add(bench)
@@ -259,7 +259,7 @@ class BenchBroker:
         if self._orphan_watch.is_due(self._vigil.seconds(now)):
             asyncio.get_running_loop().run_in_executor(None, remove_orphans)
         if is_over and self._stranded is None:
-            self._stranded = never_came(self._layout.place, self._layout.patience / 60, "go on with --resume")
+            self._stranded = never_came(self._layout.node_needed, self._layout.wait_seconds / 60, "go on with --resume")
             self._errands.lose_waiting(NoNodeError(self._stranded))
             self._notify()
 

@@ -19,7 +19,7 @@ from ray.exceptions import GetTimeoutError, RayActorError
 from search.benches.messages import BenchCommand, BenchReport, Task
 from search.benches.outbox import Outbox
 from search.benches.task_queue import TaskError, TaskProgress, TaskResult
-from search.run_state.sync import pull_foundation
+from search.run_state.sync import pull_prepared
 from spaces.errors import first_line
 from spaces.records.pack_shape import PackShape
 from spaces.records.trial_spec import TrialSpec
@@ -165,7 +165,7 @@ class _Service:
 
         spec, seats = self._spec, SeatLimit(self._seats, self._spec.memory, self._spec.exactly)
         try:
-            pull_foundation(spec.storage, spec.lines)
+            pull_prepared(spec.storage, spec.lines)
             self._group.barrier()
             family = load_family(spec.family)
             pack = family.build_pack(spec.model, spec.prepared, spec.language, spec.shape, seats, self._group)

@@ -10,11 +10,11 @@ from types import ModuleType
 from results.run.ledger import read_ledger
 from results.run.run_folder import RunFolder
 from search.checking.suitability import check_suitability
-from search.planning.disk import check_room
+from search.planning.disk import check_disk
 from search.planning.execution_mode import ExecutionMode
-from search.planning.forecast import DiskForecast, disk, work_of
+from search.planning.forecast import DiskForecast, forecast_disk, search_work
 from search.planning.plan import CheckedData, Plan
-from search.run_state.lock import LOCK_FILE, WRITER_FILE, refuse_while_written
+from search.run_state.lock import LOCK_FILE, WRITER_FILE, refuse_if_locked
 from search.run_state.restore import check_storage
 from spaces.cli import OnProgress
 from spaces.errors import InputError
@@ -34,25 +34,25 @@ from trainable.speech.asr.recogniser import check_recogniser
 
 def check_plan(plan: Plan, on_progress: OnProgress = lambda what, done, of: None) -> CheckedData:
     """Finds out whether a plan can be carried out, and makes its folder. Raises InputError, with the remedy."""
-    checked = look_over(plan, on_progress)
+    checked = check_inputs(plan, on_progress)
     check_recogniser(plan.space.probe.recogniser, plan.space.probe.language)
     # Last, because it may be a download of gigabytes.
     check_model(plan.family, plan.model)
-    warnings = check_room(plan.run.path, disk_needed(plan, checked), plan.resume)
+    warnings = check_disk(plan.run.path, disk_needed(plan, checked), plan.resume)
     return dataclasses.replace(checked, findings=(*warnings, *check_storage(plan), *checked.findings))
 
 
 def disk_needed(plan: Plan, checked: CheckedData) -> DiskForecast | None:
     """What the run's folder grows to; None where the model's size is not known."""
-    size = size_of(plan.family, plan.model, plan.space)
-    return size and disk(work_of(plan.space, checked.split, plan.mode, plan.budget.trials), size)
+    size = model_size(plan.family, plan.model, plan.space)
+    return size and forecast_disk(search_work(plan.space, checked.split, plan.mode, plan.budget.trials), size)
 
 
-def look_over(plan: Plan, on_progress: OnProgress = lambda what, done, of: None) -> CheckedData:
+def check_inputs(plan: Plan, on_progress: OnProgress = lambda what, done, of: None) -> CheckedData:
     """The same without what would be written or downloaded: the data, the lines and the folder. Data of the hub has to
     be fetched to be looked at. Raises InputError, with the remedy."""
     if plan.resume:
-        refuse_while_written(plan.run)
+        refuse_if_locked(plan.run)
     else:
         _check_new(plan)
     if plan.space.probe.lines != HELD_OUT:
@@ -66,7 +66,7 @@ def look_over(plan: Plan, on_progress: OnProgress = lambda what, done, of: None)
     return checked
 
 
-def size_of(family: str, model: str, space: Space) -> ModelSize | None:
+def model_size(family: str, model: str, space: Space) -> ModelSize | None:
     """How large the model is, as its family says; None where nothing is known."""
     name = family_entry(family).size
     return importlib.import_module(name).size_of(model, PackShape.from_space(space)) if name else None
@@ -84,7 +84,7 @@ def check_model(family: str, model: str) -> None:
         check.check_model(model)
 
 
-def with_a_mode_that_fits(plan: Plan) -> tuple[Plan, str | None]:
+def choose_mode(plan: Plan) -> tuple[Plan, str | None]:
     """The plan, and why its trials run each by itself although that was not asked for; None when they do not."""
     check = None if plan.mode.isolate else _check_of(plan.family)
     objection = check and check.why_not_packed(plan.model, PackShape.from_space(plan.space))
@@ -107,7 +107,7 @@ def refuse_another_search(run: RunFolder) -> None:
 
 def _check_new(plan: Plan) -> None:
     refuse_another_search(plan.run)
-    refuse_while_written(plan.run)
+    refuse_if_locked(plan.run)
     out = plan.run.path
     # These may be left of a search that was refused once the machine was known.
     left = (plan.run.ray.name, LOCK_FILE, WRITER_FILE)

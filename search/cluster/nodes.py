@@ -66,7 +66,7 @@ def resources_of(nodes: tuple[Node, ...], most_gpus: float = 0.0) -> Resources:
         gpus=sum(one.gpus for one in each),
         memory=sum(one.memory for one in each),
         nodes=each if len(each) > 1 else (),
-        most_gpus=most_gpus,
+        max_gpus=most_gpus,
     )
 
 
@@ -113,16 +113,16 @@ def await_nodes(mode: ExecutionMode, say: Callable[[str], None]) -> Resources:
     if bundles:
         _await(bundles, mode.wait_minutes, say)
         nodes = alive_nodes()
-        resources = resources_of(nodes, max(resources.most_gpus, most_gpus(nodes)))
+        resources = resources_of(nodes, max(resources.max_gpus, most_gpus(nodes)))
     return resources
 
 
 def lacking(resources: Resources, mode: ExecutionMode) -> list[dict[str, float]]:
     """Ray's bundles for one bench that nothing in the cluster can hold so far; empty where there is room for one."""
     width = mode.gpus_per_bench or 1
-    if mode.gpus_per_bench or resources.most_gpus >= width:
+    if mode.gpus_per_bench or resources.max_gpus >= width:
         return [{"GPU": 1.0}] * width if resources.gpus < width else []
-    return [] if any(node.cpus >= 1 for node in resources.each) or resources.gpus >= 1 else [{"CPU": 1.0}]
+    return [] if any(node.cpus >= 1 for node in resources.each_node) or resources.gpus >= 1 else [{"CPU": 1.0}]
 
 
 def holds(nodes: Iterable[Node], layout: BenchLayout) -> bool:

@@ -18,7 +18,7 @@ from search.cluster.failure import root_reason
 from search.cluster.node_probe import HUB_CACHE, RAYS_FOLDER
 from search.cluster.node_probe_transport import carried
 from search.cluster.nodes import Node, alive_nodes
-from search.planning.disk import FULL_BYTES, in_bytes
+from search.planning.disk import FULL_BYTES, format_bytes
 from search.planning.plan import Plan
 from spaces.errors import InputError
 from spaces.storage_uri import join_uri
@@ -69,7 +69,7 @@ def check_nodes(needs: NodeRequirements, say: Callable[[str], None]) -> None:
                 for path in seen["missing"]
             ]
             problems += [
-                f"{node}: {in_bytes(free)} free in {folder}, {in_bytes(needed)} needed; make room there"
+                f"{node}: {format_bytes(free)} free in {folder}, {format_bytes(needed)} needed; make room there"
                 for folder, (free, needed) in seen["full"].items()
             ]
         problems += _storage(tuple(examined), needs.storage)
@@ -129,7 +129,7 @@ def gpu_problems(node: str, counted: int, found: Mapping[str, Any]) -> list[str]
             "--num-gpus"
         ]
     return [
-        f"{node}: GPU {number} is free for Ray and {in_bytes(used)} of it are in use; end what runs there "
+        f"{node}: GPU {number} is free for Ray and {format_bytes(used)} of it are in use; end what runs there "
         "(`nvidia-smi` names it), or start Ray there without that GPU"
         for number, used in enumerate(found["used"])
         if used > TAKEN_BYTES

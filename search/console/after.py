@@ -10,7 +10,7 @@ from rich.console import Console
 from results.analysis.advice import advice
 from results.analysis.ranking import ComparisonResult, compare_with_base, is_accepted, last_verdict, nearest, ranked
 from results.run.ledger import History
-from search.console.view import flags_in_words, result_in_words, shown
+from search.console.view import describe_flags, describe_result, display_path
 from search.planning.plan import Plan
 from spaces.records.trial import Outcome
 
@@ -49,7 +49,7 @@ class SearchEnd:
         return EXPORT_FAILED if self.problem else DONE
 
 
-def tell(finish: SearchEnd, picture: Path, page: Path | None, console: Console) -> None:
+def print_summary(finish: SearchEnd, picture: Path, page: Path | None, console: Console) -> None:
     """Prints the summary."""
     lines = [*_trials(finish), "", *_found(finish), *_where(finish, picture, page), "", *_next(finish)]
     for line in lines:
@@ -65,7 +65,7 @@ def _trials(finish: SearchEnd) -> list[str]:
             lines.append(f"{trial}  not finished; goes on with --resume ({draw.describe()})")
         elif outcome is not finish.best:
             told = (*_turned_down(outcome, finish.history), *(outcome.verdict.reasons if outcome.verdict else ()))
-            lines.append(f"{trial}  {result_in_words(outcome)}: {'; '.join((*told, outcome.reason))}")
+            lines.append(f"{trial}  {describe_result(outcome)}: {'; '.join((*told, outcome.reason))}")
     return lines
 
 
@@ -117,39 +117,41 @@ def _where(finish: SearchEnd, picture: Path, page: Path | None) -> list[str]:
     lines = []
     if finish.problem:
         lines.append(f"The adapter of {best.trial} was not exported: {finish.problem}")
-        lines.append(f"  nothing is lost; try again: python -m results.export {shown(run.path)} {shown(run.best)}")
+        lines.append(
+            f"  nothing is lost; try again: python -m results.export {display_path(run.path)} {display_path(run.best)}"
+        )
     elif best is not None:
-        lines += [f"Adapter: {shown(run.best)}", f"Listen:  {shown(run.best / 'sample.wav')}"]
-        lines += [f"         {shown(run.trial(best.trial) / last_verdict(best, finish.history).lines[0].audio)}"]
+        lines += [f"Adapter: {display_path(run.best)}", f"Listen:  {display_path(run.best / 'sample.wav')}"]
+        lines += [f"         {display_path(run.trial(best.trial) / last_verdict(best, finish.history).lines[0].audio)}"]
     else:
         lines += _nearest(finish)
     if base is not None and base.verdict is not None:
-        lines.append(f"Base:    {shown(run.base / last_verdict(base, finish.history).lines[0].audio)}")
-    page_line = [f"Page:    {shown(page)}"] if page else []
-    curves = f"Curves:  tensorboard --logdir {shown(run.tensorboard)}"
-    return [*lines, *page_line, f"Picture: {shown(picture)}", curves]
+        lines.append(f"Base:    {display_path(run.base / last_verdict(base, finish.history).lines[0].audio)}")
+    page_line = [f"Page:    {display_path(page)}"] if page else []
+    curves = f"Curves:  tensorboard --logdir {display_path(run.tensorboard)}"
+    return [*lines, *page_line, f"Picture: {display_path(picture)}", curves]
 
 
 def _nearest(finish: SearchEnd) -> list[str]:
     near = nearest(finish.history)
     if near is None:
         return []
-    lines = [f"Nearest: {near.trial}, {flags_in_words(near) or near.reason}"]
+    lines = [f"Nearest: {near.trial}, {describe_flags(near) or near.reason}"]
     if near.verdict is not None:
-        lines.append(f"Listen:  {shown(finish.plan.run.trial(near.trial) / near.verdict.lines[0].audio)}")
+        lines.append(f"Listen:  {display_path(finish.plan.run.trial(near.trial) / near.verdict.lines[0].audio)}")
     return lines
 
 
 def _next(finish: SearchEnd) -> list[str]:
     run = finish.plan.run
-    go_on = [f"Go on:   python search/run.py --out {shown(run.path)} --resume"]
+    go_on = [f"Go on:   python search/run.py --out {display_path(run.path)} --resume"]
     if finish.interrupted:
         return go_on
     # Where no node came or the disk is full, trials are left that have neither ended nor failed.
     go_on = go_on if finish.history.running else []
     if finish.best is None:
-        return [*go_on, f"Table:   python -m results.compare {shown(run.path)}"]
-    speak = f'Speak:   python -m results.speak {shown(run.best)} "one two three" out.wav'
+        return [*go_on, f"Table:   python -m results.compare {display_path(run.path)}"]
+    speak = f'Speak:   python -m results.speak {display_path(run.best)} "one two three" out.wav'
     lines = go_on if finish.problem else [*go_on, speak]
     if finish.plan.is_demo:
         lines.append("Next, a voice of your own: python search/run.py --data my_voice/")

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from results.run.ledger import History, read_ledger
-from search.console.view import shown
+from search.console.view import display_path
 from search.planning.plan import LOCAL, CheckedData, Plan
 from spaces.space import Budget
 from trainable.dataset.finding import Finding, Severity
@@ -18,7 +18,7 @@ MOST_WARNINGS = 6
 CHECK = "python -m trainable.dataset check"
 
 
-def introduce(plan: Plan, checked: CheckedData, objection: str | None, console: Console) -> None:
+def print_introduction(plan: Plan, checked: CheckedData, objection: str | None, console: Console) -> None:
     """`objection` is what keeps trials from sharing one base, if anything does."""
     dataset = checked.dataset
     split = checked.split
@@ -27,9 +27,9 @@ def introduce(plan: Plan, checked: CheckedData, objection: str | None, console: 
     lines = [
         f"Voice:  {' + '.join(_place(source) for source in plan.sources)}",
         f"        {len(dataset.clips)} clips ({parts}), {dataset.seconds / 60:.1f} min{voices}",
-        f"Model:  {shown(Path(plan.model))}",
+        f"Model:  {display_path(Path(plan.model))}",
         f"Space:  {plan.space.name}: {plan.space.about}",
-        f"Run:    {shown(plan.run.path)}, until {in_words(plan.budget)}",
+        f"Run:    {display_path(plan.run.path)}, until {describe_budget(plan.budget)}",
     ]
     if plan.address != LOCAL:
         lines.append(f"Ray:    joins the cluster at {plan.address}; --address local keeps to this machine")
@@ -42,12 +42,12 @@ def introduce(plan: Plan, checked: CheckedData, objection: str | None, console: 
     if plan.is_demo:
         lines.append("The demo voice is a miniature: it shows how a search works, not how a voice will sound.")
     else:
-        lines += warnings_in_words(checked.findings)
+        lines += warning_lines(checked.findings)
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def in_words(budget: Budget) -> str:
+def describe_budget(budget: Budget) -> str:
     """When a search ends, its earlier processes counted: `16 trials or 2 hours`."""
     until = [f"{budget.trials} trials"]
     until += [f"{budget.accept} accepted"] if budget.accept else []
@@ -66,10 +66,10 @@ def _so_far(history: History) -> str:
 
 
 def _place(source: Source) -> str:
-    return str(source) if source.hub or source.path is None else shown(source.path)
+    return str(source) if source.hub or source.path is None else display_path(source.path)
 
 
-def warnings_in_words(findings: Iterable[Finding]) -> list[str]:
+def warning_lines(findings: Iterable[Finding]) -> list[str]:
     """A line for each of the first few warnings, and where to read the others."""
     warnings = [finding for finding in findings if finding.severity is Severity.WARNING]
     lines = [f"Note:   {finding}" for finding in warnings[:MOST_WARNINGS]]

@@ -10,12 +10,12 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from search.checking.checks import existing_parent, size_of
-from search.console.before import in_words
-from search.console.view import shown
-from search.planning.cost_table import CARDS, CPU, LARGEST_ON_A_CPU, GpuModel, Range
-from search.planning.disk import in_bytes
-from search.planning.forecast import DiskForecast, GpuForecast, SearchWork, disk, on_card, work_of
+from search.checking.checks import existing_parent, model_size
+from search.console.before import describe_budget
+from search.console.view import display_path
+from search.planning.cost_table import CPU, GPU_CLASSES, LARGEST_ON_A_CPU, GpuModel, Range
+from search.planning.disk import format_bytes
+from search.planning.forecast import DiskForecast, GpuForecast, SearchWork, forecast_disk, forecast_gpu, search_work
 from search.planning.plan import CheckedData, Plan
 from trainable.family.model_size import ModelSize
 
@@ -25,26 +25,26 @@ ESTIMATE = (
 )
 
 
-def tell_forecast(plan: Plan, checked: CheckedData, here: Sequence[GpuModel], console: Console) -> None:
+def print_forecast(plan: Plan, checked: CheckedData, here: Sequence[GpuModel], console: Console) -> None:
     """Prints the forecast. `here` are this machine's GPUs."""
     dataset, split = checked.dataset, checked.split
     lines = [
         f"Data:      {len(dataset.clips)} clips, {_hours(dataset.seconds)}; {len(split.training)} to train on, "
         f"{len(split.held_out)} held out, {split.epoch_size} in an epoch",
     ]
-    size = size_of(plan.family, plan.model, plan.space)
+    size = model_size(plan.family, plan.model, plan.space)
     if size is None:
         lines.append(f"Model:     {plan.model}, of unknown size before it is here: nothing more can be foretold")
         _say(lines, console)
         return
-    work = work_of(plan.space, split, plan.mode, plan.budget.trials)
+    work = search_work(plan.space, split, plan.mode, plan.budget.trials)
     steps = work.epochs.times(_steps(plan, work))
     lines += [
         f"Model:     {_shown_model(plan.model)}, {size.parameters / 1e6:,.0f} million parameters",
         f"Downloads: {_downloads(plan, size)}",
-        f"Trials:    until {in_words(plan.budget)}; {_between(work.epochs)} epochs each at most, "
+        f"Trials:    until {describe_budget(plan.budget)}; {_between(work.epochs)} epochs each at most, "
         f"{_between(steps)} steps; most end in the band, before",
-        f"Disk:      {disk_in_words(disk(work, size))}; {_free(plan.run.path)} free",
+        f"Disk:      {disk_in_words(forecast_disk(work, size))}; {_free(plan.run.path)} free",
     ]
     _say(lines, console)
     console.print(_table(plan, work, size, here))
@@ -64,11 +64,11 @@ def _table(plan: Plan, work: SearchWork, size: ModelSize, here: Sequence[GpuMode
     table.add_column("on one", overflow="fold")
     for heading in ("memory per seat", "seats", "one trial", f"{work.trials} trials"):
         table.add_column(heading, justify="right", no_wrap=True)
-    cards = [*here, *CARDS]
+    cards = [*here, *GPU_CLASSES]
     if size.parameters <= LARGEST_ON_A_CPU:
         cards = [CPU, *cards]
     for card in cards:
-        table.add_row(*_cells(on_card(work, size, card)))
+        table.add_row(*_cells(forecast_gpu(work, size, card)))
     return table
 
 
@@ -80,10 +80,13 @@ def _cells(on: GpuForecast) -> tuple[str, ...]:
 
 
 def _besides(plan: Plan, here: Sequence[GpuModel]) -> list[str]:
-    lines = [f"{card.name}: {card.examples}." for card in CARDS]
+    lines = [f"{card.name}: {card.examples}." for card in GPU_CLASSES]
     lines += [] if here else ["No NVIDIA GPU answers on this machine."]
     lines += [f"No trial is started after {plan.budget.hours:g} hours."] if plan.budget.hours else []
-    return [*lines, f"Nothing was started. To search: the same command without --dry-run ({shown(plan.run.path)})"]
+    return [
+        *lines,
+        f"Nothing was started. To search: the same command without --dry-run ({display_path(plan.run.path)})",
+    ]
 
 
 def _downloads(plan: Plan, size: ModelSize) -> str:
@@ -103,11 +106,11 @@ def _steps(plan: Plan, work: SearchWork) -> int:
 
 
 def _free(folder: Path) -> str:
-    return in_bytes(shutil.disk_usage(existing_parent(folder)).free)
+    return format_bytes(shutil.disk_usage(existing_parent(folder)).free)
 
 
 def _shown_model(model: str) -> str:
-    return shown(Path(model)) if Path(model).is_dir() else model
+    return display_path(Path(model)) if Path(model).is_dir() else model
 
 
 def _between(numbers: Range) -> str:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from search.console.plain import PlainView, ProgressRate
-from search.console.view import View, result_in_words
+from search.console.view import View, describe_result
 from spaces.draw import Draw
 from spaces.records.trial import Outcome, Phase, Point
 
@@ -35,7 +35,7 @@ class _Row:
 
 
 @contextmanager
-def view_on(console: Console, trials: int, at_once: int) -> Iterator[View]:
+def open_view(console: Console, trials: int, at_once: int) -> Iterator[View]:
     """The view that suits the console, for a search of so many trials, so many of them at once."""
     if not console.is_terminal:
         yield PlainView(console)
@@ -132,5 +132,5 @@ def _progress_cells(row: _Row) -> tuple[str, str]:
 def _state_cell(row: _Row) -> Text:
     if row.outcome is not None:
         style = "green" if row.outcome.accepted else "red" if row.outcome.verdict else "dim"
-        return Text(result_in_words(row.outcome), style=style)
+        return Text(describe_result(row.outcome), style=style)
     return Text(row.phase.value if row.phase else "starting", style="cyan")

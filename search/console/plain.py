@@ -9,7 +9,7 @@ import time
 
 from rich.console import Console
 
-from search.console.view import result_in_words
+from search.console.view import describe_result
 from spaces.draw import Draw
 from spaces.records.trial import Outcome, Phase, Point
 
@@ -65,7 +65,7 @@ class PlainView:
             self._next = time.monotonic() + SECONDS_BETWEEN
 
     def base(self, outcome: Outcome) -> None:
-        self.say(f"base model: {result_in_words(outcome).removeprefix('base, ')}")
+        self.say(f"base model: {describe_result(outcome).removeprefix('base, ')}")
 
     def started(self, trial: str, draw: Draw) -> None:
         self.say(f"{trial} starts again" if trial in self._started else f"{trial} starts: {draw.describe()}")
@@ -77,7 +77,7 @@ class PlainView:
             self.say(f"{trial} is being probed at loss {point.loss:.3f}")
 
     def ended(self, outcome: Outcome) -> None:
-        self.say(f"{outcome.trial} ended: {result_in_words(outcome)}; {outcome.reason}")
+        self.say(f"{outcome.trial} ended: {describe_result(outcome)}; {outcome.reason}")
 
     def say(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -31,23 +31,23 @@ class View(Protocol):
         ...
 
 
-def shown(path: Path) -> str:
+def display_path(path: Path) -> str:
     """A path as one would type it: from the working directory, where it lies below."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
-def flags_in_words(outcome: Outcome) -> str:
+def describe_flags(outcome: Outcome) -> str:
     """`no_eos ×2, garbled ×1`; empty without a verdict or a flag."""
     flags = outcome.verdict.flags if outcome.verdict else {}
     return ", ".join(f"{flag.value} ×{count}" for flag, count in flags.items() if count)
 
 
-def result_in_words(outcome: Outcome) -> str:
+def describe_result(outcome: Outcome) -> str:
     """An ending and what the probe made of it, in a few words."""
     ending = outcome.ending.value if outcome.ending else "base"
     if outcome.verdict is None:
         return ending
     judged = "accepted" if outcome.verdict.accepted else "rejected"
-    flags = flags_in_words(outcome)
+    flags = describe_flags(outcome)
     return f"{ending}, {judged}, score {outcome.verdict.score:.3f}" + (f" ({flags})" if flags else "")

@@ -49,7 +49,7 @@ def _gpu(gigabytes: int, fastest: float, slowest: float, examples: str) -> GpuMo
     return GpuModel(f"{gigabytes} GB", gigabytes * GB, flops, GPU_CALLS, examples=examples)
 
 
-CARDS = (
+GPU_CLASSES = (
     _gpu(12, 58, 25, "from an RTX 3060 to an RTX 4070"),
     _gpu(24, 165, 71, "from an RTX 3090 to an RTX 4090"),
     _gpu(48, 362, 155, "from an RTX A6000 to an L40S"),

@@ -18,7 +18,7 @@ FULL_BYTES = 64 * 2**20
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
-def check_room(run: Path, needed: DiskForecast | None, resumed: bool) -> list[Finding]:
+def check_disk(run: Path, needed: DiskForecast | None, resumed: bool) -> list[Finding]:
     """Makes the run's folder. Raises InputError where it cannot be written or surely does not hold one trial; a warning
     where it may not hold all of them. `needed` is None where nobody knows; what a resumed search has written counts
     among what is taken."""
@@ -28,18 +28,19 @@ def check_room(run: Path, needed: DiskForecast | None, resumed: bool) -> list[Fi
     )
     if free < least:
         raise InputError(
-            f"{run}: only {in_bytes(free)} free, and one trial takes {in_bytes(least)} at least; make room or give "
-            "another --out"
+            f"{run}: only {format_bytes(free)} free, and one trial takes {format_bytes(least)} at least; make room or "
+            "give another --out"
         )
     if needed is None or resumed or free >= needed.whole.high:
         return []
-    low, high = (in_bytes(size) for size in needed.whole)
+    low, high = (format_bytes(size) for size in needed.whole)
     return [
         Finding(
             severity=Severity.WARNING,
             check="disk",
             where=str(run),
-            message=f"{in_bytes(free)} free, and the search takes about {low} to {high}: make room, or fewer --trials",
+            message=f"{format_bytes(free)} free, and the search takes about {low} to {high}: "
+            "make room, or give fewer --trials",
         )
     ]
 
@@ -50,12 +51,16 @@ def full_disk(run: Path, needed: DiskForecast | None) -> Callable[[], str | None
 
     def why() -> str | None:
         free = shutil.disk_usage(run).free
-        return f"the disk is full ({in_bytes(free)} free, a trial takes {in_bytes(least)})" if free < least else None
+        return (
+            f"the disk is full ({format_bytes(free)} free, a trial takes {format_bytes(least)})"
+            if free < least
+            else None
+        )
 
     return why
 
 
-def is_full(error: BaseException) -> bool:
+def is_disk_full(error: BaseException) -> bool:
     """Whether this, or what led to it, is a disk that takes no more."""
     seen: set[int] = set()
     cause: BaseException | None = error
@@ -67,7 +72,7 @@ def is_full(error: BaseException) -> bool:
     return False
 
 
-def in_bytes(size: float) -> str:
+def format_bytes(size: float) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB"
 
 

@@ -91,7 +91,7 @@ class DiskForecast:
         return self.once.plus(self.ended.times(self.trials)).plus(self.running.times(self.at_once))
 
 
-def work_of(space: Space, split: DatasetSplit, mode: ExecutionMode, trials: int) -> SearchWork:
+def search_work(space: Space, split: DatasetSplit, mode: ExecutionMode, trials: int) -> SearchWork:
     """What a search of so many trials has to do."""
     entries = split.entries
     seconds = sum(entry.seconds for entry in entries)
@@ -114,10 +114,10 @@ def work_of(space: Space, split: DatasetSplit, mode: ExecutionMode, trials: int)
     )
 
 
-def on_card(work: SearchWork, size: ModelSize, card: GpuModel) -> GpuForecast:
+def forecast_gpu(work: SearchWork, size: ModelSize, card: GpuModel) -> GpuForecast:
     """The search on one such card. More of them share the trials."""
     seat = seat_bytes(work, size, card)
-    seats = seats_on(work, size, card)
+    seats = seats_that_fit(work, size, card)
     # Whatever fits at best is what is reckoned with; where not one fits, the figures are of one.
     at_most, at_least = max(1, int(seats.high)), max(1, int(seats.low))
     epoch = Range(
@@ -146,7 +146,7 @@ def seat_bytes(work: SearchWork, size: ModelSize, card: GpuModel) -> Range:
     )
 
 
-def seats_on(work: SearchWork, size: ModelSize, card: GpuModel) -> Range:
+def seats_that_fit(work: SearchWork, size: ModelSize, card: GpuModel) -> Range:
     """How many seats the card's memory holds: with the unfavourable figures, and with the favourable ones."""
     seat = seat_bytes(work, size, card)
     width = 2.0 if card.is_gpu else 4.0
@@ -171,7 +171,7 @@ def probe_seconds(work: SearchWork, size: ModelSize, card: GpuModel) -> Range:
     return speaking.plus(work.spoken_seconds.times(work.judging))
 
 
-def disk(work: SearchWork, size: ModelSize) -> DiskForecast:
+def forecast_disk(work: SearchWork, size: ModelSize) -> DiskForecast:
     """What a run folder grows to, and the cache beside it."""
     weights = 4 * size.adapter_numbers
     recordings = work.spoken_seconds.times(cost_table.WAVE_BYTES).times(Range(0.3, 1.0))

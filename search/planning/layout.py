@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from search.planning.execution_mode import ExecutionMode
-from search.planning.resources import CPU_SHARE, CPU_THREADS, FIRST_BYTES, TRIALS_TO_LEARN_FROM, Resources
+from search.planning.resources import CPU_SHARE, CPU_THREADS, RAY_BYTES, TRIALS_TO_LEARN_FROM, Resources
 from spaces.errors import InputError
 
 MOST_SEATS = 8
@@ -18,13 +18,13 @@ class BenchLayout:
     """What a bench gets, how many there are, and how many trials run at once on all of them."""
 
     at_once: int
-    there: int
+    initial_benches: int
     """Benches that the machine holds as it is."""
-    most: int
+    max_benches: int
     """Benches that may be open at once; more than are there where nodes can be added."""
     seats: int
     """Of one bench, at most."""
-    exactly: bool
+    force_seats: bool
     """Whether somebody asked for so many seats, whatever the memory seems to hold."""
     memory: float | None
     """Bytes for the seats of one bench; None for what its GPU has free."""
@@ -35,17 +35,17 @@ class BenchLayout:
     """Ray's resources of one training worker."""
     threads: int
     """Of torch, in one training worker."""
-    patience: float = math.inf
+    wait_seconds: float = math.inf
     """Seconds that trials wait for a bench while none is open and Ray has no node for one."""
 
     @property
-    def place(self) -> str:
+    def node_needed(self) -> str:
         """What a bench needs, in words."""
         kind, amount = ("GPU", self.workers) if self.has_gpu else ("CPU", self.worker["CPU"])
         return f"a node with {amount:g} {kind}{'' if amount == 1 else 's'} free"
 
 
-def lay_out(resources: Resources, mode: ExecutionMode, trials: int) -> BenchLayout:
+def lay_out_benches(resources: Resources, mode: ExecutionMode, trials: int) -> BenchLayout:
     """One bench per GPU, or per so many GPUs as were asked for; one per node with a CPU where there is no GPU.
 
     Unless the seats are asked for, no more than a third of the trials run at once, so that the others are drawn knowing
@@ -53,13 +53,13 @@ def lay_out(resources: Resources, mode: ExecutionMode, trials: int) -> BenchLayo
     an autoscaler adds comes on top, once those are full. Raises InputError for more GPUs per bench than there are.
     """
     width = mode.gpus_per_bench or 1
-    most_gpus = max(resources.gpus, resources.most_gpus)
-    if mode.gpus_per_bench and most_gpus < width and mode.max_benches is None:
+    max_gpus = max(resources.gpus, resources.max_gpus)
+    if mode.gpus_per_bench and max_gpus < width and mode.max_benches is None:
         raise InputError(_too_wide(width, resources.gpus))
-    has_gpu = most_gpus >= 1 or mode.gpus_per_bench is not None
-    nodes = [node for node in resources.each if node.cpus >= 1] or list(resources.each)
+    has_gpu = max_gpus >= 1 or mode.gpus_per_bench is not None
+    nodes = [node for node in resources.each_node if node.cpus >= 1] or list(resources.each_node)
     there = max(1, int(resources.gpus // width)) if has_gpu else len(nodes)
-    most = mode.max_benches or max(there, int(most_gpus // width) if has_gpu else 1)
+    most = mode.max_benches or max(there, int(max_gpus // width) if has_gpu else 1)
     there = min(there, most)
     learning = math.ceil(trials / TRIALS_TO_LEARN_FROM)
     seats = mode.seats or min(MOST_SEATS, math.ceil(learning / (mode.max_benches or there)))
@@ -70,7 +70,7 @@ def lay_out(resources: Resources, mode: ExecutionMode, trials: int) -> BenchLayo
     else:
         threads = CPU_THREADS
         worker = {"CPU": round(CPU_SHARE * min(node.cpus for node in nodes), 2)}
-    memory = None if has_gpu else max(0.0, min(node.memory for node in nodes) - FIRST_BYTES)
+    memory = None if has_gpu else max(0.0, min(node.memory for node in nodes) - RAY_BYTES)
     return BenchLayout(
         at_once, min(there, math.ceil(at_once / seats)), most, seats, mode.seats is not None, memory, has_gpu,
         width if has_gpu else 1, worker, threads,

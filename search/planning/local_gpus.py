@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from search.planning.cost_table import CARDS, GpuModel
+from search.planning.cost_table import GPU_CLASSES, GpuModel
 
 QUERY = ("nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits")
 ANSWER_SECONDS = 20
 
 
-def cards_here() -> list[GpuModel]:
+def local_gpus() -> list[GpuModel]:
     """One for each NVIDIA GPU, with the speed of the class that its memory puts it in; none where none answers."""
     if shutil.which(QUERY[0]) is None:
         return []
@@ -19,10 +19,10 @@ def cards_here() -> list[GpuModel]:
         answer = subprocess.run(QUERY, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=True).stdout
     except (OSError, subprocess.SubprocessError):
         return []
-    return read_cards(answer)
+    return parse_nvidia_smi(answer)
 
 
-def read_cards(answer: str) -> list[GpuModel]:
+def parse_nvidia_smi(answer: str) -> list[GpuModel]:
     """Of `nvidia-smi`'s lines `NAME, MEBIBYTES`; a line that reads otherwise is passed over."""
     found = []
     for line in answer.splitlines():
@@ -30,7 +30,9 @@ def read_cards(answer: str) -> list[GpuModel]:
         if name and mebibytes.strip().isdigit():
             memory = float(mebibytes) * 2**20
             like = max(
-                (card for card in CARDS if card.memory <= 1.05 * memory), key=lambda card: card.memory, default=CARDS[0]
+                (card for card in GPU_CLASSES if card.memory <= 1.05 * memory),
+                key=lambda card: card.memory,
+                default=GPU_CLASSES[0],
             )
             found.append(GpuModel(name.strip(), memory, like.flops, like.call_seconds))
     return found

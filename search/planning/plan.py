@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from results.run.ledger import History, SearchStarted, read_ledger
 from results.run.run_folder import RunFolder, require_known_family
 from search.planning.execution_mode import ExecutionMode
-from search.proposals.prior_runs import evidence_in
+from search.proposals.prior_runs import read_prior_runs
 from spaces.errors import InputError
 from spaces.families import FAMILIES
 from spaces.space import Budget, Space, load_space
@@ -166,7 +166,7 @@ def _begun_space(run: RunFolder, history: History, begun: SearchStarted) -> tupl
 
 def _with_evidence(space: Space, like: tuple[Path, ...], model: str) -> Space:
     """The space, with what those runs heard as evidence beside its own."""
-    found = [tested for run in like for tested in evidence_in(RunFolder(run.resolve()), model)]
+    found = [tested for run in like for tested in read_prior_runs(RunFolder(run.resolve()), model)]
     return space.model_copy(update={"evidence": (*space.evidence, *found)})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from results.analysis.acceptance import AcceptanceModel, JudgedLoss
 from results.run.ledger import History
 from results.run.run_folder import RunFolder
-from search.proposals.prior_runs import heard_elsewhere
+from search.proposals.prior_runs import prior_losses
 from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.records.trial import Outcome
@@ -25,24 +25,24 @@ class BandTracker:
         for outcome in history.outcomes.values():
             self._hear(outcome)
 
-    def of(self, trial: str, draw: Draw) -> Band:
+    def band_for(self, trial: str, draw: Draw) -> Band:
         """By the verdicts known when it is first asked for; the same ever after."""
         if trial not in self._given:
-            self._given[trial] = self.now(draw.objective)
+            self._given[trial] = self.current_band(draw.objective)
         return self._given[trial]
 
-    def over(self, trial: str) -> None:
+    def trial_ended(self, trial: str) -> None:
         """The trial has ended; what its folder says of it counts from here on."""
         outcome = TrialFolder(self._run.trial(trial)).read_outcome()
         if outcome is not None:
             self._hear(outcome)
 
-    def now(self, objective: Objective) -> Band:
+    def current_band(self, objective: Objective) -> Band:
         """What a trial that were drawn now would get."""
         start = self._space.band(objective)
         if not self._space.is_auto(objective):
             return start
-        heard = heard_elsewhere(self._space, objective)
+        heard = prior_losses(self._space, objective)
         heard += [each for of, verdicts in self._heard.values() if of is objective for each in verdicts]
         return AcceptanceModel(heard, start).band()
 

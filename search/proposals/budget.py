@@ -22,15 +22,15 @@ class BudgetTracker:
         budget: Budget,
         clock: Callable[[], float] = time.monotonic,
         history: History | None = None,
-        why_stuck: Callable[[], str | None] = lambda: None,
+        stuck_reason: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`history` gives the time that was spent before; its trials are counted as they are told. `why_stuck()` says
-        why no trial can go on, as when the disk is full; None while they can."""
+        """`history` gives the time spent by earlier processes; its trials are counted when `ended` is called for each.
+        `stuck_reason()` says why no trial can go on, for example a full disk; it returns None while trials can."""
         history = history or History()
         self._budget = budget
         self._clock = clock
         self._started = clock() - history.seconds
-        self.why_stuck = why_stuck
+        self.stuck_reason = stuck_reason
         # What was heard besides the trials.
         self._gpu_seconds = sum(final.seconds for final in history.confirmations.values())
         self._gpu_seconds += history.base.gpu_seconds if history.base else 0.0
@@ -43,7 +43,7 @@ class BudgetTracker:
     def drawn(self) -> None:
         self._drawn += 1
 
-    def reached(self, trial: str, gpu_seconds: float) -> None:
+    def update(self, trial: str, gpu_seconds: float) -> None:
         """What a running trial has cost so far."""
         self._of_running[trial] = gpu_seconds
 
@@ -54,7 +54,7 @@ class BudgetTracker:
         self._outcomes.append(outcome)
 
     @property
-    def left(self) -> int:
+    def trials_left(self) -> int:
         """Trials that may still be drawn."""
         cancelled = sum(outcome.ending is Ending.CANCELLED for outcome in self._outcomes)
         return max(0, self._budget.trials - self._drawn + cancelled)
@@ -64,7 +64,7 @@ class BudgetTracker:
         """Of all trials, those that run included, and of the base model."""
         return self._gpu_seconds + sum(self._of_running.values())
 
-    def why_closed(self) -> str | None:
+    def stop_reason(self) -> str | None:
         """Why nothing more is started, not even a draw that was made before; None while things go on."""
         budget = self._budget
         if self.interrupted:
@@ -78,7 +78,7 @@ class BudgetTracker:
             return f"{budget.gpu_hours:g} GPU hours are used up"
         if budget.patience is not None and has_stalled(self._outcomes, budget.patience):
             return f"no better than {BETTER_SHARE:.0%} in the last {budget.patience} trials"
-        return self.why_stuck()
+        return self.stuck_reason()
 
 
 def has_stalled(outcomes: Sequence[Outcome], patience: int) -> bool:

@@ -13,7 +13,7 @@ from spaces.space import Space
 TARGETS = "targets"
 
 
-def distributions(space: Space) -> dict[str, BaseDistribution]:
+def shared_distributions(space: Space) -> dict[str, BaseDistribution]:
     """What is searched under every objective, each field with its distribution; bounds are included."""
     found: dict[str, BaseDistribution] = {}
     for name, domain in space.draw.items():
@@ -25,7 +25,7 @@ def distributions(space: Space) -> dict[str, BaseDistribution]:
     return found
 
 
-def distributions_of(space: Space, objective: Objective) -> dict[str, CategoricalDistribution]:
+def objective_distributions(space: Space, objective: Objective) -> dict[str, CategoricalDistribution]:
     """What is searched under this objective alone: its LoRA targets, where it has several."""
     choices = space.objective[objective].target_choices
     return {f"{objective}.{TARGETS}": CategoricalDistribution(choices)} if len(choices) > 1 else {}
@@ -39,14 +39,14 @@ def to_draw(space: Space, point: dict[str, Any]) -> Draw:
         if not isinstance(domain, (CategoricalDomain, IntervalDomain))
     }
     values = {**fixed, **{name: value for name, value in point.items() if name in space.draw}}
-    for name in distributions_of(space, Objective(values["objective"])):
+    for name in objective_distributions(space, Objective(values["objective"])):
         if name in point:
             values[TARGETS] = point[name]
     return space.to_draw(values)
 
 
-def chosen(draw: Draw, space: Space) -> dict[str, Any]:
+def to_point(draw: Draw, space: Space) -> dict[str, Any]:
     """The point that makes this draw."""
     values = draw.model_dump(mode="json")
-    shared = {name: values[name] for name in distributions(space)}
-    return {**shared, **{name: values[TARGETS] for name in distributions_of(space, draw.objective)}}
+    shared = {name: values[name] for name in shared_distributions(space)}
+    return {**shared, **{name: values[TARGETS] for name in objective_distributions(space, draw.objective)}}

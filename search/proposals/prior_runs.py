@@ -8,7 +8,7 @@ from typing import Any
 from results.analysis.acceptance import JudgedLoss
 from results.run.ledger import read_ledger
 from results.run.run_folder import RunFolder
-from search.proposals.distributions import distributions
+from search.proposals.distributions import shared_distributions
 from spaces.draw import Objective
 from spaces.errors import InputError
 from spaces.prior_runs import ListeningResult, PriorRun
@@ -25,7 +25,7 @@ MENDED_BY: dict[ListeningResult, TrainingAdvice | None] = {
 }
 
 
-def heard_elsewhere(space: Space, objective: Objective) -> list[JudgedLoss]:
+def prior_losses(space: Space, objective: Objective) -> list[JudgedLoss]:
     """Verdicts on other voices, by the loss they were stopped at."""
     return [
         JudgedLoss(tested.loss, tested.sounded is ListeningResult.GOOD, MENDED_BY[tested.sounded])
@@ -34,7 +34,7 @@ def heard_elsewhere(space: Space, objective: Objective) -> list[JudgedLoss]:
     ]
 
 
-def first_points(space: Space, clips: int) -> list[dict[str, Any]]:
+def starting_points(space: Space, clips: int) -> list[dict[str, Any]]:
     """What was good elsewhere and lies in the space's domains, as values of those fields that are searched; voices of
     about as many clips come first. A run gets all the epochs that it may have, since its band ends it."""
     good = [tested for tested in space.evidence if tested.sounded is ListeningResult.GOOD]
@@ -56,12 +56,12 @@ def _point(space: Space, tested: PriorRun) -> dict[str, Any] | None:
             continue
         if value not in domain:
             return None
-        if name in distributions(space):
+        if name in shared_distributions(space):
             point[name] = value
     return point
 
 
-def evidence_in(run: RunFolder, model: str) -> tuple[PriorRun, ...]:
+def read_prior_runs(run: RunFolder, model: str) -> tuple[PriorRun, ...]:
     """What another run heard of its trials, as evidence for a search with the same model.
 
     Raises InputError when the run has no ledger, is of another model, or heard nothing that says how much training is

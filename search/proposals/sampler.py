@@ -29,7 +29,7 @@ away from voices that only a slow run comes to."""
 class Prospect:
     """What is to be expected of a point."""
 
-    outside: float
+    violation: float
     """0 when it is worth starting; grows with the distance from one that is."""
     epochs: float
     """Until it crosses into its band."""
@@ -71,7 +71,7 @@ class ScreenedSampler(BaseSampler):
             for name in sorted(search_space.keys() - point.keys()):
                 point[name] = self._random.sample_independent(study, trial, name, search_space[name])
             found.append((self._prospect(point), place, point))
-            wanted -= found[-1][0].outside <= 0
+            wanted -= found[-1][0].violation <= 0
             if wanted == 0:
                 break
         return min(found)[-1]

@@ -15,8 +15,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState, create_trial
 
 from search.proposals.crossing_model import CrossingModel
-from search.proposals.distributions import chosen, distributions, distributions_of, to_draw
-from search.proposals.prior_runs import first_points
+from search.proposals.distributions import objective_distributions, shared_distributions, to_draw, to_point
+from search.proposals.prior_runs import starting_points
 from search.proposals.sampler import Prospect, ScreenedSampler
 from search.proposals.scoring import score_trial
 from spaces.band import Band
@@ -49,13 +49,13 @@ class SearchStudy:
         An empty `storage` keeps the study, or memory does.
         """
         self._space, self._band_of = space, band_of
-        self._foresight = CrossingModel(clips, space.evidence)
-        self._shared = distributions(space)
-        self._own = {objective: distributions_of(space, objective) for objective in space.objectives}
+        self._crossing_model = CrossingModel(clips, space.evidence)
+        self._shared = shared_distributions(space)
+        self._own = {objective: objective_distributions(space, objective) for objective in space.objectives}
         everything = {name: each for own in (self._shared, *self._own.values()) for name, each in own.items()}
         sampler = ScreenedSampler(seed, trials, everything, self._prospect)
         self.study = optuna.create_study(storage=storage, study_name=STUDY, direction="maximize", sampler=sampler)
-        self._first_points = first_points(space, clips)
+        self._first_points = starting_points(space, clips)
         self._middle = {name: domain.boundary_values()[0] for name, domain in space.draw.items()}
         self._asked: dict[str, Trial] = {}
         self._bands: dict[Objective, Band] = {}
@@ -63,7 +63,7 @@ class SearchStudy:
     def ask(self, trial: str, known: Draw | None = None) -> Draw:
         """A draw for the trial of that name; `known` is one that was made before and goes on."""
         self._bands = {objective: self._band_of(objective) for objective in self._space.objectives}
-        point = self._first_point() if known is None else chosen(known, self._space)
+        point = self._first_point() if known is None else to_point(known, self._space)
         if point is not None:
             self.study.enqueue_trial(point)
         asked = self._asked[trial] = self.study.ask(self._shared)
@@ -80,18 +80,18 @@ class SearchStudy:
         self.study.tell(asked, told.score, told.state)
         self._learn(outcome, told.state, curve)
 
-    def failed(self, trial: str) -> None:
+    def tell_failed(self, trial: str) -> None:
         """It has left no outcome."""
         self.study.tell(self._asked.pop(trial), state=TrialState.FAIL)
 
-    def remember(self, outcome: Outcome, band: Band, curve: Sequence[Point]) -> None:
+    def add_finished(self, outcome: Outcome, band: Band, curve: Sequence[Point]) -> None:
         """A trial that ended in an earlier process."""
         told = score_trial(outcome, band)
         self.study.add_trial(
             create_trial(
                 state=told.state,
                 value=told.score,
-                params=chosen(outcome.draw, self._space),
+                params=to_point(outcome.draw, self._space),
                 distributions={**self._shared, **self._own[outcome.draw.objective]},
                 constraints=told.constraints,
                 user_attrs={TRIAL: outcome.trial},
@@ -101,20 +101,20 @@ class SearchStudy:
 
     def _learn(self, outcome: Outcome, state: TrialState, curve: Sequence[Point]) -> None:
         if state is not TrialState.FAIL and curve:
-            self._foresight.learn(outcome.draw, curve)
+            self._crossing_model.learn(outcome.draw, curve)
 
     def _first_point(self) -> dict[str, Any] | None:
         """The next of those that were good elsewhere, has not been tried here, and is foretold to cross in time."""
         while self._first_points:
             point = self._first_points.pop(0)
             tried = any(point.items() <= trial.params.items() for trial in self.study.get_trials(deepcopy=False))
-            if not tried and self._prospect({**self._middle, **point}).outside <= 0:
+            if not tried and self._prospect({**self._middle, **point}).violation <= 0:
                 return point
         return None
 
     def _prospect(self, point: dict[str, Any]) -> Prospect:
         draw = to_draw(self._space, point)
-        return self._foresight.prospect(draw, self._bands[draw.objective])
+        return self._crossing_model.prospect(draw, self._bands[draw.objective])
 
 
 JOURNAL = "study.journal"

@@ -34,7 +34,7 @@ class RunWriter(BaseModel):
 
 
 @contextmanager
-def only_writer(run: RunFolder) -> Iterator[None]:
+def writer_lock(run: RunFolder) -> Iterator[None]:
     """Holds the run's lock within. Raises InputError while another process holds it.
 
     The kernel lets go of the lock when its process dies, so a search that was killed keeps nobody out. On shared
@@ -55,13 +55,13 @@ def only_writer(run: RunFolder) -> Iterator[None]:
         lock.release()
 
 
-def refuse_while_written(run: RunFolder) -> None:
+def refuse_if_locked(run: RunFolder) -> None:
     """Raises InputError while another process writes to the run. Nobody is kept out by having asked."""
-    if is_written(run):
+    if is_locked(run):
         raise InputError(_taken(run.path))
 
 
-def is_written(run: RunFolder) -> bool:
+def is_locked(run: RunFolder) -> bool:
     """Whether a search writes to the run on this disk."""
     if not (run.path / LOCK_FILE).exists():
         return False

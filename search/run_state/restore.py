@@ -8,8 +8,8 @@ from pathlib import Path
 from results.run.ledger import Ledger, TrialDrawn, read_ledger
 from results.run.run_folder import RunFolder
 from search.planning.plan import Arguments, Plan
-from search.run_state.lock import refuse_while_written
-from search.run_state.sync import NOT_THE_DRIVERS
+from search.run_state.lock import refuse_if_locked
+from search.run_state.sync import WORKER_ENTRIES
 from spaces.cli import OnProgress
 from spaces.draw import Draw
 from spaces.errors import InputError
@@ -45,7 +45,7 @@ def check_storage(plan: Plan) -> list[Finding]:
     ]
 
 
-def bring_home(typed: Arguments, on_progress: OnProgress) -> None:
+def restore_run(typed: Arguments, on_progress: OnProgress) -> None:
     """Before --resume: what storage knows and this disk does not. Nothing where the run has no storage.
 
     The ledger says which of the two is newer: it only grows. Raises InputError where neither is, and where storage has
@@ -58,7 +58,7 @@ def bring_home(typed: Arguments, on_progress: OnProgress) -> None:
     uri = typed.storage or (read_ledger(run.ledger).storage if here else None)
     if uri is None:
         return
-    refuse_while_written(run)
+    refuse_if_locked(run)
     mirror = Mirror.of(Storage(root=run.path, uri=checked_uri(uri)))
     there = mirror.stored.read(LEDGER)
     if there is None and not here:
@@ -82,7 +82,7 @@ def _pull_all(run: RunFolder, mirror: Mirror, on_progress: OnProgress) -> None:
     for done, folder in enumerate(folders):
         on_progress("fetching the run from storage", done, len(folders) + 1)
         mirror.pull(folder.relative_to(run.path).as_posix())
-    mirror.pull(".", but=NOT_THE_DRIVERS)
+    mirror.pull(".", but=WORKER_ENTRIES)
 
 
 def _adopt(run: RunFolder) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from results.run.run_folder import RunFolder
 from search.planning.plan import CheckedData, Plan
-from search.run_state.lock import is_written
+from search.run_state.lock import is_locked
 from spaces.storage_uri import Storage, join_uri
 from trainable.dataset.source import Source
 from trainable.dataset.user_files import AUDIO_SUFFIXES
@@ -24,14 +24,14 @@ LOOK_SECONDS = 1.0
 """How often it is looked whether the search is to stop, which isolated trials on other nodes learn from storage."""
 DATA, GIVEN, RAY = "data", "given", "ray"
 """In storage alone: datasets from the head's disk, files that every node needs, and Ray Train's bookkeeping."""
-NOT_THE_DRIVERS = ("trials", "prepared", "base", "best", DATA, GIVEN, RAY)
+WORKER_ENTRIES = ("trials", "prepared", "base", "best", DATA, GIVEN, RAY)
 """Entries of a run that are copied by whoever works in them. All others the driver alone writes."""
 
 
 def push_bookkeeping(plan: Plan) -> None:
     """The driver's own files: ledger, journal, TensorBoard, report. Raises StorageError."""
     if plan.stored is not None:
-        Mirror.of(plan.stored).push(".", but=NOT_THE_DRIVERS)
+        Mirror.of(plan.stored).push(".", but=WORKER_ENTRIES)
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def mirrored(plan: Plan, checked: CheckedData, stop_file: Path, say: Callable[[s
     push_bookkeeping(plan)
 
 
-def pull_foundation(storage: Storage | None, lines: str) -> None:
+def pull_prepared(storage: Storage | None, lines: str) -> None:
     """What every node needs that trains or listens; `lines` of the probe, by name or as a file. Raises StorageError."""
     if storage is None:
         return
@@ -91,7 +91,7 @@ def pull_data(storage: Storage | None, sources: Iterable[Source]) -> None:
 
 def pull_ledger(storage: Storage | None) -> None:
     """As it was pushed last. Nothing on the disk where a driver writes it. Raises StorageError."""
-    if storage is not None and not is_written(RunFolder(storage.root)):
+    if storage is not None and not is_locked(RunFolder(storage.root)):
         pull(storage, RunFolder(storage.root).ledger)
 
 
@@ -170,7 +170,7 @@ def _push_what_is_new_to_storage(plan: Plan, storage: Storage) -> None:
 
 def _bring(storage: Storage, area: str, wanted: Callable[[str], bool]) -> None:
     """Nothing on the disk where a driver works: that is where these files come from."""
-    if not is_written(RunFolder(storage.root)):
+    if not is_locked(RunFolder(storage.root)):
         _outside_the_run(storage, area).bring(".", wanted)
 
 

@@ -13,7 +13,7 @@ import typer
 
 from results.run.run_folder import RunFolder
 from search.planning.plan import DEMO_SPACE, Plan
-from search.submit.upload import UploadBundle, everything_in, parcel_of
+from search.submit.upload import UploadBundle, make_bundle, visible_files
 from spaces.errors import InputError
 from spaces.space import FOLDER
 from trainable.dataset.clip import VoiceDataset
@@ -28,7 +28,7 @@ Option = tuple[str, str, tuple[str, ...]]
 """Of the command line: its parameter, how it is written, and its values; none for a switch."""
 
 
-def typed_options(context: typer.Context) -> tuple[Option, ...]:
+def given_options(context: typer.Context) -> tuple[Option, ...]:
     """Every option that was typed, whatever a search may be asked for."""
     options = []
     for parameter in context.command.params:
@@ -47,9 +47,9 @@ def typed_options(context: typer.Context) -> tuple[Option, ...]:
 
 
 def command_line(
-    options: Sequence[Option], instead: Mapping[str, Sequence[str]], run: str, resume: bool = False
+    options: Sequence[Option], replacements: Mapping[str, Sequence[str]], run: str, resume: bool = False
 ) -> list[str]:
-    """The same search, to be typed on the head in the project's folder. `instead` are values of options that lie
+    """The same search, to be typed on the head in the project's folder. `replacements` are values of options that lie
     elsewhere there, by parameter, or that have to be said there; `run` is the folder there for the run."""
     words = ["python", "search/run.py", "--address", "auto", "--out", run, *(["--resume"] if resume else [])]
     for name, written, values in options:
@@ -57,26 +57,28 @@ def command_line(
             continue
         words += [written] if not values else []
         # With a sign of equality a value may begin with a dash.
-        words += [f"{written}={value}" for value in instead.get(name, values)]
+        words += [f"{written}={value}" for value in replacements.get(name, values)]
     typed = {name for name, _, _ in options}
-    return words + [f"--{name}={value}" for name, values in instead.items() if name not in typed for value in values]
+    return words + [
+        f"--{name}={value}" for name, values in replacements.items() if name not in typed for value in values
+    ]
 
 
 @dataclass(frozen=True)
 class Inputs:
     """What has to be sent, and the values of options there; both by where inputs lie on the head."""
 
-    parcels: tuple[UploadBundle, ...]
-    instead: Mapping[str, tuple[str, ...]]
+    bundles: tuple[UploadBundle, ...]
+    replacements: Mapping[str, tuple[str, ...]]
 
 
-def project_parcel(root: Path) -> UploadBundle:
+def project_bundle(root: Path) -> UploadBundle:
     """The project as it is here, but for what a search does not need."""
     files: dict[str, Path | bytes] = {}
     for package in PROJECT:
-        inner = everything_in(root / package)
+        inner = visible_files(root / package)
         files |= {f"{package}/{name}": path for name, path in inner.items() if "__pycache__" not in name.split("/")}
-    return parcel_of("project", files)
+    return make_bundle("project", files)
 
 
 def inputs_of(plan: Plan, dataset: VoiceDataset, options: Iterable[Option], folder: str) -> Inputs:
@@ -85,8 +87,8 @@ def inputs_of(plan: Plan, dataset: VoiceDataset, options: Iterable[Option], fold
     Raises InputError for a file that cannot be read.
     """
     typed = {name: values for name, _, values in options}
-    parcels: list[UploadBundle] = []
-    instead: dict[str, tuple[str, ...]] = {}
+    bundles: list[UploadBundle] = []
+    replacements: dict[str, tuple[str, ...]] = {}
     # What a space of the project's own names lies in the project, which is gone there once Ray was started again. Where
     # nodes share no folder, the project alone is on each of them.
     is_shared = "storage" not in typed
@@ -94,44 +96,44 @@ def inputs_of(plan: Plan, dataset: VoiceDataset, options: Iterable[Option], fold
         typed = {**typed, "data": (str(plan.sources[0]),), "space": (DEMO_SPACE,)}
     if "data" in typed:
         placed = [_place_source(Source.parse(text), dataset, folder) for text in typed["data"]]
-        parcels += [parcel for parcel, _ in placed if parcel]
-        instead["data"] = tuple(text for _, text in placed)
+        bundles += [bundle for bundle, _ in placed if bundle]
+        replacements["data"] = tuple(text for _, text in placed)
     if "model" in typed and Path(plan.model).is_dir():
-        parcel = _folder_parcel(Path(plan.model))
-        parcels.append(parcel)
-        instead["model"] = (f"{folder}/{parcel.name}",)
+        bundle = _folder_bundle(Path(plan.model))
+        bundles.append(bundle)
+        replacements["model"] = (f"{folder}/{bundle.name}",)
     own = FOLDER / f"{typed['space'][0]}.toml" if "space" in typed else None
     is_own_model = "model" not in typed and Path(plan.model).is_dir()
     if own and (not own.is_file() or (is_own_model and is_shared)):
         path = own if own.is_file() else Path(typed["space"][0])
-        parcel, named = _space_parcel(path, plan, "model" in typed, folder)
-        parcels += [parcel, *named]
-        instead["space"] = (f"{folder}/{parcel.name}/space.toml",)
+        bundle, named = _space_bundle(path, plan, "model" in typed, folder)
+        bundles += [bundle, *named]
+        replacements["space"] = (f"{folder}/{bundle.name}/space.toml",)
     if "like" in typed:
-        runs = [_run_parcel(Path(run)) for run in typed["like"]]
-        parcels += runs
-        instead["like"] = tuple(f"{folder}/{parcel.name}" for parcel in runs)
-    return Inputs(tuple(parcels), instead)
+        runs = [_run_bundle(Path(run)) for run in typed["like"]]
+        bundles += runs
+        replacements["like"] = tuple(f"{folder}/{bundle.name}" for bundle in runs)
+    return Inputs(tuple(bundles), replacements)
 
 
-def _run_parcel(run: Path) -> UploadBundle:
+def _run_bundle(run: Path) -> UploadBundle:
     """Of a run on a similar voice what is learned from: what was heard, and where curves began."""
     curves = sorted(run.glob("trials/*/curve.jsonl"))
     paths = (RunFolder(run).ledger, *curves)
-    return parcel_of("like", {path.relative_to(run).as_posix(): path for path in paths})
+    return make_bundle("like", {path.relative_to(run).as_posix(): path for path in paths})
 
 
 def _place_source(source: Source, dataset: VoiceDataset, folder: str) -> tuple[UploadBundle | None, str]:
-    """The parcel of a source, and its text on the head; a source of the hub is fetched there."""
+    """The bundle of a source, and its text on the head; a source of the hub is fetched there."""
     if source.path is None:
         return None, str(source)
     is_list = source.path.suffix.lower() in FILES and source.path.is_file()
     home = source.path.parent if is_list else source.path
-    named = _named_by_list(source.path, dataset) if is_list else everything_in(home)
+    named = _named_by_list(source.path, dataset) if is_list else visible_files(home)
     files = {name: _without_absolute_paths(path, home) for name, path in named.items()}
-    parcel = parcel_of(source.name, files)
-    there = Path(folder, parcel.name, source.path.name) if is_list else Path(folder, parcel.name)
-    return parcel, str(source.model_copy(update={"path": there}))
+    bundle = make_bundle(source.name, files)
+    there = Path(folder, bundle.name, source.path.name) if is_list else Path(folder, bundle.name)
+    return bundle, str(source.model_copy(update={"path": there}))
 
 
 def _named_by_list(listed: Path, dataset: VoiceDataset) -> dict[str, Path | bytes]:
@@ -172,14 +174,14 @@ def _relative(line: str, homes: Sequence[str], up: str) -> str:
     return line if changed.items() <= row.items() else json.dumps({**row, **changed}, ensure_ascii=False)
 
 
-def _folder_parcel(folder: Path) -> UploadBundle:
-    return parcel_of(folder.name, everything_in(folder))
+def _folder_bundle(folder: Path) -> UploadBundle:
+    return make_bundle(folder.name, visible_files(folder))
 
 
-def _space_parcel(path: Path, plan: Plan, is_model_typed: bool, folder: str) -> tuple[UploadBundle, list[UploadBundle]]:
-    """A space file with the paths in it as they are on the head, and the parcels that those lead to."""
+def _space_bundle(path: Path, plan: Plan, is_model_typed: bool, folder: str) -> tuple[UploadBundle, list[UploadBundle]]:
+    """A space file with the paths in it as they are on the head, and the bundles that those lead to."""
     text = path.read_text(encoding="utf-8")
-    parcels: list[UploadBundle] = []
+    bundles: list[UploadBundle] = []
     probe = plan.space.probe
     found = {("probe", "lines"): Path(probe.lines), ("probe", "recogniser"): Path(probe.recogniser)}
     if not is_model_typed:
@@ -187,11 +189,11 @@ def _space_parcel(path: Path, plan: Plan, is_model_typed: bool, folder: str) -> 
     for keys, named in found.items():
         if not named.is_absolute():
             continue
-        parcel = parcel_of(named.parent.name, {named.name: named}) if named.is_file() else _folder_parcel(named)
+        bundle = make_bundle(named.parent.name, {named.name: named}) if named.is_file() else _folder_bundle(named)
         inner = f"/{named.name}" if named.is_file() else ""
-        text = _with_value(path, text, keys, f"{folder}/{parcel.name}{inner}")
-        parcels.append(parcel)
-    return parcel_of(path.stem, {"space.toml": text.encode()}), parcels
+        text = _with_value(path, text, keys, f"{folder}/{bundle.name}{inner}")
+        bundles.append(bundle)
+    return make_bundle(path.stem, {"space.toml": text.encode()}), bundles
 
 
 def _with_value(path: Path, text: str, keys: tuple[str, ...], value: str) -> str:

@@ -40,7 +40,7 @@ class LostContactError(Exception):
     """The head was not reached for so long that it was given up; the job goes on."""
 
 
-def submit(head: Head, job: str, project: str, command: Sequence[str]) -> None:
+def submit_job(head: Head, job: str, project: str, command: Sequence[str]) -> None:
     """Starts `command` as a job in a copy of the folder `project`, which Ray brings to every node and imports from.
 
     Raises InputError where the Ray there does not take it, LostContactError where it cannot be told whether it did.
@@ -49,10 +49,10 @@ def submit(head: Head, job: str, project: str, command: Sequence[str]) -> None:
     script = f"trap : INT; {shlex.join(command)}; code=$?; echo; echo {shlex.quote(_last(job))} $code; exit $code"
     settings = {"RAY_JOB_STOP_SIGNAL": "SIGINT", "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_SECONDS)}
     environment = json.dumps({"env_vars": settings})
-    submit = ["ray", "job", "submit", "--no-wait", "--submission-id", job, "--working-dir", project]
+    submit_job = ["ray", "job", "submit", "--no-wait", "--submission-id", job, "--working-dir", project]
     # A Ray that was started in the background of some shell ignores Ctrl-C, and everything of it does.
     entrypoint = ["env", "--default-signal=INT", "bash", "-c", script]
-    words = shlex.join([*submit, "--runtime-env-json", environment, "--", *entrypoint])
+    words = shlex.join([*submit_job, "--runtime-env-json", environment, "--", *entrypoint])
     deadline = time.monotonic() + READY_SECONDS
     while True:
         answer = head.run(words)
@@ -67,7 +67,7 @@ def submit(head: Head, job: str, project: str, command: Sequence[str]) -> None:
         time.sleep(LONGEST_BACKOFF_SECONDS / 10)
 
 
-def ask_to_stop(head: Head, job: str) -> bool:
+def request_stop(head: Head, job: str) -> bool:
     """As Ctrl-C there would. Whether the head heard it."""
     return head.run(shlex.join(["ray", "job", "stop", "--no-wait", job])).code == 0
 

@@ -13,17 +13,17 @@ from pathlib import Path
 from rich.console import Console
 
 from results.run.run_folder import RunFolder
-from search.checking.checks import look_over
+from search.checking.checks import check_inputs
 from search.console.after import DONE, EXPORT_FAILED, INTERRUPTED, NOTHING_ACCEPTED
-from search.console.view import shown
+from search.console.view import display_path
 from search.planning.plan import DEMO_SPACE, Arguments, Plan, make_plan
-from search.run_state.lock import only_writer
+from search.run_state.lock import writer_lock
 from search.submit.fetch import fetch, has_begun
 from search.submit.head import Head
-from search.submit.inputs import Inputs, Option, command_line, inputs_of, project_parcel
-from search.submit.ray_job import LOST_MINUTES, Follower, JobEnd, LostContactError, ask_to_stop, submit
-from search.submit.submitted_run import SubmittedRun, forget_record, has_record, read_record, write_record
-from search.submit.upload import UploadBundle, plain
+from search.submit.inputs import Inputs, Option, command_line, inputs_of, project_bundle
+from search.submit.ray_job import LOST_MINUTES, Follower, JobEnd, LostContactError, request_stop, submit_job
+from search.submit.submitted_run import SubmittedRun, delete_record, has_record, read_record, write_record
+from search.submit.upload import UploadBundle, safe_name
 from spaces.cli import WRONG_INPUT, progress_bars
 from spaces.errors import InputError
 from trainable.dataset.clip import VoiceDataset
@@ -54,7 +54,7 @@ class SubmitRequest:
     """For which a lost connection is tried again."""
 
 
-def search_on(head: Head, wish: SubmitRequest, console: Console) -> int:
+def submit_search(head: Head, wish: SubmitRequest, console: Console) -> int:
     """Starts a search, or comes back to it on `--resume`, and follows it to its end. Returns its exit code.
 
     Raises InputError for what cannot be used, here or there.
@@ -70,8 +70,8 @@ def search_on(head: Head, wish: SubmitRequest, console: Console) -> int:
     else:
         assert seen is not None
         out = seen[0].run
-    base = folder_there(head)
-    with only_writer(out):
+    base = shared_folder(head)
+    with writer_lock(out):
         return _Laptop(head, wish, out, base, console).search(seen)
 
 
@@ -85,10 +85,10 @@ def _look_over(head: Head, typed: Arguments, now: datetime) -> tuple[Plan, Voice
         fresh = dataclasses.replace(fresh, out=None)
     plan = make_plan(fresh, now, {})
     with progress_bars() as on_progress:
-        return plan, look_over(plan, on_progress).dataset
+        return plan, check_inputs(plan, on_progress).dataset
 
 
-def folder_there(head: Head) -> str:
+def shared_folder(head: Head) -> str:
     """The folder on the head that everything lies in. The first contact, so what is wrong is told at once.
 
     Raises InputError where the head cannot be reached, or was not set up.
@@ -148,39 +148,39 @@ class _Laptop:
     def _start(self, seen: tuple[Plan, VoiceDataset] | None, earlier: SubmittedRun | None) -> SubmittedRun:
         wish = self._wish
         inputs = Inputs((), {})
-        project = project_parcel(wish.project)
+        project = project_bundle(wish.project)
         if seen is not None:
             try:
                 inputs = inputs_of(*seen, wish.options, f"{self._base}/{INPUTS}")
             except OSError as error:
                 raise InputError(f"{error.filename}: cannot be read ({error.strerror})") from None
-        self._send({PROJECTS: (project,), INPUTS: inputs.parcels})
+        self._send({PROJECTS: (project,), INPUTS: inputs.bundles})
         # Others may send to the same head at the same moment.
-        job = f"{plain(self._out.path.name)}-{wish.now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
+        job = f"{safe_name(self._out.path.name)}-{wish.now:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
         record = SubmittedRun(job=job, run=earlier.run if earlier else f"{self._base}/{RUNS}/{job}")
         write_record(self._out, record)
-        command = command_line(wish.options, inputs.instead, record.run, resume=earlier is not None)
+        command = command_line(wish.options, inputs.replacements, record.run, resume=earlier is not None)
         self._say(f"Job:    {job} on {self._head.name}, in {record.run}")
         try:
-            submit(self._head, job, f"{self._base}/{PROJECTS}/{project.name}", command)
+            submit_job(self._head, job, f"{self._base}/{PROJECTS}/{project.name}", command)
         except InputError:
-            forget_record(self._out) if earlier is None else write_record(self._out, earlier)
+            delete_record(self._out) if earlier is None else write_record(self._out, earlier)
             raise
         return record
 
-    def _send(self, parcels: Mapping[str, Sequence[UploadBundle]]) -> None:
+    def _send(self, bundles: Mapping[str, Sequence[UploadBundle]]) -> None:
         """What does not lie there already. A folder there has its name once everything of it has arrived."""
         there = self._answered(f"cd {self._base} && ls -d {PROJECTS}/* {INPUTS}/* 2> /dev/null; true")
-        lacking = {f"{place}/{each.name}": each for place, inner in parcels.items() for each in inner}
+        lacking = {f"{place}/{each.name}": each for place, inner in bundles.items() for each in inner}
         lacking = {place: each for place, each in lacking.items() if place not in there}
         if not lacking:
             return
         self._answered(f"cd {self._base} && mkdir -p " + " ".join(f"{place}.part" for place in lacking))
-        for place, parcel in lacking.items():
-            self._say(f"Sends:  {parcel.name}, {len(parcel.files)} files")
-            staged = self._out.path / STAGED / parcel.name
+        for place, bundle in lacking.items():
+            self._say(f"Sends:  {bundle.name}, {len(bundle.files)} files")
+            staged = self._out.path / STAGED / bundle.name
             try:
-                parcel.stage(staged)
+                bundle.stage(staged)
             except OSError as error:
                 raise InputError(f"{error.filename}: cannot be read or copied ({error.strerror})") from None
             if not self._head.send(staged, f"{self._base}/{place}.part"):
@@ -201,16 +201,16 @@ class _Laptop:
         """Follows the job, and fetches what it has found."""
         self._here = {
             f"search/run.py --out {record.run}": f"search/run.py --cluster {self._head.name} --out {record.run}",
-            record.run: shown(self._out.path),
+            record.run: display_path(self._out.path),
         }
         ended = self._followed(Follower(self._head, record.job, self._say, self._wish.minutes), record)
         if has_begun(self._head, record.run):
             fetch(self._head, record.run, self._out)
-            self._say(f"Here:   {shown(self._out.path)} has what was found; weights of other trials stay there")
+            self._say(f"Here:   {display_path(self._out.path)} has what was found; weights of other trials stay there")
             write_record(self._out, record.model_copy(update={"fetched": True}))
         else:
             # The folder here is as good as new.
-            forget_record(self._out)
+            delete_record(self._out)
         return ended
 
     def _followed(self, follower: Follower, record: SubmittedRun) -> JobEnd:
@@ -221,7 +221,7 @@ class _Laptop:
             self._say(
                 "\nCtrl-C: the search there is asked to end its trials and keep them; once more to leave it to it"
             )
-            if not ask_to_stop(self._head, record.job):
+            if not request_stop(self._head, record.job):
                 self._say(f"{self._head.name} did not hear that; the search goes on")
             return follower.follow()
 
@@ -236,7 +236,15 @@ class _Laptop:
     def _come_back(self) -> str:
         if not has_record(self._out):
             return "nothing has begun there: type the same again"
-        command = ["python", "search/run.py", "--cluster", self._head.name, "--out", shown(self._out.path), "--resume"]
+        command = [
+            "python",
+            "search/run.py",
+            "--cluster",
+            self._head.name,
+            "--out",
+            display_path(self._out.path),
+            "--resume",
+        ]
         return f"go on with: {shlex.join(command)}"
 
     def _say(self, line: str) -> None:

@@ -43,5 +43,5 @@ def write_record(out: RunFolder, record: SubmittedRun) -> None:
     write_text(out.path / RECORD, record.model_dump_json())
 
 
-def forget_record(out: RunFolder) -> None:
+def delete_record(out: RunFolder) -> None:
     (out.path / RECORD).unlink(missing_ok=True)

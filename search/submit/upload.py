@@ -39,7 +39,7 @@ class UploadBundle:
                 shutil.copy2(content, path)
 
 
-def parcel_of(name: str, files: Mapping[str, Path | bytes]) -> UploadBundle:
+def make_bundle(name: str, files: Mapping[str, Path | bytes]) -> UploadBundle:
     """Raises OSError for a file that cannot be read."""
     digest = hashlib.sha256()
     for inner, content in sorted(files.items()):
@@ -49,10 +49,10 @@ def parcel_of(name: str, files: Mapping[str, Path | bytes]) -> UploadBundle:
         else:
             status = content.stat()
             digest.update(f"{status.st_size} {status.st_mtime_ns}".encode())
-    return UploadBundle(f"{plain(name)}-{digest.hexdigest()[:12]}", dict(files))
+    return UploadBundle(f"{safe_name(name)}-{digest.hexdigest()[:12]}", dict(files))
 
 
-def everything_in(folder: Path) -> dict[str, Path]:
+def visible_files(folder: Path) -> dict[str, Path]:
     """Files below a folder by their path in it, but hidden ones. A folder that links lead to twice is in it once."""
     found: dict[str, Path] = {}
     seen: set[str] = set()
@@ -69,6 +69,6 @@ def everything_in(folder: Path) -> dict[str, Path]:
     return found
 
 
-def plain(name: str) -> str:
+def safe_name(name: str) -> str:
     """A name of characters that no shell and no file system minds."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:LONGEST_NAME] or "data"

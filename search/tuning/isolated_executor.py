@@ -15,7 +15,7 @@ from typing import Any
 from search.cluster.failure import root_reason
 from search.cluster.nodes import on_this_node
 from search.planning.resources import TrialResources
-from search.run_state.sync import StopSignal, pull_foundation, ray_storage
+from search.run_state.sync import StopSignal, pull_prepared, ray_storage
 from search.tuning.executor import Result
 from search.tuning.tune_report import JOB, REPORT_SECONDS, TRIAL, TuneReport, settle
 from spaces.cli import OnProgress
@@ -152,5 +152,5 @@ def train(config: dict[str, Any]) -> None:
         ray.train.report(TuneReport(job, point, phase).as_result())
         said = time.monotonic()
 
-    pull_foundation(job.storage, job.probe.lines)
+    pull_prepared(job.storage, job.probe.lines)
     run_trial(job, on_point, StopSignal(job.storage, stop_file))

@@ -94,7 +94,7 @@ class Recorder(Callback):
         if report is None:
             return
         name = report.job.trial
-        self._spending.reached(name, report.point.gpu_seconds)
+        self._spending.update(name, report.point.gpu_seconds)
         self._view.point(name, report.point, report.phase)
         if time.monotonic() - self._copied.get(name, float("-inf")) >= BOARD_SECONDS:
             self._copied[name] = time.monotonic()
@@ -111,7 +111,7 @@ class Recorder(Callback):
         job = _job(trial)
         self.running.discard(job.trial)
         self._on_over(job.trial)
-        stuck = self._spending.why_stuck()
+        stuck = self._spending.stuck_reason()
         if stuck and TrialFolder(job.path).read_outcome() is None:
             self._view.say(f"{job.trial} goes on with --resume: {stuck}")
             return

@@ -53,7 +53,7 @@ def run_trials(
 
     def over(trial: str) -> None:
         way.over(trial)
-        bands.over(trial)
+        bands.trial_ended(trial)
 
     def outcome_of(trial: str) -> Outcome | None:
         # The trial's own function has mostly done so on this node already.
@@ -67,15 +67,15 @@ def run_trials(
     past = read_past(run, history)
     _count_past(run, past, spending, recorder)
     for outcome in past.unrecorded:
-        bands.over(outcome.trial)
+        bands.trial_ended(outcome.trial)
     # A resumed search goes on to other draws: from the same seed it would begin with those it has made.
-    seed, trials = plan.seed + past.next_number, spending.left + len(past.ended)
+    seed, trials = plan.seed + past.next_number, spending.trials_left + len(past.ended)
     searcher = DrawSearcher(
-        SearchStudy(plan.space, seed, trials, clips, bands.now, new_journal(run.path)),
+        SearchStudy(plan.space, seed, trials, clips, bands.current_band, new_journal(run.path)),
         spending,
-        config_of=lambda trial, draw: config_of(job_of(plan, trial, draw, bands.of(trial, draw))),
-        on_draw=lambda trial, draw: recorder.drawn(trial, draw, bands.of(trial, draw)),
-        band_of=bands.of,
+        config_of=lambda trial, draw: config_of(job_of(plan, trial, draw, bands.band_for(trial, draw))),
+        on_draw=lambda trial, draw: recorder.drawn(trial, draw, bands.band_for(trial, draw)),
+        band_of=bands.band_for,
         outcome_of=outcome_of,
         curve_of=lambda trial: TrialFolder(run.trial(trial)).read_points(),
         past=past,
@@ -128,7 +128,7 @@ def _count_past(run: RunFolder, past: ResumeState, spending: BudgetTracker, reco
         spending.drawn()
     for trial, _ in past.unfinished:
         for point in TrialFolder(run.trial(trial)).read_points()[-1:]:
-            spending.reached(trial, point.gpu_seconds)
+            spending.update(trial, point.gpu_seconds)
     for outcome in past.recorded:
         recorder.known(outcome)
     for outcome in past.unrecorded:

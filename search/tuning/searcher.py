@@ -44,7 +44,7 @@ class DrawSearcher(Searcher):
         self._running: dict[str, str] = {}
         for outcome in past.ended:
             if outcome.draw is not None:
-                draws.remember(outcome, band_of(outcome.trial, outcome.draw), curve_of(outcome.trial))
+                draws.add_finished(outcome, band_of(outcome.trial, outcome.draw), curve_of(outcome.trial))
 
     @property
     def study(self) -> Study:
@@ -52,7 +52,7 @@ class DrawSearcher(Searcher):
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The config of the next trial, None while there is no room for it, or FINISHED when there will be none."""
-        if self._spending.why_closed() or not (self._unfinished or self._spending.left):
+        if self._spending.stop_reason() or not (self._unfinished or self._spending.trials_left):
             return Searcher.FINISHED
         if len(self._running) >= self._room():
             return None
@@ -76,7 +76,7 @@ class DrawSearcher(Searcher):
             return
         outcome = self._outcome_of(name)
         if outcome is None:
-            self._draws.failed(name)
+            self._draws.tell_failed(name)
         else:
             self._draws.tell(outcome, self._band_of(name, outcome.draw), self._curve_of(name))
 

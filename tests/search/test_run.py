@@ -83,19 +83,19 @@ def test_how_trials_run_can_be_said():
 def test_what_cannot_be_packed_runs_in_isolation_and_that_is_said(tmp_path, monkeypatch):
     """The family of a toy model has no check module, and no objection; one that has is asked."""
     packable = toy_plan(tmp_path)
-    assert checks.with_a_mode_that_fits(packable) == (packable, None)
+    assert checks.choose_mode(packable) == (packable, None)
     package = tmp_path / "choosy_family"
     package.mkdir()
     (package / "__init__.py").touch()
     (package / "check.py").write_text("def why_not_packed(model, shape): return f'rank {shape.rank} is too high'")
     monkeypatch.syspath_prepend(tmp_path)
     choosy = dataclasses.replace(packable, family="choosy_family.family")
-    assert checks.with_a_mode_that_fits(choosy) == (
+    assert checks.choose_mode(choosy) == (
         dataclasses.replace(choosy, mode=ExecutionMode(isolate=True)),
         "rank 8 is too high",
     )
     isolated = dataclasses.replace(choosy, mode=ExecutionMode(isolate=True))
-    assert checks.with_a_mode_that_fits(isolated) == (isolated, None)
+    assert checks.choose_mode(isolated) == (isolated, None)
 
 
 def test_the_demo_can_be_asked_for_on_a_cluster():

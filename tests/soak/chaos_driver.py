@@ -146,7 +146,7 @@ def drive(folder: Path, trials: int, resume: bool, address: str, mode: Execution
     plan = dataclasses.replace(plan_of(folder, trials), resume=begun, address=address, mode=mode)
     checked = check_plan(plan)
     (plan.run.path / SLOW).touch()
-    finish = driver.conduct(plan, checked, Console(width=200))
+    finish = driver.run_search(plan, checked, Console(width=200))
     studies = [each for each in gc.get_objects() if isinstance(each, optuna.study.Study)]
     told = max((study.trials for study in studies), key=len, default=[])
     content = [{"state": trial.state.name, "params": trial.params, "value": trial.value} for trial in told]

@@ -12,7 +12,7 @@ from typing import Any
 
 from results.run.ledger import TrialDrawn, TrialEnded, read_ledger
 from results.run.run_folder import RunFolder
-from search.proposals.distributions import chosen
+from search.proposals.distributions import to_point
 from search.proposals.scoring import score_trial
 from search.tuning.run_trials import job_of
 from spaces.draw import Draw
@@ -114,7 +114,7 @@ def compare_study(folder: Path, run: RunFolder) -> None:
     expected: Counter[str] = Counter()
     for trial, outcome in history.outcomes.items():
         telling_of = score_trial(outcome, history.band_of(trial))
-        expected[_key(telling_of.state.name, chosen(outcome.draw, space), telling_of.score)] += 1
+        expected[_key(telling_of.state.name, to_point(outcome.draw, space), telling_of.score)] += 1
     if told != expected:
         raise Amiss(f"Optuna was told {told - expected} and not {expected - told}")
 

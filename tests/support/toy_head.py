@@ -88,7 +88,7 @@ class DirectoryHead:
         self.process: subprocess.Popen | None = None
         self.is_cut_off = False
         self.sent: list[str] = []
-        """Names of the parcels."""
+        """names of the bundles."""
         self.commands: list[str] = []
         """That were run."""
 

@@ -14,9 +14,9 @@ def main(folder: Path) -> None:
     from results.report.picture import draw_search
     from results.run.ledger import read_ledger
     from search.checking.checks import check_plan
-    from search.console.after import tell
-    from search.console.before import introduce
-    from search.driver import conduct
+    from search.console.after import print_summary
+    from search.console.before import print_introduction
+    from search.driver import run_search
     from tests.support import frail_family
     from tests.support.toy_search import toy_plan
 
@@ -25,9 +25,9 @@ def main(folder: Path) -> None:
     checked = check_plan(plan)
     plan.run.path.mkdir(exist_ok=True)
     (plan.run.path / frail_family.DOOM).touch()
-    introduce(plan, checked, None, console)
-    finish = conduct(plan, checked, console)
-    tell(finish, draw_search(plan.run), write_report(plan.run), console)
+    print_introduction(plan, checked, None, console)
+    finish = run_search(plan, checked, console)
+    print_summary(finish, draw_search(plan.run), write_report(plan.run), console)
     kept = next(each.trial for each in read_ledger(plan.run.ledger).outcomes.values() if each.checkpoint)
     export_trial(plan.run, kept, folder / "exported", family=plan.family)
 

@@ -92,7 +92,16 @@ class PlayedBench(threading.Thread):
 def no_bench(at_once: int) -> BenchLayout:
     """A desk that launches nothing."""
     return BenchLayout(
-        at_once, there=0, most=0, seats=1, exactly=True, memory=None, has_gpu=False, workers=1, worker={}, threads=1
+        at_once,
+        initial_benches=0,
+        max_benches=0,
+        seats=1,
+        force_seats=True,
+        memory=None,
+        has_gpu=False,
+        workers=1,
+        worker={},
+        threads=1,
     )
 
 

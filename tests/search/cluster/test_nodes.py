@@ -6,7 +6,7 @@ import pytest
 
 from search.cluster.nodes import Node, declared_gpus, holds, in_words, lacking
 from search.planning.execution_mode import ExecutionMode
-from search.planning.layout import lay_out
+from search.planning.layout import lay_out_benches
 from search.planning.resources import Resources
 
 UP = """
@@ -34,7 +34,7 @@ def test_what_is_no_cluster_declares_nothing(tmp_path, text):
 
 
 def of(cpus: float = 0, gpus: float = 0, most_gpus: float = 0) -> Resources:
-    return Resources(cpus, gpus, 1e9, most_gpus=most_gpus)
+    return Resources(cpus, gpus, 1e9, max_gpus=most_gpus)
 
 
 @pytest.mark.parametrize(
@@ -67,4 +67,4 @@ def test_a_search_waits_for_what_one_bench_takes_and_for_nothing_else(there, mod
 )
 def test_a_bench_is_held_by_nodes_that_have_what_it_takes(there, mode, nodes, held):
     named = [Node(str(number), "", resources, is_head=False) for number, resources in enumerate(nodes)]
-    assert holds(named, lay_out(there, mode, trials=9)) is held
+    assert holds(named, lay_out_benches(there, mode, trials=9)) is held

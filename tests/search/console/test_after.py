@@ -12,7 +12,7 @@ from rich.console import Console
 from results.analysis.advice import ADVICE, LOSS_ROSE
 from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
-from search.console.after import SearchEnd, tell
+from search.console.after import SearchEnd, print_summary
 from search.planning.plan import Plan, demo_source
 from spaces.records.trial import Ending
 from spaces.records.verdict import Flag
@@ -29,7 +29,7 @@ def plan(tmp_path: Path) -> Plan:
 
 def told(finish: SearchEnd) -> str:
     said = io.StringIO()
-    tell(finish, Path("search.png"), Path("report/index.html"), Console(file=said, width=80))
+    print_summary(finish, Path("search.png"), Path("report/index.html"), Console(file=said, width=80))
     return said.getvalue()
 
 

@@ -6,7 +6,7 @@ import io
 
 from rich.console import Console
 
-from search.console.live import LiveView, view_on
+from search.console.live import LiveView, open_view
 from search.console.plain import PlainView
 from spaces.records.trial import Ending, Phase
 from spaces.records.verdict import Flag
@@ -33,7 +33,7 @@ def follow(view) -> None:
 
 def test_in_a_file_each_event_is_a_line_without_control_codes():
     file = io.StringIO()
-    with view_on(Console(file=file, width=60), trials=6, at_once=2) as view:
+    with open_view(Console(file=file, width=60), trials=6, at_once=2) as view:
         assert isinstance(view, PlainView)
         follow(view)
     said = file.getvalue()

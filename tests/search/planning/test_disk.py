@@ -22,7 +22,7 @@ from search.checking.checks import check_plan
 from search.console.after import DONE
 from search.planning import disk
 from search.planning.cost_table import Range
-from search.planning.disk import check_room, full_disk, is_full
+from search.planning.disk import check_disk, full_disk, is_disk_full
 from search.planning.forecast import DiskForecast
 from search.planning.plan import Plan
 from spaces.errors import InputError
@@ -59,7 +59,7 @@ def free(monkeypatch: pytest.MonkeyPatch, size: float) -> None:
 )
 def test_a_disk_that_may_not_do_is_warned_of(tmp_path, monkeypatch, size, needed, resumed, said) -> None:
     free(monkeypatch, size)
-    found = [finding.message for finding in check_room(tmp_path, needed, resumed)]
+    found = [finding.message for finding in check_disk(tmp_path, needed, resumed)]
     assert [message for message in found if said is None or said not in message] == []
     assert len(found) == (said is not None)
 
@@ -75,7 +75,7 @@ def test_a_disk_that_may_not_do_is_warned_of(tmp_path, monkeypatch, size, needed
 def test_a_disk_that_surely_does_not_do_is_refused(tmp_path, monkeypatch, size, needed, resumed, said) -> None:
     free(monkeypatch, size)
     with pytest.raises(InputError, match=said):
-        check_room(tmp_path, needed, resumed)
+        check_disk(tmp_path, needed, resumed)
 
 
 def test_a_full_disk_is_noticed_before_a_trial_is_begun(tmp_path, monkeypatch) -> None:
@@ -89,7 +89,7 @@ def test_a_full_disk_is_noticed_before_a_trial_is_begun(tmp_path, monkeypatch) -
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be written .*give another --out"):
-        check_room(tmp_path / "file" / "run", None, False)
+        check_disk(tmp_path / "file" / "run", None, False)
 
 
 def wrapped(error: Exception) -> Exception:
@@ -113,7 +113,7 @@ def wrapped(error: Exception) -> Exception:
     ],
 )
 def test_a_full_disk_is_recognised_under_whatever_ray_makes_of_it(error, expected) -> None:
-    assert is_full(error) is expected
+    assert is_disk_full(error) is expected
 
 
 def test_an_ended_trial_keeps_the_weights_that_count_and_nothing_else(tmp_path) -> None:
@@ -160,9 +160,9 @@ def test_a_search_whose_disk_fills_up_loses_nothing_and_goes_on_once_there_is_ro
     filler.start()
     said = io.StringIO()
     try:
-        finish = driver.conduct(plan, checked, Console(file=said, width=200))
+        finish = driver.run_search(plan, checked, Console(file=said, width=200))
     except Exception as error:
-        assert is_full(error), error
+        assert is_disk_full(error), error
     else:
         assert "the disk is full" in finish.reason
     filler.join()
@@ -171,7 +171,7 @@ def test_a_search_whose_disk_fills_up_loses_nothing_and_goes_on_once_there_is_ro
 
     ballast.unlink()
     again = dataclasses.replace(plan, resume=True)
-    finish = driver.conduct(again, check_plan(again), Console(file=said, width=200))
+    finish = driver.run_search(again, check_plan(again), Console(file=said, width=200))
     after = read_ledger(plan.run.ledger)
     assert finish.exit_code == DONE
     assert {trial: after.outcomes[trial] for trial in before.outcomes} == before.outcomes

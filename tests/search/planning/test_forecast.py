@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from search.console import dry_run
-from search.planning.cost_table import CARDS, CPU, Range
+from search.planning.cost_table import CPU, GPU_CLASSES, Range
 from search.planning.execution_mode import ExecutionMode
-from search.planning.forecast import SearchWork, disk, on_card, seat_bytes, work_of
-from search.planning.local_gpus import read_cards
+from search.planning.forecast import SearchWork, forecast_disk, forecast_gpu, search_work, seat_bytes
+from search.planning.local_gpus import parse_nvidia_smi
 from spaces.records.pack_shape import PackShape
 from spaces.space import load_space
 from tests.search.test_run import app
@@ -31,7 +31,7 @@ def split_of(clips: int, seconds: float = 6.0) -> DatasetSplit:
 
 
 def work(clips: int = 40, seconds: float = 6.0, trials: int = 16, mode: ExecutionMode = ExecutionMode()) -> SearchWork:  # noqa: B008
-    return work_of(SPACE, split_of(clips, seconds), mode, trials)
+    return search_work(SPACE, split_of(clips, seconds), mode, trials)
 
 
 def test_the_published_models_have_as_many_numbers_as_were_counted() -> None:
@@ -61,15 +61,15 @@ def test_an_unknown_model_has_no_size(tmp_path) -> None:
     assert size_of(str(tmp_path), SHAPE) is None
 
 
-@pytest.mark.parametrize("card", [*CARDS, CPU], ids=lambda card: card.name)
+@pytest.mark.parametrize("card", [*GPU_CLASSES, CPU], ids=lambda card: card.name)
 def test_every_answer_is_a_range(card) -> None:
-    on = on_card(work(), SIZE, card)
+    on = forecast_gpu(work(), SIZE, card)
     for low, high in (on.seats, on.seat_bytes, on.trial_seconds, on.search_seconds):
         assert 0 <= low <= high
     assert on.search_seconds.low < on.search_seconds.high
 
 
-@pytest.mark.parametrize("card", CARDS, ids=lambda card: card.name)
+@pytest.mark.parametrize("card", GPU_CLASSES, ids=lambda card: card.name)
 @pytest.mark.parametrize(
     ("less", "more"),
     [
@@ -81,30 +81,32 @@ def test_every_answer_is_a_range(card) -> None:
     ids=["clips", "many clips", "longer clips", "trials"],
 )
 def test_more_work_takes_longer_and_more_disk(card, less, more) -> None:
-    short, long = on_card(less, SIZE, card), on_card(more, SIZE, card)
+    short, long = forecast_gpu(less, SIZE, card), forecast_gpu(more, SIZE, card)
     assert all(a < b for a, b in zip(short.search_seconds, long.search_seconds, strict=True))
-    assert all(a < b for a, b in zip(disk(less, SIZE).whole, disk(more, SIZE).whole, strict=True))
+    assert all(a < b for a, b in zip(forecast_disk(less, SIZE).whole, forecast_disk(more, SIZE).whole, strict=True))
 
 
 def test_more_memory_holds_more_seats() -> None:
     many = dataclasses.replace(work(), most_seats=100)
-    seats = [on_card(many, SIZE, card).seats for card in CARDS]
+    seats = [forecast_gpu(many, SIZE, card).seats for card in GPU_CLASSES]
     for fewer, more in zip(seats, seats[1:], strict=False):
         assert fewer.low < more.low and fewer.high < more.high
-    assert all(on_card(work(), SIZE, card).seats.high <= 6 for card in CARDS)
+    assert all(forecast_gpu(work(), SIZE, card).seats.high <= 6 for card in GPU_CLASSES)
 
 
 def test_longer_clips_and_higher_ranks_take_larger_seats() -> None:
     def of(seconds: float, rank: int) -> Range:
-        return seat_bytes(work(seconds=seconds), size_of(LARGE, SHAPE.model_copy(update={"rank": rank})), CARDS[0])
+        return seat_bytes(
+            work(seconds=seconds), size_of(LARGE, SHAPE.model_copy(update={"rank": rank})), GPU_CLASSES[0]
+        )
 
     assert of(6.0, 16).high < of(12.0, 16).low and of(6.0, 16) < of(6.0, 64)
 
 
 def test_what_does_not_fit_is_said_to() -> None:
-    tight = dataclasses.replace(CARDS[0], memory=4e9)
-    assert not on_card(work(), SIZE, tight).fits
-    assert dry_run._cells(on_card(work(), SIZE, tight))[2] == "does not fit"
+    tight = dataclasses.replace(GPU_CLASSES[0], memory=4e9)
+    assert not forecast_gpu(work(), SIZE, tight).fits
+    assert dry_run._cells(forecast_gpu(work(), SIZE, tight))[2] == "does not fit"
 
 
 def test_isolated_trials_have_no_neighbours() -> None:
@@ -126,8 +128,8 @@ def test_isolated_trials_have_no_neighbours() -> None:
     ],
 )
 def test_gpus_are_read_from_their_driver(answer, expected) -> None:
-    like = {card.flops: card.name for card in CARDS}
-    assert [(card.name, like[card.flops]) for card in read_cards(answer)] == expected
+    like = {card.flops: card.name for card in GPU_CLASSES}
+    assert [(card.name, like[card.flops]) for card in parse_nvidia_smi(answer)] == expected
 
 
 def test_a_dry_run_starts_and_writes_nothing(tmp_path, monkeypatch) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from search.planning.execution_mode import ExecutionMode
-from search.planning.layout import MOST_SEATS, lay_out
-from search.planning.resources import FIRST_BYTES, Resources
+from search.planning.layout import MOST_SEATS, lay_out_benches
+from search.planning.resources import RAY_BYTES, Resources
 from spaces.errors import InputError
 
 GB = 1e9
@@ -33,22 +33,22 @@ GB = 1e9
 def test_trials_are_spread_over_benches_and_never_more_than_a_search_can_learn_from(
     cpus, gpus, trials, mode, benches, most, seats, at_once
 ):
-    layout = lay_out(Resources(cpus, gpus, 64 * GB), mode, trials)
-    assert (layout.there, layout.most, layout.seats, layout.at_once) == (benches, most, seats, at_once)
-    assert layout.exactly is (mode.seats is not None)
+    layout = lay_out_benches(Resources(cpus, gpus, 64 * GB), mode, trials)
+    assert (layout.initial_benches, layout.max_benches, layout.seats, layout.at_once) == (benches, most, seats, at_once)
+    assert layout.force_seats is (mode.seats is not None)
     assert layout.workers == (mode.gpus_per_bench or 1)
     if layout.has_gpu:
         assert layout.worker["GPU"] == 1 and layout.memory is None
     else:
-        assert layout.worker["CPU"] <= cpus and layout.memory == 64 * GB - FIRST_BYTES
+        assert layout.worker["CPU"] <= cpus and layout.memory == 64 * GB - RAY_BYTES
 
 
 HEAD = Resources(0, 0, 16 * GB)
 
 
-def cluster(*nodes: Resources, most_gpus: float = 0) -> Resources:
+def cluster(*nodes: Resources, max_gpus: float = 0) -> Resources:
     cpus, gpus, memory = (sum(getattr(node, of) for node in nodes) for of in ("cpus", "gpus", "memory"))
-    return Resources(cpus, gpus, memory, nodes, most_gpus)
+    return Resources(cpus, gpus, memory, nodes, max_gpus)
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def cluster(*nodes: Resources, most_gpus: float = 0) -> Resources:
 def test_benches_are_where_gpus_are_or_else_where_cpus_are(
     there, trials, mode, benches, most, seats, at_once, worker, threads
 ):
-    layout = lay_out(cluster(*there), mode, trials)
-    assert (layout.there, layout.most, layout.seats, layout.at_once) == (benches, most, seats, at_once)
+    layout = lay_out_benches(cluster(*there), mode, trials)
+    assert (layout.initial_benches, layout.max_benches, layout.seats, layout.at_once) == (benches, most, seats, at_once)
     assert (layout.worker, layout.threads) == (worker, threads)
 
 
@@ -89,15 +89,15 @@ def test_benches_are_where_gpus_are_or_else_where_cpus_are(
     ],
 )
 def test_a_node_that_has_yet_to_come_is_filled_before_another_is_paid_for(trials, mode, there, most, seats, at_once):
-    layout = lay_out(cluster(HEAD, Resources(8, 1, 64 * GB), most_gpus=10), mode, trials)
+    layout = lay_out_benches(cluster(HEAD, Resources(8, 1, 64 * GB), max_gpus=10), mode, trials)
     assert layout.has_gpu
-    assert (layout.there, layout.most, layout.seats, layout.at_once) == (there, most, seats, at_once)
+    assert (layout.initial_benches, layout.max_benches, layout.seats, layout.at_once) == (there, most, seats, at_once)
 
 
 @pytest.mark.parametrize(("gpus", "said"), [(0, "found 0 GPUs; leave it out"), (1, "found 1 GPU; give at most")])
 def test_more_gpus_per_bench_than_there_are_is_refused(gpus, said):
     with pytest.raises(InputError, match=said):
-        lay_out(Resources(8, gpus, 64 * GB), ExecutionMode(gpus_per_bench=2), 9)
+        lay_out_benches(Resources(8, gpus, 64 * GB), ExecutionMode(gpus_per_bench=2), 9)
 
 
 @pytest.mark.parametrize("wish", [{"seats": 2}, {"gpus_per_bench": 2}, {"max_benches": 2}])

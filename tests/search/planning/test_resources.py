@@ -7,7 +7,7 @@ from ray.exceptions import RayActorError
 from ray.train import WorkerGroupError
 
 from search.cluster.failure import DIED, root_reason
-from search.planning.resources import Resources, share_machine
+from search.planning.resources import Resources, share_resources
 
 GB = 1e9
 TRACEBACK = """Traceback (most recent call last):
@@ -33,7 +33,7 @@ and more of it
     ],
 )
 def test_as_many_at_once_as_the_machine_holds_and_the_search_can_learn_from(cpus, gpus, memory, trials, at_once):
-    machine = share_machine(Resources(cpus, gpus, memory), trials)
+    machine = share_resources(Resources(cpus, gpus, memory), trials)
     assert machine.at_once == at_once
     assert machine.has_gpu is (gpus > 0)
     assert machine.threads == (cpus // at_once if gpus else 1)
@@ -41,19 +41,19 @@ def test_as_many_at_once_as_the_machine_holds_and_the_search_can_learn_from(cpus
 
 @pytest.mark.parametrize("cpus", [1, 2, 3, 4, 16])
 def test_workers_leave_some_of_the_cpus_to_whoever_directs_them(cpus):
-    machine = share_machine(Resources(cpus, 0, 64 * GB), 60)
+    machine = share_resources(Resources(cpus, 0, 64 * GB), 60)
     assert machine.at_once * machine.worker["CPU"] < cpus
 
 
 def test_on_several_nodes_every_worker_fits_one_of_them():
     nodes = tuple(Resources(cpus, 0, 16 * GB) for cpus in (2, 1, 2))
-    machine = share_machine(Resources(5, 0, 48 * GB, nodes), 9)
+    machine = share_resources(Resources(5, 0, 48 * GB, nodes), 9)
     assert (machine.at_once, machine.worker) == (3, {"CPU": 0.9})
 
 
 def test_gpus_that_an_autoscaler_may_add_are_counted_as_far_as_the_search_can_learn_from_them():
     nodes = (Resources(8, 0, 16 * GB), Resources(16, 2, 64 * GB))
-    machine = share_machine(Resources(24, 2, 80 * GB, nodes, most_gpus=16), 30)
+    machine = share_resources(Resources(24, 2, 80 * GB, nodes, max_gpus=16), 30)
     assert (machine.at_once, machine.worker, machine.threads) == (10, {"GPU": 1, "CPU": 1.0}, 8)
 
 

@@ -48,30 +48,30 @@ def run(tmp_path: Path) -> RunFolder:
 
 def test_without_verdicts_a_band_that_is_found_is_its_start(run: RunFolder) -> None:
     bands = BandTracker(VOICE, run, History())
-    assert bands.of("t000", draw()) == START
-    assert bands.of("t001", draw(objective="guide")) == VOICE.band(Objective.GUIDE)
+    assert bands.band_for("t000", draw()) == START
+    assert bands.band_for("t001", draw(objective="guide")) == VOICE.band(Objective.GUIDE)
 
 
 def test_verdicts_move_the_band_of_their_objective_alone(run: RunFolder) -> None:
     bands = BandTracker(VOICE, run, history_of(run, ended("t000", 6.0), ended("t001", 4.15, objective="guide")))
-    moved = bands.of("t002", draw())
+    moved = bands.band_for("t002", draw())
     assert moved.low > 6.0 and moved.high == START.high
-    assert bands.of("t003", draw(objective="guide")) == VOICE.band(Objective.GUIDE)
+    assert bands.band_for("t003", draw(objective="guide")) == VOICE.band(Objective.GUIDE)
 
 
 def test_a_trial_that_ends_meanwhile_counts_for_those_drawn_later(run: RunFolder) -> None:
     bands = BandTracker(VOICE, run, History())
-    before = bands.of("t000", draw())
+    before = bands.band_for("t000", draw())
     TrialFolder(run.trial("t000")).write_outcome(ended("t000", 6.0))
-    bands.over("t000")
-    assert bands.of("t000", draw()) == before == START
-    assert bands.of("t001", draw()) != START
+    bands.trial_ended("t000")
+    assert bands.band_for("t000", draw()) == before == START
+    assert bands.band_for("t001", draw()) != START
 
 
 def test_a_trial_that_left_nothing_moves_nothing(run: RunFolder) -> None:
     bands = BandTracker(VOICE, run, History())
-    bands.over("t000")
-    assert bands.of("t001", draw()) == START
+    bands.trial_ended("t000")
+    assert bands.band_for("t001", draw()) == START
 
 
 def test_a_resumed_search_finds_the_bands_that_were_given(run: RunFolder) -> None:
@@ -80,9 +80,9 @@ def test_a_resumed_search_finds_the_bands_that_were_given(run: RunFolder) -> Non
     ledger.append(TrialDrawn(trial="t002", draw=draw(), band=given))
     history = read_ledger(run.ledger)
     assert history.band_of("t002") == given and history.running == ("t002",)
-    assert BandTracker(VOICE, run, history).of("t002", draw()) == given
-    fresh = BandTracker(VOICE, run, history).of("t003", draw())
-    assert fresh == BandTracker(VOICE, run, history).of("t003", draw()) and fresh not in (given, START)
+    assert BandTracker(VOICE, run, history).band_for("t002", draw()) == given
+    fresh = BandTracker(VOICE, run, history).band_for("t003", draw())
+    assert fresh == BandTracker(VOICE, run, history).band_for("t003", draw()) and fresh not in (given, START)
 
 
 def test_of_an_older_ledger_the_space_tells_the_band(run: RunFolder) -> None:

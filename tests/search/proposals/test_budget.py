@@ -59,17 +59,17 @@ def test_a_search_has_stalled_when_its_best_score_does_not_rise(outcomes, patien
     spent = spending(patience=patience)
     for each in outcomes:
         spent.ended(each)
-    assert spent.why_closed() == (f"no better than 1% in the last {patience} trials" if stalled else None)
+    assert spent.stop_reason() == (f"no better than 1% in the last {patience} trials" if stalled else None)
 
 
 def test_gpu_hours_count_what_runs_and_what_has_ended_once_each() -> None:
     spent = spending(gpu_hours=1)
     spent.ended(accepted(0.5, HOUR / 2))
-    spent.reached("running", HOUR / 4)
-    spent.reached("running", HOUR / 2 - 1)
-    assert spent.why_closed() is None
-    spent.reached("running", HOUR / 2)
-    assert spent.why_closed() == "1 GPU hours are used up"
+    spent.update("running", HOUR / 4)
+    spent.update("running", HOUR / 2 - 1)
+    assert spent.stop_reason() is None
+    spent.update("running", HOUR / 2)
+    assert spent.stop_reason() == "1 GPU hours are used up"
     spent.ended(accepted(0.5, HOUR / 2).model_copy(update={"trial": "running"}))
     assert spent.gpu_seconds == HOUR
 
@@ -78,9 +78,9 @@ def test_hours_count_those_of_earlier_processes() -> None:
     now = [100.0]
     spent = spending(lambda: now[0], History(seconds=1.5 * HOUR), hours=2)
     now[0] += HOUR / 2 - 1
-    assert spent.why_closed() is None
+    assert spent.stop_reason() is None
     now[0] += 1
-    assert spent.why_closed() == "2 hours are over"
+    assert spent.stop_reason() == "2 hours are over"
 
 
 def test_the_base_model_and_finalists_take_gpu_hours_too() -> None:
@@ -91,10 +91,10 @@ def test_the_base_model_and_finalists_take_gpu_hours_too() -> None:
 
 def test_a_full_disk_ends_the_draws() -> None:
     full: list[str | None] = [None]
-    spent = BudgetTracker(Budget(trials=9), why_stuck=lambda: full[0])
-    assert spent.why_closed() is None
+    spent = BudgetTracker(Budget(trials=9), stuck_reason=lambda: full[0])
+    assert spent.stop_reason() is None
     full[0] = "the disk is full"
-    assert spent.why_closed() == "the disk is full"
+    assert spent.stop_reason() == "the disk is full"
 
 
 def test_a_search_took_the_time_in_which_somebody_was_at_work(tmp_path) -> None:

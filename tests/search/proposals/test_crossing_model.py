@@ -26,18 +26,18 @@ def draw(lora_lr: float = 1e-5, epochs: int = 12, rank: int = 32, **changes) -> 
 
 def crossed_after(epochs: float, of: Draw) -> CrossingModel:
     """Knows one run, which came to 4.15 after so many epochs."""
-    foresight = CrossingModel(CLIPS)
-    foresight.learn(of, seen(linear(5.0, 4.15, epochs), math.ceil(epochs) + 1, CLIPS))
-    return foresight
+    model = CrossingModel(CLIPS)
+    model.learn(of, seen(linear(5.0, 4.15, epochs), math.ceil(epochs) + 1, CLIPS))
+    return model
 
 
-def epochs_to_cross(foresight: CrossingModel, of: Draw) -> float:
-    return math.exp(foresight.crossing(of, BAND)[0]) / STEPS
+def epochs_to_cross(model: CrossingModel, of: Draw) -> float:
+    return math.exp(model.crossing(of, BAND)[0]) / STEPS
 
 
 def test_while_nothing_is_known_every_draw_is_worth_starting():
     for lora_lr in (1e-7, 1e-5, 1e-3):
-        assert CrossingModel(CLIPS).prospect(draw(lora_lr, epochs=3), BAND).outside == 0
+        assert CrossingModel(CLIPS).prospect(draw(lora_lr, epochs=3), BAND).violation == 0
 
 
 @pytest.mark.parametrize("epochs", [1.0, 4.0, 9.0])
@@ -49,52 +49,52 @@ def test_the_same_draw_is_foretold_to_cross_where_it_did(epochs):
     ("other", "times"), [(draw(5e-6), 2.0), (draw(2e-5), 0.5), (draw(1e-6), 10.0), (draw(alpha_ratio=1), 2**0.8)]
 )
 def test_one_run_tells_of_other_learning_rates(other, times):
-    foresight = crossed_after(4.0, draw())
-    found = epochs_to_cross(foresight, other) / epochs_to_cross(foresight, draw())
+    model = crossed_after(4.0, draw())
+    found = epochs_to_cross(model, other) / epochs_to_cross(model, draw())
     assert found == pytest.approx(times, rel=0.05)
-    assert foresight.crossing(other, BAND)[1] > foresight.crossing(draw(), BAND)[1]
+    assert model.crossing(other, BAND)[1] > model.crossing(draw(), BAND)[1]
 
 
 def test_runs_outweigh_what_was_presumed():
     """Here twice the rate needs only 0.7 times the steps."""
-    foresight = CrossingModel(CLIPS)
+    model = CrossingModel(CLIPS)
     for lora_lr in (2.5e-6, 5e-6, 1e-5, 2e-5, 4e-5):
         epochs = 4.0 * (lora_lr / 1e-5) ** -0.5
-        foresight.learn(draw(lora_lr), seen(linear(5.0, 4.15, epochs), math.ceil(epochs) + 1, CLIPS))
-    slope = math.log(epochs_to_cross(foresight, draw(8e-5)) / epochs_to_cross(foresight, draw(4e-5))) / math.log(2)
+        model.learn(draw(lora_lr), seen(linear(5.0, 4.15, epochs), math.ceil(epochs) + 1, CLIPS))
+    slope = math.log(epochs_to_cross(model, draw(8e-5)) / epochs_to_cross(model, draw(4e-5))) / math.log(2)
     assert -0.75 < slope < -0.45
 
 
 def test_a_run_that_hardly_fell_rules_out_slower_ones_and_no_faster_one():
-    foresight = CrossingModel(CLIPS)
-    foresight.learn(draw(), seen(linear(5.0, 4.97, 8), 8, CLIPS))
-    assert foresight.prospect(draw(1e-6), BAND).outside > 0
-    assert foresight.prospect(draw(2e-4), BAND).outside == 0
+    model = CrossingModel(CLIPS)
+    model.learn(draw(), seen(linear(5.0, 4.97, 8), 8, CLIPS))
+    assert model.prospect(draw(1e-6), BAND).violation > 0
+    assert model.prospect(draw(2e-4), BAND).violation == 0
 
 
 def test_a_run_that_was_below_the_band_at_once_rules_out_faster_ones():
-    foresight = CrossingModel(CLIPS)
-    foresight.learn(draw(1e-3), seen(exponential(5.0, 2.0, 6, 0.5), 1, CLIPS))
-    assert foresight.prospect(draw(5e-3), BAND).outside > 0
-    assert foresight.prospect(draw(1e-5), BAND).outside == 0
+    model = CrossingModel(CLIPS)
+    model.learn(draw(1e-3), seen(exponential(5.0, 2.0, 6, 0.5), 1, CLIPS))
+    assert model.prospect(draw(5e-3), BAND).violation > 0
+    assert model.prospect(draw(1e-5), BAND).violation == 0
 
 
 def test_too_few_epochs_are_not_worth_starting():
-    foresight = crossed_after(8.0, draw())
-    assert foresight.prospect(draw(epochs=3), BAND).outside > 0
-    assert foresight.prospect(draw(epochs=12), BAND).outside == 0
+    model = crossed_after(8.0, draw())
+    assert model.prospect(draw(epochs=3), BAND).violation > 0
+    assert model.prospect(draw(epochs=12), BAND).violation == 0
 
 
 def test_a_warm_up_that_lasts_the_whole_run_halves_what_it_learns_from():
-    foresight = crossed_after(8.0, draw())
-    assert foresight.prospect(draw(epochs=10, warmup=80), BAND).outside > 0
-    assert foresight.prospect(draw(epochs=10), BAND).outside == 0
+    model = crossed_after(8.0, draw())
+    assert model.prospect(draw(epochs=10, warmup=80), BAND).violation > 0
+    assert model.prospect(draw(epochs=10), BAND).violation == 0
 
 
 def test_one_objective_says_nothing_of_the_other():
-    foresight = crossed_after(8.0, draw())
+    model = crossed_after(8.0, draw())
     other = draw(1e-7, epochs=1, objective="aligned")
-    assert foresight.crossing(other, BAND) == CrossingModel(CLIPS).crossing(other, BAND)
+    assert model.crossing(other, BAND) == CrossingModel(CLIPS).crossing(other, BAND)
 
 
 @pytest.mark.parametrize("broken", ["nan", "late"])
@@ -104,27 +104,27 @@ def test_nothing_is_learned_from_a_broken_curve(broken):
         curve.append(curve[-1].model_copy(update={"step": 99, "loss": math.nan}))
     else:
         curve = curve[3:]
-    foresight = CrossingModel(CLIPS)
-    foresight.learn(draw(), curve)
-    assert foresight.crossing(draw(), BAND) == CrossingModel(CLIPS).crossing(draw(), BAND)
+    model = CrossingModel(CLIPS)
+    model.learn(draw(), curve)
+    assert model.crossing(draw(), BAND) == CrossingModel(CLIPS).crossing(draw(), BAND)
 
 
 def test_the_guides_table_foretells_its_own_runs():
     space = load_space("alexandria")
     for clips, lora_lr, least, most in ((61, 1e-6, 5, 15), (121, 2e-6, 1, 5), (121, 5e-6, 0.4, 2)):
-        foresight = CrossingModel(clips, space.evidence)
+        model = CrossingModel(clips, space.evidence)
         of = draw(lora_lr, rank=64)
-        crossing = math.exp(foresight.crossing(of, space.band(Objective.GUIDE))[0]) / math.ceil(clips / 4)
+        crossing = math.exp(model.crossing(of, space.band(Objective.GUIDE))[0]) / math.ceil(clips / 4)
         assert least < crossing < most
 
 
 def test_this_voices_own_run_outweighs_all_others():
     evidence = load_space("alexandria").evidence
-    foresight = CrossingModel(CLIPS, evidence)
+    model = CrossingModel(CLIPS, evidence)
     own = draw(1e-6, rank=64)
-    foresight.learn(own, seen(linear(5.0, 4.15, 3.0), 4, CLIPS))
+    model.learn(own, seen(linear(5.0, 4.15, 3.0), 4, CLIPS))
     assert epochs_to_cross(CrossingModel(CLIPS, evidence), own) > 8
-    assert epochs_to_cross(foresight, own) == pytest.approx(3.0, rel=0.35)
+    assert epochs_to_cross(model, own) == pytest.approx(3.0, rel=0.35)
 
 
 @given(
@@ -134,9 +134,9 @@ def test_this_voices_own_run_outweighs_all_others():
     epochs=st.integers(1, 30),
 )
 def test_more_epochs_never_make_a_late_draw_worse(fell, over, lora_lr, epochs):
-    foresight = CrossingModel(CLIPS)
-    foresight.learn(draw(), seen(linear(5.0, 5.0 - fell, over), math.ceil(over), CLIPS))
-    few, many = (foresight.prospect(draw(lora_lr, each), BAND) for each in (epochs, epochs + 1))
-    assert few.outside >= many.outside >= 0
+    model = CrossingModel(CLIPS)
+    model.learn(draw(), seen(linear(5.0, 5.0 - fell, over), math.ceil(over), CLIPS))
+    few, many = (model.prospect(draw(lora_lr, each), BAND) for each in (epochs, epochs + 1))
+    assert few.violation >= many.violation >= 0
     assert few.epochs <= epochs
     assert few.epochs <= many.epochs

@@ -9,7 +9,7 @@ import pytest
 
 from results.run.run_folder import RunFolder
 from search.planning.plan import Arguments, make_plan
-from search.proposals.prior_runs import evidence_in, first_points, heard_elsewhere
+from search.proposals.prior_runs import prior_losses, read_prior_runs, starting_points
 from spaces.draw import Objective
 from spaces.errors import InputError
 from spaces.prior_runs import ListeningResult
@@ -20,7 +20,7 @@ NOW = datetime(2026, 1, 2)
 
 
 def test_trials_that_were_heard_are_evidence(tmp_path):
-    found = {tested.remark: tested for tested in evidence_in(write_run(tmp_path), "model")}
+    found = {tested.remark: tested for tested in read_prior_runs(write_run(tmp_path), "model")}
     assert {name: tested.sounded for name, tested in found.items()} == {
         "t1": ListeningResult.GOOD,
         "t3": ListeningResult.GOOD,
@@ -37,9 +37,9 @@ def test_a_search_begins_where_a_similar_voice_was_good(tmp_path):
     plan, plain = make_plan(typed, NOW, {}), make_plan(Arguments(space="demo", out=tmp_path / "run"), NOW, {})
     known = len(load_space("demo").evidence)
     assert (len(plan.space.evidence), len(plain.space.evidence)) == (known + 3, known)
-    points = first_points(plan.space, clips=48)
+    points = starting_points(plan.space, clips=48)
     assert {point["rank"] for point in points} >= {8, 16}
-    assert [heard.accepted for heard in heard_elsewhere(plan.space, Objective.ALIGNED)][-3:] == [True, True, False]
+    assert [heard.accepted for heard in prior_losses(plan.space, Objective.ALIGNED)][-3:] == [True, True, False]
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_search_begins_where_a_similar_voice_was_good(tmp_path):
 )
 def test_what_teaches_nothing_is_refused(tmp_path, make, model, told):
     with pytest.raises(InputError, match=told):
-        evidence_in(make(tmp_path), model)
+        read_prior_runs(make(tmp_path), model)
 
 
 def test_what_was_learned_stays_when_a_search_goes_on(tmp_path):

@@ -9,8 +9,8 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from pydantic import ValidationError
 
-from search.proposals.distributions import chosen, distributions, to_draw
-from search.proposals.prior_runs import first_points, heard_elsewhere
+from search.proposals.distributions import shared_distributions, to_draw, to_point
+from search.proposals.prior_runs import prior_losses, starting_points
 from search.proposals.sampler import Prospect, ScreenedSampler
 from search.proposals.study import JOURNAL, STUDY, TRIAL, SearchStudy, new_journal
 from spaces.draw import Draw, Objective
@@ -90,7 +90,7 @@ def test_targets_are_searched_under_the_objective_that_has_several():
         drawn = draws.ask(str(number))
         found.add((drawn.objective, drawn.targets))
         asked = draws.study.trials[-1].params
-        assert asked == chosen(drawn, space)
+        assert asked == to_point(drawn, space)
         assert to_draw(space, asked) == drawn
         assert ("aligned.targets" in asked) == (drawn.objective is Objective.ALIGNED)
         heard = verdict([0.9 if drawn.targets == "linear" else 0.3])
@@ -104,7 +104,7 @@ def test_a_resumed_search_remembers_draws_of_either_objective():
     before, after = (SearchStudy(space, seed, 12, CLIPS, space.band) for seed in (1, 2))
     for number in range(8):
         drawn = before.ask(str(number))
-        after.remember(outcome(str(number), heard=verdict([0.5]), drawn=drawn), space.band(drawn.objective), ())
+        after.add_finished(outcome(str(number), heard=verdict([0.5]), drawn=drawn), space.band(drawn.objective), ())
     assert [trial.params for trial in after.study.trials] == [trial.params for trial in before.study.trials]
     known = before.ask("8")
     assert after.ask("8", known) == known
@@ -129,7 +129,7 @@ def test_what_was_good_elsewhere_is_not_tried_twice_by_a_resumed_search():
     space = load_space("alexandria")
     tried = SearchStudy(space, 1, 12, 121, space.band).ask("t000")
     draws = SearchStudy(space, 2, 12, 121, space.band)
-    draws.remember(outcome("t000", heard=verdict([0.5]), drawn=tried), space.band(Objective.GUIDE), ())
+    draws.add_finished(outcome("t000", heard=verdict([0.5]), drawn=tried), space.band(Objective.GUIDE), ())
     assert draws.ask("t001").lora_lr == 1e-6
 
 
@@ -146,7 +146,7 @@ def test_what_was_good_elsewhere_is_not_tried_twice_by_a_resumed_search():
 def test_only_what_the_space_could_draw_is_tried(changes, rates):
     evidence = load_space("alexandria").evidence
     space = voice(evidence, **changes)
-    points = first_points(space, 30)
+    points = starting_points(space, 30)
     fixed = space.draw["lora_lr"].boundary_values()[0]
     assert [point.get("lora_lr", fixed) for point in points] == rates
     assert all(point["epochs"] == 15 for point in points)
@@ -159,11 +159,11 @@ def test_what_would_never_cross_is_not_tried_although_it_was_good_elsewhere():
 
 
 def test_fourteen_configurations_say_what_a_loss_sounds_like():
-    heard = heard_elsewhere(load_space("alexandria"), Objective.GUIDE)
+    heard = prior_losses(load_space("alexandria"), Objective.GUIDE)
     assert len(heard) == 14
     assert sorted(each.loss for each in heard if each.accepted) == [3.93, 4.11, 4.11, 4.17, 4.31]
     assert all((each.advice is None) == each.accepted for each in heard)
-    assert heard_elsewhere(load_space("alexandria"), Objective.ALIGNED) == []
+    assert prior_losses(load_space("alexandria"), Objective.ALIGNED) == []
 
 
 def test_draws_that_would_never_cross_are_not_handed_out():
@@ -180,7 +180,7 @@ def test_a_trial_without_an_outcome_has_failed_and_none_is_left_running():
     draws = SearchStudy(space, 1, 8, CLIPS, space.band)
     for name in ("t0", "t1"):
         draws.ask(name)
-    draws.failed("t0")
+    draws.tell_failed("t0")
     draws.tell(outcome("t1", Ending.CANCELLED), space.band(Objective.ALIGNED), ())
     assert [trial.state for trial in draws.study.trials] == [TrialState.FAIL, TrialState.FAIL]
 
@@ -194,7 +194,7 @@ def test_where_nothing_is_worth_starting_the_nearest_is_handed_out():
         return Prospect(1 + abs(point["lora_lr"] - 0.1), 1.0)
 
     draws = SearchStudy(space, 1, 8, CLIPS, space.band)
-    draws.study.sampler = ScreenedSampler(1, 8, distributions(space), prospect)
+    draws.study.sampler = ScreenedSampler(1, 8, shared_distributions(space), prospect)
     assert draws.ask("t0").lora_lr == min(asked, key=lambda rate: abs(rate - 0.1))
     assert len(asked) > 10
 

@@ -14,7 +14,7 @@ from results.run.ledger import Ledger
 from results.run.run_folder import RunFolder
 from search import driver
 from search.checking import checks
-from search.run_state.lock import only_writer, refuse_while_written
+from search.run_state.lock import refuse_if_locked, writer_lock
 from spaces.errors import InputError
 from tests.support.made_runs import started
 from tests.support.paths import ROOT
@@ -24,9 +24,9 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from results.run.run_folder import RunFolder
-from search.run_state.lock import only_writer
+from search.run_state.lock import writer_lock
 
-with only_writer(RunFolder(Path(sys.argv[1]))):
+with writer_lock(RunFolder(Path(sys.argv[1]))):
     print("held", flush=True)
     time.sleep(600)
 """
@@ -51,7 +51,7 @@ def holder(run: RunFolder):
 
 
 def test_a_second_search_in_a_run_folder_is_refused_and_told_who_is_there(run: RunFolder, holder) -> None:
-    for refused in (lambda: refuse_while_written(run), lambda: only_writer(run).__enter__()):
+    for refused in (lambda: refuse_if_locked(run), lambda: writer_lock(run).__enter__()):
         with pytest.raises(InputError, match=rf"another search is writing here \(process {holder.pid} on .*--resume"):
             refused()
 
@@ -59,20 +59,20 @@ def test_a_second_search_in_a_run_folder_is_refused_and_told_who_is_there(run: R
 def test_a_search_that_was_killed_keeps_nobody_out(run: RunFolder, holder) -> None:
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
-    refuse_while_written(run)
-    with only_writer(run), pytest.raises(InputError, match=f"process {os.getpid()} on"):
-        refuse_while_written(run)
-    with only_writer(run):
+    refuse_if_locked(run)
+    with writer_lock(run), pytest.raises(InputError, match=f"process {os.getpid()} on"):
+        refuse_if_locked(run)
+    with writer_lock(run):
         pass
 
 
 def test_asking_keeps_nobody_out_and_leaves_nothing(run: RunFolder) -> None:
-    refuse_while_written(run)
+    refuse_if_locked(run)
     assert not run.path.exists()
-    with only_writer(run):
+    with writer_lock(run):
         pass
-    refuse_while_written(run)
-    refuse_while_written(run)
+    refuse_if_locked(run)
+    refuse_if_locked(run)
 
 
 def test_a_search_is_not_resumed_while_another_process_is_at_it(tmp_path: Path, run: RunFolder, holder) -> None:
@@ -80,7 +80,7 @@ def test_a_search_is_not_resumed_while_another_process_is_at_it(tmp_path: Path, 
     plan = toy_plan(tmp_path)
     Ledger(run.ledger).append(started())
     resumed = type(plan)(**{**vars(plan), "resume": True})
-    for refused in (lambda: checks.check_plan(resumed), lambda: driver.conduct(resumed, None, None)):
+    for refused in (lambda: checks.check_plan(resumed), lambda: driver.run_search(resumed, None, None)):
         with pytest.raises(InputError, match="another search is writing here"):
             refused()
 
@@ -90,11 +90,11 @@ def test_a_search_that_has_begun_since_the_plan_was_checked_is_not_written_over(
     checked = checks.check_plan(plan)
     Ledger(plan.run.ledger).append(started())
     with pytest.raises(InputError, match="holds another search"):
-        driver.conduct(plan, checked, None)
+        driver.run_search(plan, checked, None)
 
 
 def test_a_folder_that_a_search_was_refused_in_may_be_used(tmp_path: Path) -> None:
     plan = toy_plan(tmp_path)
-    with only_writer(plan.run):
+    with writer_lock(plan.run):
         pass
     checks.check_plan(plan)

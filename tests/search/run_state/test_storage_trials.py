@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from results.run.run_folder import RunFolder
-from search.run_state.sync import pull_foundation
+from search.run_state.sync import pull_prepared
 from search.tuning.tune_report import settle
 from spaces.band import Band
 from spaces.records.trial import Ending, Point
@@ -56,7 +56,7 @@ class Node:
         return job.model_copy(update={**{name: str(path) for name, path in paths.items()}, "storage": self.stored})
 
     def is_ready_for(self, job: TrialSpec) -> TrialSpec:
-        pull_foundation(self.stored, job.probe.lines)
+        pull_prepared(self.stored, job.probe.lines)
         return self.job(job)
 
     def is_lost(self) -> None:

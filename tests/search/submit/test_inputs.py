@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from search.planning.plan import Arguments, make_plan
 from search.run import run
 from search.submit import inputs as laptop_inputs
-from search.submit.inputs import Inputs, command_line, inputs_of, project_parcel, typed_options
-from search.submit.upload import everything_in, parcel_of, plain
+from search.submit.inputs import Inputs, command_line, given_options, inputs_of, project_bundle
+from search.submit.upload import make_bundle, safe_name, visible_files
 from spaces.errors import InputError
 from spaces.space import FOLDER, load_space
 from tests.support.paths import ROOT
@@ -66,7 +66,9 @@ def test_what_lies_elsewhere_there_is_replaced_and_what_is_about_here_is_left_ou
 def test_every_option_that_is_typed_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also those that a search comes to have: they are taken from the command itself."""
     seen = []
-    monkeypatch.setattr("search.submit.submit.search_on", lambda head, wish, console: seen.append(wish.options) or 0)
+    monkeypatch.setattr(
+        "search.submit.submit.submit_search", lambda head, request, console: seen.append(request.options) or 0
+    )
     monkeypatch.setattr("search.submit.ray_up.RayUpHead", lambda cluster: None)
     app = typer.Typer()
     app.command()(run)
@@ -101,8 +103,8 @@ def packed(*data: str, **typed: object) -> Inputs:
 
 def arrived(inputs: Inputs, folder: Path) -> Path:
     """What lies there afterwards."""
-    for parcel in inputs.parcels:
-        parcel.stage(folder / parcel.name)
+    for bundle in inputs.bundles:
+        bundle.stage(folder / bundle.name)
     return folder
 
 
@@ -117,7 +119,7 @@ def test_a_folder_is_sent_whole_without_what_is_hidden_and_links_arrive_as_files
     (voice / "loop").symlink_to(voice)
     inputs = packed(f"{voice},weight=2")
     (there,) = arrived(inputs, tmp_path / "there").iterdir()
-    assert inputs.instead == {"data": (f"{THERE}/{there.name},weight=2.0",)}
+    assert inputs.replacements == {"data": (f"{THERE}/{there.name},weight=2.0",)}
     names = {path.name for path in voice.iterdir()} - {".git", ".env", "loop"}
     assert {path.name: path.read_bytes() for path in there.iterdir()} == {n: (voice / n).read_bytes() for n in names}
     assert not any(path.is_symlink() for path in there.iterdir())
@@ -135,7 +137,7 @@ def test_of_a_list_only_what_it_names_is_sent_and_its_absolute_paths_are_made_re
     (home / "my list.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + "no JSON, and told so\n\n")
     inputs = packed(str(home / "my list.jsonl"))
     (there,) = arrived(inputs, tmp_path / "there").iterdir()
-    assert inputs.instead == {"data": (f"{THERE}/{there.name}/my list.jsonl",)}
+    assert inputs.replacements == {"data": (f"{THERE}/{there.name}/my list.jsonl",)}
     assert "private.txt" not in {path.name for path in there.iterdir()}
     (there / "my list.jsonl").write_text((there / "my list.jsonl").read_text().replace("no JSON, and told so", ""))
     (home / "my list.jsonl").write_text((home / "my list.jsonl").read_text().replace("no JSON, and told so", ""))
@@ -149,7 +151,7 @@ def test_of_a_list_only_what_it_names_is_sent_and_its_absolute_paths_are_made_re
 def test_what_the_hub_has_is_not_sent(tmp_path: Path) -> None:
     voice = make_voice(tmp_path / "voice")
     inputs = packed(str(voice), model="somebody/model", space="alexandria")
-    assert len(inputs.parcels) == 1 and inputs.instead.keys() == {"data"}
+    assert len(inputs.bundles) == 1 and inputs.replacements.keys() == {"data"}
     assert laptop_inputs._place_source(Source.parse("hf:somebody/voices:nb"), None, THERE) == (
         None,
         "hf:somebody/voices:nb:",
@@ -172,12 +174,12 @@ def test_a_space_file_takes_along_what_it_names(tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text(text.replace('a \\"model\\"', "its model"))
     inputs = packed(str(voice), space=str(tmp_path / "mine.toml"))
     there = arrived(inputs, tmp_path / "there")
-    (moved,) = (there / Path(value).relative_to(THERE) for value in inputs.instead["space"])
+    (moved,) = (there / Path(value).relative_to(THERE) for value in inputs.replacements["space"])
     space, here = load_space(str(moved)), load_space(str(tmp_path / "mine.toml"))
     lines, weights = (there / Path(value).relative_to(THERE) for value in (space.probe.lines, space.model))
     assert (
         lines.read_text() == "one line\nanother line\n"
-        and everything_in(weights).keys() == everything_in(tmp_path / "its model").keys()
+        and visible_files(weights).keys() == visible_files(tmp_path / "its model").keys()
     )
     changed = {"lines": here.probe.lines}
     assert space.model_copy(
@@ -195,14 +197,14 @@ def test_the_demo_lies_where_it_stays_when_ray_is_started_again(tmp_path: Path, 
     options = [("space", "--space", ("demo",)), *(("data", "--data", (value,)) for value in data)]
     inputs = inputs_of(made, dataset, options, THERE)
     there = arrived(inputs, tmp_path / "there")
-    line = [word.replace(THERE, str(there)) for word in command_line(options, inputs.instead, "/run")[6:]]
+    line = [word.replace(THERE, str(there)) for word in command_line(options, inputs.replacements, "/run")[6:]]
     typed = {name: word for name, _, word in (each.removeprefix("--").partition("=") for each in line)}
     assert typed.keys() == {"space", "data"} and len(line) == 2
     space = Path(typed["space"])
     space.write_text(space.read_text().replace(THERE, str(there)))
     gone = make_plan(Arguments(data=(typed["data"],), space=typed["space"]), NOW, {"RAY_ADDRESS": "auto"})
     assert Path(gone.model).is_relative_to(there) and gone.sources[0].path.is_relative_to(there)
-    assert everything_in(Path(gone.model)).keys() == everything_in(Path(made.model)).keys()
+    assert visible_files(Path(gone.model)).keys() == visible_files(Path(made.model)).keys()
     assert gone.space.model_copy(update={"model": made.space.model}) == made.space
     moved, _ = open_dataset(gone.sources, True, tmp_path / "cache")
     assert moved.fingerprint() == dataset.fingerprint()
@@ -216,35 +218,40 @@ def test_with_storage_the_demos_model_is_that_of_the_project_which_every_node_ha
     dataset, _ = open_dataset(made.sources, True, tmp_path / "cache")
     options = [("data", "--data", ("voice",)), ("space", "--space", ("demo",)), ("storage", "--storage", ("s3://b/p",))]
     inputs = inputs_of(made, dataset, options, THERE)
-    (voice,) = inputs.parcels
-    words = command_line(options, inputs.instead, "/run")[6:]
+    (voice,) = inputs.bundles
+    words = command_line(options, inputs.replacements, "/run")[6:]
     assert words == [f"--data={THERE}/{voice.name}", "--space=demo", "--storage=s3://b/p"]
 
 
 def test_the_project_is_what_a_search_needs_and_nothing_else() -> None:
-    names = set(project_parcel(ROOT).files)
+    names = set(project_bundle(ROOT).files)
     assert {"search/run.py", "spaces/voice.toml", "demo/checkpoint/config.json", "results/report/page.css"} <= names
     assert not [name for name in names if "__pycache__" in name or name.startswith((".", "tests", "runs"))]
 
 
 def test_equal_files_have_equal_names_and_others_have_not(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("words")
-    one = parcel_of("my voice", {"a": tmp_path / "a", "b": b"bytes"})
-    assert parcel_of("my voice", {"b": b"bytes", "a": tmp_path / "a"}).name == one.name
+    one = make_bundle("my voice", {"a": tmp_path / "a", "b": b"bytes"})
+    assert make_bundle("my voice", {"b": b"bytes", "a": tmp_path / "a"}).name == one.name
     (tmp_path / "a").write_text("other words")
-    others = {parcel_of("my voice", {"a": tmp_path / "a", "b": b"bytes"}).name, parcel_of("my voice", {"b": b""}).name}
+    others = {
+        make_bundle("my voice", {"a": tmp_path / "a", "b": b"bytes"}).name,
+        make_bundle("my voice", {"b": b""}).name,
+    }
     assert len({one.name, *others}) == 3
 
 
 @given(words)
 def test_a_name_is_plain(name: str) -> None:
-    assert plain(name) and set(plain(name)) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
-    assert not plain(name).startswith(("-", "."))
+    assert safe_name(name) and set(safe_name(name)) <= set(
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+    )
+    assert not safe_name(name).startswith(("-", "."))
 
 
 def test_typed_options_of_nothing_are_none() -> None:
     context = typer.main.get_command(_app()).make_context("run", [])
-    assert typed_options(context) == ()
+    assert given_options(context) == ()
 
 
 def _app() -> typer.Typer:

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from results.run.run_folder import RunFolder
 from search.planning.plan import Arguments
-from search.submit.submit import SubmitRequest, search_on
+from search.submit.submit import SubmitRequest, submit_search
 from search.submit.submitted_run import has_record, read_record
 from spaces.errors import InputError
 from tests.support.toy_head import DirectoryHead, started_head, toy_head, toy_project
@@ -57,12 +57,12 @@ class Typed:
         options = [("data", "--data", data)] if data else []
         options += [(name, f"--{name}", (str(value),)) for name, value in typed.items()]
         self._now += timedelta(seconds=1)
-        wish = SubmitRequest(
+        request = SubmitRequest(
             Arguments(data=data, out=self.out.path, resume=resume), options, self._now, self.project, minutes
         )
         self.said = io.StringIO()
         try:
-            return search_on(self.head, wish, Console(file=self.said, width=10_000))
+            return submit_search(self.head, request, Console(file=self.said, width=10_000))
         finally:
             self.printed = self.said.getvalue()
 

@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search.proposals.budget import BudgetTracker
-from search.proposals.distributions import chosen, distributions
+from search.proposals.distributions import shared_distributions, to_point
 from search.proposals.scoring import NEVER_IN_BAND, NOT_ACCEPTED, score_trial
 from search.proposals.study import SearchStudy
 from search.tuning.resume import ResumeState
@@ -147,7 +147,7 @@ def test_draws_stay_inside_the_space():
         assert 0.02 <= draw.lora_lr <= 0.2
         assert 30 <= draw.epochs <= 60
         folders.end(str(number), {"trial": f"t{number:03d}", "draw": draw}, Ending.IN_BAND, GOOD)
-    assert set(distributions(folders.space)) == {"rank", "alpha_ratio", "lora_lr", "epochs"}
+    assert set(shared_distributions(folders.space)) == {"rank", "alpha_ratio", "lora_lr", "epochs"}
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_used_up_budget_ends_the_draws(budget, endings, reason):
     for number, heard in enumerate(endings):
         folders.end(str(number), folders.suggest(str(number)), Ending.IN_BAND, heard)
     assert folders.suggest("next") == Searcher.FINISHED
-    assert folders.spending.why_closed() == reason
+    assert folders.spending.stop_reason() == reason
 
 
 def test_a_cancelled_trial_may_be_drawn_again():
@@ -184,7 +184,7 @@ def test_a_resumed_search_learns_from_what_ended_and_goes_on_with_what_did_not()
     folders = Folders(trials=9, past=past)
     assert folders.states == [COMPLETE, PRUNED]
     remembered = folders.searcher.study.trials[0]
-    assert remembered.params == chosen(draws[0], folders.space)
+    assert remembered.params == to_point(draws[0], folders.space)
     assert remembered.constraints["accepted"] == -1.0
     assert folders.suggest("a") == {"trial": "t002", "draw": draws[2]}
     assert folders.suggest("b") == {"trial": "t004", "draw": draws[3]}

@@ -38,7 +38,7 @@ def search(plan: Plan, **files: str) -> tuple[History, str]:
     said, dataset = io.StringIO(), check_plan(plan)
     for name, text in files.items():
         (plan.run.path / name).write_text(text)
-    driver.conduct(plan, dataset, Console(file=said, width=200))
+    driver.run_search(plan, dataset, Console(file=said, width=200))
     return read_ledger(plan.run.ledger), said.getvalue()
 
 
@@ -71,7 +71,7 @@ def test_a_bench_that_runs_out_of_memory_gets_fewer_seats_and_every_trial_ends(t
 def test_two_workers_train_what_one_process_would(tmp_path, monkeypatch):
     """Each has one of the two clips of a step; nothing but the order of a sum differs."""
     layout = laid_out(seats=2, workers=2, worker={"CPU": 0.8})
-    monkeypatch.setattr(driver, "lay_out", lambda *asked: layout)
+    monkeypatch.setattr(driver, "lay_out_benches", lambda *asked: layout)
     plan = toy_plan(tmp_path, trials=2)
     together = search(plan)[0].outcomes
     assert together.keys() == {"t000", "t001"}
@@ -100,8 +100,8 @@ def test_a_draw_that_kills_its_bench_fails_by_itself_and_costs_three_starts(tmp_
 
 @pytest.mark.soak
 def test_more_benches_are_launched_while_trials_wait(tmp_path, monkeypatch):
-    layout = laid_out(seats=1, worker={"CPU": 0.8}, most=2)
-    monkeypatch.setattr(driver, "lay_out", lambda *asked: layout)
+    layout = laid_out(seats=1, worker={"CPU": 0.8}, max_benches=2)
+    monkeypatch.setattr(driver, "lay_out_benches", lambda *asked: layout)
     plan = toy_plan(tmp_path, "tests.support.frail_family", trials=4, lora_lr=0.08)
     history, _ = search(plan, **{frail_family.SLOW: ""})
     assert [outcome.ending for outcome in history.outcomes.values()] == [Ending.IN_BAND] * 4
@@ -110,8 +110,8 @@ def test_more_benches_are_launched_while_trials_wait(tmp_path, monkeypatch):
 
 @pytest.mark.soak
 def test_a_bench_that_waits_in_vain_for_its_cpus_holds_nothing_up_and_is_not_left_behind(tmp_path, monkeypatch):
-    layout = laid_out(seats=1, worker={"CPU": 1.8}, most=2)
-    monkeypatch.setattr(driver, "lay_out", lambda *asked: layout)
+    layout = laid_out(seats=1, worker={"CPU": 1.8}, max_benches=2)
+    monkeypatch.setattr(driver, "lay_out_benches", lambda *asked: layout)
     plan = toy_plan(tmp_path, trials=3)
     history, _ = search(plan)
     assert [outcome.ending for outcome in history.outcomes.values()] == [Ending.IN_BAND] * 3
@@ -150,6 +150,6 @@ def die_so_often(marks: Path, times: int, on_progress) -> str:
 
 def laid_out(**changes) -> BenchLayout:
     """One bench on two CPUs."""
-    asked = {"workers": 1, "worker": {"CPU": 1.8}, "seats": 2, "most": 1, **changes}
-    at_once = asked["seats"] * asked["most"]
-    return BenchLayout(at_once, there=1, exactly=True, memory=None, has_gpu=False, threads=1, **asked)
+    asked = {"workers": 1, "worker": {"CPU": 1.8}, "seats": 2, "max_benches": 1, **changes}
+    at_once = asked["seats"] * asked["max_benches"]
+    return BenchLayout(at_once, initial_benches=1, force_seats=True, memory=None, has_gpu=False, threads=1, **asked)

@@ -49,7 +49,7 @@ def test_a_search_survives_whatever_of_it_is_killed(tmp_path):
     killer = threading.Thread(target=kill_one_after_the_other)
     killer.start()
     said = io.StringIO()
-    finish = driver.conduct(plan, dataset, Console(file=said, width=200))
+    finish = driver.run_search(plan, dataset, Console(file=said, width=200))
     killer.join()
 
     history = read_ledger(plan.run.ledger)

@@ -16,7 +16,7 @@ from optuna.trial import TrialState
 from rich.console import Console
 
 from results.run.ledger import TrialDrawn, TrialEnded, read_ledger
-from search import driver as conductor
+from search import driver as search_driver
 from search.checking.checks import check_plan
 from search.console.after import DONE, INTERRUPTED, SearchEnd
 from search.planning.plan import Plan
@@ -34,9 +34,9 @@ PATIENCE_SECONDS = 120
 TRIALS = ("t000", "t001", "t002", "t003")
 
 
-def conduct(plan: Plan) -> tuple[SearchEnd, str]:
+def run_search(plan: Plan) -> tuple[SearchEnd, str]:
     said = io.StringIO()
-    finish = conductor.conduct(plan, check_plan(plan), Console(file=said, width=200))
+    finish = search_driver.run_search(plan, check_plan(plan), Console(file=said, width=200))
     return finish, said.getvalue()
 
 
@@ -58,7 +58,7 @@ def test_a_search_survives_a_killed_worker_and_a_draw_that_always_fails(tmp_path
     for fault in (frail_family.DOOM, frail_family.KILL):
         (plan.run.path / fault).touch()
     said = io.StringIO()
-    finish = conductor.conduct(plan, dataset, Console(file=said, width=200))
+    finish = search_driver.run_search(plan, dataset, Console(file=said, width=200))
 
     history = read_ledger(plan.run.ledger)
     assert (finish.exit_code, history.problems, history.running) == (DONE, (), ())
@@ -101,7 +101,7 @@ def test_a_search_goes_on_after_the_driver_is_killed_and_after_ctrl_c(tmp_path):
     again = dataclasses.replace(plan, resume=True)
     watch = threading.Thread(target=press_ctrl_c_when_training, args=(plan,))
     watch.start()
-    finish, said = conduct(again)
+    finish, said = run_search(again)
     watch.join()
     interrupted = read_ledger(plan.run.ledger)
     assert finish.exit_code == INTERRUPTED
@@ -111,7 +111,7 @@ def test_a_search_goes_on_after_the_driver_is_killed_and_after_ctrl_c(tmp_path):
     assert cancelled and not (plan.run.path / "best").exists()
 
     slow.unlink()
-    finish, _ = conduct(again)
+    finish, _ = run_search(again)
     history = read_ledger(plan.run.ledger)
     assert (finish.exit_code, history.problems, history.running) == (DONE, (), ())
     ended = entries(plan, "trial_ended")
@@ -127,14 +127,14 @@ import sys
 from pathlib import Path
 from rich.console import Console
 from search.checking.checks import check_plan
-from search.driver import conduct
+from search.driver import run_search
 from tests.support.frail_family import SLOW
 from tests.support.toy_search import toy_plan
 
 plan = toy_plan(Path(sys.argv[1]), "tests.support.frail_family", trials=3, lora_lr=0.05)
 checked = check_plan(plan)
 (plan.run.path / SLOW).touch()
-conduct(plan, checked, Console())
+run_search(plan, checked, Console())
 """
 
 

@@ -19,9 +19,9 @@ from search.checking.checks import check_plan
 from search.console.after import DONE
 from search.planning.plan import Arguments, Plan, make_plan
 from search.run_state import sync
-from search.run_state.lock import only_writer
-from search.run_state.restore import bring_home, check_storage
-from search.run_state.sync import StopSignal, mirrored, pull_data, pull_foundation, push_bookkeeping
+from search.run_state.lock import writer_lock
+from search.run_state.restore import check_storage, restore_run
+from search.run_state.sync import StopSignal, mirrored, pull_data, pull_prepared, push_bookkeeping
 from spaces.errors import InputError
 from spaces.storage_uri import Storage
 from tests.support import made_runs
@@ -37,14 +37,14 @@ def stored_plan(folder: Path, **more) -> Plan:
     return dataclasses.replace(plan, storage=f"file://{folder}/storage")
 
 
-def conduct(plan: Plan):
-    return driver.conduct(plan, check_plan(plan), Console(file=io.StringIO(), width=200))
+def run_search(plan: Plan):
+    return driver.run_search(plan, check_plan(plan), Console(file=io.StringIO(), width=200))
 
 
 def resume(plan: Plan, **typed) -> Plan:
     """As `--resume --out RUN` would, with these options."""
     arguments = Arguments(out=plan.run.path, resume=True, **typed)
-    bring_home(arguments, lambda what, done, of: None)
+    restore_run(arguments, lambda what, done, of: None)
     return make_plan(arguments, datetime.now(), {})
 
 
@@ -56,7 +56,7 @@ def no_times(outcomes) -> dict:
 @pytest.mark.usefixtures("local_ray")
 def test_a_search_goes_on_from_storage_after_its_head_is_lost(tmp_path) -> None:
     plan = stored_plan(tmp_path, trials=1)
-    assert conduct(plan).exit_code == DONE
+    assert run_search(plan).exit_code == DONE
     before, kept = read_ledger(plan.run.ledger), tree_names(plan.run.path)
     assert before.storage == plan.storage
     in_storage = tree_names(tmp_path / "storage")
@@ -68,7 +68,7 @@ def test_a_search_goes_on_from_storage_after_its_head_is_lost(tmp_path) -> None:
     again = resume(plan, storage=plan.storage, trials=2)
     assert tree_names(plan.run.path) >= kept - {"ray/messages.log"}
     assert (again.storage, again.model, again.seed) == (plan.storage, plan.model, plan.seed)
-    finish = conduct(dataclasses.replace(again, family=plan.family))
+    finish = run_search(dataclasses.replace(again, family=plan.family))
     after = read_ledger(plan.run.ledger)
     assert (finish.exit_code, after.problems, after.running) == (DONE, (), ())
     assert no_times(after.outcomes).items() >= no_times(before.outcomes).items()
@@ -82,7 +82,7 @@ def test_a_search_goes_on_from_storage_after_its_head_is_lost(tmp_path) -> None:
 def test_an_isolated_search_is_kept_in_storage_too(tmp_path) -> None:
     plan = stored_plan(tmp_path, trials=1)
     plan = dataclasses.replace(plan, mode=dataclasses.replace(plan.mode, isolate=True))
-    assert conduct(plan).exit_code == DONE
+    assert run_search(plan).exit_code == DONE
     assert tree_names(tmp_path / "storage") >= tree_names(plan.run.path) - {"ray/messages.log"}
 
 
@@ -204,7 +204,7 @@ def test_another_node_finds_what_the_head_alone_has_at_the_same_place(tmp_path) 
     plan = stored_plan(tmp_path)
     checked = check_plan(plan)
     plan = dataclasses.replace(plan, space=crafted_lines(plan, lines))
-    with only_writer(plan.run), mirrored(plan, checked, plan.run.path / "stop", print):
+    with writer_lock(plan.run), mirrored(plan, checked, plan.run.path / "stop", print):
         voice = tmp_path / "voice"
         expected = {path.name: path.read_bytes() for path in voice.iterdir()}
         (voice / "clip_00.wav").write_bytes(b"changed on the head")
@@ -216,7 +216,7 @@ def test_another_node_finds_what_the_head_alone_has_at_the_same_place(tmp_path) 
     foreign = {f"data{tmp_path}/other/module.py": "import os", f"given{tmp_path}/.profile": "evil", "data/../x.wav": ""}
     write(tmp_path / "storage", foreign)
     pull_data(node, plan.sources)
-    pull_foundation(node, str(lines))
+    pull_prepared(node, str(lines))
     assert {path.name: path.read_bytes() for path in voice.iterdir()} == expected
     assert lines.read_text() == "one line of my own\n"
     assert not (tmp_path / "other").exists() and not (tmp_path / ".profile").exists()
