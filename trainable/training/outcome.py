@@ -6,13 +6,17 @@ How a trial ended, for the record.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from spaces.band import Band
 from spaces.records.trial import Ending, Outcome
 from spaces.records.trial_spec import TrialSpec
 from spaces.records.verdict import Flag, Verdict
 from trainable.probe.criteria.judge import allowed_failures, fails_screen
-from trainable.training.trial_state import TrainingResult
+
+if TYPE_CHECKING:
+    # It needs torch, which readers of a ledger and the trial's Ray Tune function do without.
+    from trainable.training.trial_state import TrainingResult
 
 
 class TrainingAdvice(StrEnum):
