@@ -1,1 +1,1 @@
-"""The nouns that the whole project speaks in, and the search spaces. No torch here: readable on any laptop."""
+"""Search spaces as TOML files, and the data types that the whole project shares. No torch."""

@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, model_validator
 class Band(BaseModel):
     """A closed interval of one objective's loss, in nats. A loss below `low` has overshot.
 
-    `aim` is the part of it that is best ended in, the upper half where nothing else is said: a curve comes from above,
-    the same settings end a little lower another time, and a loss below the band garbles where one above it is only
-    faint. The public guide's band is 4.1–4.2, and it advises to aim at 4.15–4.2.
+    `aim` is the part of the band that a trial should end in, by default the upper half: a curve comes from above, the
+    same settings may end a little lower another time, and a loss below the band means garbled speech where a loss above
+    it only means a faint likeness. The public guide's band is 4.1–4.2, and it advises to aim at 4.15–4.2.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -21,12 +21,12 @@ class Band(BaseModel):
     low: float
     high: float
     aim: tuple[float, float]
-    """Its lower and its upper end."""
+    """[from, to] within the band."""
 
     @model_validator(mode="before")
     @classmethod
     def _from_pair(cls, data: Any) -> Any:
-        """In TOML a pair will do."""
+        """Accepts a pair [low, high], as TOML files give it."""
         if isinstance(data, (list, tuple)):
             if len(data) != 2:
                 raise ValueError(f"expected two losses, [low, high], got {list(data)}")
@@ -49,7 +49,7 @@ class Band(BaseModel):
         return self.low <= loss <= self.high
 
     def distance(self, loss: float) -> float:
-        """How far a loss lies outside, in nats: negative or 0 inside, positive outside."""
+        """How far a loss lies outside, in nats: positive outside, 0 or negative inside."""
         return max(self.low - loss, loss - self.high)
 
     def __str__(self) -> str:
@@ -57,7 +57,7 @@ class Band(BaseModel):
 
 
 class AutoBand(BaseModel):
-    """A band that moves to where adapters are accepted, within an interval that is wide on purpose."""
+    """A band that moves to where adapters are accepted, within a wide interval."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

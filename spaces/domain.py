@@ -1,4 +1,4 @@
-"""What a space may say of one field of a draw: a fixed value, a choice, or an interval."""
+"""The domain of one field of a draw: an interval, a list of choices, or a fixed value."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ Value = bool | int | float | str
 
 
 class IntervalDomain(BaseModel):
-    """All numbers from low to high, both included; whole numbers when both bounds are whole."""
+    """All numbers from low to high, both included; integers when both bounds are integers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     low: int | float
     high: int | float
-    log: bool = Field(default=False, description="sample the logarithm evenly")
+    log: bool = Field(default=False, description="sample uniformly in the logarithm")
 
     @model_validator(mode="after")
     def _ordered(self) -> IntervalDomain:
@@ -31,16 +31,17 @@ class IntervalDomain(BaseModel):
         return isinstance(self.low, int) and isinstance(self.high, int)
 
     def boundary_values(self) -> tuple[Value, ...]:
-        """Values that must be possible for the field if the whole domain is to be."""
+        """Values that must be valid for the field; if they are, the whole domain is."""
         return (self.low, self.high)
 
     def __contains__(self, value: Value) -> bool:
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return is_number and self.low <= value <= self.high and (not self.is_integer or value == int(value))
+        if isinstance(value, (bool, str)):
+            return False
+        return self.low <= value <= self.high and (not self.is_integer or value == int(value))
 
 
 class CategoricalDomain(BaseModel):
-    """One of several values. In TOML, a list."""
+    """One of several values. A list in TOML."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -71,7 +72,7 @@ class CategoricalDomain(BaseModel):
 
 
 class FixedDomain(BaseModel):
-    """One value, the same in every trial. In TOML, the bare value."""
+    """The same value in every trial. A plain value in TOML."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

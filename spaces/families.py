@@ -1,4 +1,4 @@
-"""The model families known here, by the name that a space gives them."""
+"""The registry of model families, by the name that a space uses."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class FamilyEntry:
-    """Where a family is found: dotted names of modules, each imported only where it is needed."""
+    """Dotted module names of a family. Each module is imported only where it is needed."""
 
     module: str
     """Implements `trainable.family.protocol.Family`. Ledgers and exported adapters name the family by it."""
     check: str | None = None
-    """Knows without torch what can be trained: `check_model`, `why_not_packed`. None: the family's workers find out."""
+    """Offers `check_model` and `why_not_packed` without torch. None: the family's workers check."""
     size: str | None = None
-    """Knows without torch how large a model is: `size_of`. None: a forecast says nothing of memory or minutes."""
+    """Offers `size_of` without torch. None: a forecast leaves out memory and minutes."""
 
 
 FAMILIES = {
@@ -27,5 +27,5 @@ FAMILIES = {
 
 
 def family_entry(module: str) -> FamilyEntry:
-    """The entry of the family that lives in `module`; one without facts where the module is not registered."""
+    """The entry of the family in `module`; an entry without torch-free modules where it is not registered."""
     return next((entry for entry in FAMILIES.values() if entry.module == module), FamilyEntry(module))

@@ -1,4 +1,4 @@
-"""What a space calls the least that will do, what is aimed at, and what is excellent."""
+"""Grades of measures: the bounds that a space calls minimum, target and excellent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Grade(StrEnum):
 
 
 class Scale(BaseModel):
-    """Three bounds of one measure, from the least to the best; where they fall, lower is better."""
+    """Three bounds of one measure. Lower is better where they fall."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -42,7 +42,7 @@ class Scale(BaseModel):
         return self
 
     def grade(self, value: float) -> Grade:
-        """A value at a bound has reached it."""
+        """The best bound that the value has reached; equality counts."""
         sign = 1 if self.excellent > self.minimum else -1
         reached = Grade.BELOW
         for bound, grade in zip((self.minimum, self.target, self.excellent), list(Grade)[1:], strict=True):
@@ -52,18 +52,19 @@ class Scale(BaseModel):
 
 
 class Grades(BaseModel):
-    """Scales by measure; what has none is not graded."""
+    """Scales by measure; a measure without one is not graded."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    loss: Scale | None = Field(default=None, description="of the objective that is descended, at the probed checkpoint")
-    validation_loss: Scale | None = Field(default=None, description="the same over the held-out clips")
+    loss: Scale | None = Field(default=None, description="loss of the trial's objective at the probed checkpoint")
+    validation_loss: Scale | None = Field(default=None, description="the same loss over the held-out clips")
     mos: Scale | None = Field(
-        default=None, description="DNSMOS, overall, 1 to 5, mean of the lines: a network's opinion, nobody was asked"
+        default=None,
+        description="DNSMOS, overall, 1 to 5, mean of the lines: a network's estimate",
     )
     wer: Scale | None = Field(
-        default=None, description="word errors of what the recogniser heard over the words of the lines, as a share"
+        default=None, description="word error rate of the recogniser's transcripts over all lines, a fraction"
     )
     similarity: Scale | None = Field(
-        default=None, description="cosine to the voice by the model's own speaker encoder, median of joined lines"
+        default=None, description="cosine to the voice by the model's own speaker encoder, median over joined lines"
     )

@@ -1,4 +1,4 @@
-"""What became of runs on other voices: no trials of this one, but where to begin."""
+"""Published runs on other voices: where a search may begin, not trials of its own."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from spaces.draw import Objective
 
 
 class ListeningResult(StrEnum):
-    """How an adapter sounded to whoever listened."""
+    """How an adapter sounded to its listener."""
 
     GOOD = "good"
     UNDERTRAINED = "undertrained"
-    """Clear, and not yet the voice: more training would mend it."""
+    """Clear, but not yet the voice: it needs more training."""
     OVERTRAINED = "overtrained"
-    """Garbled or without an end: less training would mend it."""
+    """Garbled or without an end: it needs less training."""
 
 
 class PriorRun(BaseModel):
-    """One configuration that somebody trained and listened to."""
+    """One configuration that its author trained and listened to."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     voice: str
     objective: Objective
     clips: int = Field(ge=1, description="clips of that voice in an epoch")
-    epochs: float = Field(gt=0, description="passes over them")
+    epochs: float = Field(gt=0, description="epochs trained")
     lora_lr: float = Field(gt=0, le=1)
     rank: int = Field(ge=1, le=512)
     alpha_ratio: float = Field(gt=0, le=64)
     clips_per_step: int = Field(default=4, ge=1)
     start: float | None = Field(default=None, gt=0, description="the loss before the first step, where it is known")
-    loss: float = Field(gt=0, description="where it was stopped")
+    loss: float = Field(gt=0, description="the loss where training stopped")
     sounded: ListeningResult
     remark: str = ""

@@ -1,4 +1,4 @@
-"""How a space wants its trials to be spoken and judged."""
+"""The `[probe]` section of a space: what trials speak, how it is sampled, and who listens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _IGNORED_BY_GREEDY = {"temperature", "top_k", "subtalker_temperature", "subtalke
 
 
 class Sampling(BaseModel):
-    """How speech is sampled, said explicitly: the same for the base model and every trial."""
+    """Sampling parameters of speech, the same for the base model and every trial."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -21,8 +21,8 @@ class Sampling(BaseModel):
     repetition_penalty: float = Field(default=1.05, ge=1, le=2)
     greedy: bool = Field(
         default=False,
-        description="the most probable code each time, after the repetition penalty; then temperatures and top_k have "
-        "no effect and are not to be set",
+        description="always take the most probable code, after the repetition penalty; temperatures and top_k must "
+        "then not be set",
     )
 
     @model_validator(mode="after")
@@ -34,19 +34,19 @@ class Sampling(BaseModel):
 
     @model_serializer(mode="wrap")
     def _without_what_greedy_ignores(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """What is written can be read again, although it tells all the fields that have an effect."""
+        """Leaves out the fields that `greedy` ignores, so that what is written can be read back."""
         fields = serialise(self)
         return {name: value for name, value in fields.items() if not (self.greedy and name in _IGNORED_BY_GREEDY)}
 
 
 class ProbeSettings(BaseModel):
-    """The lines, the listener and the sampling of a probe."""
+    """Lines, recogniser and sampling of a probe."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     lines: str = Field(
-        description="name of a file of lines shipped with the probe, held-out for transcripts that nobody trains on, "
-        "or a path to a file, a line each"
+        description="name of a file of lines shipped with the probe, held-out for transcripts that no trial trains on, "
+        "or the path of a text file with one line each"
     )
     recogniser: str = Field(
         default="none",
@@ -55,13 +55,12 @@ class ProbeSettings(BaseModel):
     )
     language: str = Field(
         default="auto",
-        description="of the lines, as the recogniser codes it: no for a Whisper, nob for an MMS; auto lets a Whisper "
-        "find out, and is English to pocketsphinx",
+        description="language code of the lines, as the recogniser spells it: no for a Whisper, nob for an MMS; "
+        "with auto a Whisper detects it, and pocketsphinx assumes English",
     )
     finalists: int = Field(
         default=3,
         ge=0,
-        description="trials that are heard for longer at the end: at lower strengths of their LoRA, and on sixty other "
-        "lines",
+        description="trials that are confirmed at the end: at lower LoRA strengths, and on sixty other lines",
     )
     sampling: Sampling = Sampling()

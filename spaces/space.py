@@ -1,10 +1,11 @@
-"""A space: domains to search, the fixed recipe, the band per objective, the budget. A TOML file."""
+"""A space: the domain of every hyperparameter, a band per objective, and the budget; read from a TOML file."""
 
 from __future__ import annotations
 
 import difflib
 import itertools
 import tomllib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -32,21 +33,21 @@ from spaces.probe_settings import ProbeSettings
 FOLDER = Path(__file__).parent
 
 
-def _kind_of_band(data: Any) -> str:
+def _band_tag(data: Any) -> str:
     is_auto = isinstance(data, AutoBand) or (isinstance(data, dict) and "auto_within" in data)
     return "auto_band" if is_auto else "fixed_band"
 
 
 class ObjectiveRecipe(BaseModel):
-    """What belongs to one objective: its band, and where its LoRA goes."""
+    """The band of one objective, and which modules its LoRA adapts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     band: Annotated[
-        Annotated[Band, Tag("fixed_band")] | Annotated[AutoBand, Tag("auto_band")], Discriminator(_kind_of_band)
+        Annotated[Band, Tag("fixed_band")] | Annotated[AutoBand, Tag("auto_band")], Discriminator(_band_tag)
     ]
     targets: str | tuple[str, ...]
-    """One choice, or several to search over."""
+    """One choice, or several to search."""
 
     @property
     def target_choices(self) -> tuple[str, ...]:
@@ -62,31 +63,31 @@ class ObjectiveRecipe(BaseModel):
 
     @field_validator("band", mode="before")
     @classmethod
-    def _is_said(cls, band: Any) -> Any:
+    def _has_a_known_form(cls, band: Any) -> Any:
         if isinstance(band, (list, tuple, dict, Band, AutoBand)):
             return band
         raise ValueError(
-            "expected [low, high], { low = …, high = …, aim = [from, to] }, or, for a band that the probe's verdicts "
-            f"find, {{ auto_within = [low, high] }}, got {band!r}"
+            "expected [low, high], { low = …, high = …, aim = [from, to] } or, for a band that follows the probe's "
+            f"verdicts, {{ auto_within = [low, high] }}, got {band!r}"
         )
 
 
 class Budget(BaseModel):
-    """When a search stops handing out draws."""
+    """When a search stops starting trials."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     trials: int = Field(ge=1)
-    accept: int | None = Field(default=None, ge=1, description="enough accepted adapters")
+    accept: int | None = Field(default=None, ge=1, description="stop after this many accepted adapters")
     hours: float | None = Field(default=None, gt=0, description="wall-clock hours")
-    gpu_hours: float | None = Field(default=None, gt=0, description="hours of GPUs, neighbours in a pack sharing them")
+    gpu_hours: float | None = Field(default=None, gt=0, description="GPU hours, shared by the seats of a pack")
     patience: int | None = Field(
-        default=None, ge=1, description="ended trials in which the best accepted score has to rise by more than 1 %"
+        default=None, ge=1, description="trials within which the best accepted score must rise by more than 1 %"
     )
 
 
 class Space(BaseModel):
-    """Everything a search needs to know besides the data, the seed and the machine."""
+    """Everything that defines a search besides the data, the seed and the machine."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -94,7 +95,7 @@ class Space(BaseModel):
     about: str
     family: str = "qwen3_tts"
     model: str = Field(description="a hub id, or a folder; ./ is relative to the space's file")
-    language: str = Field(default="auto", description="auto, or a language the model knows; the same in every step")
+    language: str = Field(default="auto", description="auto, or a language that the model knows")
     draw: dict[str, Domain]
     objective: dict[Objective, ObjectiveRecipe]
     budget: Budget
@@ -102,7 +103,7 @@ class Space(BaseModel):
     data: DataSettings = DataSettings()
     grades: Grades = Grades()
     evidence: tuple[PriorRun, ...] = ()
-    """Of other voices: it helps to begin, and is no trial of this one."""
+    """Published runs on other voices: they guide the first draws, and are no trials of this search."""
 
     @field_validator("family")
     @classmethod
@@ -112,8 +113,8 @@ class Space(BaseModel):
         return family
 
     @model_validator(mode="after")
-    def _every_end_is_a_draw(self) -> Space:
-        """Build a draw from each end of each domain, so that no trial can be handed an impossible one."""
+    def _boundary_values_are_valid(self) -> Space:
+        """Builds a draw from every boundary value of every domain, so that no trial can get an invalid draw."""
         objectives = self.objectives
         missing = [name for name in objectives if name not in self.objective]
         if missing:
@@ -124,20 +125,18 @@ class Space(BaseModel):
             raise ValueError(f"[draw] needs {', '.join(absent)}: a value, a list of values, or {{ low = …, high = … }}")
         if "targets" in self.draw:
             raise ValueError("targets belong to an objective: move them to [objective.guide] or [objective.aligned]")
-        middle = {name: domain.boundary_values()[0] for name, domain in self.draw.items()}
+        first = {name: domain.boundary_values()[0] for name, domain in self.draw.items()}
         for name, domain in self.draw.items():
-            for end in domain.boundary_values():
-                self.to_draw({**middle, name: end})
+            for value in domain.boundary_values():
+                self.to_draw({**first, name: value})
         for objective in objectives:
             for targets in self.objective[objective].target_choices:
-                self.to_draw({**middle, "objective": objective, "targets": targets})
-        taken = self.draw["augmented"].boundary_values() if "augmented" in self.draw else (0,)
-        if max(taken) > 0 and self.data.augment is None:
-            raise ValueError(
-                "draw.augmented takes changed copies of clips: add a section [data.augment] that says which"
-            )
-        if max(taken) == 0 and self.data.augment is not None:
-            raise ValueError("[data.augment] makes copies that no draw takes: add draw.augmented, for example 0.5")
+                self.to_draw({**first, "objective": objective, "targets": targets})
+        uses_copies = self.bounds("augmented")[1] > 0
+        if uses_copies and self.data.augment is None:
+            raise ValueError("draw.augmented needs augmented copies of clips: add a section [data.augment]")
+        if not uses_copies and self.data.augment is not None:
+            raise ValueError("[data.augment] makes copies that no draw uses: add draw.augmented, for example 0.5")
         return self
 
     @property
@@ -145,18 +144,19 @@ class Space(BaseModel):
         domain = self.draw.get("objective")
         if domain is None:
             raise ValueError("[draw] needs objective: guide, aligned, or a list of both")
-        unknown = [end for end in domain.boundary_values() if end not in list(Objective)]
+        names = [str(value) for value in domain.boundary_values()]
+        unknown = [name for name in names if name not in list(Objective)]
         if unknown:
             raise ValueError(f"[draw] objective: expected {' or '.join(Objective)}, got {unknown[0]!r}")
-        return tuple(Objective(end) for end in domain.boundary_values())
+        return tuple(Objective(name) for name in names)
 
     @property
     def recipes(self) -> dict[Objective, ObjectiveRecipe]:
-        """Of the objectives that are searched."""
+        """The recipes of the objectives that are searched."""
         return {name: self.objective[name] for name in self.objectives}
 
     def band(self, objective: Objective) -> Band:
-        """The band; of one that moves, the interval that it moves in."""
+        """The band of an objective; of an auto band, the interval that it moves in."""
         band = self.objective[objective].band
         return band.auto_within if isinstance(band, AutoBand) else band
 
@@ -164,20 +164,26 @@ class Space(BaseModel):
         """Whether the band moves to where adapters are accepted."""
         return isinstance(self.objective[objective].band, AutoBand)
 
-    def to_draw(self, values: dict[str, Any]) -> Draw:
-        """A draw from one value per searched field. The targets are the objective's own, the first where it has several
-        and none are given.
+    def bounds(self, name: str) -> tuple[float, float]:
+        """The lowest and the highest value of a numeric field of a draw; its default where the space leaves it out."""
+        domain = self.draw.get(name)
+        values = domain.boundary_values() if domain else (Draw.model_fields[name].default,)
+        numbers = [value for value in values if isinstance(value, (int, float))]
+        return min(numbers), max(numbers)
 
-        Raises pydantic.ValidationError when a value is outside what the field can be.
+    def to_draw(self, values: Mapping[str, Any]) -> Draw:
+        """A draw from one value per field of `draw`. Without `targets` the first choice of the objective is taken.
+
+        Raises pydantic.ValidationError for a value that its field does not allow.
         """
         recipe = self.objective[Objective(values["objective"])]
         return Draw(**{"targets": recipe.target_choices[0], **values})
 
 
 def load_space(name_or_path: str) -> Space:
-    """The space of that name, or of that TOML file.
+    """The shipped space of that name, or the space in that TOML file.
 
-    Raises InputError that names the file, the key, what was expected and what to do.
+    Raises InputError with the file, the key, what was expected and what to do.
     """
     path = FOLDER / f"{name_or_path}.toml"
     if not path.is_file():
@@ -189,7 +195,7 @@ def load_space(name_or_path: str) -> Space:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML ({error})") from None
-    _refuse_unknown_draw_fields(path, data)
+    _check_draw_fields(path, data)
     try:
         space = Space.model_validate(data)
     except ValidationError as error:
@@ -199,7 +205,7 @@ def load_space(name_or_path: str) -> Space:
     return space
 
 
-def _refuse_unknown_draw_fields(path: Path, data: dict[str, Any]) -> None:
+def _check_draw_fields(path: Path, data: dict[str, Any]) -> None:
     draw = data.get("draw")
     for key in draw if isinstance(draw, dict) else ():
         if key not in Draw.model_fields:
@@ -207,7 +213,7 @@ def _refuse_unknown_draw_fields(path: Path, data: dict[str, Any]) -> None:
 
 
 UNION_TAGS = ("interval", "choice", "fixed", "fixed_band", "auto_band")
-"""Which of several forms a value was read as; no part of a key."""
+"""Tags of pydantic unions, which appear in the location of an error and are no part of a key."""
 
 
 def _explain(path: Path, error: ValidationError) -> str:
@@ -227,11 +233,11 @@ def _explain(path: Path, error: ValidationError) -> str:
 
 
 def _known_keys(parts: list[str]) -> set[str]:
-    """What may stand in the section that the last of these parts was found in."""
-    models = [Space]
+    """The keys that are allowed in the section of the last part."""
+    models: list[type[BaseModel]] = [Space]
     for part in parts[:-1]:
         found = [model.model_fields[part].annotation for model in models if part in model.model_fields]
-        # A name that is no field is a key of a dictionary, or a place in a list.
+        # A part that is no field is a key of a dictionary or an index of a list.
         models = [inner for annotation in found for inner in _models_in(annotation)] or models
     return set(itertools.chain.from_iterable(model.model_fields for model in models))
 
@@ -242,6 +248,7 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
     return [model for inner in get_args(annotation) for model in _models_in(inner)]
 
 
-def _suggestion(key: str, known: Any) -> str:
-    close = difflib.get_close_matches(key, list(known), n=1)
-    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(sorted(known))}"
+def _suggestion(key: str, known: Iterable[str]) -> str:
+    names = sorted(known)
+    close = difflib.get_close_matches(key, names, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; known here: {', '.join(names)}"

@@ -19,7 +19,7 @@ def check_suitability(space: Space, dataset: VoiceDataset, split: DatasetSplit) 
 
 def _exposure(space: Space, split: DatasetSplit) -> list[Finding]:
     """Of a dataset that the guide speaks of, in passes: clips × epochs."""
-    epochs = min(space.draw["epochs"].boundary_values())
+    epochs = space.bounds("epochs")[0]
     fewest = epochs * split.epoch_size
     if split.epoch_size > MOST_CLIPS or fewest <= TOO_MANY_PASSES:
         return []

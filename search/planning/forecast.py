@@ -95,14 +95,13 @@ def search_work(space: Space, split: DatasetSplit, mode: ExecutionMode, trials: 
     """What a search of so many trials has to do."""
     entries = split.entries
     seconds = sum(entry.seconds for entry in entries)
-    epochs = space.draw["epochs"].boundary_values()
     return SearchWork(
         epoch_clips=split.epoch_size,
         clip_seconds=seconds / len(entries),
         longest_seconds=max(entry.seconds for entry in entries),
         audio_seconds=seconds,
         letters_per_second=max(1.0, sum(len(entry.text) for entry in entries) / seconds),
-        epochs=Range(min(epochs), max(epochs)),
+        epochs=Range(*space.bounds("epochs")),
         batch=PackShape.from_space(space).batch,
         line_letters=tuple(len(line.text) for line in lines_for(space.probe.lines, split)),
         trials=trials,

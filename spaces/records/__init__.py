@@ -1,1 +1,1 @@
-"""The room spaces/records."""
+"""Records of a trial as pydantic models: spec, curve, outcome, verdict and confirmation."""

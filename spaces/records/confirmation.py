@@ -1,4 +1,4 @@
-"""What is heard of a finalist besides its verdict: weaker doses of it, many more lines, and two ways of speaking."""
+"""The confirmation of a finalist: probes at lower LoRA strengths, many more lines, and lines with instructions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spaces.records.paired import paired_comparison
 from spaces.records.verdict import Verdict
 
 STRENGTHS = (0.3, 0.5, 0.7)
-"""Of the LoRA's output, beside 1: an adapter that overdoes it may be at its best at half of it."""
+"""Factors on the LoRA's output that are tried beside 1: an overtrained adapter may be best at half its strength."""
 
 
 class Delivery(BaseModel):
@@ -23,12 +23,12 @@ class Delivery(BaseModel):
     pitch: float | None
     """Median, Hz; None where hardly anything is voiced."""
     level: float
-    """dBFS of what is spoken."""
+    """Level of the speech, dBFS."""
     seconds: float
 
 
 class InstructedLine(BaseModel):
-    """One line, spoken from equal random numbers under two instructions."""
+    """One line, spoken with the same seed under two instructions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,7 +38,7 @@ class InstructedLine(BaseModel):
 
     @property
     def pitch_rise(self) -> float | None:
-        """Semitones from calm to excited."""
+        """Semitones from calm to excited; None where either pitch is unknown."""
         if not self.calm.pitch or not self.excited.pitch:
             return None
         return 12 * math.log2(self.excited.pitch / self.calm.pitch)
@@ -50,22 +50,22 @@ class InstructedLine(BaseModel):
 
     @property
     def speed_up(self) -> float:
-        """How many times as fast the excited one is."""
+        """Duration of the calm line over that of the excited one."""
         return self.calm.seconds / max(self.excited.seconds, 1e-6)
 
 
 class Confirmation(BaseModel):
-    """A finalist, or the base model for comparison."""
+    """The confirmation of a finalist, or of the base model for comparison."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     trial: str
     weaker: tuple[Verdict, ...]
-    """On the lines of every trial, at strengths below 1; empty where the model has no LoRA to weaken."""
+    """Verdicts on the lines of every trial at strengths below 1; empty for a model without a LoRA."""
     confirmed: Verdict | None
-    """On sixty other lines, at the strength that was best on the first ones; None where none was accepted there."""
+    """Verdict on sixty other lines, at the best strength on the first lines; None where no strength was accepted."""
     unseen: int
-    """Texts among them that were not spoken before."""
+    """Texts among the sixty that no trial has spoken."""
     instructed: tuple[InstructedLine, ...]
     """Empty where the model takes no instructions."""
     seconds: float
@@ -78,12 +78,12 @@ class Confirmation(BaseModel):
 def best_strength(full: Verdict, weaker: tuple[Verdict, ...]) -> Verdict | None:
     """The verdict at the strength to keep; None where every strength was rejected.
 
-    Full strength stays unless another is better by more than one standard error of their difference: the best of
-    several is partly the luckiest.
+    Full strength is kept unless another is better by more than one standard error of their difference, because the
+    best of several is partly luck.
     """
     accepted = [verdict for verdict in weaker if verdict.accepted]
     best = max(accepted, key=lambda verdict: verdict.score, default=None)
     if not full.accepted or best is None:
         return full if full.accepted else best
-    compared = paired_comparison(best, full)
-    return best if compared and compared.mean > compared.standard_error else full
+    comparison = paired_comparison(best, full)
+    return best if comparison and comparison.mean > comparison.standard_error else full

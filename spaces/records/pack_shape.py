@@ -1,4 +1,4 @@
-"""What a pack must hold so that every draw of a search can take a seat in it."""
+"""The shape of a pack: what its seats must hold so that every draw of a search fits in one."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from spaces.space import Space
 
 
 class PackShape(BaseModel):
-    """The largest of everything that differs between seats, and what is the same for all of them."""
+    """The largest value of everything that may differ between seats, and what all seats share."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rank: int
-    """Every seat has room for this LoRA rank."""
+    """Largest LoRA rank of a seat."""
     targets: tuple[str, ...]
-    """Full-match patterns over module names; a module that matches any of them has room for LoRA."""
+    """Full-match patterns over module names; every module that matches one of them has room for LoRA."""
     text_projection: bool
     """Whether any seat trains it."""
     batch: int
-    """Clips per seat in one forward pass. A step of more clips accumulates over several."""
+    """Clips per seat in one forward pass. A step of more clips accumulates over several passes."""
 
     @classmethod
     def from_draw(cls, draw: Draw) -> PackShape:
-        """A seat made to measure."""
+        """The smallest shape that holds this draw."""
         return cls(
             rank=draw.rank,
             targets=(draw.target_pattern,),
@@ -34,15 +34,13 @@ class PackShape(BaseModel):
 
     @classmethod
     def from_space(cls, space: Space) -> PackShape:
-        """Seats for whatever the space may draw."""
+        """The smallest shape that holds every draw of a space."""
         patterns = {
             TARGETS.get(targets, targets) for recipe in space.recipes.values() for targets in recipe.target_choices
         }
         return cls(
-            rank=max(space.draw["rank"].boundary_values()),
+            rank=int(space.bounds("rank")[1]),
             targets=tuple(sorted(patterns)),
-            text_projection=max(space.draw["text_projection_lr"].boundary_values()) > 0,
-            batch=min(space.draw["batch"].boundary_values())
-            if "batch" in space.draw
-            else Draw.model_fields["batch"].default,
+            text_projection=space.bounds("text_projection_lr")[1] > 0,
+            batch=int(space.bounds("batch")[0]),
         )

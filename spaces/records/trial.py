@@ -1,7 +1,4 @@
-"""What a trial leaves: the points of its curve and its outcome.
-
-Why a trial's training ended.
-"""
+"""Records of a trial: the points of its curve, why it ended, and its outcome."""
 
 from __future__ import annotations
 
@@ -15,24 +12,24 @@ from spaces.records.verdict import Verdict
 
 
 class Ending(StrEnum):
-    """One word per ending; every table, plot and ledger line uses these."""
+    """Why training ended. Tables, plots and ledgers use these words."""
 
     IN_BAND = "in_band"
     """The loss entered the band."""
     EXHAUSTED = "exhausted"
-    """All epochs ran and the loss is still above the band."""
+    """All epochs ran, and the loss is still above the band."""
     HOPELESS = "hopeless"
-    """Even the most optimistic course that its curve allows does not reach the band within its epochs."""
+    """Even the most optimistic extrapolation of the curve does not reach the band within its epochs."""
     OVERSHOT = "overshot"
-    """The loss jumped below the band; the last checkpoint above the floor is what counts."""
+    """The loss fell below the band; the last checkpoint above the band's lower end is probed."""
     DIVERGED = "diverged"
-    """The loss is not a finite number."""
+    """The loss is not finite."""
     COLLAPSED = "collapsed"
-    """The loss is 0: there is nothing to predict, or nothing is being scored."""
+    """The loss is 0: the clips hold nothing to predict, or no label is scored."""
     CANCELLED = "cancelled"
-    """Stopped from outside."""
+    """Stopped by the user or by the end of the search."""
     FAILED = "failed"
-    """The trial's process ended in an error."""
+    """The trial ended with an error."""
 
     @property
     def is_probed(self) -> bool:
@@ -40,7 +37,7 @@ class Ending(StrEnum):
 
 
 BASE = "base"
-"""What row zero is called: the base model's own clone, untrained."""
+"""Name of row zero: the untrained base model's own clone of the voice."""
 
 
 class Phase(StrEnum):
@@ -51,7 +48,7 @@ class Phase(StrEnum):
 
 
 class Losses(BaseModel):
-    """Every loss that is logged, in nats per label, each a mean over clips that all count the same.
+    """All logged losses, in nats per label, each a mean over equally weighted clips.
 
     `talker` is codebook 0 without EOS, `eos` the label after the last frame, `sub` codebooks 1–15 scored on their own
     head, `sub_shifted` the same logits as qwen-tts scores them (head k on codebook k + 2).
@@ -74,7 +71,7 @@ class Point(BaseModel):
     """A trial's curve after `step` optimizer steps.
 
     `losses` is the mean over the last N clips (N = clips of an epoch; fewer while fewer have been seen). At step 0
-    it is a pass without gradient. `loss` is the one that is descended, named by the trial's objective.
+    it is a pass without gradient. `loss` is the loss of the trial's objective.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
@@ -87,51 +84,51 @@ class Point(BaseModel):
     losses: Losses
     validation: Losses | None = None
     """Mean over the held-out clips, in evaluation mode: at step 0, at epoch ends, where training ended and wherever a
-    checkpoint may be kept. None elsewhere, and where nothing is held out."""
+    checkpoint may be kept. None at other points, and without held-out clips."""
     grad_norm: float
-    """Joint gradient norm before clipping, of the last optimizer step."""
+    """Joint gradient norm of the last optimizer step, before clipping."""
     lora_lr: float
     text_projection_lr: float
     seconds: float
-    """Wall-clock seconds of training up to here, over all restarts."""
+    """Wall-clock seconds of training so far, over all restarts."""
     gpu_seconds: float = 0.0
-    """GPU seconds up to here: a pass that serves several seats counts for each with its part of the time, and on every
-    GPU of the bench; a CPU counts as a GPU. 0 in older records."""
+    """GPU seconds so far: seats share the time of a pass that serves them, every GPU of the bench counts, and a CPU
+    counts as a GPU. 0 in older records."""
     audio_seconds: float
     """Seconds of speech trained on so far, counting repeats."""
 
 
 class Outcome(BaseModel):
-    """How a trial ended. Written once, by the loop (or by the driver when the loop could not)."""
+    """How a trial ended. Written once by the training loop, or by the driver when the loop could not."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     trial: str
     ending: Ending | None
-    """None for row zero, the base model itself, which is not trained."""
+    """None for row zero, the untrained base model."""
     reason: str
-    """One sentence for a person."""
+    """One sentence for the user."""
     draw: Draw | None
     """None for row zero."""
     point: Point | None
     """The curve where training stopped; None when it never started."""
     kept: Point | None
-    """The curve at the checkpoint that was kept and probed; None when there is none."""
+    """The curve at the kept checkpoint; None when none was kept."""
     checkpoint: str | None
     """Folder of the kept checkpoint, relative to the trial's folder."""
     verdict: Verdict | None
     other_verdict: Verdict | None = None
-    """Of a trial that was rejected and went on in its band: what was heard at the checkpoint that does not count."""
+    """For a trial that was rejected and trained on in its band: the verdict on the checkpoint that was dropped."""
     other_kept: Point | None = None
-    """The curve at that checkpoint, which is gone."""
+    """The curve at the dropped checkpoint."""
     train_seconds: float
     probe_seconds: float
     gpu_seconds: float = 0.0
-    """GPU seconds of training and listening, counted as those of a `Point`; 0 in older records."""
+    """GPU seconds of training and probing, counted as in `Point`; 0 in older records."""
 
     @property
     def judged_point(self) -> Point | None:
-        """The curve at what was probed; of a trial that was not probed, where training stopped."""
+        """The curve at the probed checkpoint; for a trial that was not probed, where training stopped."""
         return self.kept if self.verdict is not None else self.point
 
     @property
@@ -140,10 +137,10 @@ class Outcome(BaseModel):
 
 
 class SecondChance(BaseModel):
-    """A trial was rejected, and goes on to a lower part of its band, to be probed for the second and last time."""
+    """A rejected trial that trains on to a lower part of its band, to be probed a second and last time."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     outcome: Outcome
-    """With the verdict that rejected it."""
+    """The outcome so far, with the verdict that rejected it."""
     band: Band

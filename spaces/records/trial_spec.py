@@ -1,4 +1,4 @@
-"""The order that a GPU loop is given for one trial. It crosses process borders as JSON."""
+"""The specification of one trial, passed to the training loop as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spaces.storage_uri import Storage
 
 
 class TrialSpec(BaseModel):
-    """Everything that one trial needs; equal jobs give equal results."""
+    """Everything that one trial needs; equal specs give equal results."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,14 +30,14 @@ class TrialSpec(BaseModel):
     """File of the probe's calibration on this voice."""
     language: str
     seed: int
-    """Order of clips, initial weights, dropout and speech: the same for every trial of a search."""
+    """Seed of clip order, initial weights, dropout and speech; the same for every trial of a search."""
     draw: Draw
     band: Band
     probe: ProbeSettings
     storage: Storage | None = None
-    """Where its folder is kept when nodes share none; None where every node reaches the folder itself."""
+    """Where the folder is mirrored; None where every node reaches the folder itself."""
 
     @property
     def path(self) -> Path:
-        """Its folder."""
+        """The folder as a path."""
         return Path(self.folder)

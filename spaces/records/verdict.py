@@ -1,7 +1,4 @@
-"""What the probe heard, line by line, and what it concludes.
-
-What a probe lets a voice say.
-"""
+"""Records of a probe: its lines, what was heard of each, and the verdict."""
 
 from __future__ import annotations
 
@@ -13,26 +10,26 @@ from spaces.records.interval import ConfidenceInterval, wilson
 
 
 class LineKind(StrEnum):
-    """What a line is for."""
+    """What a line tests."""
 
     ORDINARY = "ordinary"
     """A sentence of prose."""
     PASSAGE = "passage"
-    """Several hundred letters: whether voice and end hold for that long."""
+    """Several hundred letters: whether the voice stays the same and the speech still ends."""
     OWN = "own"
-    """The transcript of a clip that nobody trains on, so that a person's recording of the same text exists."""
+    """The transcript of a held-out clip, so that a recording of the same text exists."""
     NUMBER = "number"
     """Numbers, dates or abbreviations, written as words."""
     QUESTION = "question"
     """A question or an exclamation."""
     SHORT = "short"
-    """A word or two: whether it ends."""
+    """A word or two: whether the speech ends."""
     HARD = "hard"
-    """What people stumble over as well. It is spoken and told, and decides nothing."""
+    """A tongue-twister or the like. It is spoken and reported, but decides nothing."""
 
 
 class ProbeLine(BaseModel):
-    """One text that is spoken."""
+    """One text to speak."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,12 +38,12 @@ class ProbeLine(BaseModel):
 
     @property
     def decides(self) -> bool:
-        """Whether a verdict and a score count it."""
+        """Whether the line counts in the verdict and the score."""
         return self.kind is not LineKind.HARD
 
 
 class Flag(StrEnum):
-    """What is wrong with one spoken line, or with the voice of several."""
+    """A fault of one spoken line, or of the voice over several lines."""
 
     NO_EOS = "no_eos"
     SILENT = "silent"
@@ -54,12 +51,12 @@ class Flag(StrEnum):
     NOISY = "noisy"
     LOOPED = "looped"
     TEMPO = "tempo"
-    """Too fast, too slow, or a pause that is too long."""
+    """Too fast, too slow, or with too long a pause."""
     GARBLED = "garbled"
     VOICE_DRIFT = "voice_drift"
-    """Not the voice any more; told of several lines together, since a likeness needs some seconds of speech."""
+    """No longer the voice. Judged over several lines together, because speaker similarity needs seconds of speech."""
     FLAT = "flat"
-    """Its pitch moves far less than in the voice's own clips. It rejects nothing."""
+    """The pitch moves far less than in the voice's own clips. This flag does not reject."""
 
     @property
     def rejects(self) -> bool:
@@ -67,33 +64,33 @@ class Flag(StrEnum):
 
 
 class ScoreParts(BaseModel):
-    """What a line's score is made of, each in [0, 1] and higher where a listener is happier; None where unknown."""
+    """Parts of a line's score, each in [0, 1], higher is better; None where unknown."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     words: float | None
-    """1 − the character error above that of the voice's own clips."""
+    """1 − the character error rate in excess of that of the voice's own clips."""
     voice: float | None
-    """Cosine to the voice over that of its own clips."""
+    """Cosine similarity to the voice, relative to that of its own clips."""
     tempo: float
-    """1 at the expected length, 0 at half or double."""
+    """1 at the expected duration, 0 at half or double."""
     liveliness: float | None
-    """Ranges of pitch and energy over those of the voice's own clips, at most 1."""
+    """Ranges of pitch and energy relative to those of the voice's own clips, at most 1."""
     spectrum: float | None
-    """1 at the distance that the voice's own clips keep from their mean spectrum, 0 at 10 dB more."""
+    """1 at the mean distance of the voice's own clips from their mean spectrum, 0 at 10 dB more."""
     quality: float | None
     """1 at the perceived quality (DNSMOS) of the voice's own clips, 0 at 1.5 points less."""
 
 
 class SpokenLine(BaseModel):
-    """One probe line as the model spoke it, with every measure behind its flags."""
+    """One probe line as the model spoke it, with all measures behind its flags."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str
     kind: LineKind = LineKind.ORDINARY
     heard: str | None
-    """What the recogniser understood; None where no recogniser listens."""
+    """The recogniser's transcript; None without a recogniser."""
     audio: str
     """The recording, relative to the folder of the trial."""
     flags: tuple[Flag, ...]
@@ -112,80 +109,80 @@ class SpokenLine(BaseModel):
     flatness: float
     """Spectral flatness of the vowels, dB: higher is noisier."""
     repeated_share: float
-    """Share of the speech that occurs again elsewhere in it."""
+    """Share of the speech that is repeated elsewhere in it."""
     stutter: float = 0.0
-    """How alike a fragment of a tenth to half a second is to its own two returns, a cosine in [0, 1]."""
+    """Similarity of a fragment of 0.1 to 0.5 s to its two repetitions, a cosine in [0, 1]."""
     longest_pause: float
-    """Seconds without speech between two words."""
+    """Longest time between two words, seconds."""
     tail: float
-    """Seconds without speech after the last word."""
+    """Time after the last word, seconds."""
     pitch_range: float | None
-    """90th minus 10th percentile of the pitch, semitones; None where too little is voiced."""
+    """90th minus 10th percentile of the pitch, semitones; None with too little voiced speech."""
     energy_range: float | None
-    """90th minus 10th percentile of the level while speaking, dB; None where too little is spoken."""
+    """90th minus 10th percentile of the level while speaking, dB; None with too little speech."""
     similarity: float | None
-    """Cosine of this line's speaker embedding and the mean of the dataset's own."""
+    """Cosine of this line's speaker embedding and the mean embedding of the dataset."""
     spectral_distance: float | None
-    """Difference of long-term average spectra of this line and the dataset's own, root mean square in dB."""
+    """Root mean square difference of the long-term average spectra of this line and the dataset, dB."""
     quality: float | None = None
-    """DNSMOS, overall, 1–5; None where too little is spoken."""
+    """DNSMOS overall, 1–5; None with too little speech."""
     parts: ScoreParts | None = None
-    """None of a line that did not end or is silent: its score is 0."""
+    """None for a line that did not end or is silent: its score is 0."""
     score: float
-    """In [0, 1]: the weighted mean of the parts that are known."""
+    """In [0, 1]: the weighted mean of the known parts."""
 
     @property
     def decides(self) -> bool:
-        """Whether the verdict counts it."""
+        """Whether the line counts in the verdict and the score."""
         return self.kind is not LineKind.HARD
 
     @property
     def failed(self) -> bool:
-        """Whether it counts and a flag among its own rejects it."""
+        """Whether the line counts and has a flag that rejects."""
         return self.decides and any(flag.rejects for flag in self.flags)
 
 
 class Verdict(BaseModel):
-    """Accepted or rejected, with the flags that say why and the measures behind them."""
+    """Accepted or rejected, with the flags that say why and the measures of every line."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     accepted: bool
     reasons: tuple[str, ...]
-    """Sentences a person can act on; empty when accepted."""
+    """Sentences that the user can act on; empty when accepted."""
     flags: dict[Flag, int]
-    """Lines that carry the flag; of voice_drift, pieces of joined speech."""
+    """Number of lines with each flag; for voice_drift, of pieces of joined speech."""
     unknown: tuple[Flag, ...]
-    """Flags that could not be judged, because nothing here can hear them. Never a silent pass."""
+    """Flags that could not be judged, for want of a recogniser or speaker encoder. They are reported, never passed."""
     failed_lines: int
     lines: tuple[SpokenLine, ...]
     planned_lines: int
-    """Lines of the whole probe; fewer are spoken when the first ones already reject."""
+    """Lines of the whole probe; fewer are spoken when the first lines already reject."""
     voice_similarity: float | None
-    """Median cosine of pieces of joined speech, 7 s or more each, to the voice; None where hardly anything was said."""
+    """Median cosine of pieces of joined speech, each 7 s or more, to the voice; None with too little speech."""
     end_probability: float | None = None
-    """Geometric mean of the probability of the end where held-out clips end, given all of the clip before; None where
-    none is held out."""
+    """Geometric mean of the probability of EOS at the end of the held-out clips, teacher-forced; None without held-out
+    clips."""
     strength: float = Field(default=1.0, gt=0)
-    """What the LoRA's output was multiplied with while it spoke."""
+    """Factor on the LoRA's output while it spoke."""
     notes: tuple[str, ...] = ()
-    """What a person should know and decides nothing."""
+    """Sentences that the user should know and that decide nothing."""
     judge: str = ""
-    """Fingerprint of the yardsticks: verdicts compare where it is equal."""
+    """Fingerprint of the criteria; only verdicts with equal fingerprints are comparable."""
     score: float
-    """Mean score of the lines that count, in [0, 1]."""
+    """Mean score of the deciding lines, in [0, 1]."""
 
     @property
     def judged_lines(self) -> int:
-        """Spoken lines that count."""
+        """Number of spoken lines that count."""
         return sum(line.decides for line in self.lines)
 
     @property
     def failure_rate(self) -> ConfidenceInterval:
-        """Within which the share of lines that fail lies, with 95 % confidence."""
+        """95 % interval of the share of lines that fail."""
         return wilson(self.failed_lines, self.judged_lines)
 
     @property
     def missed_ends(self) -> int:
-        """Lines that count and ran into their cap of frames."""
+        """Number of deciding lines that were cut off at their cap of frames."""
         return sum(line.decides and not line.eos for line in self.lines)

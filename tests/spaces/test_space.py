@@ -214,10 +214,10 @@ def test_copies_that_a_draw_takes_are_made(tmp_path: Path, taken: str) -> None:
 @pytest.mark.parametrize(
     ("draw", "data", "message"),
     [
-        ("augmented = 0.5", "", r"draw\.augmented takes changed copies of clips: add a section \[data\.augment\]"),
+        ("augmented = 0.5", "", r"draw\.augmented needs augmented copies of clips: add a section \[data\.augment\]"),
         ("augmented = [0, 0.1]", "\n[data]\nmax_training_clips = 9\n", r"add a section \[data\.augment\]"),
-        ("", AUGMENT, r"\[data\.augment\] makes copies that no draw takes: add draw\.augmented"),
-        ("augmented = 0.0", AUGMENT, "makes copies that no draw takes"),
+        ("", AUGMENT, r"\[data\.augment\] makes copies that no draw uses: add draw\.augmented"),
+        ("augmented = 0.0", AUGMENT, "makes copies that no draw uses"),
         ("augmented = 1.5", AUGMENT, "augmented.*less than or equal to 1, got 1.5"),
         ("augmented = 0.5", AUGMENT.replace("copies", "copeis"), r"data\.augment\.copeis; did you mean copies\?"),
         ("augmented = 0.5", AUGMENT.replace("0.95, 1.05", "1.1, 0.9"), r"data\.augment\.speed: expected low ≤ high"),
