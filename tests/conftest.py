@@ -8,7 +8,10 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from spaces.families import FAMILIES, FamilyEntry
 from tests.support.paths import ROOT
+from tests.support.s3_server import serving, uri_of
+from tests.support.toy_voice import ToyVoice, lay
 from trainable.files.cache import VARIABLE
 
 # How long an example takes says something of the machine alone; the examples are the same every time.
@@ -35,3 +38,25 @@ def local_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     with ray_session(toy_plan(tmp_path_factory.mktemp("ray"))):
         yield
+
+
+@pytest.fixture(scope="module")
+def known_toy() -> Iterator[None]:
+    """The toy family is one of those that a run or an adapter may name."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(FAMILIES, "toy", FamilyEntry("tests.support.toy_family"))
+        yield
+
+
+@pytest.fixture(scope="module")
+def voice(tmp_path_factory: pytest.TempPathFactory) -> ToyVoice:
+    """Eight clips of a toy voice, all of them trained on."""
+    return lay(tmp_path_factory.mktemp("voice"))
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """Address of an empty bucket, as --storage takes it."""
+    pytest.importorskip("moto.server", reason="no server of the S3 protocol: moto is not installed")
+    with serving("127.0.0.1", 0) as place:
+        yield uri_of(place)

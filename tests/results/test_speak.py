@@ -14,8 +14,10 @@ from results.export.adapter_manifest import MANIFEST
 from spaces.probe_settings import Sampling
 from tests.support import made_runs, toy_family
 from tests.support.paths import ROOT
-from tests.support.toy_run import command, empty, end, keep_checkpoint, known_toy, make_empty, make_run, run  # noqa: F401
+from tests.support.toy_run import command, end, keep_checkpoint, make_empty, make_run
 from trainable.family.protocol import SpeechPrompt
+
+pytestmark = pytest.mark.usefixtures("known_toy")
 
 
 @pytest.fixture(scope="module")

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 60.0
@@ -135,24 +132,3 @@ async def _until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < end, "the browser does not answer"
         await asyncio.sleep(0.05)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """A browser for a module's tests; where the machine has none they are skipped."""
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        pytest.skip(f"needs a browser: none of {', '.join(NAMES)} is installed")
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        browser = Browser(program, Path(folder))
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def browser(chromium, tmp_path):
-    """A browser that knows nothing of the test before, and downloads into `tmp_path / "downloads"`."""
-    chromium.ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path / "downloads"))
-    chromium.ask("Page.navigate", url="about:blank")
-    chromium.events.clear()
-    return chromium

@@ -82,3 +82,26 @@ def _point(step: int, seen_clips: int, clips: int, loss: float) -> Point:
         seconds=0.0,
         audio_seconds=0.0,
     )
+
+
+CLIPS = 8
+STEPS_PER_EPOCH = 4
+
+
+def curve(*losses: float, grad_norm: float = 1.0) -> list[Point]:
+    """One point per optimizer step of two clips, from step 0."""
+    return [
+        Point(
+            step=step,
+            clips=2 * step,
+            epoch=2 * step / CLIPS,
+            loss=loss,
+            losses=Losses(guide=loss, aligned=loss, talker=loss, eos=loss, sub=loss, sub_shifted=loss),
+            grad_norm=grad_norm,
+            lora_lr=1e-5,
+            text_projection_lr=0.0,
+            seconds=0.0,
+            audio_seconds=0.0,
+        )
+        for step, loss in enumerate(losses)
+    ]

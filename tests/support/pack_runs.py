@@ -17,7 +17,7 @@ from spaces.records.pack_shape import PackShape
 from spaces.records.trial import Ending, Point
 from spaces.records.trial_spec import TrialSpec
 from tests.support.qwen_fixtures import Tiny
-from tests.trainable.qwen3_tts.test_training import draw as make_draw
+from tests.support.qwen_fixtures import draw as make_draw
 from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Pack
 from trainable.files.trial_folder import TrialFolder

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 import torch
 from qwen_tts import Qwen3TTSModel
 
-from tests.support.tiny_qwen import CODES, make_tiny_qwen
+from spaces.draw import Draw
+from tests.support.tiny_qwen import CODES
 from trainable.dataset.split import ClipEntry, DatasetSplit, Role
 from trainable.qwen3_tts.checkpoint.load import load_base
 from trainable.qwen3_tts.data.prepared import PreparedClip, PreparedData, prompt_ids
@@ -62,7 +62,16 @@ class Tiny:
         )
 
 
-@pytest.fixture(scope="session", params=SIZES)
-def tiny(request, tmp_path_factory) -> Tiny:
-    folder = make_tiny_qwen(tmp_path_factory.mktemp("tiny") / request.param, request.param)
-    return Tiny(folder, load_base(str(folder)))
+def draw(**changes) -> Draw:
+    recipe = {
+        "objective": "guide",
+        "rank": 4,
+        "alpha_ratio": 2,
+        "lora_lr": 1e-3,
+        "text_projection_lr": 0.0,
+        "epochs": 2,
+        "targets": "guide",
+        "batch": 1,
+        "accumulation": 2,
+    }
+    return Draw(**{**recipe, **changes})

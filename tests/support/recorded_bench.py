@@ -9,7 +9,7 @@ from spaces.probe_settings import Sampling
 from spaces.records.trial import Outcome, Phase
 from tests.support import toy_family
 from tests.support.toy_family import ToyPack
-from tests.trainable.training.test_run_trial import Bench as Voice
+from tests.support.toy_voice import ToyVoice
 from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Batch, SpeechPrompt, Utterance
 from trainable.stopping.curve import ClipRow
@@ -52,7 +52,7 @@ class LoggingPack(ToyPack):
 class Told:
     """A bench of the toy family, and what it has told."""
 
-    def __init__(self, voice: Voice, seats: int) -> None:
+    def __init__(self, voice: ToyVoice, seats: int) -> None:
         def make(draw: Draw | None, seed: int) -> toy_family.ToyLearner:
             return toy_family.build(str(voice.root / "model"), voice.root / "prepared", "auto", draw, seed)
 

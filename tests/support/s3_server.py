@@ -38,7 +38,7 @@ def serving(address: str, port: int) -> Iterator[str]:
             patch.setenv(name, value)
         running.start()
         host, port = running.get_host_and_port()
-        system, _ = FileSystem.from_uri(f"{_uri(f'{host}:{port}')}&allow_bucket_creation=true")
+        system, _ = FileSystem.fromuri_of(f"{uri_of(f'{host}:{port}')}&allow_bucket_creation=true")
         system.create_dir("bucket")
         try:
             yield f"{host}:{port}"
@@ -46,15 +46,8 @@ def serving(address: str, port: int) -> Iterator[str]:
             running.stop()
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """Address of an empty bucket, as --storage takes it."""
-    pytest.importorskip("moto.server", reason="no server of the S3 protocol: moto is not installed")
-    with serving("127.0.0.1", 0) as place:
-        yield _uri(place)
-
-
-def _uri(place: str) -> str:
+def uri_of(place: str) -> str:
+    """The bucket at `host:port`, as --storage takes it."""
     return f"s3://bucket?endpoint_override=http://{place}&scheme=http&region=us-east-1"
 
 

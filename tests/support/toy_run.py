@@ -1,9 +1,7 @@
 """Runs of the toy family with real checkpoints, for whatever takes an adapter out of a run."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 import torch
 import typer
 from typer.testing import CliRunner
@@ -11,7 +9,6 @@ from typer.testing import CliRunner
 from results.run.ledger import BaseProbed, Ledger, SearchStarted, TrialDrawn, TrialEnded
 from results.run.run_folder import RunFolder
 from spaces.data_settings import DataSettings
-from spaces.families import FAMILIES, FamilyEntry
 from spaces.probe_settings import ProbeSettings
 from spaces.records.trial import Ending, Outcome
 from spaces.records.verdict import Flag
@@ -27,14 +24,6 @@ from trainable.training.checkpoint import CheckpointState, write_checkpoint
 TOY = "tests.support.toy_family"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def known_toy() -> Iterator[None]:
-    """Where it is imported, the toy family is one of those that a run or an adapter may name."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(FAMILIES, "toy", FamilyEntry(TOY))
-        yield
-
-
 def keep_checkpoint(run: RunFolder, model: Path, trial: str, weight: float) -> str:
     """A checkpoint whose voice is `weight`; the toy voice says nothing to the end when it is 10 or more."""
     learner = toy_family.build(str(model), run.prepared, "auto", made_runs.draw(), 1)
@@ -47,16 +36,6 @@ def keep_checkpoint(run: RunFolder, model: Path, trial: str, weight: float) -> s
 def end(run: RunFolder, outcome: Outcome) -> None:
     Ledger(run.ledger).append(TrialDrawn(trial=outcome.trial, draw=outcome.draw))
     Ledger(run.ledger).append(TrialEnded(outcome=outcome))
-
-
-@pytest.fixture
-def empty(tmp_path) -> RunFolder:
-    return make_empty(tmp_path)
-
-
-@pytest.fixture
-def run(empty, tmp_path) -> RunFolder:
-    return make_run(empty, tmp_path)
 
 
 def make_empty(folder: Path) -> RunFolder:

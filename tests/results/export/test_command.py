@@ -18,10 +18,12 @@ from spaces.errors import InputError
 from spaces.records.verdict import Flag
 from spaces.space import load_space
 from tests.support import made_runs, toy_family
-from tests.support.toy_run import command, empty, end, keep_checkpoint, known_toy, make_empty, make_run, run  # noqa: F401
+from tests.support.toy_run import command, end, keep_checkpoint, make_empty, make_run
 from tests.support.voices import tone
 from trainable.family.export_request import ExportLayout
 from trainable.speech.audio import write_audio
+
+pytestmark = pytest.mark.usefixtures("known_toy")
 
 HUB = "somebody/a-voice"
 BASE = ExportOptions(base="Qwen/Qwen3-TTS-12Hz-1.7B-Base")

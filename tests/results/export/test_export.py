@@ -14,8 +14,10 @@ from spaces.probe_settings import Sampling
 from spaces.records.trial import Ending
 from spaces.records.verdict import Flag
 from tests.support import made_runs, toy_family
-from tests.support.toy_run import TOY, command, empty, end, known_toy, run  # noqa: F401
+from tests.support.toy_run import TOY, command, end
 from trainable.family.protocol import SpeechPrompt
+
+pytestmark = pytest.mark.usefixtures("known_toy")
 
 
 def beside(folder: Path) -> list[str]:

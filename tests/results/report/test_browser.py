@@ -9,7 +9,6 @@ from results.run.ledger import read_ledger
 from results.run.vote import tally_votes
 from results.votes import add_votes
 from tests.support import heard_run, made_runs
-from tests.support.browser import browser, chromium  # noqa: F401
 
 HOSTILE = "<img src=x onerror=\"document.title='ran'\"></script><script>document.title='ran'</script>'\" \u202e🙂"
 PRESSED = "[...document.querySelectorAll('.play')].filter(each => each.getAttribute('aria-pressed') === 'true')"

@@ -19,10 +19,7 @@ from spaces.storage_uri import Storage
 from tests.support.faulty_storage import FATAL, disk, faulty
 from tests.support.paths import ROOT
 from tests.support.recorded_bench import Told
-from tests.support.s3_server import s3  # noqa: F401
-from tests.trainable.training.test_bench import strict, timeless, timeless_curve
-from tests.trainable.training.test_run_trial import Bench as Voice
-from tests.trainable.training.test_run_trial import bench as voice  # noqa: F401
+from tests.support.toy_voice import ToyVoice, strict, timeless, timeless_curve
 from trainable.files.mirror import push
 from trainable.files.object_store import ObjectStore
 from trainable.files.trial_folder import TrialFolder
@@ -63,7 +60,7 @@ class Node:
         shutil.rmtree(self.run.path)
 
 
-def lay(voice: Voice, job: TrialSpec, folder: Path, uri: str | None = None) -> Node:
+def lay(voice: ToyVoice, job: TrialSpec, folder: Path, uri: str | None = None) -> Node:
     """The node that laid the foundation."""
     node = Node(folder / "first", uri)
     shutil.copytree(job.prepared, node.run.prepared)
@@ -98,7 +95,9 @@ def assert_equal(whole: TrialSpec, other: TrialSpec) -> None:
 
 
 @pytest.mark.parametrize("cuts", [(1,), (6,), (12,), (9, 20)])
-def test_another_node_ends_a_trial_as_if_it_had_begun_it(voice: Voice, tmp_path: Path, cuts: tuple[int, ...]) -> None:
+def test_another_node_ends_a_trial_as_if_it_had_begun_it(
+    voice: ToyVoice, tmp_path: Path, cuts: tuple[int, ...]
+) -> None:
     job = voice.job(f"cut {cuts}", band=Band(low=0.6, high=0.8), **SLOW)
     to_the_end(job)
     node = lay(voice, job, tmp_path)
@@ -121,7 +120,7 @@ def tree_names(node: Node) -> set[str]:
     return set(ObjectStore(node.storage).listing(""))
 
 
-def test_the_same_through_s3(voice: Voice, tmp_path: Path, s3: str) -> None:
+def test_the_same_through_s3(voice: ToyVoice, tmp_path: Path, s3: str) -> None:
     job = voice.job("s3", band=Band(low=0.6, high=0.8), **SLOW)
     to_the_end(job)
     node = lay(voice, job, tmp_path, s3)
@@ -135,7 +134,7 @@ def test_the_same_through_s3(voice: Voice, tmp_path: Path, s3: str) -> None:
     assert_equal(job, there)
 
 
-def test_a_killed_process_leaves_its_checkpoint_to_another_node(voice: Voice, tmp_path: Path) -> None:
+def test_a_killed_process_leaves_its_checkpoint_to_another_node(voice: ToyVoice, tmp_path: Path) -> None:
     job = voice.job("killed", band=Band(low=0.6, high=0.8), **SLOW)
     to_the_end(job)
     node = lay(voice, job, tmp_path)
@@ -154,7 +153,7 @@ def test_a_killed_process_leaves_its_checkpoint_to_another_node(voice: Voice, tm
     assert_equal(job, there)
 
 
-def test_a_second_chance_goes_on_on_another_node(voice: Voice, tmp_path: Path) -> None:
+def test_a_second_chance_goes_on_on_another_node(voice: ToyVoice, tmp_path: Path) -> None:
     whole = strict(voice, voice.job("one", **SLOW), tmp_path / "whole")
     node = lay(voice, whole, tmp_path)
     job = node.is_ready_for(whole)
@@ -171,7 +170,7 @@ def test_a_second_chance_goes_on_on_another_node(voice: Voice, tmp_path: Path) -
     assert TrialFolder(there.path).read_second_chance() is not None
 
 
-def test_the_driver_reads_on_its_own_disk_what_a_bench_left_on_another(voice: Voice, tmp_path: Path) -> None:
+def test_the_driver_reads_on_its_own_disk_what_a_bench_left_on_another(voice: ToyVoice, tmp_path: Path) -> None:
     job = voice.job("read")
     there = lay(voice, job, tmp_path).is_ready_for(job)
     outcome = to_the_end(there)
@@ -186,7 +185,7 @@ def tree_text(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_what_the_driver_says_of_a_trial_holds_on_every_node(voice: Voice, tmp_path: Path) -> None:
+def test_what_the_driver_says_of_a_trial_holds_on_every_node(voice: ToyVoice, tmp_path: Path) -> None:
     job = voice.job("failed", **SLOW)
     node = lay(voice, job, tmp_path)
     with pytest.raises(Cut):
@@ -196,7 +195,7 @@ def test_what_the_driver_says_of_a_trial_holds_on_every_node(voice: Voice, tmp_p
     assert run_trial(Node(tmp_path / "second").is_ready_for(job), cut_at(1)) == failed
 
 
-def test_a_trial_whose_storage_fails_leaves_its_seat_and_the_others_stay(voice: Voice, tmp_path: Path) -> None:
+def test_a_trial_whose_storage_fails_leaves_its_seat_and_the_others_stay(voice: ToyVoice, tmp_path: Path) -> None:
     node = lay(voice, voice.job("other"), tmp_path)
     stored, local = node.is_ready_for(voice.job("stored")), voice.job("local")
     local = local.model_copy(update={"folder": str(tmp_path / "local")})

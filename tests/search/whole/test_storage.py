@@ -26,10 +26,11 @@ from spaces.errors import InputError
 from spaces.storage_uri import Storage
 from tests.support import made_runs
 from tests.support.faulty_storage import faulty, tree, write
-from tests.support.toy_run import known_toy  # noqa: F401
 from tests.support.toy_search import toy_plan
 from trainable.files.mirror import push
 from trainable.files.trial_folder import TrialFolder
+
+pytestmark = pytest.mark.usefixtures("known_toy")
 
 
 def stored_plan(folder: Path, **more) -> Plan:

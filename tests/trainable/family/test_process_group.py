@@ -11,7 +11,7 @@ import torch
 from spaces.records.trial import Ending
 from tests.support.pack_processes import DRAWS, company, group_member, in_processes
 from tests.support.pack_runs import Left, job, one_shape
-from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
+from tests.support.qwen_fixtures import Tiny
 from trainable.family.process_group import ProcessGroup
 
 

@@ -11,8 +11,8 @@ from search.cluster.node_probe import file_system, remove_marks, unread_marks, w
 from search.cluster.preflight import mark_folder
 from spaces.storage_uri import Storage, join_uri
 from tests.support.faulty_storage import disk, faulty, tree, write
-from tests.support.s3_server import KEY, SECRET, s3  # noqa: F401
-from tests.trainable.files.test_mirror import AFTER, BEFORE, TRIAL, assert_nothing_is_torn, checkpoint, make_it
+from tests.support.mirrored_files import AFTER, BEFORE, TRIAL, assert_nothing_is_torn, checkpoint, make_it
+from tests.support.s3_server import KEY, SECRET
 from trainable.files import object_store
 from trainable.files.mirror import Mirror
 from trainable.files.object_store import ObjectStore, StorageError

@@ -17,7 +17,7 @@ from spaces.probe_settings import ProbeSettings
 from spaces.records.pack_shape import PackShape
 from spaces.records.trial import Outcome, Point
 from spaces.records.trial_spec import TrialSpec
-from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
+from tests.support.qwen_fixtures import Tiny, draw
 from tests.trainable.qwen3_tts.model.test_losses import prefill
 from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Pack
@@ -31,21 +31,6 @@ from trainable.training.events import Event, Finished, Progress
 from trainable.training.single_seat import SingleSeatPack
 
 UNREACHABLE = Band(low=1e-3, high=2e-3)
-
-
-def draw(**changes) -> Draw:
-    recipe = {
-        "objective": "guide",
-        "rank": 4,
-        "alpha_ratio": 2,
-        "lora_lr": 1e-3,
-        "text_projection_lr": 0.0,
-        "epochs": 2,
-        "targets": "guide",
-        "batch": 1,
-        "accumulation": 2,
-    }
-    return Draw(**{**recipe, **changes})
 
 
 def job(tiny: Tiny, folder: Path, chosen: Draw) -> TrialSpec:

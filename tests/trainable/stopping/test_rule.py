@@ -10,33 +10,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from spaces.band import Band
-from spaces.records.trial import Ending, Losses, Point
-from tests.support.made_curves import Course, exponential, linear, seen, sigmoid, stepped
+from spaces.records.trial import Ending, Point
+from tests.support.made_curves import CLIPS, STEPS_PER_EPOCH, Course, curve, exponential, linear, seen, sigmoid, stepped
 from trainable.stopping.rule import decide, may_be_spike, may_jump_over, nears_floor
 
 BAND = Band(low=4.1, high=4.2)
-CLIPS = 8
-STEPS_PER_EPOCH = 4
 LAST_STEP = 40
-
-
-def curve(*losses: float, grad_norm: float = 1.0) -> list[Point]:
-    """One point per optimizer step of two clips, from step 0."""
-    return [
-        Point(
-            step=step,
-            clips=2 * step,
-            epoch=2 * step / CLIPS,
-            loss=loss,
-            losses=Losses(guide=loss, aligned=loss, talker=loss, eos=loss, sub=loss, sub_shifted=loss),
-            grad_norm=grad_norm,
-            lora_lr=1e-5,
-            text_projection_lr=0.0,
-            seconds=0.0,
-            audio_seconds=0.0,
-        )
-        for step, loss in enumerate(losses)
-    ]
 
 
 def fall(start: float, by: float, steps: int) -> tuple[float, ...]:

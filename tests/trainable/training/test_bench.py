@@ -13,38 +13,14 @@ from spaces.errors import InputError
 from spaces.records.trial import Ending, Outcome, Phase
 from spaces.records.trial_spec import TrialSpec
 from tests.support.recorded_bench import Told
-from tests.trainable.training.test_run_trial import Bench as Voice
-from tests.trainable.training.test_run_trial import bench as voice  # noqa: F401
+from tests.support.toy_voice import LONG, PASSES, SLOW, ToyVoice, in_folder, strict, timeless, timeless_curve
 from trainable.files.trial_folder import TrialFolder
-from trainable.probe.criteria.calibration import Calibration
 from trainable.training.checkpoint import read_checkpoints
 from trainable.training.events import Failed, Finished, StorageFailed
 from trainable.training.run_trial import run_trial
 
-PASSES = 4
-"""In an epoch of these trials."""
-SECONDS = {"seconds", "gpu_seconds"}
-"""Of a point; no two runs take equally long."""
-LONG = {"band": Band(low=1e-6, high=1e-5), "lora_lr": 1e-3, "text_projection_lr": 0.0, "epochs": 2}
-"""A trial that uses up its epochs, two, and is not listened to."""
-SLOW = {"lora_lr": 0.01, "text_projection_lr": 0.0, "epochs": 1000}
-"""One that takes dozens of epochs to the band."""
 
-
-def in_folder(job: TrialSpec, folder: Path) -> TrialSpec:
-    return job.model_copy(update={"folder": str(folder / job.trial)})
-
-
-def timeless(outcome: Outcome) -> dict:
-    own = dict.fromkeys(("train_seconds", "probe_seconds", "gpu_seconds"), True)
-    return outcome.model_dump(exclude={**own, "point": SECONDS, "kept": SECONDS, "other_kept": SECONDS})
-
-
-def timeless_curve(folder: Path) -> list[dict]:
-    return [point.model_dump(exclude=SECONDS) for point in TrialFolder(folder).read_points()]
-
-
-def by_itself(voice: Voice, job: TrialSpec) -> Outcome:
+def by_itself(voice: ToyVoice, job: TrialSpec) -> Outcome:
     """In a pack of one seat. One that is made to measure for single clips would sum up in another order than the
     bench's, which passes over two."""
     if job.draw.batch > 1:
@@ -56,7 +32,7 @@ def by_itself(voice: Voice, job: TrialSpec) -> Outcome:
 
 
 @pytest.mark.parametrize("passes_between", [0, 1, 3])
-def test_trials_side_by_side_end_as_each_would_alone(voice: Voice, tmp_path: Path, passes_between: int) -> None:
+def test_trials_side_by_side_end_as_each_would_alone(voice: ToyVoice, tmp_path: Path, passes_between: int) -> None:
     """Seven trials in four seats, exactly."""
     jobs = [
         in_folder(voice.job(name, **changes), tmp_path)
@@ -90,7 +66,7 @@ def test_trials_side_by_side_end_as_each_would_alone(voice: Voice, tmp_path: Pat
     }
 
 
-def test_a_trial_takes_a_seat_until_it_has_its_outcome(voice: Voice, tmp_path: Path) -> None:
+def test_a_trial_takes_a_seat_until_it_has_its_outcome(voice: ToyVoice, tmp_path: Path) -> None:
     told = Told(voice, seats=3)
     for expected, name in ((2, "one"), (1, "two")):
         told.bench.seat(in_folder(voice.job(name, **LONG), tmp_path))
@@ -100,7 +76,7 @@ def test_a_trial_takes_a_seat_until_it_has_its_outcome(voice: Voice, tmp_path: P
     assert told.points("one", Phase.TRAINING) == list(range(2 * PASSES + 1))
 
 
-def test_a_trial_that_has_its_outcome_only_tells_it(voice: Voice, tmp_path: Path) -> None:
+def test_a_trial_that_has_its_outcome_only_tells_it(voice: ToyVoice, tmp_path: Path) -> None:
     """Even where every seat is taken."""
     job = in_folder(voice.job("once"), tmp_path)
     earlier, told = run_trial(job, lambda point, phase: None), Told(voice, seats=1)
@@ -111,7 +87,7 @@ def test_a_trial_that_has_its_outcome_only_tells_it(voice: Voice, tmp_path: Path
     assert told.bench.free == 0 and told.pack.log == before
 
 
-def test_a_join_that_fails_breaks_that_trial_alone(voice: Voice, tmp_path: Path) -> None:
+def test_a_join_that_fails_breaks_that_trial_alone(voice: ToyVoice, tmp_path: Path) -> None:
     told, failed = Told(voice, seats=2), Failed("misfit", "InputError: rank 512: too large")
     told.bench.seat(in_folder(voice.job("sound", **LONG), tmp_path))
     told.pack.fails["join"] = InputError("rank 512: too large\nin two lines")
@@ -123,7 +99,7 @@ def test_a_join_that_fails_breaks_that_trial_alone(voice: Voice, tmp_path: Path)
     assert told.outcomes.keys() == {"sound", "next"} and told.failures == {"misfit": failed}
 
 
-def test_a_torn_checkpoint_breaks_that_trial_alone(voice: Voice, tmp_path: Path) -> None:
+def test_a_torn_checkpoint_breaks_that_trial_alone(voice: ToyVoice, tmp_path: Path) -> None:
     job, told = in_folder(voice.job("torn"), tmp_path), Told(voice, seats=2)
     run_trial(job, lambda point, phase: None)
     TrialFolder(job.path).outcome.unlink()
@@ -136,7 +112,7 @@ def test_a_torn_checkpoint_breaks_that_trial_alone(voice: Voice, tmp_path: Path)
     assert told.outcomes.keys() == {"sound"}
 
 
-def test_an_error_while_listening_breaks_only_those_who_were_listened_to(voice: Voice, tmp_path: Path) -> None:
+def test_an_error_while_listening_breaks_only_those_who_were_listened_to(voice: ToyVoice, tmp_path: Path) -> None:
     told = Told(voice, seats=3)
     for name, changes in {"first": {}, "second": {}, "training": LONG}.items():
         job = in_folder(voice.job(name, **changes), tmp_path)
@@ -164,7 +140,7 @@ def test_an_error_while_listening_breaks_only_those_who_were_listened_to(voice: 
     ],
 )
 def test_a_lack_of_memory_and_a_lost_gpu_are_everybodys(
-    voice: Voice, tmp_path: Path, what: str, error: Exception
+    voice: ToyVoice, tmp_path: Path, what: str, error: Exception
 ) -> None:
     told = Told(voice, seats=2)
     told.bench.seat(in_folder(voice.job("one", **SLOW), tmp_path))
@@ -175,7 +151,7 @@ def test_a_lack_of_memory_and_a_lost_gpu_are_everybodys(
     assert not told.failures and not told.outcomes
 
 
-def test_a_dismissed_trial_leaves_its_seat_and_its_files_and_may_come_again(voice: Voice, tmp_path: Path) -> None:
+def test_a_dismissed_trial_leaves_its_seat_and_its_files_and_may_come_again(voice: ToyVoice, tmp_path: Path) -> None:
     leaving, staying = (in_folder(voice.job(name, **LONG), tmp_path) for name in ("leaving", "staying"))
     told = Told(voice, seats=2)
     told.bench.seat(leaving)
@@ -197,7 +173,7 @@ def test_a_dismissed_trial_leaves_its_seat_and_its_files_and_may_come_again(voic
     assert curves[0] == curves[1] and len(curves[0]) == 2 * PASSES + 1
 
 
-def test_stopping_cancels_those_who_train_and_hears_those_who_wait(voice: Voice, tmp_path: Path) -> None:
+def test_stopping_cancels_those_who_train_and_hears_those_who_wait(voice: ToyVoice, tmp_path: Path) -> None:
     told = Told(voice, seats=3)
     told.bench.seat(in_folder(voice.job("ready"), tmp_path))
     for name in ("one", "two"):
@@ -222,7 +198,7 @@ def waits(log: Sequence[tuple[str, tuple[int, ...]]], seat: int) -> int:
     return spoken - trained - 1
 
 
-def test_those_who_are_ready_at_about_the_same_time_are_heard_together(voice: Voice, tmp_path: Path) -> None:
+def test_those_who_are_ready_at_about_the_same_time_are_heard_together(voice: ToyVoice, tmp_path: Path) -> None:
     told = Told(voice, seats=3)
     told.bench.seat(in_folder(voice.job("first"), tmp_path))
     told.bench.seat(in_folder(voice.job("training", **SLOW), tmp_path))
@@ -238,7 +214,7 @@ def test_those_who_are_ready_at_about_the_same_time_are_heard_together(voice: Vo
 
 
 @pytest.mark.parametrize("accumulation", [1, 4])
-def test_nobody_waits_longer_than_half_an_epoch_for_others(voice: Voice, tmp_path: Path, accumulation: int) -> None:
+def test_nobody_waits_longer_than_half_an_epoch_for_others(voice: ToyVoice, tmp_path: Path, accumulation: int) -> None:
     told = Told(voice, seats=2)
     told.bench.seat(in_folder(voice.job("waiting", accumulation=accumulation), tmp_path))
     told.bench.seat(in_folder(voice.job("training", **SLOW), tmp_path))
@@ -247,23 +223,16 @@ def test_nobody_waits_longer_than_half_an_epoch_for_others(voice: Voice, tmp_pat
     assert told.bench.free == 1
 
 
-def test_the_last_one_is_heard_at_once(voice: Voice, tmp_path: Path) -> None:
+def test_the_last_one_is_heard_at_once(voice: ToyVoice, tmp_path: Path) -> None:
     told = Told(voice, seats=2)
     told.bench.seat(in_folder(voice.job("only"), tmp_path))
     told.to_the_end()
     assert waits(told.pack.log, 0) == 0
 
 
-def strict(voice: Voice, job: TrialSpec, folder: Path) -> TrialSpec:
-    """With a calibration to which nothing is like the voice: more training would mend every trial."""
-    calibration = Calibration.read(Path(job.calibration)).model_copy(
-        update={"similarity_least": 2.0, "base_similarity": None}
-    )
-    calibration.write(folder / "strict.json")
-    return in_folder(job, folder).model_copy(update={"calibration": str(folder / "strict.json")})
-
-
-def test_a_trial_of_another_voice_goes_on_in_its_band_and_is_heard_twice_at_most(voice: Voice, tmp_path: Path) -> None:
+def test_a_trial_of_another_voice_goes_on_in_its_band_and_is_heard_twice_at_most(
+    voice: ToyVoice, tmp_path: Path
+) -> None:
     job = strict(voice, voice.job("one", lora_lr=0.02, text_projection_lr=0.0, epochs=100), tmp_path)
     told = Told(voice, seats=1)
     told.bench.seat(job)
@@ -279,7 +248,7 @@ def test_a_trial_of_another_voice_goes_on_in_its_band_and_is_heard_twice_at_most
     assert (folder.path / outcome.checkpoint).is_dir()
 
 
-def test_a_second_chance_survives_the_bench(voice: Voice, tmp_path: Path) -> None:
+def test_a_second_chance_survives_the_bench(voice: ToyVoice, tmp_path: Path) -> None:
     changes = {"lora_lr": 0.02, "text_projection_lr": 0.0, "epochs": 100}
     whole = strict(voice, voice.job("one", **changes), tmp_path / "whole")
     cut = strict(voice, voice.job("one", **changes), tmp_path / "cut")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from spaces.draw import Draw
-from tests.trainable.stopping.test_rule import curve
+from tests.support.made_curves import curve
 from trainable.family.protocol import SeatState
 from trainable.training.checkpoint import (
     MARKER,

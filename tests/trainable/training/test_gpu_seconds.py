@@ -9,15 +9,13 @@ import pytest
 
 from spaces.records.trial import Phase
 from tests.support.recorded_bench import Told
-from tests.trainable.training.test_bench import LONG, PASSES, in_folder
-from tests.trainable.training.test_run_trial import Bench as Voice
-from tests.trainable.training.test_run_trial import bench as voice  # noqa: F401
+from tests.support.toy_voice import LONG, PASSES, ToyVoice, in_folder
 from trainable.files.trial_folder import TrialFolder
 from trainable.training.checkpoint import read_checkpoints
 
 
 def test_neighbours_share_the_time_that_a_pass_takes(
-    voice: Voice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    voice: ToyVoice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a clock that a forward pass moves by six seconds and listening by sixty, and nothing else."""
     told, now = Told(voice, seats=3), [0.0]
@@ -44,7 +42,7 @@ def test_neighbours_share_the_time_that_a_pass_takes(
     assert spent_at[:3] == [alone - 6.0, alone, alone + 3.0]
 
 
-def test_trials_cost_no_more_than_the_bench_was_there(voice: Voice, tmp_path: Path) -> None:
+def test_trials_cost_no_more_than_the_bench_was_there(voice: ToyVoice, tmp_path: Path) -> None:
     started, told = time.perf_counter(), Told(voice, seats=2)
     for name in ("one", "two"):
         told.bench.seat(in_folder(voice.job(name), tmp_path))
@@ -53,7 +51,7 @@ def test_trials_cost_no_more_than_the_bench_was_there(voice: Voice, tmp_path: Pa
     assert all(spent) and sum(spent) <= time.perf_counter() - started
 
 
-def test_what_an_earlier_attempt_cost_still_counts(voice: Voice, tmp_path: Path) -> None:
+def test_what_an_earlier_attempt_cost_still_counts(voice: ToyVoice, tmp_path: Path) -> None:
     job, told = in_folder(voice.job("again", **LONG), tmp_path), Told(voice, seats=1)
     told.bench.seat(job)
     told.until(lambda: told.points("again", Phase.TRAINING)[-1:] == [PASSES + 1])

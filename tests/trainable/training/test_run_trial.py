@@ -3,95 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from spaces.band import Band
-from spaces.data_settings import AugmentationSettings, DataSettings
-from spaces.draw import Draw
-from spaces.probe_settings import ProbeSettings
-from spaces.records.trial import Ending, Outcome, Phase, Point
+from spaces.data_settings import AugmentationSettings
+from spaces.records.trial import Ending, Phase, Point
 from spaces.records.trial_spec import TrialSpec
 from tests.support import toy_family
-from tests.support.voices import TEXTS, make_voice
-from trainable.dataset.source import Source
+from tests.support.toy_voice import BAND, LINES, ToyVoice, lay
+from tests.support.voices import TEXTS
 from trainable.files.trial_folder import TrialFolder
-from trainable.stages.baseline import BaselineSettings, measure_baseline
 from trainable.training import checkpoint as keeping
 from trainable.training.checkpoint import read_checkpoints
 from trainable.training.run_trial import run_trial
-
-LINES = (
-    "one plain sentence to speak for everybody",
-    "another plain sentence here for the probe",
-    "a third one that is rather longer than those",
-    "and the fourth of all the lines to speak",
-    "five is the last one of these lines",
-)
-BAND = Band(low=0.6, high=1.0)
-
-
-@dataclass(frozen=True)
-class Bench:
-    """A toy voice, prepared, and its base model's verdict."""
-
-    root: Path
-    probe: ProbeSettings
-    base: Outcome
-
-    def job(self, name: str, band: Band = BAND, **changes) -> TrialSpec:
-        recipe = {
-            "objective": "aligned",
-            "rank": 4,
-            "alpha_ratio": 1,
-            "lora_lr": 0.3,
-            "text_projection_lr": 0.03,
-            "epochs": 20,
-            "targets": "linear",
-            "batch": 2,
-            "accumulation": 1,
-        }
-        return TrialSpec(
-            trial=name,
-            folder=str(self.root / name),
-            family="tests.support.toy_family",
-            model=str(self.root / "model"),
-            prepared=str(self.root / "prepared"),
-            calibration=str(self.root / "base" / "calibration.json"),
-            language="auto",
-            seed=0,
-            draw=Draw(**{**recipe, **changes}),
-            band=band,
-            probe=self.probe,
-        )
-
-
-def lay(root: Path, texts: tuple[str, ...] = TEXTS, augment: AugmentationSettings | None = None) -> Bench:
-    """A voice that says these texts, prepared under `root`."""
-    (root / "lines.txt").write_text("\n".join(LINES))
-    settings = ProbeSettings(lines=str(root / "lines.txt"))
-    plan = BaselineSettings(
-        sources=(Source.parse(str(make_voice(root / "voice", texts))),),
-        auto_reference=False,
-        cache=root / "cache",
-        data=DataSettings(augment=augment),
-        family="tests.support.toy_family",
-        model=str(toy_family.make_toy_model(root / "model")),
-        language="auto",
-        seed=0,
-        probe=settings,
-        prepared=root / "prepared",
-        base=root / "base",
-    )
-    return Bench(root, settings, measure_baseline(plan, lambda what, done, of: None))
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    """Eight clips, all of them trained on."""
-    return lay(tmp_path_factory.mktemp("bench"))
 
 
 def never_called(point: Point, phase: Phase) -> None:
@@ -107,43 +33,43 @@ def never_called(point: Point, phase: Phase) -> None:
         ("overshot", {"band": Band(low=2.0, high=2.001)}, Ending.OVERSHOT, True),
     ],
 )
-def test_endings(bench: Bench, name: str, changes: dict, ending: Ending, probed: bool) -> None:
-    outcome = run_trial(bench.job(name, **changes), lambda point, phase: None)
+def test_endings(voice: ToyVoice, name: str, changes: dict, ending: Ending, probed: bool) -> None:
+    outcome = run_trial(voice.job(name, **changes), lambda point, phase: None)
     assert outcome.ending is ending, outcome.reason
     assert (outcome.verdict is not None) == probed
-    assert TrialFolder(bench.root / name).read_outcome() == outcome
+    assert TrialFolder(voice.root / name).read_outcome() == outcome
 
 
-def test_a_loss_that_is_not_finite_ends_the_trial_and_is_written_down(bench: Bench) -> None:
-    far = toy_family.make_toy_model(bench.root / "far", start=1e30)
-    job = bench.job("diverged").model_copy(update={"model": str(far)})
+def test_a_loss_that_is_not_finite_ends_the_trial_and_is_written_down(voice: ToyVoice) -> None:
+    far = toy_family.make_toy_model(voice.root / "far", start=1e30)
+    job = voice.job("diverged").model_copy(update={"model": str(far)})
     outcome = run_trial(job, lambda point, phase: None)
     assert outcome.ending is Ending.DIVERGED and outcome.checkpoint is None
     assert outcome.point is not None and outcome.point.loss == float("inf")
-    assert TrialFolder(bench.root / "diverged").read_outcome() == outcome
+    assert TrialFolder(voice.root / "diverged").read_outcome() == outcome
 
 
-def test_a_trial_in_the_band_is_probed_at_its_checkpoint(bench: Bench) -> None:
-    outcome = run_trial(bench.job("probed"), lambda point, phase: None)
+def test_a_trial_in_the_band_is_probed_at_its_checkpoint(voice: ToyVoice) -> None:
+    outcome = run_trial(voice.job("probed"), lambda point, phase: None)
     assert outcome.kept is not None and outcome.kept.loss in BAND
     assert outcome.verdict is not None and outcome.verdict.accepted
     assert [line.text for line in outcome.verdict.lines] == list(LINES)
     for line in outcome.verdict.lines:
-        assert (bench.root / "probed" / line.audio).is_file()
-    [checkpoint] = read_checkpoints(bench.root / "probed" / "checkpoints")
-    assert str(checkpoint.folder.relative_to(bench.root / "probed")) == outcome.checkpoint
+        assert (voice.root / "probed" / line.audio).is_file()
+    [checkpoint] = read_checkpoints(voice.root / "probed" / "checkpoints")
+    assert str(checkpoint.folder.relative_to(voice.root / "probed")) == outcome.checkpoint
 
 
-def test_an_overshot_trial_goes_back_above_the_floor(bench: Bench) -> None:
-    outcome = run_trial(bench.job("over", band=Band(low=2.0, high=2.001)), lambda point, phase: None)
+def test_an_overshot_trial_goes_back_above_the_floor(voice: ToyVoice) -> None:
+    outcome = run_trial(voice.job("over", band=Band(low=2.0, high=2.001)), lambda point, phase: None)
     assert outcome.point is not None and outcome.point.loss < 2.0
     assert outcome.kept is not None and outcome.kept.loss >= 2.0
 
 
 @pytest.mark.parametrize("accumulation", [1, 2])
-def test_an_overshot_trial_goes_back_by_a_single_step(bench: Bench, accumulation: int) -> None:
+def test_an_overshot_trial_goes_back_by_a_single_step(voice: ToyVoice, accumulation: int) -> None:
     """Of four or two in an epoch, wherever in it the band was leapt over."""
-    job = bench.job("leapt", band=Band(low=2.0, high=2.001), accumulation=accumulation)
+    job = voice.job("leapt", band=Band(low=2.0, high=2.001), accumulation=accumulation)
     outcome = run_trial(in_own_folder(job, str(accumulation)), lambda point, phase: None)
     assert outcome.ending is Ending.OVERSHOT and outcome.kept is not None
     assert outcome.kept.step == outcome.point.step - 1
@@ -154,26 +80,26 @@ def in_own_folder(job: TrialSpec, name: str) -> TrialSpec:
 
 
 def test_what_an_overshot_trial_goes_back_to_does_not_depend_on_the_speed_of_the_disk(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    voice: ToyVoice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = []
     for name, share in (("idle disk", 1e9), ("busy disk", 1e-9)):
         monkeypatch.setattr(keeping, "WRITING_SHARE", share)
         slow = {"lora_lr": 0.06, "text_projection_lr": 0.0}
-        outcome = run_trial(bench.job(name, band=Band(low=1.2, high=1.2001), **slow), lambda point, phase: None)
+        outcome = run_trial(voice.job(name, band=Band(low=1.2, high=1.2001), **slow), lambda point, phase: None)
         assert outcome.ending is Ending.OVERSHOT and outcome.kept is not None
         assert outcome.kept.epoch > 1, "expected more than the first checkpoint, which is always written"
-        [checkpoint] = read_checkpoints(bench.root / name / "checkpoints")
+        [checkpoint] = read_checkpoints(voice.root / name / "checkpoints")
         kept.append((outcome.kept.step, outcome.kept.losses, checkpoint.read().weights["lora_B.weight"].tolist()))
     assert kept[0] == kept[1]
 
 
-def test_an_ended_trial_is_not_run_again(bench: Bench) -> None:
-    first = run_trial(bench.job("once"), lambda point, phase: None)
-    assert run_trial(bench.job("once"), never_called) == first
+def test_an_ended_trial_is_not_run_again(voice: ToyVoice) -> None:
+    first = run_trial(voice.job("once"), lambda point, phase: None)
+    assert run_trial(voice.job("once"), never_called) == first
 
 
-def test_a_trial_cut_off_while_probing_probes_again_without_training(bench: Bench) -> None:
+def test_a_trial_cut_off_while_probing_probes_again_without_training(voice: ToyVoice) -> None:
     class Cut(Exception):
         pass
 
@@ -182,39 +108,39 @@ def test_a_trial_cut_off_while_probing_probes_again_without_training(bench: Benc
             raise Cut
 
     with pytest.raises(Cut):
-        run_trial(bench.job("cut"), cut)
-    assert TrialFolder(bench.root / "cut").read_outcome() is None
-    [kept] = read_checkpoints(bench.root / "cut" / "checkpoints")
+        run_trial(voice.job("cut"), cut)
+    assert TrialFolder(voice.root / "cut").read_outcome() is None
+    [kept] = read_checkpoints(voice.root / "cut" / "checkpoints")
     written = (kept.folder / "adapter.safetensors").stat().st_mtime_ns
     seen: list[int] = []
-    outcome = run_trial(bench.job("cut"), lambda point, phase: seen.append(point.step))
-    whole = run_trial(bench.job("uncut"), lambda point, phase: None)
+    outcome = run_trial(voice.job("cut"), lambda point, phase: seen.append(point.step))
+    whole = run_trial(voice.job("uncut"), lambda point, phase: None)
     assert set(seen) == {outcome.point.step}
     assert outcome.verdict == whole.verdict and outcome.ending is whole.ending
     assert (kept.folder / "adapter.safetensors").stat().st_mtime_ns == written, "the checkpoint was written again"
 
 
-def test_a_stopped_trial_is_cancelled_in_good_order(bench: Bench) -> None:
+def test_a_stopped_trial_is_cancelled_in_good_order(voice: ToyVoice) -> None:
     steps: list[int] = []
-    outcome = run_trial(bench.job("stopped"), lambda point, phase: steps.append(point.step), lambda: len(steps) > 1)
+    outcome = run_trial(voice.job("stopped"), lambda point, phase: steps.append(point.step), lambda: len(steps) > 1)
     assert outcome.ending is Ending.CANCELLED and outcome.verdict is None
     assert outcome.checkpoint is not None
 
 
-def test_the_curve_starts_at_step_0_and_misses_no_step(bench: Bench) -> None:
-    outcome = run_trial(bench.job("steps"), lambda point, phase: None)
-    points = TrialFolder(bench.root / "steps").read_points()
+def test_the_curve_starts_at_step_0_and_misses_no_step(voice: ToyVoice) -> None:
+    outcome = run_trial(voice.job("steps"), lambda point, phase: None)
+    points = TrialFolder(voice.root / "steps").read_points()
     assert [point.step for point in points] == list(range(len(points)))
     assert points[-1] == outcome.point
     assert points[0].clips == 0 and points[0].loss > points[-1].loss
 
 
-def test_a_schedule_is_followed_over_the_whole_run(bench: Bench) -> None:
+def test_a_schedule_is_followed_over_the_whole_run(voice: ToyVoice) -> None:
     """Four steps to an epoch: one of warm-up, and two half waves over the seven others."""
     slow = {"lora_lr": 1e-3, "text_projection_lr": 1e-4, "band": Band(low=1e-6, high=1e-5)}
     draw = {"epochs": 2, "warmup": 1, "schedule": "cosine", "lr_cycles": 2, "lr_floor": 0.5}
-    outcome = run_trial(bench.job("cosine", **slow, **draw), lambda point, phase: None)
-    points = TrialFolder(bench.root / "cosine").read_points()
+    outcome = run_trial(voice.job("cosine", **slow, **draw), lambda point, phase: None)
+    points = TrialFolder(voice.root / "cosine").read_points()
     assert outcome.ending is Ending.EXHAUSTED and len(points) == 9
     waves = [(1 + math.cos(math.pi * at)) / 2 for at in (0, 2 / 7, 4 / 7, 6 / 7, 1 / 7, 3 / 7, 5 / 7)]
     factors = [0.5, 0.5, *[0.5 + 0.5 * wave for wave in waves]]
@@ -222,11 +148,11 @@ def test_a_schedule_is_followed_over_the_whole_run(bench: Bench) -> None:
     assert [point.text_projection_lr for point in points] == pytest.approx([1e-4 * factor for factor in factors])
 
 
-def test_the_weight_of_the_sub_talker_changes_what_is_descended_and_not_what_is_told(bench: Bench) -> None:
+def test_the_weight_of_the_sub_talker_changes_what_is_descended_and_not_what_is_told(voice: ToyVoice) -> None:
     """In the toy family it is as large as the whole, and so is its gradient."""
     for name, weight in (("as told", 0.3), ("heavier", 1.3)):
-        run_trial(bench.job(name, sub_weight=weight, epochs=1), lambda point, phase: None)
-    told, heavier = (TrialFolder(bench.root / name).read_points()[1] for name in ("as told", "heavier"))
+        run_trial(voice.job(name, sub_weight=weight, epochs=1), lambda point, phase: None)
+    told, heavier = (TrialFolder(voice.root / name).read_points()[1] for name in ("as told", "heavier"))
     assert heavier.losses == told.losses
     assert heavier.grad_norm == pytest.approx(2 * told.grad_norm)
 
@@ -243,6 +169,6 @@ def test_copies_are_trained_on_in_place_of_their_clips(tmp_path: Path) -> None:
     assert 1 / 0.6 < heard[1.0] / heard[0.0] < 1 / 0.5
 
 
-def test_row_zero_speaks_every_line(bench: Bench) -> None:
-    assert bench.base.verdict is not None and len(bench.base.verdict.lines) == len(LINES)
-    assert bench.base.ending is None and bench.base.draw is None
+def test_row_zero_speaks_every_line(voice: ToyVoice) -> None:
+    assert voice.base.verdict is not None and len(voice.base.verdict.lines) == len(LINES)
+    assert voice.base.ending is None and voice.base.draw is None

@@ -17,10 +17,7 @@ from spaces.records.trial_spec import TrialSpec
 from tests.support import toy_family
 from tests.support.pack_processes import in_processes
 from tests.support.recorded_bench import Told
-from tests.trainable.training.test_bench import in_folder, timeless_curve
-from tests.trainable.training.test_run_trial import Bench as Voice
-from tests.trainable.training.test_run_trial import bench as voice  # noqa: F401
-from tests.trainable.training.test_run_trial import lay
+from tests.support.toy_voice import ToyVoice, in_folder, lay, timeless_curve
 from trainable.dataset.split import DatasetSplit, Role
 from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import load_family
@@ -40,13 +37,13 @@ OVER = {"band": Band(low=1.2, high=1.2001), "lora_lr": 0.06, "text_projection_lr
 
 
 @pytest.fixture(scope="module")
-def twenty(tmp_path_factory: pytest.TempPathFactory) -> Voice:
+def twenty(tmp_path_factory: pytest.TempPathFactory) -> ToyVoice:
     """Twenty clips, of which two are held out."""
     whose, who = ("some", "quite a few", "no", "all", "ten"), ("rivers", "quiet evenings", "trains", "cats")
     return lay(tmp_path_factory.mktemp("twenty"), tuple(map(" ".join, itertools.product(whose, who, ["end"]))))
 
 
-def ended(voice: Voice, folder: Path, name: str, **changes) -> list[Point]:
+def ended(voice: ToyVoice, folder: Path, name: str, **changes) -> list[Point]:
     run_trial(in_folder(voice.job(name, **changes), folder), lambda point, phase: None)
     return TrialFolder(folder / name).read_points()
 
@@ -55,11 +52,11 @@ def validated(points: list[Point]) -> list[int]:
     return [point.step for point in points if point.validation is not None]
 
 
-def test_every_epoch_is_validated_and_so_is_the_start(twenty: Voice, tmp_path: Path) -> None:
+def test_every_epoch_is_validated_and_so_is_the_start(twenty: ToyVoice, tmp_path: Path) -> None:
     assert validated(ended(twenty, tmp_path, "long", **LONG)) == [0, STEPS, 2 * STEPS]
 
 
-def test_nothing_is_validated_where_nothing_is_held_out(voice: Voice, tmp_path: Path) -> None:
+def test_nothing_is_validated_where_nothing_is_held_out(voice: ToyVoice, tmp_path: Path) -> None:
     told = Told(voice, seats=1)
     told.bench.seat(in_folder(voice.job("long", **LONG), tmp_path))
     told.to_the_end()
@@ -68,7 +65,7 @@ def test_nothing_is_validated_where_nothing_is_held_out(voice: Voice, tmp_path: 
 
 
 @pytest.mark.parametrize("at", range(2 * STEPS + 1))
-def test_it_is_the_mean_of_the_held_out_clips_without_dropout(twenty: Voice, tmp_path: Path, at: int) -> None:
+def test_it_is_the_mean_of_the_held_out_clips_without_dropout(twenty: ToyVoice, tmp_path: Path, at: int) -> None:
     """At any step that training is stopped at, by the weights that are left."""
     job = in_folder(twenty.job("stopped", **LONG, dropout=0.5, objective="guide"), tmp_path)
     told = Told(twenty, seats=1)
@@ -89,7 +86,7 @@ def test_it_is_the_mean_of_the_held_out_clips_without_dropout(twenty: Voice, tmp
     assert outcome.point.validation.guide != outcome.point.loss
 
 
-def test_held_out_clips_are_never_trained_on(twenty: Voice, tmp_path: Path) -> None:
+def test_held_out_clips_are_never_trained_on(twenty: ToyVoice, tmp_path: Path) -> None:
     """What was heard in two epochs is twice the training clips, second for second."""
     last = ended(twenty, tmp_path, "long", **LONG)[-1]
     split = DatasetSplit.read(twenty.root / "prepared")
@@ -108,7 +105,7 @@ def test_held_out_clips_are_never_trained_on(twenty: Voice, tmp_path: Path) -> N
     ],
 )
 def test_where_training_ends_and_what_is_kept_is_validated(
-    twenty: Voice, tmp_path: Path, changes: dict, ending: Ending
+    twenty: ToyVoice, tmp_path: Path, changes: dict, ending: Ending
 ) -> None:
     outcome = run_trial(in_folder(twenty.job("ended", **changes), tmp_path), lambda point, phase: None)
     points = TrialFolder(tmp_path / "ended").read_points()
@@ -120,20 +117,20 @@ def test_where_training_ends_and_what_is_kept_is_validated(
         assert checkpoint.state.point == outcome.kept
 
 
-def test_an_overshot_trial_goes_back_to_a_validated_point_within_an_epoch(twenty: Voice, tmp_path: Path) -> None:
+def test_an_overshot_trial_goes_back_to_a_validated_point_within_an_epoch(twenty: ToyVoice, tmp_path: Path) -> None:
     outcome = run_trial(in_folder(twenty.job("over", **OVER), tmp_path), lambda point, phase: None)
     assert outcome.ending is Ending.OVERSHOT and outcome.kept.step % STEPS != 0
     assert outcome.kept.validation is not None
 
 
-def test_a_loss_that_is_not_finite_is_not_validated(twenty: Voice, tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_is_not_validated(twenty: ToyVoice, tmp_path: Path) -> None:
     far = toy_family.make_toy_model(tmp_path / "far", start=1e30)
     job = in_folder(twenty.job("diverged"), tmp_path).model_copy(update={"model": str(far)})
     outcome = run_trial(job, lambda point, phase: None)
     assert outcome.ending is Ending.DIVERGED and outcome.point.validation is None
 
 
-def test_what_is_told_has_its_validation(twenty: Voice, tmp_path: Path) -> None:
+def test_what_is_told_has_its_validation(twenty: ToyVoice, tmp_path: Path) -> None:
     told = Told(twenty, seats=2)
     for name, changes in {"in band": {}, "long": LONG}.items():
         told.bench.seat(in_folder(twenty.job(name, **changes), tmp_path))
@@ -145,7 +142,7 @@ def test_what_is_told_has_its_validation(twenty: Voice, tmp_path: Path) -> None:
         assert said[-1].validation is not None
 
 
-def test_those_who_are_due_together_are_validated_together(twenty: Voice, tmp_path: Path) -> None:
+def test_those_who_are_due_together_are_validated_together(twenty: ToyVoice, tmp_path: Path) -> None:
     told = Told(twenty, seats=3)
     for name in ("one", "two"):
         told.bench.seat(in_folder(twenty.job(name, **LONG), tmp_path))
@@ -158,7 +155,7 @@ def test_those_who_are_due_together_are_validated_together(twenty: Voice, tmp_pa
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 50])
-def test_clips_go_through_in_passes_of_the_packs_size(twenty: Voice, tmp_path: Path, batch: int) -> None:
+def test_clips_go_through_in_passes_of_the_packs_size(twenty: ToyVoice, tmp_path: Path, batch: int) -> None:
     sizes: list[int] = []
 
     class Counting(toy_family.ToyPack):
@@ -186,7 +183,7 @@ def test_clips_go_through_in_passes_of_the_packs_size(twenty: Voice, tmp_path: P
 
 
 @pytest.mark.parametrize("changes", [{}, {"dropout": 0.5}, OVER, {**LONG, "dropout": 0.3}])
-def test_a_curve_that_is_cut_off_and_resumed_is_the_same(twenty: Voice, tmp_path: Path, changes: dict) -> None:
+def test_a_curve_that_is_cut_off_and_resumed_is_the_same(twenty: ToyVoice, tmp_path: Path, changes: dict) -> None:
     """Cut at every report in turn; each attempt goes on from what the one before has kept."""
 
     class Cut(Exception):
@@ -208,7 +205,7 @@ def test_a_curve_that_is_cut_off_and_resumed_is_the_same(twenty: Voice, tmp_path
     assert timeless_curve(job.path) == timeless_curve(whole.path)
 
 
-def test_validation_leaves_training_as_it_is(twenty: Voice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_validation_leaves_training_as_it_is(twenty: ToyVoice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = {**SLOW, "epochs": 3, "dropout": 0.3}
     with_it = ended(twenty, tmp_path, "with", **changes)
     monkeypatch.setattr("trainable.training.trial_state.TrialState.is_to_be_validated", False)
@@ -219,7 +216,7 @@ def test_validation_leaves_training_as_it_is(twenty: Voice, tmp_path: Path, monk
 
 
 def test_a_trial_with_a_model_of_its_own_is_validated_alike(
-    twenty: Voice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    twenty: ToyVoice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     packed = ended(twenty, tmp_path, "packed", **LONG)
     monkeypatch.setattr(load_family("tests.support.toy_family"), "why_not_packed", lambda model, shape: "for this test")
@@ -228,7 +225,7 @@ def test_a_trial_with_a_model_of_its_own_is_validated_alike(
     assert [point.validation for point in packed] == [point.validation for point in alone]
 
 
-def test_side_by_side_it_is_what_it_would_be_alone(twenty: Voice, tmp_path: Path) -> None:
+def test_side_by_side_it_is_what_it_would_be_alone(twenty: ToyVoice, tmp_path: Path) -> None:
     recipes = {"in band": {}, "over": OVER, "long": LONG, "dropped": {**LONG, "dropout": 0.4, "accumulation": 2}}
     told = Told(twenty, seats=3)
     for name, changes in recipes.items():
@@ -250,7 +247,7 @@ def group_member(rank: int, order: TrialSpec, folder: Path) -> None:
     dist.destroy_process_group()
 
 
-def test_two_that_train_together_leave_what_one_does(twenty: Voice, tmp_path: Path) -> None:
+def test_two_that_train_together_leave_what_one_does(twenty: ToyVoice, tmp_path: Path) -> None:
     """To the rounding of sums in another order."""
     group, one = (in_folder(twenty.job("over", **OVER), tmp_path / name) for name in ("group", "one"))
     in_processes(group_member, [(rank, group, tmp_path) for rank in range(2)])

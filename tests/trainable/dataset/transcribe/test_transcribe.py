@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support.paths import ROOT
+from tests.support.paths import DEMO_VOICE, ROOT
 from tests.support.tiny_whisper import make_tiny_whisper
-from tests.support.untranscribed import VOICE, command, voice  # noqa: F401
+from tests.support.transcribe_command import command
 from trainable.dataset.transcribe.transcribe import Transcribed, transcribe_folder
 from trainable.dataset.transcribe.transcript import JOURNAL, TranscriptJournal
 from trainable.speech.asr.whisper import RATE
@@ -42,34 +42,36 @@ def review(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_folder_gets_the_guides_layout(voice: Path, asr: str) -> None:
-    shutil.copy(VOICE / "ref.wav", voice)
-    (voice / "wavs").mkdir()
-    wave, rate = soundfile.read(VOICE / "clip_010.wav")
-    soundfile.write(voice / "wavs" / "ten.flac", np.stack([wave, wave], axis=1), rate)
+def test_a_folder_gets_the_guides_layout(untranscribed: Path, asr: str) -> None:
+    shutil.copy(DEMO_VOICE / "ref.wav", untranscribed)
+    (untranscribed / "wavs").mkdir()
+    wave, rate = soundfile.read(DEMO_VOICE / "clip_010.wav")
+    soundfile.write(untranscribed / "wavs" / "ten.flac", np.stack([wave, wave], axis=1), rate)
     told = []
-    done = transcribe_folder(voice, asr, "en", on_progress=lambda done, of: told.append((done, of)))
+    done = transcribe_folder(untranscribed, asr, "en", on_progress=lambda done, of: told.append((done, of)))
     names = [f"clip_{number:03d}.wav" for number in range(6)]
-    assert metadata(voice) == [(name, SAID) for name in [*names, "wavs/ten.flac"]]
-    assert (voice / "ref_text.txt").read_text() == f"{SAID}\n"
+    assert metadata(untranscribed) == [(name, SAID) for name in [*names, "wavs/ten.flac"]]
+    assert (untranscribed / "ref_text.txt").read_text() == f"{SAID}\n"
     assert done == Transcribed(recordings=7, kept=0, added=7, silent=0, doubtful=done.doubtful, reference=True)
     assert told[0] == (0, 8) and told[-1] == (8, 8) and told == sorted(told)
-    assert {row["clip"] for row in review(voice)} == {*names, "wavs/ten.flac", "ref.wav"}
+    assert {row["clip"] for row in review(untranscribed)} == {*names, "wavs/ten.flac", "ref.wav"}
 
 
-def test_silence_gets_no_transcript_and_the_worst_come_first(voice: Path, asr: str) -> None:
-    soundfile.write(voice / "silence.wav", np.zeros(2 * RATE), RATE)
-    soundfile.write(voice / "blip.wav", np.zeros(100), RATE)
-    (voice / "broken.wav").write_bytes(b"RIFF nothing")
-    (voice / "phone.m4a").write_bytes(b"nothing")
+def test_silence_gets_no_transcript_and_the_worst_come_first(untranscribed: Path, asr: str) -> None:
+    soundfile.write(untranscribed / "silence.wav", np.zeros(2 * RATE), RATE)
+    soundfile.write(untranscribed / "blip.wav", np.zeros(100), RATE)
+    (untranscribed / "broken.wav").write_bytes(b"RIFF nothing")
+    (untranscribed / "phone.m4a").write_bytes(b"nothing")
     # The same three words in ten times the time.
     soundfile.write(
-        voice / "slow.wav", np.concatenate([read_audio(VOICE / f"clip_{n:03d}.wav") for n in range(12)]), SAMPLE_RATE
+        untranscribed / "slow.wav",
+        np.concatenate([read_audio(DEMO_VOICE / f"clip_{n:03d}.wav") for n in range(12)]),
+        SAMPLE_RATE,
     )
-    done = transcribe_folder(voice, asr, "en")
-    names = [name for name, _ in metadata(voice)]
+    done = transcribe_folder(untranscribed, asr, "en")
+    names = [name for name, _ in metadata(untranscribed)]
     assert names == [*(f"clip_{number:03d}.wav" for number in range(6)), "slow.wav"]
-    rows = review(voice)
+    rows = review(untranscribed)
     why = {row["clip"]: row["why"] for row in rows}
     assert [row["clip"] for row in rows[:4]] == ["blip.wav", "broken.wav", "phone.m4a", "silence.wav"]
     assert why["silence.wav"] == why["blip.wav"] == "nobody speaks in it"
@@ -84,7 +86,7 @@ def test_silence_gets_no_transcript_and_the_worst_come_first(voice: Path, asr: s
 def test_a_long_recording_is_heard_in_pieces(tmp_path: Path, asr: str) -> None:
     folder = tmp_path / "voice"
     folder.mkdir()
-    clips = [read_audio(VOICE / f"clip_{number:03d}.wav") for number in range(0, 40)]
+    clips = [read_audio(DEMO_VOICE / f"clip_{number:03d}.wav") for number in range(0, 40)]
     pause = np.zeros(SAMPLE_RATE // 2, np.float32)
     wave = np.concatenate([part for clip in clips for part in (clip, pause)])
     assert 60 < wave.size / SAMPLE_RATE < 120
@@ -96,51 +98,51 @@ def test_a_long_recording_is_heard_in_pieces(tmp_path: Path, asr: str) -> None:
     assert "longer than 30" in review(folder)[0]["why"]
 
 
-def test_only_what_has_no_transcript_is_heard(voice: Path, asr: str) -> None:
+def test_only_what_has_no_transcript_is_heard(untranscribed: Path, asr: str) -> None:
     corrected = '{"audio_filepath": "clip_002.wav", "text": "seven"}\n\n{"audio_filepath": "gone.wav", "text": "x"}'
-    (voice / "metadata.jsonl").write_text(corrected)
-    done = transcribe_folder(voice, asr, "en")
+    (untranscribed / "metadata.jsonl").write_text(corrected)
+    done = transcribe_folder(untranscribed, asr, "en")
     assert (done.kept, done.added) == (1, 5)
-    text = (voice / "metadata.jsonl").read_text()
+    text = (untranscribed / "metadata.jsonl").read_text()
     assert text.startswith(corrected + "\n") and "clip_002.wav" not in text[len(corrected) :]
-    assert "clip_002.wav" not in {row["clip"] for row in review(voice)}
+    assert "clip_002.wav" not in {row["clip"] for row in review(untranscribed)}
 
-    before = (voice / "metadata.jsonl").read_bytes()
-    code, said = command(voice, "--asr", "a model that is not needed", "--language", "en")
+    before = (untranscribed / "metadata.jsonl").read_bytes()
+    code, said = command(untranscribed, "--asr", "a model that is not needed", "--language", "en")
     assert code == 0 and "nothing to transcribe, 6 of 6" in said
-    assert (voice / "metadata.jsonl").read_bytes() == before
+    assert (untranscribed / "metadata.jsonl").read_bytes() == before
 
-    done = transcribe_folder(voice, asr, "en", force=True)
+    done = transcribe_folder(untranscribed, asr, "en", force=True)
     assert (done.kept, done.added) == (0, 6)
-    assert metadata(voice) == [(f"clip_{number:03d}.wav", SAID) for number in range(6)]
+    assert metadata(untranscribed) == [(f"clip_{number:03d}.wav", SAID) for number in range(6)]
 
 
-def test_a_corrected_transcript_is_no_longer_doubted(voice: Path, asr: str) -> None:
-    transcribe_folder(voice, asr, "en")
-    rows = metadata(voice)
-    assert len(review(voice)) == 6
+def test_a_corrected_transcript_is_no_longer_doubted(untranscribed: Path, asr: str) -> None:
+    transcribe_folder(untranscribed, asr, "en")
+    rows = metadata(untranscribed)
+    assert len(review(untranscribed)) == 6
     rows[3] = (rows[3][0], "eight")
     lines = [json.dumps({"audio_filepath": name, "text": text}) for name, text in rows]
-    (voice / "metadata.jsonl").write_text("\n".join(lines) + "\n")
-    transcribe_folder(voice, asr, "en")
-    assert metadata(voice) == rows
-    assert rows[3][0] not in {row["clip"] for row in review(voice)} and len(review(voice)) == 5
+    (untranscribed / "metadata.jsonl").write_text("\n".join(lines) + "\n")
+    transcribe_folder(untranscribed, asr, "en")
+    assert metadata(untranscribed) == rows
+    assert rows[3][0] not in {row["clip"] for row in review(untranscribed)} and len(review(untranscribed)) == 5
 
 
-def test_a_changed_recording_is_heard_again_and_others_are_not(voice: Path, asr: str, tmp_path: Path) -> None:
-    transcribe_folder(voice, asr, "en")
+def test_a_changed_recording_is_heard_again_and_others_are_not(untranscribed: Path, asr: str, tmp_path: Path) -> None:
+    transcribe_folder(untranscribed, asr, "en")
     other = str(make_tiny_whisper(tmp_path / "other", " four"))
-    shutil.copy(VOICE / "clip_009.wav", voice / "clip_001.wav")
-    heard = len((voice / JOURNAL).read_bytes().splitlines())
-    transcribe_folder(voice, asr, "en", force=True)
-    assert len((voice / JOURNAL).read_bytes().splitlines()) == heard + 1
-    transcribe_folder(voice, other, "en", force=True)
-    assert {text for _, text in metadata(voice)} == {"four"}
+    shutil.copy(DEMO_VOICE / "clip_009.wav", untranscribed / "clip_001.wav")
+    heard = len((untranscribed / JOURNAL).read_bytes().splitlines())
+    transcribe_folder(untranscribed, asr, "en", force=True)
+    assert len((untranscribed / JOURNAL).read_bytes().splitlines()) == heard + 1
+    transcribe_folder(untranscribed, other, "en", force=True)
+    assert {text for _, text in metadata(untranscribed)} == {"four"}
 
 
-def test_what_was_heard_before_a_kill_is_not_heard_again(voice: Path, asr: str) -> None:
+def test_what_was_heard_before_a_kill_is_not_heard_again(untranscribed: Path, asr: str) -> None:
     for number in range(6, 12):
-        shutil.copy(VOICE / f"clip_{number:03d}.wav", voice)
+        shutil.copy(DEMO_VOICE / f"clip_{number:03d}.wav", untranscribed)
     code = f"""
 import os, signal
 from pathlib import Path
@@ -148,17 +150,17 @@ from trainable.dataset.transcribe.transcribe import transcribe_folder
 def kill(done, of):
     if done >= 8:
         os.kill(os.getpid(), signal.SIGKILL)
-transcribe_folder(Path({str(voice)!r}), {asr!r}, "en", on_progress=kill)
+transcribe_folder(Path({str(untranscribed)!r}), {asr!r}, "en", on_progress=kill)
 """
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == -signal.SIGKILL
-    assert not (voice / "metadata.jsonl").exists()
-    with (voice / JOURNAL).open("ab") as file:
+    assert not (untranscribed / "metadata.jsonl").exists()
+    with (untranscribed / JOURNAL).open("ab") as file:
         file.write(b'{"recording": {"name": "clip_0')
     told = []
-    transcribe_folder(voice, asr, "en", on_progress=lambda done, of: told.append((done, of)))
+    transcribe_folder(untranscribed, asr, "en", on_progress=lambda done, of: told.append((done, of)))
     assert told[0] == (8, 12) and told[-1] == (12, 12)
-    assert metadata(voice) == [(f"clip_{number:03d}.wav", SAID) for number in range(12)]
-    assert len(TranscriptJournal(voice, asr, "en").read()) == 12
+    assert metadata(untranscribed) == [(f"clip_{number:03d}.wav", SAID) for number in range(12)]
+    assert len(TranscriptJournal(untranscribed, asr, "en").read()) == 12
 
 
 def no_folder(folder: Path) -> Path:
@@ -181,7 +183,7 @@ def wordless(folder: Path) -> Path:
 
 
 def other_encoding(folder: Path) -> Path:
-    shutil.copy(VOICE / "clip_000.wav", folder)
+    shutil.copy(DEMO_VOICE / "clip_000.wav", folder)
     (folder / "metadata.jsonl").write_bytes('{"audio_filepath": "a.wav", "text": "blåbær"}'.encode("latin-1"))
     return folder
 
@@ -202,10 +204,14 @@ def test_a_folder_that_cannot_be_used_is_told_in_words(prepare, message: str, tm
     assert code == 2 and message in said and "Traceback" not in said
 
 
-def test_the_command_says_what_to_do_next(voice: Path, asr: str) -> None:
-    shutil.copy(VOICE / "ref.wav", voice)
-    soundfile.write(voice / "silence.wav", np.zeros(RATE), RATE)
-    code, said = command(voice, "--asr", asr, "--language", "norwegian")
+def test_the_command_says_what_to_do_next(untranscribed: Path, asr: str) -> None:
+    shutil.copy(DEMO_VOICE / "ref.wav", untranscribed)
+    soundfile.write(untranscribed / "silence.wav", np.zeros(RATE), RATE)
+    code, said = command(untranscribed, "--asr", asr, "--language", "norwegian")
     assert code == 0
     assert "6 of 7 recordings transcribed" in said and "without a word: 1" in said
-    assert "review.html" in said and f"python -m trainable.dataset check {voice}" in said and "ref_text.txt" in said
+    assert (
+        "review.html" in said
+        and f"python -m trainable.dataset check {untranscribed}" in said
+        and "ref_text.txt" in said
+    )

@@ -10,14 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
-from typer.testing import CliRunner, Result
 
 from spaces.records.verdict import Flag
-from tests.support.corruptions import DEMO_VOICE, corrupted, demo_clips, joined_lines
+from tests.support.corruptions import DEMO_VOICE, corrupted, demo_clips
 from tests.support.paths import ROOT
-from trainable.files.cache import VARIABLE
-from trainable.probe.__main__ import app
+from tests.support.probe_command import CLIP, LISTENING, TEXT, WAVE, manifest, no_constant, probe, recording, verdict
 from trainable.probe.criteria.flags import CLIPPED_SHARE, SPEECH_SHARE, garbled_above
 from trainable.probe.measures.level import SILENCE_DBFS
 from trainable.probe.measures.missing_words import omitted_above
@@ -28,42 +25,9 @@ from trainable.probe.measures.stutter import STUTTERED
 from trainable.speech.audio import SAMPLE_RATE
 from trainable.speech.tempo import LINE_TEMPO, default_seconds
 
-DEMO_CHECKPOINT = ROOT / "demo" / "checkpoint"
-WAVE, TEXT = next(line for line in joined_lines(demo_clips(), 4.0) if len(line[1]) > 50)
-LISTENING = ["--recogniser", "pocketsphinx", "--language", "en"]
 KEYS = ["audio", "text", "accepted", "flags", "unknown", "measures", "heard"]
 NEVER_KNOWN = {"no_eos"}
 NEEDS_VOICE = {"noisy", "flat", "voice_drift"}
-ENCODING = ["--encoder", DEMO_CHECKPOINT]
-
-
-@pytest.fixture(autouse=True)
-def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setenv("COLUMNS", "160")
-    # Whether an optional package is installed here is not what these tests are about.
-    monkeypatch.setattr("trainable.probe.recordings.reference_voices.default_encoder", lambda: None)
-
-
-def probe(*arguments: object) -> Result:
-    return CliRunner().invoke(app, [*map(str, arguments)])
-
-
-def recording(path: Path, wave: np.ndarray, rate: int = SAMPLE_RATE, subtype: str = "FLOAT") -> Path:
-    soundfile.write(path, wave, rate, subtype=subtype)
-    return path
-
-
-def verdict(*arguments: object) -> dict:
-    result = probe(*arguments, "--json")
-    assert result.exit_code in (0, 1), result.output
-    said = json.loads(result.stdout)
-    assert result.exit_code == (0 if said["accepted"] else 1)
-    return said
-
-
-def no_constant(name: str) -> None:
-    raise AssertionError(f"{name} is no JSON")
 
 
 @pytest.mark.parametrize("place", range(4))
@@ -178,9 +142,6 @@ def test_an_hour_is_judged_by_its_first_minutes_and_nobody_listens_to_it(tmp_pat
     assert "longer than 180 s" in said["unknown"]["garbled"]
 
 
-CLIP = DEMO_VOICE / "clip_000.wav"
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -245,12 +206,6 @@ def test_recordings_that_the_probe_itself_rejects_are_no_yardstick(tmp_path: Pat
         lines.append({"audio": f"{number}.wav", "text": TEXT})
     result = probe(CLIP, "--text", "one nine seven two", "--like", manifest(tmp_path, *lines))
     assert result.exit_code == 2 and "clipped in 3" in result.stderr
-
-
-def manifest(folder: Path, *lines: object) -> Path:
-    path = folder / "many.jsonl"
-    path.write_text("\n".join(line if isinstance(line, str) else json.dumps(line) for line in lines), encoding="utf-8")
-    return path
 
 
 def test_the_table_names_the_verdict_the_measures_and_what_is_unknown(tmp_path: Path) -> None:

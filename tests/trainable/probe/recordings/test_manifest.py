@@ -7,18 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.trainable.probe.recordings.test_command import (  # noqa: F401
-    CLIP,
-    ENCODING,
-    LISTENING,
-    TEXT,
-    WAVE,
-    manifest,
-    no_constant,
-    probe,
-    recording,
-    surroundings,
-)
+from tests.support.probe_command import TEXT, WAVE, manifest, no_constant, probe, recording
 
 
 def test_a_manifest_is_judged_line_by_line(tmp_path: Path) -> None:

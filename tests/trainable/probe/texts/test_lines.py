@@ -11,6 +11,7 @@ import pytest
 from search.checking.checks import check_plan
 from spaces.errors import InputError
 from spaces.records.verdict import LineKind, ProbeLine
+from tests.support.held_out import held_out, sentences
 from tests.support.toy_search import toy_plan
 from tests.support.voices import TEXTS, make_voice
 from trainable.dataset.split import ClipEntry, DatasetSplit, Role
@@ -19,17 +20,6 @@ from trainable.probe.texts.lines import HELD_OUT, check_unseen, confirmation_lin
 
 LANGUAGES = ("english", "german", "norwegian")
 NOTHING = DatasetSplit(entries=())
-
-
-def held_out(*texts: str, trained: tuple[str, ...] = ()) -> DatasetSplit:
-    """Of texts of one length, a split names the last clip first."""
-    entries = [ClipEntry(text=text, seconds=1.0, role=Role.HELD_OUT) for text in reversed(texts)]
-    return DatasetSplit(entries=(*entries, *(ClipEntry(text=text, seconds=1.0) for text in trained)))
-
-
-def sentences(count: int) -> tuple[str, ...]:
-    """As long as one another, so that none is more ordinary."""
-    return tuple(f"sentence {chr(97 + number // 26)}{chr(97 + number % 26)} of the voice" for number in range(count))
 
 
 def texts_of(lines: tuple[ProbeLine, ...]) -> list[str]:

@@ -12,8 +12,8 @@ import pytest
 
 from demo.corpus import DIGITS, is_held_out
 from spaces.records.verdict import LineKind, ProbeLine
+from tests.support.held_out import held_out, sentences
 from tests.support.paths import DEMO_VOICE
-from tests.trainable.probe.texts.test_lines import held_out, sentences
 from trainable.dataset.split import DatasetSplit
 from trainable.probe.texts.instructions import CALM, EXCITED, INSTRUCTED_LINES, instructed_lines
 from trainable.probe.texts.lines import (

@@ -16,7 +16,7 @@ import torch
 from spaces.data_settings import AugmentationSettings
 from spaces.errors import InputError
 from tests.support.encoding_plans import CHECKPOINT, VOICE, clip_of, demo_clips, plan_of
-from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
+from tests.support.qwen_fixtures import Tiny
 from trainable.dataset.clip import Clip
 from trainable.dataset.encoding_plan import EncodingPlan
 from trainable.dataset.finding import Severity

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from spaces.probe_settings import Sampling
 from tests.support.pack_runs import SEED, draw, make_pack, shape_of
-from tests.support.qwen_fixtures import LANGUAGES, Tiny, tiny  # noqa: F401
+from tests.support.qwen_fixtures import LANGUAGES, Tiny
 from trainable.family.export_request import ExportLayout, ExportRequest
 from trainable.family.protocol import Batch, SpeechPrompt
 from trainable.qwen3_tts.data.prepared import PreparedData

@@ -10,8 +10,7 @@ from peft import PeftModel
 
 from spaces.errors import InputError
 from spaces.probe_settings import Sampling
-from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
-from tests.trainable.qwen3_tts.test_training import draw
+from tests.support.qwen_fixtures import Tiny, draw
 from trainable.family.export_request import ExportLayout, ExportRequest
 from trainable.family.protocol import SpeechPrompt
 from trainable.qwen3_tts import family

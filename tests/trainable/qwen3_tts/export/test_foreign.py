@@ -13,10 +13,9 @@ import torch
 from spaces.errors import InputError
 from spaces.probe_settings import Sampling
 from tests.support.exports import far_learner, in_two_files, request
-from tests.support.qwen_fixtures import Tiny
+from tests.support.qwen_fixtures import Tiny, draw
 from tests.support.tiny_qwen import make_tiny_qwen
 from tests.support.voices import tone
-from tests.trainable.qwen3_tts.test_training import draw
 from trainable.family.export_request import ExportLayout
 from trainable.family.protocol import SpeechPrompt
 from trainable.qwen3_tts import family

@@ -17,10 +17,9 @@ from spaces.errors import InputError
 from spaces.probe_settings import Sampling
 from tests.support import made_runs
 from tests.support.exports import WEIGHTS, far_learner, in_two_files, request, stored_as
-from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
+from tests.support.qwen_fixtures import Tiny, draw
 from tests.support.tiny_qwen import CODES
 from tests.support.voices import tone
-from tests.trainable.qwen3_tts.test_training import draw
 from trainable.family.export_request import ExportLayout, ReferenceClip, speaker_name
 from trainable.family.protocol import SpeechPrompt
 from trainable.qwen3_tts import family

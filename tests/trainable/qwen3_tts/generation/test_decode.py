@@ -16,9 +16,9 @@ from transformers import (
 
 from spaces.probe_settings import Sampling
 from tests.support.decoding import LINES, library, ours, with_eos_bias
-from tests.support.qwen_fixtures import LANGUAGES, Tiny, tiny  # noqa: F401
+from tests.support.qwen_fixtures import LANGUAGES, Tiny
+from tests.support.qwen_fixtures import draw as make_draw
 from tests.support.tiny_qwen import CODES
-from tests.trainable.qwen3_tts.test_training import draw as make_draw
 from trainable.family.protocol import SpeechPrompt
 from trainable.qwen3_tts.data.prepared import PreparedClip, prompt_ids
 from trainable.qwen3_tts.generation.sampling import FirstCodeRules, draw, sharpen, uniform_numbers

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tests.support.decoding import GREEDY, LINES, library, ours
-from tests.support.qwen_fixtures import LANGUAGES, Tiny, tiny  # noqa: F401
+from tests.support.qwen_fixtures import LANGUAGES, Tiny
 from trainable.family.protocol import SpeechPrompt
 from trainable.qwen3_tts.generation.speech import speak, takes_instructions
 

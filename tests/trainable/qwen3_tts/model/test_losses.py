@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.support.qwen_fixtures import LANGUAGES, Tiny, tiny  # noqa: F401
-from tests.trainable.qwen3_tts.model.test_prompt import prompt_ids
+from tests.support.qwen_fixtures import LANGUAGES, Tiny
 from trainable.family.protocol import ClipLosses
+from trainable.qwen3_tts.data.prepared import prompt_ids
 from trainable.qwen3_tts.model.losses import clip_losses
 from trainable.qwen3_tts.model.prompt import lay_out
 

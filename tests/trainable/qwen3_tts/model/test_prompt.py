@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from spaces.errors import InputError
-from tests.support.qwen_fixtures import LANGUAGES, Tiny, tiny  # noqa: F401
+from tests.support.qwen_fixtures import LANGUAGES, Tiny
 from trainable.qwen3_tts.data.prepared import PreparedClip, prompt_ids
 from trainable.qwen3_tts.model.prompt import embed, lay_out
 

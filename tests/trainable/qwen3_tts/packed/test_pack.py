@@ -13,8 +13,8 @@ from spaces.errors import InputError
 from spaces.records.pack_shape import PackShape
 from tests.support.pack_runs import one_shape
 from tests.support.peft_family import separate
-from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
-from tests.trainable.qwen3_tts.test_training import draw as make_draw
+from tests.support.qwen_fixtures import Tiny
+from tests.support.qwen_fixtures import draw as make_draw
 from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Batch, SeatState
 from trainable.qwen3_tts.packed.pack import QwenPack

@@ -9,7 +9,7 @@ import torch
 
 from tests.support.pack_processes import CUT, DRAWS, FRAMES, company, in_processes, resume_elsewhere
 from tests.support.pack_runs import Left, job, one_shape
-from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
+from tests.support.qwen_fixtures import Tiny
 from trainable.files.trial_folder import TrialFolder
 from trainable.training.checkpoint import read_checkpoints
 

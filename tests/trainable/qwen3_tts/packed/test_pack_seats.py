@@ -13,7 +13,7 @@ from spaces.probe_settings import Sampling
 from spaces.records.pack_shape import PackShape
 from tests.support.pack_runs import SEED, draw, make_pack, one_shape, shape_of
 from tests.support.peft_family import separate
-from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
+from tests.support.qwen_fixtures import Tiny
 from trainable.dataset.split import Role
 from trainable.family.protocol import Batch, SeatLimit, SeatState, SpeechPrompt, Utterance
 from trainable.qwen3_tts.checkpoint.check import why_not_packed

@@ -13,7 +13,7 @@ from spaces.records.pack_shape import PackShape
 from spaces.records.trial import Ending
 from tests.support.pack_runs import SEED, Left, clips, draw, drive, job, make_pack, one_shape, shape_of
 from tests.support.peft_family import separate
-from tests.support.qwen_fixtures import Tiny, tiny  # noqa: F401
+from tests.support.qwen_fixtures import Tiny
 from tests.support.tiny_qwen import make_tiny_qwen
 from trainable.qwen3_tts.checkpoint.load import load_base
 from trainable.qwen3_tts.data.prepared import PreparedData

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from spaces.errors import InputError
+from tests.support.paths import DEMO_VOICE
 from tests.support.tiny_whisper import LANGUAGES, POSITIONS, PROMPT, make_tiny_whisper
-from tests.support.untranscribed import VOICE, command, voice  # noqa: F401
+from tests.support.transcribe_command import command
 from trainable.speech.asr.whisper import RATE, check_language, open_whisper
 from trainable.speech.audio import SAMPLE_RATE, read_audio, resample
 
@@ -25,7 +26,7 @@ def asr(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize("multilingual", [True, False])
 def test_a_whisper_writes_down_batches_in_order(multilingual: bool, tmp_path: Path) -> None:
     whisper = open_whisper(str(make_tiny_whisper(tmp_path, f" {SAID}", multilingual=multilingual)), None)
-    wave = resample(read_audio(VOICE / "ref.wav"), SAMPLE_RATE, RATE)
+    wave = resample(read_audio(DEMO_VOICE / "ref.wav"), SAMPLE_RATE, RATE)
     heard = whisper.hear([wave] * (whisper.batch + 1))
     assert [each.text for each in heard] == [SAID] * (whisper.batch + 1)
     assert all(each.tokens == len(f" {SAID}") + 1 and not each.cut_off for each in heard)
@@ -34,14 +35,14 @@ def test_a_whisper_writes_down_batches_in_order(multilingual: bool, tmp_path: Pa
 
 @pytest.mark.parametrize(("language", "code"), [("no", "no"), ("Norwegian", "no"), (" de ", "de"), ("English", "en")])
 def test_a_language_is_told_by_code_or_name(language: str, code: str, asr: str) -> None:
-    wave = resample(read_audio(VOICE / "ref.wav"), SAMPLE_RATE, RATE)
+    wave = resample(read_audio(DEMO_VOICE / "ref.wav"), SAMPLE_RATE, RATE)
     assert open_whisper(asr, language).hear([wave])[0].language == code
 
 
 def test_the_log_probability_is_that_of_the_tokens(asr: str) -> None:
     """Against the model's own logits of prompt and text in one pass."""
     whisper = open_whisper(asr, "en")
-    wave = resample(read_audio(VOICE / "clip_001.wav"), SAMPLE_RATE, RATE)
+    wave = resample(read_audio(DEMO_VOICE / "clip_001.wav"), SAMPLE_RATE, RATE)
     heard = whisper.hear([wave])[0]
     model, processor = whisper._model, whisper._processor
     features = processor.feature_extractor([wave], sampling_rate=RATE, return_tensors="pt").input_features
@@ -115,16 +116,16 @@ WHISPERS = [
 
 @pytest.mark.parametrize(("prepare", "language", "message"), WHISPERS, ids=[case[2] for case in WHISPERS])
 def test_a_whisper_that_cannot_be_used_is_told_in_words(
-    prepare, language: str | None, message: str, tmp_path: Path, voice: Path, monkeypatch: pytest.MonkeyPatch
+    prepare, language: str | None, message: str, tmp_path: Path, untranscribed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     folder = tmp_path / "asr"
     folder.mkdir()
     options = ["--language", language] if language else []
-    held = sorted(voice.iterdir())
-    code, said = command(voice, "--asr", prepare(folder), *options)
+    held = sorted(untranscribed.iterdir())
+    code, said = command(untranscribed, "--asr", prepare(folder), *options)
     assert code == 2 and message in said and "Traceback" not in said
-    assert sorted(voice.iterdir()) == held
+    assert sorted(untranscribed.iterdir()) == held
 
 
 def test_a_language_needs_no_telling() -> None:

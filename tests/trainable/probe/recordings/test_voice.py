@@ -10,17 +10,14 @@ import numpy as np
 import pytest
 
 from tests.support.corruptions import DEMO_VOICE, corrupted, demo_clips
-from tests.trainable.probe.recordings.test_command import (  # noqa: F401
+from tests.support.probe_command import (
     CLIP,
-    DEMO_CHECKPOINT,
     ENCODING,
-    LISTENING,
     TEXT,
     WAVE,
     manifest,
     probe,
     recording,
-    surroundings,
     verdict,
 )
 from trainable.speech.audio import SAMPLE_RATE

@@ -1,0 +1,21 @@
+"""Runs of the toy family, whose adapters can be exported and spoken with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from results.run.run_folder import RunFolder
+from tests.support.toy_run import make_empty, make_run
+
+
+@pytest.fixture
+def empty(known_toy: None, tmp_path: Path) -> RunFolder:
+    """The base model is probed, and no trial has begun."""
+    return make_empty(tmp_path)
+
+
+@pytest.fixture
+def run(empty: RunFolder, tmp_path: Path) -> RunFolder:
+    return make_run(empty, tmp_path)

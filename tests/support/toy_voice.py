@@ -1,0 +1,115 @@
+"""A toy voice, prepared, whose trials are run without Ray."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from spaces.band import Band
+from spaces.data_settings import AugmentationSettings, DataSettings
+from spaces.draw import Draw
+from spaces.probe_settings import ProbeSettings
+from spaces.records.trial import Outcome
+from spaces.records.trial_spec import TrialSpec
+from tests.support import toy_family
+from tests.support.voices import TEXTS, make_voice
+from trainable.dataset.source import Source
+from trainable.files.trial_folder import TrialFolder
+from trainable.probe.criteria.calibration import Calibration
+from trainable.stages.baseline import BaselineSettings, measure_baseline
+
+LINES = (
+    "one plain sentence to speak for everybody",
+    "another plain sentence here for the probe",
+    "a third one that is rather longer than those",
+    "and the fourth of all the lines to speak",
+    "five is the last one of these lines",
+)
+BAND = Band(low=0.6, high=1.0)
+
+
+@dataclass(frozen=True)
+class ToyVoice:
+    """A toy voice, prepared, and its base model's verdict."""
+
+    root: Path
+    probe: ProbeSettings
+    base: Outcome
+
+    def job(self, name: str, band: Band = BAND, **changes) -> TrialSpec:
+        recipe = {
+            "objective": "aligned",
+            "rank": 4,
+            "alpha_ratio": 1,
+            "lora_lr": 0.3,
+            "text_projection_lr": 0.03,
+            "epochs": 20,
+            "targets": "linear",
+            "batch": 2,
+            "accumulation": 1,
+        }
+        return TrialSpec(
+            trial=name,
+            folder=str(self.root / name),
+            family="tests.support.toy_family",
+            model=str(self.root / "model"),
+            prepared=str(self.root / "prepared"),
+            calibration=str(self.root / "base" / "calibration.json"),
+            language="auto",
+            seed=0,
+            draw=Draw(**{**recipe, **changes}),
+            band=band,
+            probe=self.probe,
+        )
+
+
+def lay(root: Path, texts: tuple[str, ...] = TEXTS, augment: AugmentationSettings | None = None) -> ToyVoice:
+    """A voice that says these texts, prepared under `root`."""
+    (root / "lines.txt").write_text("\n".join(LINES))
+    settings = ProbeSettings(lines=str(root / "lines.txt"))
+    plan = BaselineSettings(
+        sources=(Source.parse(str(make_voice(root / "voice", texts))),),
+        auto_reference=False,
+        cache=root / "cache",
+        data=DataSettings(augment=augment),
+        family="tests.support.toy_family",
+        model=str(toy_family.make_toy_model(root / "model")),
+        language="auto",
+        seed=0,
+        probe=settings,
+        prepared=root / "prepared",
+        base=root / "base",
+    )
+    return ToyVoice(root, settings, measure_baseline(plan, lambda what, done, of: None))
+
+
+PASSES = 4
+"""In an epoch of these trials."""
+SECONDS = {"seconds", "gpu_seconds"}
+"""Of a point; no two runs take equally long."""
+LONG = {"band": Band(low=1e-6, high=1e-5), "lora_lr": 1e-3, "text_projection_lr": 0.0, "epochs": 2}
+"""A trial that uses up its epochs, two, and is not listened to."""
+SLOW = {"lora_lr": 0.01, "text_projection_lr": 0.0, "epochs": 1000}
+"""One that takes dozens of epochs to the band."""
+
+
+def in_folder(job: TrialSpec, folder: Path) -> TrialSpec:
+    return job.model_copy(update={"folder": str(folder / job.trial)})
+
+
+def timeless(outcome: Outcome) -> dict:
+    own = dict.fromkeys(("train_seconds", "probe_seconds", "gpu_seconds"), True)
+    return outcome.model_dump(exclude={**own, "point": SECONDS, "kept": SECONDS, "other_kept": SECONDS})
+
+
+def timeless_curve(folder: Path) -> list[dict]:
+    return [point.model_dump(exclude=SECONDS) for point in TrialFolder(folder).read_points()]
+
+
+def strict(voice: ToyVoice, job: TrialSpec, folder: Path) -> TrialSpec:
+    """With a calibration to which nothing is like the voice: more training would mend every trial."""
+    calibration = Calibration.read(Path(job.calibration)).model_copy(
+        update={"similarity_least": 2.0, "base_similarity": None}
+    )
+    calibration.write(folder / "strict.json")
+    return in_folder(job, folder).model_copy(update={"calibration": str(folder / "strict.json")})
