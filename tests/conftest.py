@@ -22,6 +22,18 @@ settings.load_profile("steady")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of one file stay in one process. Those that start a Ray share one lane, which begins first: two Rays would
+    slow each other down, and starting another takes longer than many a test."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("ray" if _needs_ray(item) else str(item.path.relative_to(ROOT))))
+    items.sort(key=lambda item: not _needs_ray(item))
+
+
+def _needs_ray(item: pytest.Item) -> bool:
+    return "local_ray" in getattr(item, "fixturenames", ()) or item.get_closest_marker("ray") is not None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Tests neither read nor fill the cache of whoever runs them; processes that they start inherit it."""

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,8 @@ import yaml
 from search.submit.head import CommandResult, OnLine
 from spaces.errors import InputError
 
+NEEDED = {"ssh": "openssh-client", "rsync": "rsync"}
+"""Programs that Ray's commands call on this machine, and the Debian packages that bring them."""
 BEGIN, END = "@@ sweetspot begins", "@@ sweetspot ended"
 """Around the output of a command."""
 LINE = re.compile("@@ (.*) @@")
@@ -35,7 +38,7 @@ NOISE = re.compile(
 class RayUpHead:
     """See `search.submit.head.Head`.
 
-    Raises InputError for a file that `ray up` would not take, and where Ray's command is missing here.
+    Raises InputError for a file that `ray up` would not take, and where this machine lacks Ray's command, ssh or rsync.
     """
 
     def __init__(self, cluster: Path) -> None:
@@ -44,6 +47,12 @@ class RayUpHead:
         self._ray = Path(sys.executable).with_name("ray")
         if not self._ray.is_file():
             raise InputError(f"{self._ray}: not there; install the project in this Python's environment: make")
+        missing = [program for program in NEEDED if shutil.which(program) is None]
+        if missing:
+            raise InputError(
+                f"{' and '.join(missing)}: not installed on this machine, and Ray reaches a cluster with it; "
+                f"install it, such as by: sudo apt-get install {' '.join(NEEDED[program] for program in missing)}"
+            )
 
     @property
     def name(self) -> str:

@@ -14,6 +14,8 @@ import pytest
 
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.ray
+
 SECRETS = {
     "HF_TOKEN": "hf_plantedPlantedPlantedPlantedPlan01",
     "HUGGING_FACE_HUB_TOKEN": "hf_plantedPlantedPlantedPlantedPlan02",

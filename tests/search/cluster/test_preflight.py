@@ -14,6 +14,8 @@ from spaces.cli import WRONG_INPUT
 from tests.support.ray_nodes import OTHER_TORCH, Nodes
 from tests.support.toy_run import command
 
+pytestmark = pytest.mark.ray
+
 
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,9 @@ def head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RayUpHead:
     ssh = tmp_path / "bin" / "ssh"
     ssh.write_text(SSH)
     ssh.chmod(0o755)
+    if shutil.which("rsync") is None:
+        (ssh.parent / "rsync").write_text("#!/bin/sh\nexit 127\n")
+        (ssh.parent / "rsync").chmod(0o755)
     monkeypatch.setenv("PATH", f"{ssh.parent}:{ROOT / '.venv' / 'bin'}:/usr/bin:/bin")
     monkeypatch.setenv("HEAD_HOME", str(tmp_path / "home"))
     # Where Ray remembers which clusters of one's own machines are up.
@@ -56,6 +60,18 @@ def head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RayUpHead:
     return RayUpHead(tmp_path / "cluster.yaml")
 
 
+@pytest.mark.parametrize("program", ["ssh", "rsync"])
+def test_a_machine_without_what_ray_calls_is_told_what_to_install(
+    head: RayUpHead, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    other = {"ssh": "rsync", "rsync": "ssh"}[program]
+    (tmp_path / "only").mkdir()
+    (tmp_path / "only" / other).symlink_to("/bin/true")
+    monkeypatch.setenv("PATH", str(tmp_path / "only"))
+    with pytest.raises(InputError, match=f"^{program}: not installed on this machine.*apt-get install"):
+        RayUpHead(tmp_path / "cluster.yaml")
+
+
 def test_what_a_command_says_arrives_line_by_line_with_its_exit_code(head: RayUpHead) -> None:
     heard: list[str] = []
     script = "echo 'it'\"'\"'s $HOME'; echo; printf '%s' \"$HOME\" | wc -l; echo ü >&2; echo no end; printf x; exit 3"
@@ -64,6 +80,7 @@ def test_what_a_command_says_arrives_line_by_line_with_its_exit_code(head: RayUp
     assert heard == list(answer.lines) == ["it's $HOME", "", "0", "ü", "no end", "x"]
 
 
+@pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync on the path, which copies the files")
 def test_folders_and_files_travel_and_a_lost_connection_is_no_error(head: RayUpHead, tmp_path: Path) -> None:
     home, here = tmp_path / "home", tmp_path / "a parcel"
     (here / "inner").mkdir(parents=True)

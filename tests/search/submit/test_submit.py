@@ -23,6 +23,8 @@ from spaces.errors import InputError
 from tests.support.toy_head import DirectoryHead, started_head, toy_head, toy_project
 from tests.support.voices import make_voice
 
+pytestmark = pytest.mark.ray
+
 NOW = datetime(2026, 1, 2, 3, 4, 5)
 SOON = 60.0
 

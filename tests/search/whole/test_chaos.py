@@ -6,6 +6,8 @@ import pytest
 
 from tests.soak.chaos import chaos
 
+pytestmark = pytest.mark.ray
+
 
 @pytest.mark.soak
 def test_a_search_that_is_killed_again_and_again_loses_nothing(tmp_path) -> None:

@@ -19,7 +19,7 @@ from tests.support.frail_family import RESUMED, SLOW
 from tests.support.ray_nodes import OTHER_TORCH, Nodes
 from trainable.files.trial_folder import TrialFolder
 
-pytestmark = pytest.mark.soak
+pytestmark = [pytest.mark.soak, pytest.mark.ray]
 PATIENCE_SECONDS = 900.0
 """For anything that should happen within seconds; other work may have the machine."""
 LINGERING_SECONDS = 20.0
