@@ -1,1 +1,1 @@
-"""Ledger, ranking, TensorBoard, pictures and export: what a search leaves behind."""
+"""What a search leaves behind: its ledger, rankings, TensorBoard, a listening page and exported adapters."""

@@ -1,13 +1,13 @@
-"""The table of trials: `python -m results.compare RUN [RUN …] [--json]`. Possible while the search runs.
+"""Prints the table of trials: `python -m results.compare RUN [RUN …] [--json]`, also while the search runs.
 
-Row zero is the base model's own clone; below it the accepted adapters, best first, then the rest. Exit code 2 when a
-RUN holds no ledger.
+Row zero is the base model's own clone; the accepted adapters follow, best first, then the other trials. Exit code 2
+when a RUN holds no ledger.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from pydantic_core import to_json
@@ -26,16 +26,16 @@ from results.run.run_folder import RunFolder
 from spaces.cli import exit_on_input_error
 
 MIN_WIDTH = 104
-"""Columns below which the table cannot be read; a narrower terminal wraps its lines."""
+"""Columns that the table needs; a narrower terminal wraps its lines."""
 PIPE_WIDTH = 160
-"""Columns where the output goes to a file or a pipe, which has no width of its own."""
+"""Columns where the output goes to a file or a pipe."""
 VERDICT_STYLE = {True: "green", False: "red", None: "dim"}
 JUDGEMENT_STYLE = {ComparisonResult.BETTER: "green", ComparisonResult.WORSE: "red", ComparisonResult.NO_DIFFERENCE: ""}
 
 
 def compare(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN…", help="folders of searches")],
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON list, an object per RUN")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print a JSON list with one object per RUN")] = False,
 ) -> None:
     """Compare the trials of one or more searches with each other and with the base model."""
     with exit_on_input_error():
@@ -52,8 +52,9 @@ def compare(
             print_run(folder, history, console)
 
 
-def run_as_json(run: RunFolder, history: History) -> dict:
-    """One run as JSON says it; a number that is not finite becomes null."""
+def run_as_json(run: RunFolder, history: History) -> dict[str, Any]:
+    """One run as JSON; the caller writes numbers that are not finite as null."""
+    spent = costs(history)
     return {
         "run": str(run.path),
         "space": history.search.space.get("name") if history.search else None,
@@ -62,54 +63,59 @@ def run_as_json(run: RunFolder, history: History) -> dict:
         "problems": list(history.problems),
         "rows": [row.model_dump() for row in trial_rows(run, history)],
         "influences": [influence._asdict() for influence in influences(history.outcomes.values())],
-        "gpu_seconds": {**costs(history)._asdict(), "per_accepted": costs(history).per_accepted},
-        "advice": [told for told, _ in advice(run, history)],
+        "gpu_seconds": {**spent._asdict(), "per_accepted": spent.per_accepted},
+        "advice": [sentence for sentence, _ in advice(run, history)],
     }
 
 
 def print_run(run: RunFolder, history: History, console: Console) -> None:
-    """Prints one run: its table, then in words why each trial was rejected or ended and what the others are doing."""
-    content = trial_rows(run, history)
-    console.print(_table(run, history, content))
-    for row in content:
+    """Prints the table of a run, then why each trial was rejected or ended, and the progress of running trials."""
+    rows = trial_rows(run, history)
+    console.print(_table(run, history, rows))
+
+    def print_about(row: TrialRow, text: str) -> None:
+        console.print(Text.assemble((f"  {row.trial} ", "bold"), text))
+
+    for row in rows:
         for sentence in row.reasons or (() if row.accepted or row.state == "base" else (row.reason,)):
-            console.print(Text.assemble((f"  {row.trial} ", "bold"), f"{_verdict_word(row)}: {sentence}"))
-    for row in content:
+            print_about(row, f"{_verdict_word(row)}: {sentence}")
+    for row in rows:
         if row.votes:
-            console.print(Text.assemble((f"  {row.trial} ", "bold"), f"votes of listeners: {row.votes}"))
+            print_about(row, f"votes of listeners: {row.votes}")
         for note in row.notes:
-            console.print(Text.assemble((f"  {row.trial} ", "bold"), note))
-    unheard = sorted({flag.value for row in content for flag in row.unknown})
-    if unheard:
-        console.print(f"  nothing here could judge {', '.join(unheard)}: listen for it yourself", style="yellow")
-    _print_lessons(run, history, content, console)
+            print_about(row, note)
+    not_judged = sorted({flag.value for row in rows for flag in row.unknown})
+    if not_judged:
+        console.print(f"  not judged: {', '.join(not_judged)}; listen for it yourself", style="yellow")
+    for row in rows:
+        grades = ", ".join(f"{name} {value:.3g} ({grade})" for name, (value, grade) in row.grades.items())
+        if grades:
+            print_about(row, f"graded: {grades}")
+    _print_lessons(run, history, console)
     for problem in history.problems:
         console.print(f"  {problem}", style="yellow", markup=False)
-    if not any(row.place for row in content):
+    if not any(row.place for row in rows):
         console.print("  no adapter accepted" + ("" if history.ended else " so far"), style="bold")
 
 
-def _print_lessons(run: RunFolder, history: History, content: list[TrialRow], console: Console) -> None:
-    for row in content:
-        told = ", ".join(f"{name} {value:.3g} ({grade})" for name, (value, grade) in row.grades.items())
-        if told:
-            console.print(Text.assemble((f"  {row.trial} ", "bold"), f"graded: {told}"))
+def _print_lessons(run: RunFolder, history: History, console: Console) -> None:
+    """Prints the influence of hyperparameters, the GPU time and the advice."""
     found = influences(history.outcomes.values())
     for influence in [each for each in found if each.is_significant] or found[:1]:
         console.print(f"  influence: {influence}", highlight=False)
     if history.outcomes:
         console.print(f"  {costs(history)}", highlight=False)
-    for told, count in advice(run, history):
-        console.print(f"  {told} ({count}×)", highlight=False)
+    for sentence, count in advice(run, history):
+        console.print(f"  {sentence} ({count}×)", highlight=False)
 
 
-def _table(run: RunFolder, history: History, content: list[TrialRow]) -> Table:
+def _table(run: RunFolder, history: History, rows: list[TrialRow]) -> Table:
     search = history.search
     title = f"{run.path} · {search.space.get('name')} space · {search.model}" if search else str(run.path)
     state = f"ended: {history.ended}" if history.ended else "not ended"
     table = Table(title=Text(title, style="bold"), caption=Text(state), title_justify="left", caption_justify="left")
     table.box, table.padding, table.collapse_padding, table.pad_edge = SIMPLE_HEAD, (0, 1), True, False
-    # Numbers keep their line; where the terminal is narrow, the words wrap.
+    # In a narrow terminal only words wrap.
     table.add_column("#", no_wrap=True)
     table.add_column("trial", no_wrap=True)
     for heading in ("rank", "α/r", "LoRA lr", "text lr", "epochs"):
@@ -120,23 +126,23 @@ def _table(run: RunFolder, history: History, content: list[TrialRow]) -> Table:
     table.add_column("verdict", overflow="fold", min_width=10)
     table.add_column("failed", justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
-    finals = any(row.confirmed is not None for row in content)
+    finals = any(row.confirmed is not None for row in rows)
     if finals:
         table.add_column("confirmed", justify="right", no_wrap=True)
     table.add_column("vs base", justify="right", overflow="fold", min_width=9)
     table.add_column("GPU s", justify="right", no_wrap=True)
-    for row in content:
+    for row in rows:
         table.add_row(*_cells(row, finals))
     return table
 
 
 def _cells(row: TrialRow, finals: bool) -> tuple[str | Text, ...]:
     draw = row.draw
-    drawn = ("", "", "", "", "")
+    hyperparameters = ("", "", "", "", "")
     if draw:
         epochs = f"{row.epochs or 0:.1f}/{draw.epochs}"
         rates = (f"{draw.lora_lr:.2g}", f"{draw.text_projection_lr:.2g}")
-        drawn = (str(draw.rank), f"{draw.alpha_ratio:g}", *rates, epochs)
+        hyperparameters = (str(draw.rank), f"{draw.alpha_ratio:g}", *rates, epochs)
     flags = ", ".join(f"{flag.value} ×{count}" for flag, count in row.flags.items() if count)
     versus = Text("")
     if row.vs_base:
@@ -145,7 +151,7 @@ def _cells(row: TrialRow, finals: bool) -> tuple[str | Text, ...]:
     return (
         "" if row.place is None else str(row.place),
         Text(row.trial),
-        *drawn,
+        *hyperparameters,
         row.state,
         " ".join([*([] if row.loss is None else [f"{row.loss:.3f}"]), row.objective or ""]),
         "" if row.validation_loss is None else f"{row.validation_loss:.3f}",

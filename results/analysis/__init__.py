@@ -1,1 +1,1 @@
-"""The room results/analysis."""
+"""Conclusions from a ledger: ranking, grades, acceptance by loss, costs and advice."""

@@ -1,4 +1,4 @@
-"""What to change after a search, from what its trials were rejected for or ended by."""
+"""Advice on what to change after a search, from the flags and endings of its trials."""
 
 from __future__ import annotations
 
@@ -17,35 +17,36 @@ ADVICE: dict[Ending | Flag | str, str] = {
     Ending.EXHAUSTED: "the loss stayed above the band: raise the upper end of epochs or lora_lr in the space",
     Ending.HOPELESS: "the loss fell too slowly: raise the lower end of lora_lr in the space",
     Ending.OVERSHOT: "the loss fell through the band: lower the upper end of lora_lr, or use fewer clips per step",
-    Ending.DIVERGED: "training broke down: lower the upper end of lora_lr in the space",
-    Ending.COLLAPSED: "there was nothing to learn: look for clips that are silent or all alike",
-    Ending.FAILED: "trials failed: their reasons say why; when it is memory, lower batch or rank",
-    Flag.NO_EOS: "the voice does not stop: add short utterances to the clips, search the aligned objective, or lower "
-    "lora_lr",
+    Ending.DIVERGED: "training diverged: lower the upper end of lora_lr in the space",
+    Ending.COLLAPSED: "there was nothing to learn: look for silent or identical clips",
+    Ending.FAILED: "trials failed: see their reasons; if memory ran out, lower batch or rank",
+    Flag.NO_EOS: "the voice does not stop: add short utterances to the clips, search the aligned objective, or "
+    "lower lora_lr",
     Flag.SILENT: "the voice falls silent: check the clips for long silences, or lower lora_lr",
     Flag.CLIPPED: "the voice is clipped: check the clips for clipping",
     Flag.NOISY: "the voice is noisy: check the clips for noise, or lower lora_lr",
     Flag.LOOPED: "the voice repeats itself: lower lora_lr, or raise the lower end of the band",
-    Flag.VOICE_DRIFT: "it is not the voice: raise epochs or lora_lr where it was hardly trained; check the reference",
-    Flag.FLAT: "the voice is flat: add livelier clips, or raise the upper end of epochs",
+    Flag.VOICE_DRIFT: "it is not the right voice: raise epochs or lora_lr if training was short; check the reference",
+    Flag.FLAT: "the voice is monotonous: add livelier clips, or raise the upper end of epochs",
     Flag.TEMPO: "the voice is too slow or pauses too long: check that the transcripts match the clips",
-    RUSHED: "the voice is rushed: leave hasty clips out, or speak with an instruction such as “slow, even narration”",
-    Flag.GARBLED: "the words are not understood: fewer epochs, a lower lora_lr, or a higher lower end of the band",
+    RUSHED: "the voice is rushed: leave out hasty clips, or speak with an instruction such as “slow, even narration”",
+    Flag.GARBLED: "the words are not understood: lower epochs or lora_lr, or raise the lower end of the band",
 }
 MAX_ADVICE = 3
+"""Sentences that are shown."""
 
 
 def advice(run: RunFolder, history: History) -> list[tuple[str, int]]:
-    """The three that concern most trials, each with how many; empty where every trial was accepted."""
-    seen: Counter[str] = Counter()
+    """The sentences that concern most trials, each with their number; empty where every trial was accepted."""
+    counts: Counter[str] = Counter()
     for outcome in history.outcomes.values():
         if not is_accepted(outcome, history):
-            seen.update({ADVICE[cause] for cause in _causes(outcome, run, history) if cause in ADVICE})
-    return seen.most_common(MAX_ADVICE)
+            counts.update({ADVICE[cause] for cause in _causes(outcome, run, history) if cause in ADVICE})
+    return counts.most_common(MAX_ADVICE)
 
 
 def _causes(outcome: Outcome, run: RunFolder, history: History) -> list[Ending | Flag | str]:
-    """Why it was not accepted: its flags, or its ending."""
+    """The flags that rejected a trial, or its ending."""
     verdict = last_verdict(outcome, history)
     if verdict is not None:
         causes: list[Ending | Flag | str] = [flag for flag, count in verdict.flags.items() if count and flag.rejects]

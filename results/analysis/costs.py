@@ -1,4 +1,4 @@
-"""GPU time that a search spent, and what ending trials early saved."""
+"""GPU time that a search spent, and that ending trials early saved."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from results.run.ledger import History
 
 
 class Costs(NamedTuple):
-    """Seconds of a GPU, or of a CPU where there is none."""
+    """GPU seconds; a CPU counts as a GPU."""
 
     spent: float
-    """By trials, the base model and finalists."""
+    """On trials, the base model and confirmations."""
     saved: float
-    """What the trials that ended before their epochs were over would have trained on, at the pace they had."""
+    """What trials that ended before their last epoch would have trained on, at their own speed."""
     accepted: int
 
     @property
@@ -22,16 +22,15 @@ class Costs(NamedTuple):
         return self.spent / self.accepted if self.accepted else None
 
     def __str__(self) -> str:
-        told = f"{_hours(self.spent)} spent, about {_hours(self.saved)} saved by early endings"
-        return told if self.per_accepted is None else f"{told}; {_hours(self.per_accepted)} per accepted adapter"
+        text = f"{_duration(self.spent)} spent, about {_duration(self.saved)} saved by early endings"
+        return text if self.per_accepted is None else f"{text}; {_duration(self.per_accepted)} per accepted adapter"
 
 
 def costs(history: History) -> Costs:
-    """Of all that has ended so far."""
+    """Costs of all trials that have ended so far, of the base model and of confirmations."""
     outcomes = [*history.outcomes.values(), *([history.base] if history.base else [])]
-    spent = sum(outcome.gpu_seconds for outcome in outcomes) + sum(
-        final.seconds for final in history.confirmations.values()
-    )
+    spent = sum(outcome.gpu_seconds for outcome in outcomes)
+    spent += sum(confirmation.seconds for confirmation in history.confirmations.values())
     saved = 0.0
     for outcome in history.outcomes.values():
         point = outcome.point
@@ -42,7 +41,7 @@ def costs(history: History) -> Costs:
     return Costs(spent, saved, accepted)
 
 
-def _hours(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} GPU seconds"
     return f"{seconds / 60:.0f} GPU minutes" if seconds < 7_200 else f"{seconds / 3_600:.1f} GPU hours"

@@ -1,16 +1,16 @@
-"""How far a trial comes on the scales of its space."""
+"""Grades of a trial's measures on the scales of its space."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from spaces.draw import Objective
-from spaces.grades import Grade, Grades
+from spaces.grades import Grade, Grades, Scale
 from spaces.records.trial import Point
 from spaces.records.verdict import Verdict
 
 MIN_LETTERS = 12
-"""A recogniser makes too much of shorter lines."""
+"""Shorter lines are left out of the word error rate, because a single recognition error dominates them."""
 
 
 class GradedValue(NamedTuple):
@@ -21,31 +21,38 @@ class GradedValue(NamedTuple):
 def grade_values(
     grades: Grades, objective: Objective | None, point: Point | None, verdict: Verdict | None
 ) -> dict[str, GradedValue]:
-    """By the names of the fields of `Grades`: what has a scale and was measured. `verdict` is the one with the last
-    word, `point` the curve at what was probed; a base model has neither point nor objective."""
-    measured = {
-        "loss": point.losses.of(objective) if point and objective else None,
-        "validation_loss": point.validation.of(objective) if point and objective and point.validation else None,
-        "mos": _mean_quality(verdict) if verdict else None,
-        "wer": word_error_rate(verdict) if verdict else None,
-        "similarity": verdict.voice_similarity if verdict else None,
+    """Grades every measure that has a scale and a value, by its field in `Grades`.
+
+    `point` is the curve at the probed checkpoint, `verdict` the last one. The base model has no objective and no point.
+    """
+    measures: dict[str, tuple[Scale | None, float | None]] = {
+        "loss": (grades.loss, point.losses.of(objective) if point and objective else None),
+        "validation_loss": (
+            grades.validation_loss,
+            point.validation.of(objective) if point and objective and point.validation else None,
+        ),
+        "mos": (grades.mos, _mean_quality(verdict) if verdict else None),
+        "wer": (grades.wer, word_error_rate(verdict) if verdict and grades.wer else None),
+        "similarity": (grades.similarity, verdict.voice_similarity if verdict else None),
     }
-    found = {}
-    for name, value in measured.items():
-        scale = getattr(grades, name)
-        if scale is not None and value is not None:
-            found[name] = GradedValue(value, scale.grade(value))
-    return found
+    return {
+        name: GradedValue(value, scale.grade(value))
+        for name, (scale, value) in measures.items()
+        if scale is not None and value is not None
+    }
 
 
 def word_error_rate(verdict: Verdict) -> float | None:
-    """Over all lines that count and are long enough to judge; None where nobody listened."""
+    """Word error rate over all deciding lines that are long enough; None without a recogniser."""
     import jiwer
 
     from trainable.speech.text.error_rate import words
 
-    lines = [line for line in verdict.lines if line.decides and line.heard is not None]
-    pairs = [(words(line.text), words(line.heard)) for line in lines if sum(map(str.isalnum, line.text)) >= MIN_LETTERS]
+    pairs = [
+        (words(line.text), words(line.heard))
+        for line in verdict.lines
+        if line.decides and line.heard is not None and sum(map(str.isalnum, line.text)) >= MIN_LETTERS
+    ]
     return float(jiwer.wer([text for text, _ in pairs], [heard for _, heard in pairs])) if pairs else None
 
 

@@ -1,27 +1,30 @@
-"""Which drawn values went with better scores, and whether chance explains it."""
+"""Which hyperparameters correlate with the score, and whether chance explains it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from spaces.records.trial import Outcome
 
 MIN_TRIALS = 6
-"""Probed ones: with five even a perfect order is chance in one of sixty cases, and ten parameters are looked at."""
+"""Probed trials: with five, even a perfect order is chance in one of sixty cases, and ten parameters are tested."""
 SIGNIFICANCE_LEVEL = 0.05
 SEED = 1
 SHUFFLES = 9_999
 
 
 class Influence(NamedTuple):
-    """Of one parameter on the score."""
+    """The influence of one hyperparameter on the score."""
 
     parameter: str
     correlation: float
-    """Spearman's: 1 where a higher value always went with a better score, −1 where with a worse one."""
+    """Spearman's rank correlation with the score."""
     chance: float
-    """How often shuffled scores give as strong a correlation."""
+    """p-value of a permutation test: how often shuffled scores correlate as strongly."""
     trials: int
 
     @property
@@ -29,43 +32,45 @@ class Influence(NamedTuple):
         return self.chance < SIGNIFICANCE_LEVEL
 
     def __str__(self) -> str:
-        way = "higher" if self.correlation > 0 else "lower"
-        sure = "" if self.is_significant else ", which chance explains"
-        return f"{self.parameter}: {way} is better (ρ {self.correlation:+.2f}, p {self.chance:.2f}{sure})"
+        direction = "higher" if self.correlation > 0 else "lower"
+        caveat = "" if self.is_significant else ", may be chance"
+        return f"{self.parameter}: {direction} is better (ρ {self.correlation:+.2f}, p {self.chance:.2f}{caveat})"
 
 
 def influences(outcomes: Iterable[Outcome]) -> list[Influence]:
-    """Of every number that was drawn at least twice differently, the strongest first; empty below six probed trials.
+    """The influence of every number that varied between trials, the strongest first; empty below six probed trials.
 
-    Rank correlations of single parameters: they see no interplay, and a search that follows good scores draws unevenly.
+    Rank correlations of single parameters do not see interactions, and a search that follows good scores samples
+    unevenly.
     """
-    import numpy as np
-    from scipy.stats import spearmanr
+    from scipy.stats import rankdata
 
-    probed = [outcome for outcome in outcomes if outcome.verdict is not None and outcome.draw is not None]
+    probed = [
+        (outcome.draw.model_dump(), outcome.verdict.score) for outcome in outcomes if outcome.draw and outcome.verdict
+    ]
     if len(probed) < MIN_TRIALS:
         return []
-    scores = np.array([outcome.verdict.score for outcome in probed])
-    shuffled = np.random.default_rng(SEED).permuted(np.tile(scores, (SHUFFLES, 1)), axis=1)
+    scores = np.array([score for _, score in probed])
+    if np.ptp(scores) == 0:
+        return []
+    shuffled = np.random.default_rng(SEED).permuted(np.tile(rankdata(scores), (SHUFFLES, 1)), axis=1)
     found = []
-    for name, value in probed[0].draw.model_dump().items():
+    for name, value in probed[0][0].items():
         if not isinstance(value, (int, float)) or isinstance(value, bool):
             continue
-        values = np.array([getattr(outcome.draw, name) for outcome in probed], dtype=float)
-        if np.ptp(values) == 0 or np.ptp(scores) == 0:
+        values = np.array([draw[name] for draw, _ in probed], dtype=float)
+        if np.ptp(values) == 0:
             continue
-        correlation = float(spearmanr(values, scores).statistic)
-        by_chance = _rank_correlations(values, shuffled)
-        as_strong = int((np.abs(by_chance) >= abs(correlation) - 1e-12).sum())
+        ranks = rankdata(values)
+        correlation = float(_correlations(ranks, rankdata(scores)[None])[0])
+        as_strong = int((np.abs(_correlations(ranks, shuffled)) >= abs(correlation) - 1e-12).sum())
         found.append(Influence(name, correlation, (1 + as_strong) / (1 + SHUFFLES), len(probed)))
     return sorted(found, key=lambda each: -abs(each.correlation))
 
 
-def _rank_correlations(values, shuffled):
-    """values: [trials], shuffled: [shuffles, trials] → [shuffles]: Spearman's correlation of each row with them."""
-    import numpy as np
-    from scipy.stats import rankdata
-
-    one = rankdata(values) - (len(values) + 1) / 2
-    other = rankdata(shuffled, axis=1) - (len(values) + 1) / 2
-    return other @ one / (np.linalg.norm(one) * np.linalg.norm(other, axis=1))
+def _correlations(ranks: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    """ranks: [trials], others: [rows, trials] → [rows]: the correlation of `ranks` with each row."""
+    own = ranks - ranks.mean()
+    other = others - ranks.mean()
+    result: NDArray[np.float64] = other @ own / (np.linalg.norm(own) * np.linalg.norm(other, axis=1))
+    return result

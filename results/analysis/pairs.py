@@ -1,4 +1,4 @@
-"""Which verdicts of a trial and of the base model are of the same lines, and which of those lines both have said."""
+"""Pairs of recordings of the same line: one by a trial, one by the base model."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from spaces.records.verdict import SpokenLine, Verdict
 
 
 def comparable_verdict(history: History, trial: str, confirmation: bool) -> Verdict | None:
-    """What was heard of a trial, or of the base model: on the lines of finalists, or on those of every trial.
+    """The verdict of a trial, or of the base model: on the lines of the confirmation, or on those of every trial.
 
-    Of a finalist that was confirmed at less than its full strength, the latter at that strength too.
+    For a finalist confirmed below full strength, the latter is its verdict at that strength.
     """
     final = history.confirmations.get(trial)
     confirmed = final.confirmed if final else None
     if confirmation:
         return confirmed
     outcome = history.base if trial == BASE else history.outcomes.get(trial)
-    if confirmed is not None:
+    if final is not None and confirmed is not None:
         for weaker in final.weaker:
             if weaker.strength == confirmed.strength:
                 return weaker
@@ -27,7 +27,7 @@ def comparable_verdict(history: History, trial: str, confirmation: bool) -> Verd
 
 
 def pairs_with_base(history: History, trial: str) -> dict[VotePair, tuple[SpokenLine, SpokenLine]]:
-    """Every line that this trial and the base model have both said: the trial's and the base's."""
+    """Every line that the trial and the base model both spoke: the trial's, then the base's."""
     pairs = {}
     for confirmation in (False, True):
         own, base = comparable_verdict(history, trial, confirmation), comparable_verdict(history, BASE, confirmation)

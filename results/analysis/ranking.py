@@ -1,4 +1,4 @@
-"""Which adapter is best, and whether it is better than the base model's own cloning."""
+"""Ranks the accepted adapters, and compares each with the base model's own cloning."""
 
 from __future__ import annotations
 
@@ -21,60 +21,61 @@ class ComparisonResult(StrEnum):
 
 @dataclass(frozen=True)
 class BaseComparison:
-    """An adapter against the base model over the lines that both have spoken."""
+    """An adapter against the base model, over the lines that both have spoken."""
 
     difference: float
-    """Mean over the lines of the adapter's score minus the base's; scores are in [0, 1]."""
+    """Mean of the adapter's score minus the base's, over the lines; scores are in [0, 1]."""
     interval: ConfidenceInterval
-    """Of that mean, at 95 %."""
+    """95 % interval of the mean."""
     judgement: ComparisonResult
 
     def __str__(self) -> str:
         low, high = self.interval
-        told = f" ({low:+.3f} to {high:+.3f})" if math.isfinite(low) else ""
-        return f"{self.difference:+.3f}{told}"
+        interval = f" ({low:+.3f} to {high:+.3f})" if math.isfinite(low) else ""
+        return f"{self.difference:+.3f}{interval}"
 
 
 def ranked(history: History) -> list[Outcome]:
-    """The accepted ones, the best first. Those that were confirmed as finalists come before the others, by the score of
-    that; a finalist that was turned down is none of them, and a trial that was rejected is, where a weaker dose of it
-    was confirmed. Equal scores keep their order.
+    """The accepted trials, best first. Confirmed finalists come before the others, by the score of the confirmation.
 
-    How training ended does not matter: what an overshot trial came back to and had accepted counts like any other.
+    A finalist whose confirmation failed is left out. A rejected trial is in where a lower strength of it was confirmed.
+    Equal scores keep their order. How training ended does not matter.
     """
-    accepted = [outcome for outcome in history.outcomes.values() if is_accepted(outcome, history)]
-
-    def place(outcome: Outcome) -> tuple[bool, float]:
-        return outcome.trial not in history.confirmations, -last_verdict(outcome, history).score
-
-    return sorted(accepted, key=place)
+    accepted = [
+        (outcome, verdict)
+        for outcome in history.outcomes.values()
+        if is_accepted(outcome, history) and (verdict := last_verdict(outcome, history)) is not None
+    ]
+    accepted.sort(key=lambda each: (each[0].trial not in history.confirmations, -each[1].score))
+    return [outcome for outcome, _ in accepted]
 
 
 def finalists(history: History, count: int) -> list[Outcome]:
-    """Who is heard for longer: the accepted trials with the best scores, and where these are fewer than `count`, the
-    rejected ones that came closest: a weaker dose of an adapter that overdoes it may be accepted."""
+    """The trials to confirm: the best accepted ones, then the rejected ones closest to acceptance, `count` in all.
+
+    A rejected trial may be accepted at a lower strength of its LoRA.
+    """
     probed = [outcome for outcome in history.outcomes.values() if outcome.verdict and outcome.checkpoint]
-    accepted = sorted((each for each in probed if each.accepted), key=lambda each: -each.verdict.score)
-    rejected = sorted((each for each in probed if not each.accepted), key=lambda each: _distance(each, history))
-    return [*accepted, *rejected][:count]
+    probed.sort(key=lambda each: (0.0, -_score(each)) if each.accepted else (1.0, *_distance(each, history)))
+    return probed[:count]
 
 
 def is_accepted(outcome: Outcome, history: History) -> bool:
-    """By the last that was heard of it."""
+    """Whether the last verdict accepted the trial: the confirmation's, otherwise its own."""
     final = history.confirmations.get(outcome.trial)
     return final.accepted if final else outcome.accepted
 
 
 def last_verdict(outcome: Outcome, history: History) -> Verdict | None:
-    """The one with the last word: of the confirmation, otherwise of the trial."""
+    """The confirmation's verdict, otherwise the trial's own."""
     final = history.confirmations.get(outcome.trial)
     return final.confirmed if final and final.confirmed else outcome.verdict
 
 
 def compare_with_base(outcome: Outcome, history: History) -> BaseComparison | None:
-    """A finalist is compared over the lines of its confirmation, any other over those of every trial.
+    """Compares a finalist over the lines of its confirmation, any other trial over the lines of every trial.
 
-    None where one of the two has not spoken them, and for the base itself.
+    None for the base model itself, and where one of the two has not spoken these lines.
     """
     if outcome.draw is None:
         return None
@@ -87,28 +88,32 @@ def compare_with_base(outcome: Outcome, history: History) -> BaseComparison | No
 
 
 def compare_verdicts(trial: Verdict, base: Verdict) -> BaseComparison | None:
-    """Better, or worse, when the interval of the mean difference excludes 0.
+    """Better or worse when the interval of the mean difference excludes 0.
 
-    None when they share no line, or were judged by different yardsticks.
+    None when the verdicts share no line, or were judged by different criteria.
     """
-    compared = paired_comparison(trial, base) if trial.judge == base.judge else None
-    if compared is None:
+    comparison = paired_comparison(trial, base) if trial.judge == base.judge else None
+    if comparison is None:
         return None
-    low, high = compared.interval
-    judgement = (
-        ComparisonResult.BETTER if low > 0 else ComparisonResult.WORSE if high < 0 else ComparisonResult.NO_DIFFERENCE
-    )
-    return BaseComparison(compared.mean, compared.interval, judgement)
+    low, high = comparison.interval
+    result = ComparisonResult.NO_DIFFERENCE
+    if low > 0 or high < 0:
+        result = ComparisonResult.BETTER if low > 0 else ComparisonResult.WORSE
+    return BaseComparison(comparison.mean, comparison.interval, result)
 
 
 def nearest(history: History) -> Outcome | None:
-    """The trial that came closest to being accepted; None when none has ended.
+    """The rejected trial that came closest to acceptance; None when no trial has ended.
 
-    A probed one comes before any that was not: the fewest failed lines, then the best score. Without a probed one, the
-    trial whose loss stopped nearest to its band.
+    Probed trials come first, by the share of failed lines, then by score; the others by their loss's distance to the
+    band.
     """
     rejected = [outcome for outcome in history.outcomes.values() if not is_accepted(outcome, history)]
     return min(rejected, key=lambda outcome: _distance(outcome, history), default=None)
+
+
+def _score(outcome: Outcome) -> float:
+    return outcome.verdict.score if outcome.verdict else -math.inf
 
 
 def _distance(outcome: Outcome, history: History) -> tuple[float, ...]:

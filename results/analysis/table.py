@@ -1,4 +1,4 @@
-"""What a table says of a search: row zero for the base model, then every trial."""
+"""The rows of a table of trials: row zero for the base model, then every trial."""
 
 from __future__ import annotations
 
@@ -25,45 +25,45 @@ class TrialRow(BaseModel):
 
     trial: str
     place: int | None
-    """0 for the base, then 1 for the best accepted trial and so on; None without a place in the ranking."""
+    """0 for the base model, 1 for the best accepted trial and so on; None for other trials."""
     draw: Draw | None
     state: str
-    """The ending in a word; `running`, or `unfinished` in a search that has ended; `base` for the base model."""
+    """The ending; `running`, or `unfinished` once the search has ended; `base` for the base model."""
     reason: str
-    """Why it ended, or what it is doing, in a sentence."""
+    """Why the trial ended, or its progress, in one sentence."""
     epochs: float | None
-    """Run until training stopped."""
+    """Epochs trained."""
     losses: Losses | None
-    """At the probed checkpoint, otherwise where training stopped; a running trial's latest."""
+    """At the probed checkpoint, otherwise where training stopped; the latest of a running trial."""
     validation: Losses | None
-    """Of the held-out clips, there too; of a running trial, its latest. None where nothing is held out."""
-    accepted: bool | None
-    """None when it was not probed."""
-    reasons: tuple[str, ...]
-    """Why it was rejected."""
-    flags: dict[Flag, int]
-    unknown: tuple[Flag, ...]
-    score: float | None
-    """On the lines that every trial speaks."""
-    confirmed: float | None
-    """Score on the sixty lines of the finalists; None of anybody else."""
-    strength: float
-    """Of the LoRA, where it was confirmed below 1."""
-    failed_lines: int
-    """Of the lines with the last word: the confirmation's, otherwise the trial's."""
-    judged_lines: int
-    failure_rate: ConfidenceInterval | None
-    """Within which the share of lines that fail lies, at 95 %; None where nothing was spoken."""
-    notes: tuple[str, ...]
-    grades: dict[str, GradedValue]
-    """By measure, where the space has a scale for it."""
-    vs_base: BaseComparison | None
-    votes: VoteTally | None
-    """Of people who heard it beside the base model without knowing which was which; None where nobody voted."""
+    """Losses of the held-out clips at the same point; the latest of a running trial. None without held-out clips."""
+    accepted: bool | None = None
+    """None for a trial that was not probed."""
+    reasons: tuple[str, ...] = ()
+    """Why the trial was rejected."""
+    flags: dict[Flag, int] = {}
+    unknown: tuple[Flag, ...] = ()
+    score: float | None = None
+    """Score on the lines that every trial speaks."""
+    confirmed: float | None = None
+    """Score on the sixty lines of the confirmation; None without one."""
+    strength: float = 1.0
+    """Strength of the LoRA at which the trial was confirmed."""
+    failed_lines: int = 0
+    """Failed lines of the last verdict."""
+    judged_lines: int = 0
+    failure_rate: ConfidenceInterval | None = None
+    """95 % interval of the share of lines that fail; None for a trial that was not probed."""
+    notes: tuple[str, ...] = ()
+    grades: dict[str, GradedValue] = {}
+    """Graded measures, where the space has a scale."""
+    vs_base: BaseComparison | None = None
+    votes: VoteTally | None = None
+    """Votes of blind rounds against the base model; None without votes."""
     seconds: float
-    """Training and all listening, wall-clock; neighbours on the same GPU do not make it any less."""
+    """Wall-clock time of training and probing; seats that share the GPU do not reduce it."""
     gpu_seconds: float
-    """The same, neighbours sharing it; 0 where nobody measured it."""
+    """GPU time of training and probing, shared between seats; 0 where it was not measured."""
 
     @computed_field
     @property
@@ -73,18 +73,18 @@ class TrialRow(BaseModel):
     @computed_field
     @property
     def loss(self) -> float | None:
-        """The one that was descended."""
+        """The loss of the trial's objective."""
         return self.losses.of(self.draw.objective) if self.losses and self.draw else None
 
     @computed_field
     @property
     def validation_loss(self) -> float | None:
-        """The same of the held-out clips."""
+        """The same loss over the held-out clips."""
         return self.validation.of(self.draw.objective) if self.validation and self.draw else None
 
 
 def trial_rows(run: RunFolder, history: History) -> list[TrialRow]:
-    """The base, the accepted trials by rank, the other ended ones and then the running ones as they were drawn."""
+    """The base model, the accepted trials by rank, the other ended trials, then the running trials."""
     order = ranked(history)
     rest = [outcome for outcome in history.outcomes.values() if not is_accepted(outcome, history)]
     table = [_ended_row(history.base, 0, history)] if history.base else []
@@ -95,7 +95,7 @@ def trial_rows(run: RunFolder, history: History) -> list[TrialRow]:
 
 def _ended_row(outcome: Outcome, place: int | None, history: History) -> TrialRow:
     verdict, last = outcome.verdict, last_verdict(outcome, history)
-    final, counts = history.confirmations.get(outcome.trial), outcome.judged_point
+    final, point = history.confirmations.get(outcome.trial), outcome.judged_point
     return TrialRow(
         trial=outcome.trial,
         place=place,
@@ -103,8 +103,8 @@ def _ended_row(outcome: Outcome, place: int | None, history: History) -> TrialRo
         state=outcome.ending.value if outcome.ending else "base",
         reason=outcome.reason,
         epochs=outcome.point.epoch if outcome.point else None,
-        losses=counts.losses if counts else None,
-        validation=counts.validation if counts else None,
+        losses=point.losses if point else None,
+        validation=point.validation if point else None,
         accepted=is_accepted(outcome, history) if verdict else None,
         reasons=last.reasons if last else (),
         flags=last.flags if last else {},
@@ -116,7 +116,7 @@ def _ended_row(outcome: Outcome, place: int | None, history: History) -> TrialRo
         judged_lines=last.judged_lines if last else 0,
         failure_rate=last.failure_rate if last else None,
         notes=last.notes if last else (),
-        grades=grade_values(_grades(history), outcome.draw.objective if outcome.draw else None, counts, last),
+        grades=grade_values(_grades(history), outcome.draw.objective if outcome.draw else None, point, last),
         vs_base=compare_with_base(outcome, history),
         votes=tally_votes(history.votes.values()).get(outcome.trial),
         seconds=outcome.train_seconds + outcome.probe_seconds + (final.seconds if final else 0.0),
@@ -141,20 +141,6 @@ def _running_row(run: RunFolder, trial: str, history: History) -> TrialRow:
         epochs=latest.epoch if latest else None,
         losses=latest.losses if latest else None,
         validation=next((point.validation for point in reversed(points) if point.validation), None),
-        accepted=None,
-        reasons=(),
-        flags={},
-        unknown=(),
-        score=None,
-        confirmed=None,
-        strength=1.0,
-        failed_lines=0,
-        judged_lines=0,
-        failure_rate=None,
-        notes=(),
-        grades={},
-        vs_base=None,
-        votes=None,
         seconds=latest.seconds if latest else 0.0,
         gpu_seconds=latest.gpu_seconds if latest else 0.0,
     )
@@ -162,10 +148,9 @@ def _running_row(run: RunFolder, trial: str, history: History) -> TrialRow:
 
 def _progress_sentence(latest: Point | None, draw: Draw, band: Band | None) -> str:
     if latest is None:
-        return "drawn, no training step yet"
-    where = ""
+        return "started, no training step yet"
+    position = ""
     if band is not None:
-        where = ", in the band" if latest.loss in band else f", {band.distance(latest.loss):.2f} from the band"
-    return (
-        f"step {latest.step}, epoch {latest.epoch:.1f} of {draw.epochs}, {draw.objective} loss {latest.loss:.3f}{where}"
-    )
+        position = ", in the band" if latest.loss in band else f", {band.distance(latest.loss):.2f} from the band"
+    epoch = f"epoch {latest.epoch:.1f} of {draw.epochs}"
+    return f"step {latest.step}, {epoch}, {draw.objective} loss {latest.loss:.3f}{position}"

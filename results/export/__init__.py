@@ -1,1 +1,1 @@
-"""The room results/export."""
+"""Exports a trial as an adapter or a merged checkpoint, verified in a fresh process, with a model card."""

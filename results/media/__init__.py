@@ -1,1 +1,1 @@
-"""The room results/media."""
+"""Spectrograms, and the recordings of the voice that a search is compared with."""

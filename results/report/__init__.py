@@ -1,1 +1,1 @@
-"""The listening page of a run."""
+"""The listening page and the overview picture of a run."""

@@ -1,7 +1,4 @@
-"""Where a run keeps what. One place for every path.
-
-Model families, as files of runs and adapters name them: by the module that is imported for one.
-"""
+"""Paths within the folder of a run, and the check of the model family that its files name."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ class RunFolder:
 
     @property
     def space(self) -> Path:
-        """The space as it was searched, JSON."""
+        """The space that was searched, as JSON."""
         return self.path / "space.json"
 
     @property
@@ -33,7 +30,7 @@ class RunFolder:
 
     @property
     def base(self) -> Path:
-        """Row zero: the base model's recordings, outcome and the probe's calibration."""
+        """Row zero: recordings and outcome of the base model, and the probe's calibration."""
         return self.path / "base"
 
     @property
@@ -42,7 +39,7 @@ class RunFolder:
 
     @property
     def findings(self) -> Path:
-        """What the encoded data tells about the dataset."""
+        """Findings about the dataset from its encoded clips."""
         return self.base / "findings.json"
 
     @property
@@ -58,7 +55,7 @@ class RunFolder:
 
     @property
     def ray(self) -> Path:
-        """Ray's own bookkeeping; nothing in it is needed afterwards."""
+        """Ray's own files, not needed after the search."""
         return self.path / "ray"
 
     @property
@@ -71,17 +68,17 @@ class RunFolder:
         return self.path / "search.png"
 
 
-def require_known_family(module: str, named_by: str) -> str:
-    """The module, where it holds a model family known here.
+def require_known_family(module: str, source: str) -> str:
+    """Returns `module` if it is a registered model family; raises InputError otherwise.
 
-    A run or an adapter may come from anyone, and a module of that name may lie in the working directory: files of
-    theirs have no other code imported. `named_by` says which file, for the error. Raises InputError.
+    Runs and adapters may come from anyone, and a module of that name may lie in the working directory: their files must
+    not have other code imported. `source` is the file that names the family, for the error message.
     """
     known = [entry.module for entry in FAMILIES.values()]
     if module not in known:
         raise InputError(
-            f"{named_by} names {module!r} as its model family; expected one of {', '.join(known)}. Nothing was loaded "
-            "from it: a family of that name would be code of somebody else's. Take one that Sweetspot wrote, or update "
-            "Sweetspot where it is newer than this one"
+            f"{source} names {module!r} as its model family; expected one of {', '.join(known)}. Nothing was loaded "
+            "from it, because an unknown family would be foreign code. Use a file that Sweetspot wrote, or update "
+            "Sweetspot if the file is from a newer version"
         )
     return module

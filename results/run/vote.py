@@ -1,4 +1,4 @@
-"""What a person preferred without knowing which was which: a line as an adapter said it, or as the base model did."""
+"""Votes of blind listening rounds: which of two recordings of a line, an adapter's or the base model's, was better."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from results.run.ledger import SearchStarted
 
 VOTES_FORMAT = 1
-"""Raised when an older reader would misunderstand a file of votes."""
+"""Format of a votes file; raised when an older reader would misunderstand it."""
 
 
 class Preference(StrEnum):
     TRIAL = "trial"
     BASE = "base"
     NEITHER = "neither"
-    """No difference that matters."""
+    """No difference."""
 
 
 class VotePair(NamedTuple):
@@ -29,14 +29,14 @@ class VotePair(NamedTuple):
 
     trial: str
     confirmation: bool
-    """Whether it is one of the lines of finalists; otherwise one that every trial speaks."""
+    """Whether the line is from the confirmation of finalists; otherwise every trial speaks it."""
     text: str
     occurrence: int
-    """How often the text came before among those lines."""
+    """How often the same text came before it."""
 
 
 class Vote(BaseModel):
-    """One decision about one pair."""
+    """One vote on one pair."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,7 +45,7 @@ class Vote(BaseModel):
     text: str
     occurrence: int = Field(ge=0)
     first: Literal["trial", "base"]
-    """Which of the two was called A."""
+    """Which of the two was recording A."""
     choice: Preference
 
     @property
@@ -54,21 +54,21 @@ class Vote(BaseModel):
 
 
 class VotesFile(BaseModel):
-    """What the listening page downloads."""
+    """The file that the listening page downloads."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int
     search: str
-    """Of which search, see `search_id`."""
+    """`search_id` of the search."""
     round: str = Field(min_length=1, max_length=64)
-    """Drawn at random when a round begins, so that nothing is counted twice."""
+    """Random name of the round, so that no vote is counted twice."""
     votes: tuple[Vote, ...]
 
 
 @dataclass(frozen=True)
 class VoteTally:
-    """How a trial fared against the base model in people's ears."""
+    """Votes for a trial and for the base model."""
 
     trial: int
     base: int
@@ -80,17 +80,16 @@ class VoteTally:
 
 
 def tally_votes(votes: Iterable[Vote]) -> dict[str, VoteTally]:
-    """By trial, of those that were voted on."""
+    """Counts votes by trial, for the trials that have any."""
     counts: dict[str, dict[Preference, int]] = {}
     for vote in votes:
-        of = counts.setdefault(vote.trial, dict.fromkeys(Preference, 0))
-        of[vote.choice] += 1
+        counts.setdefault(vote.trial, dict.fromkeys(Preference, 0))[vote.choice] += 1
     return {
-        trial: VoteTally(of[Preference.TRIAL], of[Preference.BASE], of[Preference.NEITHER])
-        for trial, of in counts.items()
+        trial: VoteTally(count[Preference.TRIAL], count[Preference.BASE], count[Preference.NEITHER])
+        for trial, count in counts.items()
     }
 
 
 def search_id(search: SearchStarted) -> str:
-    """What a file of votes names its search by: the dataset's fingerprint, the seed and when it was first started."""
+    """Identifies a search in a votes file, by the dataset's fingerprint, the seed and the first start."""
     return hashlib.sha256(f"{search.fingerprint} {search.seed} {search.time.isoformat()}".encode()).hexdigest()[:16]

@@ -1,1 +1,1 @@
-"""The room results/tensorboard."""
+"""TensorBoard event files of a run."""

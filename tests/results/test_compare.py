@@ -93,7 +93,7 @@ def test_a_trial_that_was_only_drawn(tmp_path):
     run = RunFolder(tmp_path)
     Ledger(run.ledger).append(TrialDrawn(trial="t1", draw=made_runs.draw()))
     (row,) = trial_rows(run, read_ledger(run.ledger))
-    assert (row.state, row.reason, row.loss) == ("running", "drawn, no training step yet", None)
+    assert (row.state, row.reason, row.loss) == ("running", "started, no training step yet", None)
     assert "no adapter accepted so far" in compare(str(tmp_path)).stdout
 
 

@@ -148,8 +148,3 @@ def test_the_command_tells_what_it_added_and_shows_it_on_the_page(run):
     again = CliRunner().invoke(app, [str(run.path), file])
     assert again.stdout.strip() == "0 votes added, 3 counted before"
     assert CliRunner().invoke(app, [str(run.path), str(run.path / "nowhere")]).exit_code == 2
-
-
-def test_of_what_was_decided_the_share_has_an_interval():
-    low, high = VoteTally(9, 1, 5).preferred
-    assert low == pytest.approx(0.596, abs=1e-3) and high == pytest.approx(0.982, abs=1e-3)

@@ -95,7 +95,7 @@ def test_a_finalist_is_heard_once(tmp_path):
         Ledger(run.ledger).append(final("t1", made_runs.verdict([score])))
     history = read_ledger(run.ledger)
     assert history.confirmations["t1"].confirmed.score == 0.7
-    assert "heard twice" in history.problems[0]
+    assert "confirmed twice" in history.problems[0]
 
 
 REJECTED = made_runs.verdict([0.2, 0.3], ("garbled",), Flag.GARBLED)
