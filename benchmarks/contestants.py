@@ -73,7 +73,7 @@ def fill(pack: QwenPack, seats: int) -> None:
 
 
 def forward_and_backward(pack: Pack, seats: int) -> None:
-    pack.accumulate({seat: Batch([0], step=1, share=1.0) for seat in range(seats)})
+    pack.accumulate({seat: Batch([0], step=1, weight=1.0) for seat in range(seats)})
 
 
 def step(pack: Pack, seats: int) -> None:

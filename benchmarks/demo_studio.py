@@ -160,7 +160,7 @@ class Studio:
 
     def _step(self, clips: Sequence[int], takes: dict[int, _Take]) -> None:
         started = self._clock()
-        batches = {seat: Batch(clips, step=take.step, share=1 / len(clips)) for seat, take in takes.items()}
+        batches = {seat: Batch(clips, step=take.step, weight=1 / len(clips)) for seat, take in takes.items()}
         rows = self._pack.accumulate(batches)
         self._pack.step({seat: take.factor for seat, take in takes.items()})
         seconds = (self._clock() - started) / len(takes)
@@ -193,7 +193,7 @@ class _Take:
         loss = losses.of(self._draw.objective)
         self._losses.append(loss if math.isfinite(loss) else math.nan)
         self._seconds.append(seconds)
-        self._weights.append(self._pack.copy(self._seat))
+        self._weights.append(self._pack.snapshot(self._seat))
 
     def course(self) -> Course:
         return Course(np.array(self._losses), np.cumsum(self._seconds), tuple(self._weights))

@@ -13,7 +13,7 @@ from spaces.records.verdict import Flag, Verdict
 from trainable.stopping.rule import decide, may_be_spike, may_jump_over, nears_floor
 from trainable.training.lr_schedule import effective_steps
 from trainable.training.outcome import TrainingAdvice, combine_outcomes, lower_band
-from trainable.training.trial_state import REPORTS_PER_EPOCH
+from trainable.training.trial_trainer import REPORTS_PER_EPOCH
 
 
 @dataclass(frozen=True)

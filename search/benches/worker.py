@@ -150,7 +150,7 @@ class _Service:
         if answer.is_wanted:
             self._set_up()
         for trial in answer.dismissed:
-            self._bench.dismiss(trial)
+            self._bench.remove(trial)
             self._outbox.forget(trial)
         for text in answer.jobs:
             job = TrialSpec.model_validate_json(text)

@@ -47,7 +47,7 @@ def build_pack(
     model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, process_group: ProcessGroup
 ) -> ToyPack:
     return ToyPack(
-        lambda draw, seed: build(model, prepared, language, draw, seed), shape.batch, seats.most, process_group
+        lambda draw, seed: build(model, prepared, language, draw, seed), shape.batch, seats.max_seats, process_group
     )
 
 

@@ -25,7 +25,7 @@ def build_pack(
 ) -> HungryPack:
     run = prepared.parent
     with (run / GRANTED).open("a") as file:
-        file.write(f"{seats.most}\n")
+        file.write(f"{seats.max_seats}\n")
     return HungryPack(int((run / HOLDS).read_text()), model, prepared, language, shape, seats, process_group)
 
 
@@ -43,7 +43,7 @@ class HungryPack(ToyPack):
         super().__init__(
             lambda draw, seed: toy_family.build(model, prepared, language, draw, seed),
             shape.batch,
-            seats.most,
+            seats.max_seats,
             process_group,
         )
         self._holds = holds

@@ -89,13 +89,13 @@ def drive(
     bench = Bench(pack, ProcessGroup(), events.append, raise_errors=True)
     for _ in range(min(together or pack.seats, len(jobs))):
         bench.seat(waiting.pop(0))
-    while waiting or bench.free < pack.seats:
+    while waiting or bench.free_seats < pack.seats:
         bench.advance()
-        if waiting and bench.free:
+        if waiting and bench.free_seats:
             bench.seat(waiting.pop(0))
         if until in [(event.trial, event.point.step) for event in events if isinstance(event, Progress)]:
             for each in jobs:
-                bench.dismiss(each.trial)
+                bench.remove(each.trial)
             break
     return events
 

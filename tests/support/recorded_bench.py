@@ -68,7 +68,7 @@ class Told:
         raise AssertionError("this does not come to an end")
 
     def to_the_end(self, stop: bool = False) -> None:
-        self.until(lambda: self.bench.free == self.pack.seats, stop)
+        self.until(lambda: self.bench.free_seats == self.pack.seats, stop)
 
     @property
     def outcomes(self) -> dict[str, Outcome]:

@@ -74,7 +74,7 @@ def build_pack(
     model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, process_group: ProcessGroup
 ) -> ToyPack:
     return ToyPack(
-        lambda draw, seed: build(model, prepared, language, draw, seed), shape.batch, seats.most, process_group
+        lambda draw, seed: build(model, prepared, language, draw, seed), shape.batch, seats.max_seats, process_group
     )
 
 
@@ -147,14 +147,14 @@ class ToyPack:
     def accumulate(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
         return {seat: self._taken[seat].accumulate({0: batch})[0] for seat, batch in batches.items()}
 
-    def step(self, factors: Mapping[int, float]) -> dict[int, float]:
-        return {seat: self._taken[seat].step({0: factor})[0] for seat, factor in factors.items()}
+    def step(self, lr_factors: Mapping[int, float]) -> dict[int, float]:
+        return {seat: self._taken[seat].step({0: factor})[0] for seat, factor in lr_factors.items()}
 
     def state(self, seat: int) -> SeatState:
         return self._taken[seat].state(0)
 
-    def copy(self, seat: int) -> Callable[[], SeatState]:
-        return self._taken[seat].copy(0)
+    def snapshot(self, seat: int) -> Callable[[], SeatState]:
+        return self._taken[seat].snapshot(0)
 
     def load(self, seat: int, state: SeatState) -> None:
         self._taken[seat].load(0, state)

@@ -75,11 +75,11 @@ class Utterance:
 class SeatLimit:
     """How many trials may share one base."""
 
-    most: int
+    max_seats: int
     """Never more than so many."""
     memory: float | None = None
     """Bytes that seats may take in all; None for what the GPU has free. Not asked when `exactly`."""
-    exactly: bool = False
+    exact: bool = False
     """Whether somebody asked for `most`, whatever the memory seems to hold."""
 
 
@@ -147,7 +147,7 @@ class Batch:
     clips: Sequence[int]
     step: int
     """The optimizer step that they belong to, from 1; 0 for the pass before the first. Dropout depends on it."""
-    share: float = 0.0
+    weight: float = 0.0
     """What each clip's loss counts in the gradient."""
 
 
@@ -192,7 +192,7 @@ class Pack(ListenableModel, Protocol):
         """As `losses`, and adds `share` × the gradient of what each clip descends to the seat's."""
         ...
 
-    def step(self, factors: Mapping[int, float]) -> dict[int, float]:
+    def step(self, lr_factors: Mapping[int, float]) -> dict[int, float]:
         """One AdamW step of these seats by what they have accumulated, their learning rates × the factor.
 
         Returns each seat's joint gradient norm before clipping. Summed over the process group first, if there is one.
@@ -203,7 +203,7 @@ class Pack(ListenableModel, Protocol):
         """On the CPU, and untouched by what follows."""
         ...
 
-    def copy(self, seat: int) -> Callable[[], SeatState]:
+    def snapshot(self, seat: int) -> Callable[[], SeatState]:
         """A copy of the seat's weights where they are, which costs next to nothing; called, it is their state without
         moments."""
         ...

@@ -1,4 +1,4 @@
-"""Trials side by side in the seats of one pack: they come, train together, are listened to together, and go."""
+"""Trains trials side by side in the seats of one pack: they take a seat, train, are probed together, and free it."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ from trainable.stopping.curve import ClipRow
 from trainable.training.checkpoint import Checkpoint
 from trainable.training.events import Event, Finished, Progress, event_of_error
 from trainable.training.outcome import combine_outcomes, lower_band, make_outcome
-from trainable.training.trial_state import TrainingResult, TrialState
+from trainable.training.trial_trainer import TrainingResult, TrialTrainer
 from trainable.training.validation import end_probabilities, validate
 
-PATIENCE_EPOCHS = 0.5
-"""How long a trial that is ready to be heard waits for others: their lines cost hardly more together than alone."""
+MAX_WAIT_EPOCHS = 0.5
+"""How long a trial that is ready for its probe waits for others: probing several at once costs little more than one."""
 
 RECORDINGS = ("probe", "probe_2")
-"""Folders of what is said the first and the second time, in that of the trial."""
+"""Folders of the recordings of a trial's first and second probe."""
 
 
 @dataclass
-class _Seated:
-    job: TrialSpec
-    training: TrialState
-    ready: TrainingResult | None = None
-    """Set when it is to be listened to."""
+class _SeatedTrial:
+    spec: TrialSpec
+    trainer: TrialTrainer
+    trained: TrainingResult | None = None
+    """Set when it is ready for its probe."""
     waited: int = 0
     """Passes since then."""
-    chance: SecondChance | None = None
-    """Set when it was rejected once and went on."""
+    second_chance: SecondChance | None = None
+    """Set when it was rejected once and trained on."""
 
 
 class Bench:
@@ -57,247 +57,242 @@ class Bench:
     ) -> None:
         """With `raise_errors` an error of one trial is raised, instead of emitted as its last event."""
         self._pack, self._group, self._emit, self._raise_errors = pack, process_group, emit, raise_errors
-        self._seated: dict[int, _Seated] = {}
+        self._seated: dict[int, _SeatedTrial] = {}
 
     @property
-    def free(self) -> int:
-        """Seats that nobody sits on."""
+    def free_seats(self) -> int:
         return self._pack.seats - len(self._seated)
 
-    def seat(self, job: TrialSpec) -> None:
-        """Gives a trial a free seat, where it begins or goes on. One that has its outcome already only tells it."""
+    def seat(self, spec: TrialSpec) -> None:
+        """Starts or resumes a trial in a free seat. A trial that has its outcome takes none: the outcome is emitted."""
         try:
-            pull(job.storage, job.path)
+            pull(spec.storage, spec.path)
         except OSError as error:
             if self._group.size > 1 or self._raise_errors:
                 raise
-            self._emit(event_of_error(job.trial, error))
+            self._emit(event_of_error(spec.trial, error))
             return
-        # Nobody writes before every node has the same.
+        # No process may write before every node has the same files.
         self._group.barrier()
-        earlier = self._group.broadcast(TrialFolder(job.path).read_outcome() if self._group.is_main else None)
+        folder = TrialFolder(spec.path)
+        earlier = self._group.broadcast(folder.read_outcome() if self._group.is_main else None)
         if earlier is not None:
-            self._emit(Finished(job.trial, earlier))
+            self._emit(Finished(spec.trial, earlier))
             return
         seat = min(set(range(self._pack.seats)) - self._seated.keys())
-        chance = self._group.broadcast(TrialFolder(job.path).read_second_chance() if self._group.is_main else None)
-        training = TrialState(job, self._pack, seat, self._group, chance)
-        self._seated[seat] = _Seated(job if chance is None else _in_band(job, chance), training, chance=chance)
-        with self._or_break(seat):
-            with self._charged(seat):
-                self._pack.join(seat, job.draw, job.seed)
-                training.begin()
-            if not training.is_starting:
-                self._say_if_it_goes_on(seat)
+        second_chance = self._group.broadcast(folder.read_second_chance() if self._group.is_main else None)
+        spec = _with_band(spec, second_chance) if second_chance else spec
+        trainer = TrialTrainer(spec, self._pack, seat, self._group, second_chance)
+        self._seated[seat] = _SeatedTrial(spec, trainer, second_chance=second_chance)
+        with self._emit_failures(seat):
+            with self._timed(seat):
+                self._pack.join(seat, spec.draw, spec.seed)
+                trainer.begin()
+            if not trainer.is_starting and trainer.ending is None:
+                self._report(seat, Phase.TRAINING)
 
-    def dismiss(self, trial: str) -> None:
-        """Frees the seat of a trial that nobody waits for any more. What it left stays as it is."""
-        for seat in [seat for seat, seated in self._seated.items() if seated.job.trial == trial]:
-            self._leave(seat)
+    def remove(self, trial: str) -> None:
+        """Frees the seat of a trial that the search has given up. Its files stay as they are."""
+        for seat in [seat for seat, seated in self._seated.items() if seated.spec.trial == trial]:
+            self._free(seat)
 
     def advance(self, stop: bool = False) -> None:
-        """Whatever is next: a forward pass for all who train, or listening to those who are ready.
+        """Makes one forward pass for all trials that train, and probes those that are ready when the time has come.
 
-        With `stop` everybody who trains ends where the last step left him.
+        With `stop` every trial that trains ends at its latest step.
         """
         if stop:
             self._stop()
-        self._end()
-        training = [seat for seat, seated in self._seated.items() if seated.ready is None]
-        ready = {seat: seated for seat, seated in self._seated.items() if seated.ready is not None}
+        self._end_training()
+        ready = {seat: seated for seat, seated in self._seated.items() if seated.trained is not None}
+        training = [seat for seat in self._seated if seat not in ready]
         if training:
             self._pass(training)
         for seated in ready.values():
             seated.waited += 1
-        if ready and (not training or any(_is_impatient(seated) for seated in ready.values())):
-            self._listen(ready)
+        if ready and (not training or any(_has_waited_enough(seated) for seated in ready.values())):
+            self._probe(ready)
 
     def _stop(self) -> None:
-        training = [seat for seat, each in self._seated.items() if each.ready is None and not each.training.is_starting]
-        for seat in training:
-            self._seated[seat].training.cancel()
-        self._record(training)
+        trainers = {seat: seated.trainer for seat, seated in self._seated.items() if seated.trained is None}
+        started = [seat for seat, trainer in trainers.items() if not trainer.is_starting]
+        for seat in started:
+            trainers[seat].cancel()
+        self._record(started)
 
     def _pass(self, seats: list[int]) -> None:
-        """One forward pass, and a step for those whose clips are all seen.
+        """One forward pass, and an optimizer step for the trials whose clips have all been seen.
 
-        Who has yet to start rides along; where nobody else is there, without a backward pass.
+        A trial in its first pass shares the pass of the others; when no other trains, there is no backward pass.
         """
-        with self._charged(*seats):
-            batches = {seat: self._seated[seat].training.next_batch() for seat in seats}
-            is_trained = any(batch.share for batch in batches.values())
-            rows = self._pack.accumulate(batches) if is_trained else self._pack.losses(batches)
-            for seat in seats:
-                self._seated[seat].training.took(rows[seat])
-        due = [seat for seat in seats if self._seated[seat].training.is_due]
-        with self._charged(*due):
-            self._complete(due)
+        trainers = {seat: self._seated[seat].trainer for seat in seats}
+        with self._timed(*seats):
+            batches = {seat: trainer.next_batch() for seat, trainer in trainers.items()}
+            has_gradient = any(batch.weight for batch in batches.values())
+            rows = self._pack.accumulate(batches) if has_gradient else self._pack.losses(batches)
+            for seat, trainer in trainers.items():
+                trainer.add_losses(rows[seat])
+        complete = [seat for seat, trainer in trainers.items() if trainer.is_step_complete]
+        with self._timed(*complete):
+            self._complete_steps(complete)
 
-    def _complete(self, due: list[int]) -> None:
-        """A point on the curve of each of these, who have seen all clips that it is over."""
-        starting = [seat for seat in due if self._seated[seat].training.is_starting]
+    def _complete_steps(self, seats: list[int]) -> None:
+        """Adds a point to the curve of each of these trials, whose clips of the step have all been seen."""
+        starting = [seat for seat in seats if self._seated[seat].trainer.is_starting]
         for seat in starting:
-            with self._or_break(seat):
-                self._seated[seat].training.start()
-        stepping = [seat for seat in due if seat not in starting]
-        if stepping:
+            with self._emit_failures(seat):
+                self._seated[seat].trainer.complete_first_pass()
+        if stepping := [seat for seat in seats if seat not in starting]:
             self._step(stepping)
-        self._record([seat for seat in due if seat in self._seated])
+        self._record([seat for seat in seats if seat in self._seated])
 
     def _step(self, seats: list[int]) -> None:
-        norms = self._pack.step({seat: self._seated[seat].training.factor for seat in seats})
-        gathered = self._gather(seats)
+        norms = self._pack.step({seat: self._seated[seat].trainer.lr_factor for seat in seats})
+        rows = self._gather_rows(seats)
         for seat in seats:
-            with self._or_break(seat):
-                self._seated[seat].training.stepped(gathered[seat], norms[seat])
+            with self._emit_failures(seat):
+                self._seated[seat].trainer.complete_step(rows[seat], norms[seat])
 
     def _record(self, seats: list[int]) -> None:
-        """Writes these seats' points down, the validation of all who are due for it worked out together, and tells and
-        keeps what is to be told and kept."""
-        validations = validate(self._pack, [seat for seat in seats if self._seated[seat].training.is_to_be_validated])
+        """Validates these trials together and writes their latest points; reports and saves checkpoints where due."""
+        validations = validate(self._pack, [seat for seat in seats if self._seated[seat].trainer.needs_validation])
         for seat in seats:
-            training = self._seated[seat].training
-            with self._or_break(seat):
-                training.record(validations.get(seat))
-                if training.is_report:
-                    self._say_if_it_goes_on(seat)
-                    if training.ending is None and self._group.is_main:
-                        training.keep_if_worth_it()
+            trainer = self._seated[seat].trainer
+            with self._emit_failures(seat):
+                trainer.record(validations.get(seat))
+                # A point at which training ended is reported by _end_training.
+                if trainer.is_report_due and trainer.ending is None:
+                    self._report(seat, Phase.TRAINING)
+                    if self._group.is_main:
+                        trainer.save_checkpoint_if_due()
 
-    def _gather(self, seats: list[int]) -> dict[int, list[ClipRow]]:
-        """The losses of every clip of these seats' steps, from whichever member had it."""
-        own = {seat: self._seated[seat].training.gathered for seat in seats}
+    def _gather_rows(self, seats: list[int]) -> dict[int, list[ClipRow]]:
+        """The losses of every clip of these trials' steps, from the processes that had them."""
+        own = {seat: self._seated[seat].trainer.step_rows for seat in seats}
         if self._group.size == 1:
             return own
         flat = torch.tensor([row for rows in own.values() for row in rows], device=self._pack.device)
         summed = iter(self._group.all_reduce_(flat).tolist())
         return {seat: [tuple(next(summed)) for _ in rows] for seat, rows in own.items()}
 
-    def _end(self) -> None:
-        """Those whose training has ended get their outcome, or get ready to be listened to."""
+    def _end_training(self) -> None:
+        """Marks trials whose training has ended as ready for the probe, or finishes them without one."""
         for seat, seated in list(self._seated.items()):
-            ending = seated.training.ending
-            if seated.ready is not None or ending is None:
+            trainer = seated.trainer
+            if seated.trained is not None or trainer.ending is None:
                 continue
-            with self._or_break(seat):
-                self._say(seat, Phase.TRAINING)
-                with self._charged(seat):
-                    trained = self._group.broadcast(seated.training.finish() if self._group.is_main else None)
-                if trained.ending.is_probed and _is_new(trained.kept, seated.chance):
-                    seated.ready = trained
+            with self._emit_failures(seat):
+                self._report(seat, Phase.TRAINING)
+                with self._timed(seat):
+                    trained = self._group.broadcast(trainer.finish() if self._group.is_main else None)
+                if trained.ending.is_probed and _is_unprobed(trained.kept, seated.second_chance):
+                    seated.trained = trained
                 else:
-                    self._finish(seat, make_outcome(seated.job, trained, None, 0.0, seated.training.gpu_seconds))
+                    self._finish(seat, make_outcome(seated.spec, trained, None, 0.0, trainer.gpu_seconds))
 
-    def _listen(self, ready: dict[int, _Seated]) -> None:
-        """The first member listens; the others wait at whatever comes next."""
+    def _probe(self, ready: dict[int, _SeatedTrial]) -> None:
+        """Probes these trials in the main process, and finishes each or trains it on; other processes wait."""
         started = time.perf_counter()
         for seat in ready:
-            self._say(seat, Phase.PROBING)
-        with self._or_break(*ready):
-            # Probe, calibration and seed are the search's: the same in every job.
-            calibration = Calibration.read(Path(next(iter(ready.values())).job.calibration))
-            with self._charged(*ready):
-                verdicts = self._probe(ready, calibration) if self._group.is_main else {}
+            self._report(seat, Phase.PROBING)
+        with self._emit_failures(*ready):
+            # Probe, calibration and seed belong to the search: they are the same in every spec.
+            calibration = Calibration.read(Path(next(iter(ready.values())).spec.calibration))
+            with self._timed(*ready):
+                verdicts = self._verdicts(ready, calibration) if self._group.is_main else {}
             seconds = (time.perf_counter() - started) / len(ready)
             for seat, seated in ready.items():
-                spent = seated.training.gpu_seconds
-                outcome = make_outcome(seated.job, seated.ready, verdicts.get(seat), seconds, spent)
-                if not self._goes_on(seated, outcome, calibration.base_heard):
+                gpu_seconds = seated.trainer.gpu_seconds
+                outcome = make_outcome(seated.spec, seated.trained, verdicts.get(seat), seconds, gpu_seconds)
+                if not self._trains_on(seated, outcome, calibration.base_heard):
                     self._finish(seat, outcome)
 
-    def _goes_on(self, seated: _Seated, outcome: Outcome, base: BaseResult | None) -> bool:
-        """Whether a trial that was rejected for the first time trains on instead of ending."""
-        lower = None
-        if self._group.is_main and seated.chance is None:
-            lower = lower_band(seated.job.band, outcome, base.failed_share if base else None)
-        chance = self._group.broadcast(SecondChance(outcome=outcome, band=lower) if lower else None)
-        if chance is None:
+    def _trains_on(self, seated: _SeatedTrial, outcome: Outcome, base: BaseResult | None) -> bool:
+        """Lets a trial that was rejected for the first time train on, if that is promising; returns whether it does."""
+        band = None
+        if self._group.is_main and seated.second_chance is None:
+            band = lower_band(seated.spec.band, outcome, base.failed_share if base else None)
+        second_chance = self._group.broadcast(SecondChance(outcome=outcome, band=band) if band else None)
+        if second_chance is None:
             return False
         if self._group.is_main:
-            TrialFolder(seated.job.path).write_second_chance(chance)
-            push(seated.job.storage, seated.job.path)
-        seated.chance, seated.job = chance, _in_band(seated.job, chance)
-        seated.ready, seated.waited = None, 0
-        seated.training.go_on(chance)
+            TrialFolder(seated.spec.path).write_second_chance(second_chance)
+            push(seated.spec.storage, seated.spec.path)
+        seated.second_chance, seated.spec = second_chance, _with_band(seated.spec, second_chance)
+        seated.trained, seated.waited = None, 0
+        seated.trainer.continue_with(second_chance)
         return True
 
-    def _probe(self, ready: dict[int, _Seated], calibration: Calibration) -> dict[int, Verdict]:
+    def _verdicts(self, ready: dict[int, _SeatedTrial], calibration: Calibration) -> dict[int, Verdict]:
         for seat, seated in ready.items():
-            self._pack.load(seat, seated.ready.kept.read())
-        job = next(iter(ready.values())).job
+            self._pack.load(seat, seated.trained.kept.read())
+        spec = next(iter(ready.values())).spec
         ends = end_probabilities(self._pack, list(ready))
-        listener = Listener.open(self._pack, job.probe, calibration, job.seed)
         return probe(
-            lambda seats, cues: self._pack.speak(seats, cues, job.probe.sampling),
-            listener,
-            ProbeScript(lines_for(job.probe.lines, self._pack.split), job.seed),
+            lambda seats, prompts: self._pack.speak(seats, prompts, spec.probe.sampling),
+            Listener.open(self._pack, spec.probe, calibration, spec.seed),
+            ProbeScript(lines_for(spec.probe.lines, self._pack.split), spec.seed),
             {
-                seat: ProbeSubject(seated.job.path, RECORDINGS[seated.chance is not None], ends.get(seat))
+                seat: ProbeSubject(seated.spec.path, RECORDINGS[seated.second_chance is not None], ends.get(seat))
                 for seat, seated in ready.items()
             },
         )
 
     def _finish(self, seat: int, outcome: Outcome) -> None:
-        job, chance = self._seated[seat].job, self._seated[seat].chance
-        if chance is not None:
-            outcome = combine_outcomes(chance.outcome, outcome)
+        spec, first = self._seated[seat].spec, self._seated[seat].second_chance
+        if first is not None:
+            outcome = combine_outcomes(first.outcome, outcome)
         if self._group.is_main:
-            TrialFolder(job.path).write_outcome(outcome)
-            if job.storage is not None:
-                # Whoever writes the ledger does so too, but two thirds need not travel before.
-                prune_ended_trial(TrialFolder(job.path), outcome)
-            push(job.storage, job.path)
-        self._leave(seat)
-        self._emit(Finished(job.trial, outcome))
+            TrialFolder(spec.path).write_outcome(outcome)
+            if spec.storage is not None:
+                # The driver prunes too, but optimizer states need not travel to storage before.
+                prune_ended_trial(TrialFolder(spec.path), outcome)
+            push(spec.storage, spec.path)
+        self._free(seat)
+        self._emit(Finished(spec.trial, outcome))
 
     @contextmanager
-    def _or_break(self, *seats: int) -> Iterator[None]:
-        """What goes wrong within concerns these seats' trials alone; but for the memory and the GPU, which are
-        everybody's."""
+    def _emit_failures(self, *seats: int) -> Iterator[None]:
+        """Emits an error as the last event of the trials in these seats, unless it concerns the whole process."""
         try:
             yield
         except Exception as error:
-            # Other members of a process group know nothing of it and would wait for this one for ever.
+            # Other processes of the group do not see the error and would wait for this one for ever.
             if is_out_of_memory(error) or is_device_lost(error) or self._group.size > 1:
                 raise
             for seat in self._seated.keys() & seats:
-                trial = self._seated[seat].job.trial
-                self._leave(seat)
+                trial = self._seated[seat].spec.trial
+                self._free(seat)
                 if self._raise_errors:
                     raise
                 self._emit(event_of_error(trial, error))
 
     @contextmanager
-    def _charged(self, *seats: int) -> Iterator[None]:
-        """Divides the time within among the trials in these seats, on every GPU of the process group."""
-        started, trainings = time.perf_counter(), [self._seated[seat].training for seat in seats]
+    def _timed(self, *seats: int) -> Iterator[None]:
+        """Divides the GPU seconds of the block, on every GPU of the group, among the trials in these seats."""
+        started, trainers = time.perf_counter(), [self._seated[seat].trainer for seat in seats]
         yield
         seconds = (time.perf_counter() - started) * self._group.size
-        for training in trainings:
-            training.gpu_seconds += seconds / len(trainings)
+        for trainer in trainers:
+            trainer.gpu_seconds += seconds / len(trainers)
 
-    def _leave(self, seat: int) -> None:
-        self._seated.pop(seat).training.close()
+    def _free(self, seat: int) -> None:
+        self._seated.pop(seat).trainer.close()
         self._pack.leave(seat)
 
-    def _say_if_it_goes_on(self, seat: int) -> None:
-        """An ending is told with what led to it."""
-        if self._seated[seat].training.ending is None:
-            self._say(seat, Phase.TRAINING)
-
-    def _say(self, seat: int, phase: Phase) -> None:
+    def _report(self, seat: int, phase: Phase) -> None:
         seated = self._seated[seat]
-        self._emit(Progress(seated.job.trial, seated.training.point, phase))
+        self._emit(Progress(seated.spec.trial, seated.trainer.point, phase))
 
 
-def _in_band(job: TrialSpec, chance: SecondChance) -> TrialSpec:
-    return job.model_copy(update={"band": chance.band})
+def _with_band(spec: TrialSpec, second_chance: SecondChance) -> TrialSpec:
+    return spec.model_copy(update={"band": second_chance.band})
 
 
-def _is_new(kept: Checkpoint | None, chance: SecondChance | None) -> bool:
-    """Whether there is something to listen to, and it is not where the trial was rejected before."""
-    return kept is not None and (chance is None or kept.state.point.step != chance.outcome.kept.step)
+def _is_unprobed(kept: Checkpoint | None, second_chance: SecondChance | None) -> bool:
+    """Whether there is a checkpoint, and it is not the one that was rejected before."""
+    return kept is not None and (second_chance is None or kept.state.point.step != second_chance.outcome.kept.step)
 
 
-def _is_impatient(seated: _Seated) -> bool:
-    return seated.waited >= PATIENCE_EPOCHS * seated.training.passes_per_epoch
+def _has_waited_enough(seated: _SeatedTrial) -> bool:
+    return seated.waited >= MAX_WAIT_EPOCHS * seated.trainer.passes_per_epoch

@@ -1,4 +1,4 @@
-"""One trial, from its first step to its verdict. No Ray: whoever calls it passes the curve on."""
+"""Runs one trial, from its first step to its verdict, without Ray."""
 
 from __future__ import annotations
 
@@ -19,17 +19,18 @@ from trainable.training.single_seat import SingleSeatPack
 OnPoint = Callable[[Point, Phase], None]
 
 
-def run_trial(job: TrialSpec, on_point: OnPoint, stop: Callable[[], bool] = lambda: False) -> Outcome:
-    """Trains, ends by the band, probes, and leaves `outcome.json`; goes on where an earlier attempt was cut off.
+def run_trial(spec: TrialSpec, on_point: OnPoint, stop: Callable[[], bool] = lambda: False) -> Outcome:
+    """Trains until the band ends it, probes, and writes `outcome.json`; resumes an attempt that was cut off.
 
-    It is a bench with one seat. `on_point` is called about four times an epoch, when training ends, and when probing
-    begins. When `stop()` turns true the trial ends as cancelled after the step it is in. A trial that has its outcome
-    returns it at once. In a process group every member calls this; the first one calls `on_point` and is asked `stop`.
+    The trial runs on a bench with one seat. `on_point` is called about four times an epoch, when training ends, and
+    when probing begins. When `stop()` turns true the trial ends as cancelled after the current step. A trial that has
+    its outcome returns it at once. In a process group every process calls this, and the main one calls `on_point` and
+    `stop`.
     """
     process_group = ProcessGroup()
-    pull(job.storage, job.path)
+    pull(spec.storage, spec.path)
     process_group.barrier()
-    earlier = process_group.broadcast(TrialFolder(job.path).read_outcome() if process_group.is_main else None)
+    earlier = process_group.broadcast(TrialFolder(spec.path).read_outcome() if process_group.is_main else None)
     if earlier is not None:
         return earlier
     outcomes: list[Outcome] = []
@@ -41,16 +42,17 @@ def run_trial(job: TrialSpec, on_point: OnPoint, stop: Callable[[], bool] = lamb
             case Progress() if process_group.is_main:
                 on_point(event.point, event.phase)
 
-    bench = Bench(_pack_of_one(job, process_group), process_group, on_event, raise_errors=True)
-    bench.seat(job)
+    bench = Bench(_single_seat(spec, process_group), process_group, on_event, raise_errors=True)
+    bench.seat(spec)
     while not outcomes:
         bench.advance(process_group.broadcast(process_group.is_main and stop()))
     return outcomes[0]
 
 
-def _pack_of_one(job: TrialSpec, process_group: ProcessGroup) -> Pack:
-    """A seat made to measure; where the family cannot pack this draw, a model of its own."""
-    family, shape, prepared = load_family(job.family), PackShape.from_draw(job.draw), Path(job.prepared)
-    if family.why_not_packed(job.model, shape) is None:
-        return family.build_pack(job.model, prepared, job.language, shape, SeatLimit(1, exactly=True), process_group)
-    return SingleSeatPack(family.build(job.model, prepared, job.language, job.draw, job.seed), job.draw, process_group)
+def _single_seat(spec: TrialSpec, process_group: ProcessGroup) -> Pack:
+    """The family's pack with one seat, or a model of its own where the family cannot pack this draw."""
+    family, shape, prepared = load_family(spec.family), PackShape.from_draw(spec.draw), Path(spec.prepared)
+    if family.why_not_packed(spec.model, shape) is None:
+        return family.build_pack(spec.model, prepared, spec.language, shape, SeatLimit(1, exact=True), process_group)
+    learner = family.build(spec.model, prepared, spec.language, spec.draw, spec.seed)
+    return SingleSeatPack(learner, spec.draw, process_group)

@@ -1,4 +1,4 @@
-"""A pack of one seat around a model of its own, for what cannot share a base: the plain way, with torch's optimizer."""
+"""A pack of one seat around a model of its own, with torch's AdamW, for draws that cannot share a base."""
 
 from __future__ import annotations
 
@@ -13,14 +13,22 @@ from spaces.draw import Draw
 from spaces.probe_settings import Sampling
 from spaces.records.trial import Losses
 from trainable.family.process_group import ProcessGroup
-from trainable.family.protocol import Batch, ClipLosses, Learner, SeatState, SpeechPrompt, Utterance, training_loss
+from trainable.family.protocol import (
+    Batch,
+    ClipLosses,
+    Learner,
+    SeatState,
+    SpeechPrompt,
+    Utterance,
+    training_loss,
+)
 from trainable.stopping.curve import ClipRow
 
 SEAT = 0
 
 
 class SingleSeatPack:
-    """See `trainable.family.protocol.Pack`. The learner is built for the only draw that will ever join."""
+    """See `trainable.family.protocol.Pack`. The learner was built for the only draw that may join."""
 
     seats = 1
 
@@ -45,7 +53,7 @@ class SingleSeatPack:
         self._seed = seed
 
     def leave(self, seat: int) -> None:
-        """Nothing: nobody else can join."""
+        """Does nothing: no other trial can join."""
 
     def losses(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
         with torch.no_grad():
@@ -61,12 +69,12 @@ class SingleSeatPack:
         if not batch.clips:
             return {SEAT: []}
         losses = self._forward(batch)
-        (training_loss(losses, self._draw.objective, self._draw.sub_weight).sum() * batch.share).backward()
+        (training_loss(losses, self._draw.objective, self._draw.sub_weight).sum() * batch.weight).backward()
         return {SEAT: _rows(losses)}
 
-    def step(self, factors: Mapping[int, float]) -> dict[int, float]:
+    def step(self, lr_factors: Mapping[int, float]) -> dict[int, float]:
         for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
-            group["lr"] = rate * factors[SEAT]
+            group["lr"] = rate * lr_factors[SEAT]
         for parameter in self._parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
@@ -78,28 +86,28 @@ class SingleSeatPack:
         return {SEAT: float(norm)}
 
     def state(self, seat: int) -> SeatState:
-        weights = {name: _copied(tensor) for name, tensor in self._learner.tensors().items()}
-        held = self._optimizer.state
+        weights = {name: _to_cpu(tensor) for name, tensor in self._learner.tensors().items()}
+        state = self._optimizer.state
         moments = {
-            f"{name}.{key}": _copied(held[parameter][key])
+            f"{name}.{key}": _to_cpu(state[parameter][key])
             for name, parameter in zip(self._names, self._parameters, strict=True)
             for key in ("exp_avg", "exp_avg_sq")
-            if parameter in held
+            if parameter in state
         }
         return SeatState(weights, moments, self._steps)
 
-    def copy(self, seat: int) -> Callable[[], SeatState]:
+    def snapshot(self, seat: int) -> Callable[[], SeatState]:
         weights = {name: tensor.detach().clone() for name, tensor in self._learner.tensors().items()}
         steps = self._steps
-        return lambda: SeatState({name: _copied(tensor) for name, tensor in weights.items()}, {}, steps)
+        return lambda: SeatState({name: _to_cpu(tensor) for name, tensor in weights.items()}, {}, steps)
 
     def load(self, seat: int, state: SeatState) -> None:
         self._learner.load_tensors(state.weights)
         self._steps = state.step
         if not state.moments:
             return
-        blank = self._optimizer.state_dict()
-        blank["state"] = {
+        loaded = self._optimizer.state_dict()
+        loaded["state"] = {
             index: {
                 "step": torch.tensor(float(state.step)),
                 "exp_avg": state.moments[f"{name}.exp_avg"],
@@ -107,13 +115,13 @@ class SingleSeatPack:
             }
             for index, name in enumerate(self._names)
         }
-        self._optimizer.load_state_dict(blank)
+        self._optimizer.load_state_dict(loaded)
 
     def speak(
-        self, seats: Sequence[int], cues: Sequence[SpeechPrompt], sampling: Sampling
+        self, seats: Sequence[int], prompts: Sequence[SpeechPrompt], sampling: Sampling
     ) -> dict[int, list[Utterance]]:
         self._learner.eval()
-        return {seat: self._learner.speak(cues, sampling) for seat in seats}
+        return {seat: self._learner.speak(prompts, sampling) for seat in seats}
 
     def ground_truth(self, clip: int) -> np.ndarray:
         return self._learner.ground_truth(clip)
@@ -122,17 +130,17 @@ class SingleSeatPack:
         return self._learner.speaker_embedding(wave)
 
     def _forward(self, batch: Batch) -> ClipLosses:
-        """Dropout depends on seed, step and clips alone, so a resumed trial draws the masks it would have drawn."""
+        """Seeds dropout by seed, step and clips alone, so that a resumed trial draws the same masks."""
         torch.manual_seed(random.Random(f"{self._seed}/{batch.step}/{list(batch.clips)}").getrandbits(63))
         self._learner.train()
         return self._learner.losses(batch.clips, batch.step)
 
 
 def _rows(losses: ClipLosses) -> list[ClipRow]:
-    """One row per clip; a single transfer from the device."""
+    """One row per clip, in a single transfer from the device."""
     parts = [getattr(losses, name).detach().float() for name in Losses.model_fields]
     return [tuple(row) for row in torch.stack(parts, dim=1).tolist()]
 
 
-def _copied(tensor: Tensor) -> Tensor:
+def _to_cpu(tensor: Tensor) -> Tensor:
     return tensor.detach().to("cpu", copy=True).contiguous()

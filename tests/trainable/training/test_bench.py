@@ -51,7 +51,7 @@ def test_trials_side_by_side_end_as_each_would_alone(voice: ToyVoice, tmp_path: 
         told.bench.seat(waiting.pop(0))
         for _ in range(passes_between):
             told.bench.advance()
-        told.until(lambda: told.bench.free > 0)
+        told.until(lambda: told.bench.free_seats > 0)
     told.to_the_end()
     assert not told.failures
     for job in jobs:
@@ -70,7 +70,7 @@ def test_a_trial_takes_a_seat_until_it_has_its_outcome(voice: ToyVoice, tmp_path
     told = Told(voice, seats=3)
     for expected, name in ((2, "one"), (1, "two")):
         told.bench.seat(in_folder(voice.job(name, **LONG), tmp_path))
-        assert told.bench.free == expected
+        assert told.bench.free_seats == expected
     told.to_the_end()
     assert [outcome.ending for outcome in told.outcomes.values()] == [Ending.EXHAUSTED] * 2
     assert told.points("one", Phase.TRAINING) == list(range(2 * PASSES + 1))
@@ -84,7 +84,7 @@ def test_a_trial_that_has_its_outcome_only_tells_it(voice: ToyVoice, tmp_path: P
     before = list(told.pack.log)
     told.bench.seat(job)
     assert told.events[-1] == Finished("once", earlier)
-    assert told.bench.free == 0 and told.pack.log == before
+    assert told.bench.free_seats == 0 and told.pack.log == before
 
 
 def test_a_join_that_fails_breaks_that_trial_alone(voice: ToyVoice, tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_join_that_fails_breaks_that_trial_alone(voice: ToyVoice, tmp_path: Pa
     told.bench.seat(in_folder(voice.job("sound", **LONG), tmp_path))
     told.pack.fails["join"] = InputError("rank 512: too large\nin two lines")
     told.bench.seat(in_folder(voice.job("misfit", **LONG), tmp_path))
-    assert told.failures == {"misfit": failed} and told.bench.free == 1
+    assert told.failures == {"misfit": failed} and told.bench.free_seats == 1
     told.pack.fails.clear()
     told.bench.seat(in_folder(voice.job("next", **LONG), tmp_path))
     told.to_the_end()
@@ -107,7 +107,7 @@ def test_a_torn_checkpoint_breaks_that_trial_alone(voice: ToyVoice, tmp_path: Pa
     (checkpoint.folder / "adapter.safetensors").write_bytes(b"")
     told.bench.seat(in_folder(voice.job("sound", **LONG), tmp_path))
     told.bench.seat(job)
-    assert told.failures.keys() == {"torn"} and told.bench.free == 1
+    assert told.failures.keys() == {"torn"} and told.bench.free_seats == 1
     told.to_the_end()
     assert told.outcomes.keys() == {"sound"}
 
@@ -157,10 +157,10 @@ def test_a_dismissed_trial_leaves_its_seat_and_its_files_and_may_come_again(voic
     told.bench.seat(leaving)
     told.bench.seat(staying)
     told.until(lambda: told.points("leaving", Phase.TRAINING)[-1:] == [PASSES + 2])
-    told.bench.dismiss("nobody")
-    assert told.bench.free == 0
-    told.bench.dismiss("leaving")
-    assert told.bench.free == 1 and not told.outcomes
+    told.bench.remove("nobody")
+    assert told.bench.free_seats == 0
+    told.bench.remove("leaving")
+    assert told.bench.free_seats == 1 and not told.outcomes
     folder = TrialFolder(leaving.path)
     assert folder.read_outcome() is None and len(folder.read_points()) == PASSES + 3
     assert [each.state.point.step for each in read_checkpoints(folder.checkpoints)] == [PASSES]
@@ -220,7 +220,7 @@ def test_nobody_waits_longer_than_half_an_epoch_for_others(voice: ToyVoice, tmp_
     told.bench.seat(in_folder(voice.job("training", **SLOW), tmp_path))
     told.until(lambda: "waiting" in told.outcomes)
     assert 0 < waits(told.pack.log, 0) <= PASSES / 2
-    assert told.bench.free == 1
+    assert told.bench.free_seats == 1
 
 
 def test_the_last_one_is_heard_at_once(voice: ToyVoice, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_what_an_earlier_attempt_cost_still_counts(voice: ToyVoice, tmp_path: Pa
     told.bench.seat(job)
     told.until(lambda: told.points("again", Phase.TRAINING)[-1:] == [PASSES + 1])
     kept = read_checkpoints(TrialFolder(job.path).checkpoints)[-1].state.point
-    told.bench.dismiss("again")
+    told.bench.remove("again")
     told.bench.seat(job)
     told.to_the_end()
     later = [point.gpu_seconds for point in TrialFolder(job.path).read_points() if point.step > kept.step]

@@ -84,7 +84,7 @@ def test_what_an_overshot_trial_goes_back_to_does_not_depend_on_the_speed_of_the
 ) -> None:
     kept = []
     for name, share in (("idle disk", 1e9), ("busy disk", 1e-9)):
-        monkeypatch.setattr(keeping, "WRITING_SHARE", share)
+        monkeypatch.setattr(keeping, "MAX_WRITING_SHARE", share)
         slow = {"lora_lr": 0.06, "text_projection_lr": 0.0}
         outcome = run_trial(voice.job(name, band=Band(low=1.2, high=1.2001), **slow), lambda point, phase: None)
         assert outcome.ending is Ending.OVERSHOT and outcome.kept is not None

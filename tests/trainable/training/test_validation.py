@@ -208,7 +208,7 @@ def test_a_curve_that_is_cut_off_and_resumed_is_the_same(twenty: ToyVoice, tmp_p
 def test_validation_leaves_training_as_it_is(twenty: ToyVoice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = {**SLOW, "epochs": 3, "dropout": 0.3}
     with_it = ended(twenty, tmp_path, "with", **changes)
-    monkeypatch.setattr("trainable.training.trial_state.TrialState.is_to_be_validated", False)
+    monkeypatch.setattr("trainable.training.trial_trainer.TrialTrainer.needs_validation", False)
     without = ended(twenty, tmp_path, "without", **changes)
     assert validated(without) == [] != validated(with_it)
     bare = [point.model_copy(update={"validation": None, "seconds": 0.0, "gpu_seconds": 0.0}) for point in with_it]
@@ -229,7 +229,7 @@ def test_side_by_side_it_is_what_it_would_be_alone(twenty: ToyVoice, tmp_path: P
     recipes = {"in band": {}, "over": OVER, "long": LONG, "dropped": {**LONG, "dropout": 0.4, "accumulation": 2}}
     told = Told(twenty, seats=3)
     for name, changes in recipes.items():
-        told.until(lambda: told.bench.free > 0)
+        told.until(lambda: told.bench.free_seats > 0)
         told.bench.seat(in_folder(twenty.job(name, **changes), tmp_path))
         told.bench.advance()
     told.to_the_end()

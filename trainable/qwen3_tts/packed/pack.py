@@ -124,7 +124,7 @@ class QwenPack:
     def state(self, seat: int) -> SeatState:
         return self._packed.state(self._rows[seat], self._trials[seat].draw)
 
-    def copy(self, seat: int) -> Callable[[], SeatState]:
+    def snapshot(self, seat: int) -> Callable[[], SeatState]:
         return self._packed.copy(self._rows[seat], self._trials[seat].draw)
 
     def load(self, seat: int, state: SeatState) -> None:
@@ -215,7 +215,7 @@ class QwenPack:
         """[rows]: what each row counts in the gradient; 0 for a repetition."""
         rows = max(1, max(len(batches[seat].clips) for seat in seats))
         shares = [
-            batches[seat].share if row < len(batches[seat].clips) else 0.0 for seat in seats for row in range(rows)
+            batches[seat].weight if row < len(batches[seat].clips) else 0.0 for seat in seats for row in range(rows)
         ]
         return torch.tensor(shares, device=self.device, dtype=self._packed.flat.weights.dtype)
 

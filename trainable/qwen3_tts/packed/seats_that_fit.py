@@ -18,15 +18,15 @@ GPU_SHARE = 0.9
 
 
 def seats_that_fit(pack: QwenPack, shape: PackShape, wanted: SeatLimit) -> int:
-    """At least 1, at most `wanted.most`. The pack has one free seat and keeps it."""
-    if wanted.exactly or wanted.most == 1:
-        return wanted.most
+    """At least 1, at most `wanted.max_seats`. The pack has one free seat and keeps it."""
+    if wanted.exact or wanted.max_seats == 1:
+        return wanted.max_seats
     memory = wanted.memory
     if memory is None:
         memory = GPU_SHARE * torch.cuda.mem_get_info(pack.device)[0]
     else:
         memory -= pack.base_bytes
-    return max(1, min(wanted.most, int(memory // seat_bytes(pack, shape))))
+    return max(1, min(wanted.max_seats, int(memory // seat_bytes(pack, shape))))
 
 
 def seat_bytes(pack: QwenPack, shape: PackShape) -> float:
@@ -43,7 +43,7 @@ def seat_bytes(pack: QwenPack, shape: PackShape) -> float:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
-        pack.accumulate({0: Batch(longest, step=1, share=1.0)})
+        pack.accumulate({0: Batch(longest, step=1, weight=1.0)})
     pack.leave(0)
     own = {tensor.untyped_storage().data_ptr() for tensor in pack.resident()}
     activations = sum(size for address, size in kept.items() if address not in own)

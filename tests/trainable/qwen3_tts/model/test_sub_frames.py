@@ -152,7 +152,7 @@ def test_the_code_predictor_runs_on_the_frames_that_were_drawn_alone(tiny: Tiny)
         lambda _module, _inputs, named: frames.append(len(named["inputs_embeds"])), with_kwargs=True
     )
     for step, seats in ((1, (0, 1)), (1, (0, 1, 2)), (0, (0, 1))):
-        pack.accumulate({seat: Batch((0, 1), step, share=0.5) for seat in seats})
+        pack.accumulate({seat: Batch((0, 1), step, weight=0.5) for seat in seats})
     # Of 5 and 9 frames.
     assert frames == [2 + 3 + 3 + 5, 2 + 3 + 3 + 5 + 14, 14 + 14]
 
@@ -167,7 +167,7 @@ def test_a_weight_scales_the_gradient_of_the_sub_loss_and_nothing_that_is_told(t
         pack.join(seat, each, SEED)
         frozen = {name: value for name, value in pack.state(seat).weights.items() if "text_projection" in name}
         pack.load(seat, SeatState({**grown(pack.state(seat), 1), **frozen}, {}, 0))
-    rows = pack.accumulate({seat: Batch((0, 1), 1, share=0.5) for seat in range(3)})
+    rows = pack.accumulate({seat: Batch((0, 1), 1, weight=0.5) for seat in range(3)})
     pack.step(dict.fromkeys(range(3), 1.0))
     for seat in (0, 2):
         torch.testing.assert_close(torch.tensor(rows[seat]), torch.tensor(rows[1]), rtol=1e-6, atol=0)

@@ -116,7 +116,7 @@ def test_gradients_equal_those_of_separate_models(tiny: Tiny, case: str, dtype: 
     pack = make_pack(tiny, draws, len(draws) + 2, dtype)
     starts = seat_all(pack, draws, grow)
     batches = {
-        seat: Batch(clips, step=1, share=1 / len(clips)) for seat, (_, clips) in zip(starts, seating, strict=True)
+        seat: Batch(clips, step=1, weight=1 / len(clips)) for seat, (_, clips) in zip(starts, seating, strict=True)
     }
     rows = pack.accumulate(batches)
     norms = pack.step(dict.fromkeys(starts, 1.0))
@@ -147,7 +147,7 @@ def test_padded_ranks_and_modules_that_are_no_target_stay_zero(tiny: Tiny) -> No
     pack = make_pack(tiny, draws, len(draws) + 1)
     seats = seat_all(pack, draws, True)
     for step in range(1, 4):
-        pack.accumulate({seat: Batch((step, 0), step, share=0.5) for seat in seats})
+        pack.accumulate({seat: Batch((step, 0), step, weight=0.5) for seat in seats})
         pack.step(dict.fromkeys(seats, 1.0))
     # Only the buffers themselves show what a state leaves out.
     buffers = (pack._packed.flat.weights, *pack._packed.flat.moments)
@@ -196,11 +196,11 @@ def test_a_seat_without_clips_beside_others_gathers_no_gradient(tiny: Tiny) -> N
     pack = make_pack(tiny, [chosen], 2)
     for seat in range(2):
         pack.join(seat, chosen, SEED)
-    rows = pack.accumulate({0: Batch((), 1, share=0.5), 1: Batch((0, 1), 1, share=0.5)})
+    rows = pack.accumulate({0: Batch((), 1, weight=0.5), 1: Batch((0, 1), 1, weight=0.5)})
     assert rows[0] == [] and len(rows[1]) == 2
     norms = pack.step({0: 1.0, 1: 1.0})
     assert norms[0] == 0 and norms[1] > 0
-    assert pack.accumulate({0: Batch((), 2, share=0.5)}) == {0: []}
+    assert pack.accumulate({0: Batch((), 2, weight=0.5)}) == {0: []}
 
 
 @one_shape

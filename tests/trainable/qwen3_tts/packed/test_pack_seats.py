@@ -95,7 +95,7 @@ def test_speaking_does_not_disturb_training(tiny: Tiny) -> None:
             pack.join(seat, chosen, SEED)
         for step in (1, 2):
             for clip in (0, 1):
-                pack.accumulate({seat: Batch([clip], step, share=0.5) for seat in range(3)})
+                pack.accumulate({seat: Batch([clip], step, weight=0.5) for seat in range(3)})
                 if speaks:
                     pack.speak([2, 1], [replace(CUES[0], frame_cap=3)], Sampling())
             pack.step(dict.fromkeys(range(3), 1.0))

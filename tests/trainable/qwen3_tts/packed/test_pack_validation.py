@@ -60,7 +60,7 @@ def test_training_goes_on_as_if_there_had_been_no_validation(tiny: Tiny) -> None
         told = []
         for step in (1, 2):
             for clip in (0, 1):
-                told.append(pack.accumulate({seat: Batch([clip], step, share=0.5) for seat in (1, 2, 3)}))
+                told.append(pack.accumulate({seat: Batch([clip], step, weight=0.5) for seat in (1, 2, 3)}))
                 if validates:
                     pack.validate([1, 2, 3], CLIPS)
             told.append(pack.step(dict.fromkeys((1, 2, 3), 1.0)))
