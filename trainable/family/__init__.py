@@ -1,1 +1,1 @@
-"""The room trainable/family."""
+"""The protocol between the training loop and a model family."""

@@ -1,1 +1,1 @@
-"""The room trainable/files."""
+"""Files and folders: atomic writes, trial folders, caches, and mirrors in object storage."""

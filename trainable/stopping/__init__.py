@@ -1,1 +1,1 @@
-"""The room trainable/stopping."""
+"""Decides from a trial's loss curve when its training ends."""

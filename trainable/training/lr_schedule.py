@@ -13,7 +13,7 @@ def learning_rate_factor(step: int, draw: Draw, last_step: int) -> float:
     """What the draw's learning rates are multiplied by in optimizer step `step`, counted from 0, of `last_step` in all.
 
     Linear warm-up over `draw.warmup` steps. Then 1 throughout, or `draw.lr_cycles` half waves of a cosine of equal
-    length over what is left of the run, each from 1 towards `draw.lr_floor`, which it would reach as the next one
+    length over the rest of the run, each from 1 towards `draw.lr_floor`, which it would reach where the next one
     begins. That is equation 5 of SGDR (Loshchilov and Hutter 2017) with T_mult = 1.
     """
     if step < draw.warmup:
@@ -26,7 +26,6 @@ def learning_rate_factor(step: int, draw: Draw, last_step: int) -> float:
 
 
 def effective_steps(draw: Draw, last_step: int) -> Callable[[int], float]:
-    """The sum of those factors over so many steps from the first one on: what the run has learned from by then, in
-    steps at its full learning rates."""
+    """A function from a step to the sum of the learning rate factors before it: steps at the full learning rates."""
     factors = (learning_rate_factor(step, draw, last_step) for step in range(last_step))
     return list(itertools.accumulate(factors, initial=0.0)).__getitem__

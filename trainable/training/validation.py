@@ -1,4 +1,4 @@
-"""The loss on clips that nobody trains on."""
+"""Losses on the held-out clips."""
 
 from __future__ import annotations
 
@@ -14,36 +14,32 @@ from trainable.stopping.curve import ClipRow, mean_losses
 
 
 def validate(pack: Pack, seats: Sequence[int]) -> dict[int, Losses]:
-    """Each seat's mean losses over all clips that the split holds out, each clip counting the same. At least one of
-    them is held out.
-
-    As many clips go into a pass as in training, and neighbours in length together, so that little of it is padding.
-    """
+    """Each seat's mean losses over all held-out clips, each clip counting the same. There must be at least one."""
     if not seats:
         return {}
     rows: dict[int, list[ClipRow]] = {seat: [] for seat in seats}
-    for clips in _passes(pack.split, pack.batch):
+    for clips in _batches(pack.split, pack.batch):
         for seat, part in pack.validate(seats, clips).items():
             rows[seat].extend(part)
     return {seat: mean_losses(rows[seat]) for seat in seats}
 
 
 def end_probabilities(pack: Pack, seats: Sequence[int]) -> Mapping[int, float]:
-    """Of each seat, the geometric mean of the probability that it gives to the end where a held-out clip ends, told all
-    of the clip before. Empty where nothing is held out."""
+    """Each seat's probability of EOS where a held-out clip ends, given all of the clip before; the geometric mean over
+    clips. Empty where no clip is held out."""
     if not pack.split.held_out:
         return {}
     return {seat: math.exp(-losses.eos) for seat, losses in validate(pack, seats).items()}
 
 
 def end_probability(learner: Learner) -> float | None:
-    """The same of a model of its own, in evaluation mode; None where nothing is held out."""
+    """As `end_probabilities`, of a learner in evaluation mode; None where no clip is held out."""
     with torch.no_grad():
-        losses = [float(loss) for clips in _passes(learner.split, 1) for loss in learner.losses(clips, step=0).eos]
+        losses = [float(loss) for clips in _batches(learner.split, 1) for loss in learner.losses(clips, step=0).eos]
     return math.exp(-sum(losses) / len(losses)) if losses else None
 
 
-def _passes(split: DatasetSplit, size: int) -> list[Sequence[int]]:
-    """The held-out clips, neighbours in length together."""
+def _batches(split: DatasetSplit, size: int) -> list[Sequence[int]]:
+    """The held-out clips, neighbours in length together so that little is padding."""
     clips = sorted(split.held_out, key=lambda clip: split.entries[clip].seconds)
     return [clips[start : start + size] for start in range(0, len(clips), size)]
