@@ -91,7 +91,9 @@ def _besides(plan: Plan, here: Sequence[GpuModel]) -> list[str]:
 
 def _downloads(plan: Plan, size: ModelSize) -> str:
     needed = (
-        [] if size.is_here else [f"the model, about {size.file_bytes / 1e9:.1f} GB, unless it is in the hub's cache"]
+        []
+        if size.is_downloaded
+        else [f"the model, about {size.file_bytes / 1e9:.1f} GB, unless it is in the hub's cache"]
     )
     recogniser = plan.space.probe.recogniser
     if "/" in recogniser and not Path(recogniser).is_dir():

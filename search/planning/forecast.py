@@ -136,12 +136,12 @@ def forecast_gpu(work: SearchWork, size: ModelSize, card: GpuModel) -> GpuForeca
 def seat_bytes(work: SearchWork, size: ModelSize, card: GpuModel) -> Range:
     """What one seat takes, as a bench reckons it: its numbers, and one pass over the longest clips."""
     positions, frames = _positions(work, work.longest_seconds), work.longest_seconds * cost_table.FRAMES_PER_SECOND
-    units = positions.times(size.position_units).plus(frames * size.frame_units).times(work.batch)
+    units = positions.times(size.position_activations).plus(frames * size.frame_activations).times(work.batch)
     wide = 1.0 if card.is_gpu else 2.0
     return (
         units.times(cost_table.UNIT_BYTES)
         .times(wide * cost_table.MARGIN)
-        .plus(cost_table.SEAT_NUMBER_BYTES * size.seat_numbers)
+        .plus(cost_table.SEAT_NUMBER_BYTES * size.seat_parameters)
     )
 
 
@@ -172,7 +172,7 @@ def probe_seconds(work: SearchWork, size: ModelSize, card: GpuModel) -> Range:
 
 def forecast_disk(work: SearchWork, size: ModelSize) -> DiskForecast:
     """What a run folder grows to, and the cache beside it."""
-    weights = 4 * size.adapter_numbers
+    weights = 4 * size.checkpoint_parameters
     recordings = work.spoken_seconds.times(cost_table.WAVE_BYTES).times(Range(0.3, 1.0))
     kept = recordings.plus(cost_table.BOOKKEEPING_BYTES).plus(weights)
     finals = recordings.times(cost_table.FINALIST_HEARINGS * (1 + work.finalists))
@@ -180,7 +180,7 @@ def forecast_disk(work: SearchWork, size: ModelSize) -> DiskForecast:
     return DiskForecast(
         once=prepared.plus(finals).plus(weights),
         # Weights and two moments, and the same once more while the next checkpoint is written.
-        running=kept.plus(2 * 8 * size.seat_numbers + weights),
+        running=kept.plus(2 * 8 * size.seat_parameters + weights),
         ended=kept,
         at_once=min(work.most_seats, work.trials),
         trials=work.trials,

@@ -1,4 +1,4 @@
-"""What a forecast has to know of a model. No torch, and no weight is read."""
+"""What a forecast needs to know of a model. Needs no torch, and reads no weights."""
 
 from __future__ import annotations
 
@@ -7,26 +7,30 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ModelSize:
-    """A base model, and seats of one shape on it. Positions are tokens of text and frames of audio in the talker's
-    input; every frame takes its codebooks besides."""
+    """Sizes of a base model, and of seats of one shape on it.
+
+    Positions are the text tokens and audio frames in the talker's input. The code predictor processes the codebooks of
+    each frame besides.
+    """
 
     file_bytes: float
     """Of the checkpoint on disk, or to be downloaded."""
-    is_here: bool
+    is_downloaded: bool
     parameters: float
-    """Of the model, the codec left out."""
+    """Of the model without the codec."""
     codec_bytes: float
-    seat_numbers: float
+    seat_parameters: float
     """Trained by one seat."""
-    adapter_numbers: float
-    """In one checkpoint: the same, and what is kept beside it though nobody trains it."""
+    checkpoint_parameters: float
+    """In one checkpoint: those of a seat, and what is stored beside them untrained."""
     layers: int
     """Transformer layers that one training pass calls."""
     frame_layers: int
-    """That one spoken frame calls: those of the code predictor many times."""
+    """Layers that one spoken frame calls, with those of the code predictor counted once per codebook."""
     position_flops: float
     """Forward and backward."""
     frame_flops: float
-    position_units: float
-    """Width × layers: activations that are kept for the backward pass grow with it."""
-    frame_units: float
+    position_activations: float
+    """Width × layers; the activations kept for the backward pass grow with it."""
+    frame_activations: float
+    """The same of the code predictor, per frame."""

@@ -36,10 +36,10 @@ def work(clips: int = 40, seconds: float = 6.0, trials: int = 16, mode: Executio
 
 def test_the_published_models_have_as_many_numbers_as_were_counted() -> None:
     """LoRA of rank 16 on all seven linears of the talker: 17.4 and 10.1 million."""
-    lora = dataclasses.replace(size_of(LARGE, SHAPE), parameters=0).seat_numbers - 8.39e6
+    lora = dataclasses.replace(size_of(LARGE, SHAPE), parameters=0).seat_parameters - 8.39e6
     assert lora == pytest.approx(17.4e6, rel=0.01)
-    assert size_of(SMALL, SHAPE).seat_numbers - 6.29e6 == pytest.approx(10.1e6, rel=0.01)
-    doubled = size_of(LARGE, SHAPE.model_copy(update={"rank": 32})).seat_numbers - 8.39e6
+    assert size_of(SMALL, SHAPE).seat_parameters - 6.29e6 == pytest.approx(10.1e6, rel=0.01)
+    doubled = size_of(LARGE, SHAPE.model_copy(update={"rank": 32})).seat_parameters - 8.39e6
     assert doubled == 2 * lora
 
 
@@ -51,9 +51,9 @@ def test_a_pass_takes_the_operations_that_were_counted() -> None:
 def test_the_demo_is_measured_in_its_folder() -> None:
     space = load_space("demo")
     size = size_of(space.model, PackShape.from_space(space))
-    assert size.is_here and size.layers == 7 and 4 * size.parameters == pytest.approx(5.2e6, rel=0.1)
+    assert size.is_downloaded and size.layers == 7 and 4 * size.parameters == pytest.approx(5.2e6, rel=0.1)
     # Its weights, gradients and moments, as a pack lays them out.
-    assert 16 * size.seat_numbers == pytest.approx(9.927 * 2**20, rel=0.25)
+    assert 16 * size.seat_parameters == pytest.approx(9.927 * 2**20, rel=0.25)
 
 
 def test_an_unknown_model_has_no_size(tmp_path) -> None:

@@ -98,7 +98,7 @@ def size_of(model: str, shape: PackShape) -> ModelSize | None:
         parameters=published.parameters,
         file_bytes=file_bytes,
         codec_bytes=CODEC_BYTES,
-        is_here=False,
+        is_downloaded=False,
     )
 
 
@@ -121,7 +121,7 @@ def _of_folder(folder: Path, shape: PackShape) -> ModelSize | None:
         parameters=max(talker.weights + predictor.weights + embedded, 0),
         file_bytes=model_bytes + codec_bytes,
         codec_bytes=codec_bytes,
-        is_here=True,
+        is_downloaded=True,
     )
 
 
@@ -132,13 +132,13 @@ def _size(talker: _Transformer, predictor: _Transformer, shape: PackShape, proje
         if any(re.fullmatch(pattern, name) for pattern in shape.targets)
     )
     return ModelSize(
-        seat_numbers=lora + (projection if shape.text_projection else 0),
-        adapter_numbers=lora + projection,
+        seat_parameters=lora + (projection if shape.text_projection else 0),
+        checkpoint_parameters=lora + projection,
         layers=talker.layers + predictor.layers,
         frame_layers=talker.layers + (CODEBOOKS - 1) * predictor.layers,
         position_flops=PASSES * talker.weights,
         frame_flops=PASSES * CODEBOOKS * predictor.weights,
-        position_units=talker.layers * talker.hidden,
-        frame_units=CODEBOOKS * predictor.layers * predictor.hidden,
+        position_activations=talker.layers * talker.hidden,
+        frame_activations=CODEBOOKS * predictor.layers * predictor.hidden,
         **own,
     )
