@@ -23,8 +23,6 @@ from spaces.errors import InputError
 from tests.support.toy_head import DirectoryHead, started_head, toy_head, toy_project
 from tests.support.voices import make_voice
 
-pytestmark = pytest.mark.ray
-
 NOW = datetime(2026, 1, 2, 3, 4, 5)
 SOON = 60.0
 
@@ -232,6 +230,7 @@ def test_what_ray_there_does_not_know_any_more_goes_on_as_another_job(typed, hea
 
 
 @pytest.mark.soak
+@pytest.mark.ray
 def test_jobs_of_ray_itself_are_followed_through_a_lost_connection_and_end_in_good_order(tmp_path) -> None:
     with started_head() as head:
         typed = Typed(head, tmp_path)
