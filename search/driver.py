@@ -19,13 +19,13 @@ from results.analysis.ranking import finalists, ranked
 from results.run.ledger import BaseProbed, FinalistHeard, Ledger, SearchEnded, SearchStarted, read_ledger
 from results.tensorboard.writer import TensorBoardWriter
 from search import remote_tasks
-from search.benches.bench_executor import benched
+from search.benches.bench_executor import open_benches
 from search.benches.worker import BenchSpec
 from search.checking.checks import disk_needed, model_size, refuse_another_search
-from search.cluster.environment import identity
+from search.cluster.environment import versions
 from search.cluster.failure import NoNodeError, root_reason
-from search.cluster.nodes import await_nodes
-from search.cluster.preflight import check_nodes, needs_of
+from search.cluster.nodes import wait_for_nodes
+from search.cluster.preflight import check_nodes, node_requirements
 from search.cluster.session import ray_session
 from search.console.after import SearchEnd
 from search.console.before import warning_lines
@@ -49,7 +49,7 @@ from trainable.dataset.finding import read_findings
 from trainable.files.mirror import pull
 
 
-def confirm_finalists(plan: Plan, way: Executor, ledger: Ledger, view: View) -> None:
+def confirm_finalists(plan: Plan, executor: Executor, ledger: Ledger, view: View) -> None:
     """Whoever was heard already, before the search was cut off, is not heard again.
 
     A finalist that cannot be heard is told and stands on its first verdict: nothing that is finished is lost.
@@ -62,7 +62,7 @@ def confirm_finalists(plan: Plan, way: Executor, ledger: Ledger, view: View) -> 
         if outcome.trial in history.confirmations:
             continue
         try:
-            final = way.do(functools.partial(remote_tasks.confirm, plan, outcome), view.progress)
+            final = executor.run_task(functools.partial(remote_tasks.confirm, plan, outcome), view.progress)
             pull(plan.stored, plan.run.trial(outcome.trial) if outcome.draw else plan.run.base)
         except Exception as error:
             view.say(f"{outcome.trial} was not heard on sixty other lines: {root_reason(error)}")
@@ -95,26 +95,26 @@ def _conduct(plan: Plan, checked: CheckedData, console: Console, stop_file: Path
     run, ledger = plan.run, Ledger(plan.run.ledger)
     with (
         ray_session(plan) as resources,
-        _way(plan, _ready(plan, resources, console), stop_file) as way,
-        open_view(console, plan.budget.trials, way.at_once) as view,
+        _executor(plan, _ready(plan, resources, console), stop_file) as executor,
+        open_view(console, plan.budget.trials, executor.max_concurrent) as view,
     ):
-        view.say(f"Trials: {way.about}")
+        view.say(f"Trials: {executor.description}")
         _begin(plan, checked, ledger)
         if read_ledger(run.ledger).base is None:
-            ledger.append(BaseProbed(outcome=_lay_foundation(plan, way, view.progress)))
+            ledger.append(BaseProbed(outcome=_lay_foundation(plan, executor, view.progress)))
             for line in warning_lines(read_findings(run.findings)):
                 view.say(line)
         history = read_ledger(run.ledger)
         view.base(history.base)
         why_full = full_disk(run.path, disk_needed(plan, checked))
-        spending = BudgetTracker(plan.budget, history=history, stuck_reason=lambda: way.stranded() or why_full())
-        run_trials(plan, checked.split.epoch_size, way, ledger, view, history, spending, stop_file)
-        if not spending.interrupted and way.stranded() is None:
-            confirm_finalists(plan, way, ledger, view)
-        reason = spending.stop_reason() or f"all {plan.budget.trials} trials were drawn"
+        budget = BudgetTracker(plan.budget, history=history, stuck_reason=lambda: executor.stuck_reason() or why_full())
+        run_trials(plan, checked.split.epoch_size, executor, ledger, view, history, budget, stop_file)
+        if not budget.interrupted and executor.stuck_reason() is None:
+            confirm_finalists(plan, executor, ledger, view)
+        reason = budget.stop_reason() or f"all {plan.budget.trials} trials were drawn"
         ledger.append(SearchEnded(reason=reason))
-        problem = _export_best(plan, way, view.progress)
-    return SearchEnd(plan, read_ledger(run.ledger), reason, spending.interrupted, problem)
+        problem = _export_best(plan, executor, view.progress)
+    return SearchEnd(plan, read_ledger(run.ledger), reason, budget.interrupted, problem)
 
 
 def _ready(plan: Plan, resources: Resources, console: Console) -> Resources:
@@ -125,14 +125,14 @@ def _ready(plan: Plan, resources: Resources, console: Console) -> Resources:
     def say(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    resources = await_nodes(plan.mode, say)
+    resources = wait_for_nodes(plan.mode, say)
     size = None if Path(plan.model).is_dir() else model_size(plan.family, plan.model, plan.space)
-    check_nodes(needs_of(plan, size.file_bytes if size else 0.0), say)
+    check_nodes(node_requirements(plan, size.file_bytes if size else 0.0), say)
     return resources
 
 
 @contextmanager
-def _way(plan: Plan, resources: Resources, stop_file: Path) -> Iterator[Executor]:
+def _executor(plan: Plan, resources: Resources, stop_file: Path) -> Iterator[Executor]:
     """How trials run. The one place where that is chosen."""
     trials = plan.budget.trials
     if plan.mode.isolate:
@@ -140,9 +140,9 @@ def _way(plan: Plan, resources: Resources, stop_file: Path) -> Iterator[Executor
         return
     layout, here = lay_out_benches(resources, plan.mode, trials), None
     if plan.address != LOCAL:
-        layout, here = replace(layout, wait_seconds=60 * plan.mode.wait_minutes), identity()
-    with benched(layout, bench_spec(plan, layout), plan.run.ray, stop_file, here) as way:
-        yield way
+        layout, here = replace(layout, wait_seconds=60 * plan.mode.wait_minutes), versions()
+    with open_benches(layout, bench_spec(plan, layout), plan.run.ray, stop_file, here) as executor:
+        yield executor
 
 
 def bench_spec(plan: Plan, layout: BenchLayout) -> BenchSpec:
@@ -154,7 +154,7 @@ def bench_spec(plan: Plan, layout: BenchLayout) -> BenchSpec:
         language=plan.space.language,
         shape=PackShape.from_space(plan.space),
         memory=layout.memory,
-        exactly=layout.force_seats,
+        force_seats=layout.force_seats,
         threads=layout.threads,
         storage=plan.stored,
         lines=plan.space.probe.lines,
@@ -177,9 +177,9 @@ def _begin(plan: Plan, checked: CheckedData, ledger: Ledger) -> None:
     )
 
 
-def _lay_foundation(plan: Plan, way: Executor, on_progress: OnProgress) -> Outcome:
+def _lay_foundation(plan: Plan, executor: Executor, on_progress: OnProgress) -> Outcome:
     try:
-        outcome = way.do(functools.partial(remote_tasks.measure_baseline, plan), on_progress)
+        outcome = executor.run_task(functools.partial(remote_tasks.measure_baseline, plan), on_progress)
     except NoNodeError as error:
         raise InputError(str(error)) from None
     except RayError as error:
@@ -192,14 +192,14 @@ def _lay_foundation(plan: Plan, way: Executor, on_progress: OnProgress) -> Outco
     return outcome
 
 
-def _export_best(plan: Plan, way: Executor, on_progress: OnProgress) -> str | None:
+def _export_best(plan: Plan, executor: Executor, on_progress: OnProgress) -> str | None:
     """Exports the best accepted adapter, if there is one. Returns what went wrong; the search itself is safe."""
     accepted = ranked(read_ledger(plan.run.ledger))
     if not accepted:
         return None
     try:
         push_bookkeeping(plan)
-        way.do(functools.partial(remote_tasks.export, plan, accepted[0].trial), on_progress)
+        executor.run_task(functools.partial(remote_tasks.export, plan, accepted[0].trial), on_progress)
         pull(plan.stored, plan.run.best)
     except Exception as error:
         return root_reason(error)

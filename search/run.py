@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 
 from search.checking.checks import check_inputs, check_plan, choose_mode
-from search.cluster.recorded_address import recorded_ray
+from search.cluster.recorded_address import recorded_address
 from search.console.after import INTERRUPTED, print_summary
 from search.console.before import print_introduction
 from search.console.dry_run import print_forecast
@@ -92,7 +92,7 @@ def run(
             gpu_hours=gpu_hours,
             auto_ref=auto_ref,
             mode=mode,
-            address=address or recorded_ray(os.environ),
+            address=address or recorded_address(os.environ),
             storage=storage,
             like=tuple(like or ()),
         )

@@ -1,1 +1,1 @@
-"""The room search/benches."""
+"""Trials side by side on shared base models: an actor that hands out seats, and Ray Train runs that serve them."""

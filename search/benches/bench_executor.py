@@ -1,4 +1,4 @@
-"""Trials side by side: the driver's end of the desk."""
+"""Trials side by side: opens the benches of a search, and is the driver's way to their broker."""
 
 from __future__ import annotations
 
@@ -19,118 +19,118 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from search.benches.broker import BenchBroker
 from search.benches.messages import PoolStatus
 from search.benches.task_queue import TaskError, TaskProgress, TaskResult
-from search.benches.trial_function import ANSWER_SECONDS, WAIT_SECONDS, trial_function
+from search.benches.trial_function import BROKER_RESTART_SECONDS, POLL_SECONDS, trial_function
 from search.benches.worker import BenchSpec
 from search.cluster.failure import LostError, NoNodeError
-from search.cluster.nodes import on_this_node
+from search.cluster.nodes import driver_node_resources
 from search.cluster.orphans import no_placement_groups_left
 from search.planning.layout import BenchLayout
 from search.tuning.executor import Result
 from spaces.cli import OnProgress
 
-ROOM_SECONDS = 0.5
-"""How old the number of seats may be."""
+STATUS_SECONDS = 0.5
+"""How old the broker's status may be."""
 CLOSE_SECONDS = 20.0
-"""How long benches may take to end in good order."""
-BARE_SECONDS = 20.0
-"""After so long without an open bench it is said what is waited for."""
+"""How long open benches may take to end."""
+NOTICE_SECONDS = 20.0
+"""After so long without an open bench the user is told what is waited for."""
 
 
 @contextmanager
-def benched(
-    layout: BenchLayout, spec: BenchSpec, storage: Path, stop_file: Path, identity: Mapping[str, str] | None = None
+def open_benches(
+    layout: BenchLayout, spec: BenchSpec, storage: Path, stop_file: Path, versions: Mapping[str, str] | None = None
 ) -> Iterator[BenchExecutor]:
     """Opens benches, and closes them at the end: nothing of them is left in Ray. See `BenchBroker`."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     with no_placement_groups_left():
-        desk = (
+        broker = (
             ray.remote(BenchBroker)
             .options(num_cpus=0, max_restarts=-1, max_task_retries=-1, max_concurrency=1000, scheduling_strategy=here)
-            .remote(layout, spec, storage, stop_file, identity)
+            .remote(layout, spec, storage, stop_file, versions)
         )
         try:
-            yield BenchExecutor(desk, layout)
-            ray.get(desk.close.remote(CLOSE_SECONDS), timeout=CLOSE_SECONDS + ANSWER_SECONDS)
+            yield BenchExecutor(broker, layout)
+            ray.get(broker.close.remote(CLOSE_SECONDS), timeout=CLOSE_SECONDS + BROKER_RESTART_SECONDS)
         finally:
-            # Whatever waits for resources or did not end in time goes with the desk, which owns it.
-            ray.kill(desk)
+            # The broker owns what still waits for resources or did not end in time, which ends with it.
+            ray.kill(broker)
 
 
 class BenchExecutor:
     """See `search.tuning.executor.Executor`."""
 
-    reuses_processes = True
-    tries = 8
+    reuse_actors = True
+    max_failures = 8
 
-    def __init__(self, desk: ActorHandle, layout: BenchLayout) -> None:
-        self.desk = desk
-        self._layout, self._outlook = layout, PoolStatus(layout.at_once)
-        self._asked, self._asking = 0.0, None
-        self._said: set[str] = set()
-        self.at_once = layout.at_once
+    def __init__(self, broker: ActorHandle, layout: BenchLayout) -> None:
+        self.broker = broker
+        self._layout, self._status = layout, PoolStatus(layout.at_once)
+        self._requested, self._request = 0.0, None
+        self._shown: set[str] = set()
+        self.max_concurrent = layout.at_once
         together = "one at a time" if layout.at_once == 1 else f"up to {layout.at_once} side by side"
-        self.about = f"{together} on {'one base' if layout.max_benches == 1 else 'shared bases'}"
-        self.resources = on_this_node()
+        self.description = f"{together} on {'one base' if layout.max_benches == 1 else 'shared bases'}"
+        self.resources = driver_node_resources()
 
-    def trial(self) -> Callable[[dict[str, Any]], None]:
-        return trial_function(self.desk)
+    def trial_function(self) -> Callable[[dict[str, Any]], None]:
+        return trial_function(self.broker)
 
-    def room(self) -> int:
-        self._look()
-        return self._outlook.room
+    def capacity(self) -> int:
+        return self._current_status().capacity
 
-    def stranded(self) -> str | None:
-        self._look()
-        return self._outlook.stranded
+    def stuck_reason(self) -> str | None:
+        return self._current_status().stuck_reason
 
     def notices(self) -> list[str]:
-        self._look()
-        told = [f"Left out: {problem}" for problem in self._outlook.left_out]
+        status = self._current_status()
+        current = [f"Left out: {problem}" for problem in status.excluded_nodes]
         patience = self._layout.wait_seconds
-        if math.isfinite(patience) and self._outlook.bare_seconds >= BARE_SECONDS:
-            told.append(
+        if math.isfinite(patience) and status.waited_seconds >= NOTICE_SECONDS:
+            current.append(
                 f"No bench is open: one is starting, or waits for {self._layout.node_needed}; given up after "
                 f"{patience / 60:g} minutes without such a node"
             )
         else:
-            self._said = {line for line in self._said if line in told}
-        fresh = [line for line in told if line not in self._said]
-        self._said.update(fresh)
-        return fresh
+            self._shown &= set(current)
+        new = [line for line in current if line not in self._shown]
+        self._shown.update(new)
+        return new
 
-    def _look(self) -> None:
-        """How things stand, as the desk said not long ago."""
-        if self._asking is None and time.monotonic() - self._asked >= ROOM_SECONDS:
-            self._asking, self._asked = self.desk.outlook.remote(), time.monotonic()
-        if self._asking is not None and ray.wait([self._asking], timeout=0)[0]:
-            # While the desk is being started again the older one will do.
-            with suppress(RayActorError):
-                self._outlook = ray.get(self._asking)
-            self._asking = None
+    def release(self, trial: str) -> None:
+        self.broker.release_trial.remote(trial)
 
-    def over(self, trial: str) -> None:
-        self.desk.leave_trial.remote(trial)
-
-    def do(self, work: Callable[[OnProgress], Result], on_progress: OnProgress) -> Result:
+    def run_task(self, work: Callable[[OnProgress], Result], on_progress: OnProgress) -> Result:
         """On an idle bench; on another one when the first is lost. Raises LostError when that is lost too."""
         pickled = cloudpickle.dumps(work)
         try:
-            return self._do(pickled, on_progress)
+            return self._run_once(pickled, on_progress)
         except NoNodeError:
             raise
         except LostError:
-            return self._do(pickled, on_progress)
+            return self._run_once(pickled, on_progress)
 
-    def _do(self, work: bytes, on_progress: OnProgress) -> Any:
-        number = ray.get(self.desk.ask.remote(work), timeout=ANSWER_SECONDS)
+    def _run_once(self, work: bytes, on_progress: OnProgress) -> Any:
+        task_id = ray.get(self.broker.submit_task.remote(work), timeout=BROKER_RESTART_SECONDS)
         while True:
             for line in self.notices():
                 on_progress(line, 0, 0)
-            for news in ray.get(self.desk.news.remote(number, WAIT_SECONDS), timeout=ANSWER_SECONDS):
-                match news:
+            poll = self.broker.next_updates.remote(task_id, POLL_SECONDS)
+            for update in ray.get(poll, timeout=BROKER_RESTART_SECONDS):
+                match update:
                     case TaskProgress():
-                        on_progress(news.what, news.done, news.of)
+                        on_progress(update.what, update.done, update.of)
                     case TaskResult():
-                        return pickle.loads(news.result)
+                        return pickle.loads(update.result)
                     case TaskError():
-                        raise pickle.loads(news.error)
+                        raise pickle.loads(update.error)
+
+    def _current_status(self) -> PoolStatus:
+        """The broker's status, requested without waiting for the answer: Tune's loop asks often."""
+        if self._request is None and time.monotonic() - self._requested >= STATUS_SECONDS:
+            self._request, self._requested = self.broker.status.remote(), time.monotonic()
+        if self._request is not None and ray.wait([self._request], timeout=0)[0]:
+            # While the broker is being restarted the older status will do.
+            with suppress(RayActorError):
+                self._status = ray.get(self._request)
+            self._request = None
+        return self._status

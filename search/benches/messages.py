@@ -9,7 +9,7 @@ from trainable.training.events import Event
 
 @dataclass(frozen=True)
 class BenchLease:
-    """A bench that has started, or started again."""
+    """What a bench gets when its process has started, or started again."""
 
     generation: str
     seats: int
@@ -18,35 +18,35 @@ class BenchLease:
 
 @dataclass(frozen=True)
 class Task:
-    """Work for a bench that nobody sits on."""
+    """Work for a bench without trials."""
 
-    number: str
+    id: str
     work: bytes
-    """Pickled, so that nobody on the way imports what it needs."""
+    """Pickled, so that the broker does not import what the work needs."""
 
 
 @dataclass(frozen=True)
 class PoolStatus:
-    """How things stand with benches, for the driver."""
+    """The benches of a search as the driver sees them."""
 
-    room: int
+    capacity: int
     """Trials that should run at once."""
-    bare_seconds: float = 0.0
-    """How long somebody has waited while no bench was open."""
-    stranded: str | None = None
-    """Why nothing is waited for any more."""
-    left_out: tuple[str, ...] = ()
-    """Nodes that benches keep away from, each with what is wrong with it."""
+    waited_seconds: float = 0.0
+    """How long trials or tasks have waited while no bench was open."""
+    stuck_reason: str | None = None
+    """Set once no bench is waited for any more."""
+    excluded_nodes: tuple[str, ...] = ()
+    """Nodes that benches keep away from, each with its problem."""
 
 
 @dataclass(frozen=True)
 class BenchReport:
-    """What a bench says of itself when it polls."""
+    """The state of a bench when it polls the broker."""
 
     seats: int
     """Of its pack; 0 while it has none."""
     seated: tuple[str, ...]
-    """The trials that sit there."""
+    """Trials by name."""
     events: tuple[Event, ...]
     """What happened to its trials since the last report, in order."""
 
@@ -60,19 +60,19 @@ class BenchCommand:
     """What a bench is to do next."""
 
     jobs: tuple[str, ...] = ()
-    """Of trials to seat, as JSON."""
+    """Trials to seat, each a TrialSpec as JSON."""
     dismissed: tuple[str, ...] = ()
-    """Trials that nobody waits for any more."""
-    errand: Task | None = None
-    is_wanted: bool = False
+    """Trials whose seats are to be freed."""
+    task: Task | None = None
+    build_pack: bool = False
     """Trials wait, and the bench has no pack yet."""
     stop: bool = False
-    """Whoever trains ends after the step he is in."""
+    """Trials in training end after the step they are in."""
     close: bool = False
-    """The bench has no more to do."""
-    void: bool = False
-    """Another generation has taken its place, or the desk has lost its memory: its process must end."""
+    """The bench is not needed any more."""
+    exit: bool = False
+    """Another generation has replaced this one, or the broker has lost its state: the process must end."""
 
     @property
     def is_empty(self) -> bool:
-        return not (self.jobs or self.dismissed or self.errand or self.is_wanted or self.close or self.void)
+        return not (self.jobs or self.dismissed or self.task or self.build_pack or self.close or self.exit)

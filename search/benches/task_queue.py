@@ -1,4 +1,4 @@
-"""Work that is not a trial, for a bench that nobody sits on: bookkeeping alone, as in `search.benches.seat_queue`."""
+"""Queue of work that is not a trial, for benches without trials. Pure bookkeeping, like `search.benches.seat_queue`."""
 
 from __future__ import annotations
 
@@ -45,67 +45,68 @@ class TaskError:
 
 
 TaskUpdate = TaskProgress | TaskResult | TaskError
-"""All but the first are the last of an errand."""
+"""All but the first are the last of a task."""
 
 
 @dataclass
 class _Entry:
-    errand: Task
+    task: Task
     bench: str | None = None
-    news: list[TaskUpdate] = field(default_factory=list)
+    updates: list[TaskUpdate] = field(default_factory=list)
 
 
 class TaskQueue:
-    """Each errand is run by one bench; when the bench is lost, whoever asked hears of it and may ask again."""
+    """Each task is run by one bench. When that bench is lost, the task ends in a LostError."""
 
-    def __init__(self, name: Callable[[], str]) -> None:
-        self._name = name
+    def __init__(self, new_id: Callable[[], str]) -> None:
+        """`new_id()` returns an id that was never used before."""
+        self._new_id = new_id
         self._entries: dict[str, _Entry] = {}
 
-    def ask(self, work: bytes) -> str:
-        """The number under which `take` has news of this work."""
-        number = self._name()
-        self._entries[number] = _Entry(Task(number, work))
-        return number
+    def submit(self, work: bytes) -> str:
+        """The id of the new task."""
+        task_id = self._new_id()
+        self._entries[task_id] = _Entry(Task(task_id, work))
+        return task_id
 
-    def take(self, number: str) -> list[TaskUpdate]:
-        """News since the last call. After the last of an errand, and of one that is not known: that it is lost."""
-        if number not in self._entries:
-            return [TaskError.of(LostError("the broker knows nothing of it"))]
-        entry = self._entries[number]
-        news, entry.news = entry.news, []
-        if any(not isinstance(item, TaskProgress) for item in news):
-            del self._entries[number]
-        return news
+    def take_updates(self, task_id: str) -> list[TaskUpdate]:
+        """Updates since the last call. An unknown task, or one whose last update was taken, is lost."""
+        if task_id not in self._entries:
+            return [TaskError.of(LostError("the broker does not know this task"))]
+        entry = self._entries[task_id]
+        updates, entry.updates = entry.updates, []
+        if any(not isinstance(update, TaskProgress) for update in updates):
+            del self._entries[task_id]
+        return updates
 
-    def deal(self, bench: str) -> Task | None:
-        """The next errand for this bench."""
+    def assign(self, bench: str) -> Task | None:
+        """The next task for this bench."""
         for entry in self._entries.values():
-            if entry.bench is None and not entry.news:
+            if entry.bench is None and not entry.updates:
                 entry.bench = bench
-                return entry.errand
+                return entry.task
         return None
 
-    def tell(self, number: str, news: TaskUpdate) -> None:
-        if number in self._entries:
-            self._entries[number].news.append(news)
+    def add_update(self, task_id: str, update: TaskUpdate) -> None:
+        if task_id in self._entries:
+            self._entries[task_id].updates.append(update)
 
     def is_idle(self, bench: str) -> bool:
         return all(entry.bench != bench for entry in self._entries.values())
 
-    def lose(self, bench: str, reason: str) -> None:
-        """The bench is gone, and what it was at with it."""
+    def lose_bench(self, bench: str, reason: str) -> None:
+        """The bench is gone: the tasks that it had not finished end in a LostError."""
         for entry in self._entries.values():
-            if entry.bench == bench and all(isinstance(item, TaskProgress) for item in entry.news):
-                entry.news.append(TaskError.of(LostError(reason)))
+            if entry.bench == bench and all(isinstance(update, TaskProgress) for update in entry.updates):
+                entry.updates.append(TaskError.of(LostError(reason)))
 
     @property
     def waiting(self) -> int:
-        """Those that no bench has taken up."""
-        return sum(entry.bench is None and not entry.news for entry in self._entries.values())
+        """Tasks that no bench has taken."""
+        return sum(entry.bench is None and not entry.updates for entry in self._entries.values())
 
-    def lose_waiting(self, error: LostError) -> None:
-        """There is no bench for those that none has taken up."""
+    def fail_waiting(self, error: LostError) -> None:
+        """Tasks that no bench has taken end in this error."""
         for entry in self._entries.values():
             if entry.bench is None:
-                entry.news.append(TaskError.of(error))
+                entry.updates.append(TaskError.of(error))

@@ -1,4 +1,4 @@
-"""A trial in a seat of a bench: its function under Ray Tune joins, passes the curve on, frees the seat. No torch."""
+"""What Ray Tune runs for a trial on a bench: it asks for a seat, reports the curve and releases the seat. No torch."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 from ray.actor import ActorHandle
 
 from search.cluster.failure import LostError, StorageFailedError
-from search.tuning.tune_report import JOB, TRIAL, TuneReport, settle
+from search.tuning.tune_report import JOB, TRIAL, TuneReport, ensure_outcome
 from spaces.errors import first_line
 from spaces.records.trial import Ending, Outcome
 from spaces.records.trial_spec import TrialSpec
 from trainable.training.events import Cancelled, Event, Failed, Lost, Progress, StorageFailed
 
-WAIT_SECONDS = 10.0
-"""How long one question to the desk may take before it is asked again."""
-ANSWER_SECONDS = 120.0
-"""How long a desk that has died may take to come back."""
+POLL_SECONDS = 10.0
+"""How long one call waits for events before it is made again."""
+BROKER_RESTART_SECONDS = 120.0
+"""How long a broker that has died may take to come back."""
 STORAGE_SECONDS = 900.0
-"""How long a trial whose storage cannot be read or written asks for a seat again before its process gives up; Ray Tune
-then starts another."""
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
+"""How long a trial asks for a seat again while storage cannot be read or written. Then its process raises, and Ray Tune
+starts another."""
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 30.0
 """Between two such attempts."""
 
 
-def trial_function(desk: ActorHandle) -> Callable[[dict[str, Any]], None]:
+def trial_function(broker: ActorHandle) -> Callable[[dict[str, Any]], None]:
     """The function that Ray Tune runs for every trial."""
 
     def trial(config: dict[str, Any]) -> None:
@@ -35,45 +35,47 @@ def trial_function(desk: ActorHandle) -> Callable[[dict[str, Any]], None]:
 
         job = TrialSpec.model_validate_json(config[JOB])
 
-        def sit() -> Outcome:
-            """In a seat until the trial is over or has to leave it."""
-            ticket = ray.get(desk.join.remote(job.trial, config[JOB]), timeout=ANSWER_SECONDS)
+        def train_in_seat() -> Outcome:
+            lease = ray.get(broker.request_seat.remote(job.trial, config[JOB]), timeout=BROKER_RESTART_SECONDS)
             try:
                 while True:
-                    for event in ray.get(desk.next.remote(ticket, WAIT_SECONDS), timeout=ANSWER_SECONDS):
+                    poll = broker.next_events.remote(lease, POLL_SECONDS)
+                    for event in ray.get(poll, timeout=BROKER_RESTART_SECONDS):
                         if not isinstance(event, Progress):
-                            return _settle(job, event)
+                            return _outcome(job, event)
                         tune.report(TuneReport(job, event.point, event.phase).as_result())
             finally:
-                desk.leave.remote(ticket)
+                broker.release_seat.remote(lease)
 
-        outcome = _while_storage_fails(sit)
-        # `done` spares Tune from asking once more.
+        outcome = _retry_while_storage_fails(train_in_seat)
+        # `done` spares Tune another call.
         tune.report({TRIAL: job.trial, "ending": outcome.ending.value, "accepted": outcome.accepted, "done": True})
 
     return trial
 
 
-def _while_storage_fails(sit: Callable[[], Outcome]) -> Outcome:
+def _retry_while_storage_fails(train_in_seat: Callable[[], Outcome]) -> Outcome:
     """Tries again with growing pauses. Raises StorageFailedError when storage has failed for too long."""
-    begun, pause = time.monotonic(), FIRST_PAUSE_SECONDS
+    first_failure, pause = time.monotonic(), FIRST_PAUSE_SECONDS
     while True:
-        sat = time.monotonic()
+        started = time.monotonic()
         try:
-            return sit()
+            return train_in_seat()
         except StorageFailedError:
-            if time.monotonic() - sat > LONGEST_PAUSE_SECONDS:
-                # It has trained in between.
-                begun, pause = time.monotonic(), FIRST_PAUSE_SECONDS
-            if time.monotonic() - begun > STORAGE_SECONDS:
+            if time.monotonic() - started > MAX_PAUSE_SECONDS:
+                # The trial has trained in between.
+                first_failure, pause = time.monotonic(), FIRST_PAUSE_SECONDS
+            if time.monotonic() - first_failure > STORAGE_SECONDS:
                 raise
             time.sleep(pause)
-            pause = min(LONGEST_PAUSE_SECONDS, 2 * pause)
+            pause = min(MAX_PAUSE_SECONDS, 2 * pause)
 
 
-def _settle(job: TrialSpec, event: Event) -> Outcome:
-    """The trial's outcome, left where its bench could not. Raises LostError when the trial is not over,
-    StorageFailedError when that is because storage fails."""
+def _outcome(job: TrialSpec, event: Event) -> Outcome:
+    """The trial's outcome after its last event; written here where its bench could not write one.
+
+    Raises LostError when the trial has not ended, StorageFailedError when that is because storage fails.
+    """
     ending, reason = Ending.FAILED, "its loop came to an end without an outcome"
     match event:
         case StorageFailed():
@@ -85,6 +87,6 @@ def _settle(job: TrialSpec, event: Event) -> Outcome:
         case Cancelled():
             ending, reason = Ending.CANCELLED, "stopped before it had a seat"
     try:
-        return settle(job, ending, reason)
+        return ensure_outcome(job, ending, reason)
     except OSError as error:
         raise StorageFailedError(first_line(error)) from None

@@ -1,4 +1,4 @@
-"""A bench's training workers: they ask the desk what to do, and do it."""
+"""The training workers of a bench: they poll the broker for commands and carry them out."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ray import cloudpickle
 from ray.actor import ActorHandle
 from ray.exceptions import GetTimeoutError, RayActorError
 
-from search.benches.messages import BenchCommand, BenchReport, Task
+from search.benches.messages import BenchCommand, BenchLease, BenchReport, Task
 from search.benches.outbox import Outbox
 from search.benches.task_queue import TaskError, TaskProgress, TaskResult
 from search.run_state.sync import pull_prepared
@@ -26,17 +26,17 @@ from spaces.records.trial_spec import TrialSpec
 from spaces.storage_uri import Storage
 
 HEARTBEAT_SECONDS = 2.0
-UNHEARD_SECONDS = 60.0
-"""A desk that has not answered for so long is gone, and whoever it worked for too."""
+BROKER_TIMEOUT_SECONDS = 60.0
+"""A broker that has not answered for so long is gone, and the search with it."""
 STORAGE_PAUSE_SECONDS = 15.0
-"""How long a bench waits that could not read what it is built from, before it is started again."""
+"""Before a bench that could not read its inputs ends and is started again."""
 POLL_SECONDS = 0.05
-"""How often a bench on which somebody sits asks the desk; it costs a millisecond or two."""
+"""Between two polls of a bench with trials; one takes a millisecond or two."""
 
 
 @dataclass(frozen=True)
 class BenchSpec:
-    """What every bench of a search is."""
+    """What all benches of a search have in common."""
 
     family: str
     model: str
@@ -44,62 +44,58 @@ class BenchSpec:
     language: str
     shape: PackShape
     memory: float | None
-    """Bytes for the seats of one; None for what the GPU has free."""
-    exactly: bool
-    """Whether the number of seats was asked for, whatever the memory seems to hold."""
+    """Bytes for the seats of one bench; None for what the GPU has free."""
+    force_seats: bool
+    """Build as many seats as were asked for, however small the memory seems."""
     threads: int
     """Of torch."""
     storage: Storage | None = None
     """Where the run is kept when nodes share no folder."""
     lines: str = ""
-    """Of the probe, by name or as a file."""
+    """Of the probe: a name or a file."""
 
 
-def serve(spec: BenchSpec, bench: str, desk: ActorHandle) -> None:
-    """Serves trials until the desk closes the bench. Every worker of a bench calls this.
+def serve(spec: BenchSpec, bench: str, broker: ActorHandle) -> None:
+    """Serves trials until the broker closes the bench. Every worker of a bench calls this.
 
     Raises what a pack raises while it trains: Ray Train then starts the bench again.
     """
-    opening = None
+    lease = None
     if ray.train.get_context().get_world_rank() == 0:
         node = ray.get_runtime_context().get_node_id()
-        opening = ray.get(desk.open.remote(bench, node), timeout=UNHEARD_SECONDS)
-        threading.Thread(target=_beat, args=(desk, bench, opening.generation), daemon=True).start()
-    # The desk knows of the bench before torch and the family are imported, which takes seconds.
+        lease = ray.get(broker.register_bench.remote(bench, node), timeout=BROKER_TIMEOUT_SECONDS)
+        threading.Thread(target=_send_heartbeats, args=(broker, bench, lease.generation), daemon=True).start()
+    # The bench registers before torch and the family are imported, which takes seconds.
     import torch
 
     from trainable.family.process_group import ProcessGroup
     from trainable.family.protocol import load_family
 
     torch.set_num_threads(spec.threads)
-    # What is wrong with a family is said when it is needed.
+    # An error of the family is reported when a pack is built.
     with suppress(Exception):
         load_family(spec.family)
     process_group = ProcessGroup()
-    opening = process_group.broadcast(opening)
-    _Service(spec, bench, opening.generation, opening.seats, desk, process_group).run()
+    _BenchWorker(spec, bench, process_group.broadcast(lease), broker, process_group).run()
 
 
-def _beat(desk: ActorHandle, bench: str, generation: str) -> None:
-    """Ends the process when the bench has been replaced, or nobody is left who could want it."""
-    heard = time.monotonic()
-    while time.monotonic() - heard < UNHEARD_SECONDS:
+def _send_heartbeats(broker: ActorHandle, bench: str, generation: str) -> None:
+    """Ends the process when the bench has been replaced, or the broker is gone."""
+    answered = time.monotonic()
+    while time.monotonic() - answered < BROKER_TIMEOUT_SECONDS:
         try:
-            if not ray.get(desk.beat.remote(bench, generation), timeout=UNHEARD_SECONDS):
+            if not ray.get(broker.heartbeat.remote(bench, generation), timeout=BROKER_TIMEOUT_SECONDS):
                 break
-            heard = time.monotonic()
+            answered = time.monotonic()
         except (RayActorError, GetTimeoutError):
             pass
         time.sleep(HEARTBEAT_SECONDS)
     os._exit(1)
 
 
-class _Service:
-    def __init__(
-        self, spec: BenchSpec, bench: str, generation: str, seats: int, desk: ActorHandle, process_group: Any
-    ) -> None:
-        self._spec, self._name, self._generation, self._seats = spec, bench, generation, seats
-        self._desk, self._group = desk, process_group
+class _BenchWorker:
+    def __init__(self, spec: BenchSpec, bench: str, lease: BenchLease, broker: ActorHandle, process_group: Any) -> None:
+        self._spec, self._name, self._lease, self._broker, self._group = spec, bench, lease, broker, process_group
         self._outbox = Outbox()
         self._bench: Any = None
         self._pack_seats = 0
@@ -111,59 +107,61 @@ class _Service:
 
         try:
             while True:
-                answer = self._group.broadcast(self._ask() if self._group.is_main else None)
-                if answer is not None:
-                    if answer.close:
+                command = self._group.broadcast(self._poll() if self._group.is_main else None)
+                if command is not None:
+                    if command.close:
                         return
-                    self._follow(answer)
+                    self._execute(command)
                 if self._outbox.seated:
                     self._bench.advance(self._stop)
                 if not self._group.is_main:
-                    # The first one's are told.
+                    # Only the main process reports events.
                     self._outbox.take()
         except Exception as error:
             if is_out_of_memory(error):
-                ray.get(self._desk.starve.remote(self._name, self._generation), timeout=UNHEARD_SECONDS)
+                report = self._broker.out_of_memory.remote(self._name, self._lease.generation)
+                ray.get(report, timeout=BROKER_TIMEOUT_SECONDS)
             raise
 
-    def _ask(self) -> BenchCommand | None:
-        """The desk's answer; None when it is not yet time to ask."""
+    def _poll(self) -> BenchCommand | None:
+        """The broker's next command; None when it is not yet time to ask."""
         is_due = time.monotonic() - self._polled >= POLL_SECONDS
         if self._outbox.seated and not is_due and not self._outbox.has_ending:
             return None
-        standing = BenchReport(self._pack_seats, tuple(self._outbox.seated), self._outbox.take())
-        poll = self._desk.poll.remote(self._name, self._generation, standing)
-        answer = ray.get(poll, timeout=UNHEARD_SECONDS)
-        if answer.void:
+        report = BenchReport(self._pack_seats, tuple(self._outbox.seated), self._outbox.take())
+        poll = self._broker.poll.remote(self._name, self._lease.generation, report)
+        command = ray.get(poll, timeout=BROKER_TIMEOUT_SECONDS)
+        if command.exit:
             os._exit(1)
         self._polled = time.monotonic()
-        return answer
+        return command
 
-    def _follow(self, answer: BenchCommand) -> None:
-        self._stop = answer.stop
-        if answer.errand is not None:
-            self._drop_pack()
-            if self._group.is_main:
-                _run(answer.errand, self._desk)
-            # A model that the errand has used is large, and part of it may be held by cycles.
+    def _execute(self, command: BenchCommand) -> None:
+        self._stop = command.stop
+        if command.task is not None:
+            self._bench, self._pack_seats = None, 0
             _free_memory()
-        if answer.is_wanted:
-            self._set_up()
-        for trial in answer.dismissed:
+            if self._group.is_main:
+                _run_task(command.task, self._broker)
+            # A model that the task has used is large, and reference cycles may hold part of it.
+            _free_memory()
+        if command.build_pack:
+            self._build_pack()
+        for trial in command.dismissed:
             self._bench.remove(trial)
             self._outbox.forget(trial)
-        for text in answer.jobs:
+        for text in command.jobs:
             job = TrialSpec.model_validate_json(text)
             self._outbox.seated.add(job.trial)
             self._bench.seat(job)
 
-    def _set_up(self) -> None:
-        """A pack and its bench. What keeps it from being built would keep every trial from being trained."""
+    def _build_pack(self) -> None:
+        """Builds a pack and its bench. Where that fails, it would fail for every trial: all that wait fail."""
         from trainable.family.process_errors import is_out_of_memory
         from trainable.family.protocol import SeatLimit, load_family
         from trainable.training.bench import Bench
 
-        spec, seats = self._spec, SeatLimit(self._seats, self._spec.memory, self._spec.exactly)
+        spec, seats = self._spec, SeatLimit(self._lease.seats, self._spec.memory, self._spec.force_seats)
         try:
             pull_prepared(spec.storage, spec.lines)
             self._group.barrier()
@@ -171,30 +169,27 @@ class _Service:
             pack = family.build_pack(spec.model, spec.prepared, spec.language, spec.shape, seats, self._group)
         except Exception as error:
             if isinstance(error, OSError):
-                # Storage may be there again after a while, and the next process counts this one as dead.
+                # Storage may recover meanwhile; each new process counts as a death of the bench.
                 time.sleep(STORAGE_PAUSE_SECONDS)
             if is_out_of_memory(error) or isinstance(error, OSError) or self._group.size > 1:
                 raise
-            ray.get(self._desk.fail_waiting.remote(first_line(error)), timeout=UNHEARD_SECONDS)
+            ray.get(self._broker.fail_waiting.remote(first_line(error)), timeout=BROKER_TIMEOUT_SECONDS)
             return
         self._bench, self._pack_seats = Bench(pack, self._group, self._outbox.put), pack.seats
 
-    def _drop_pack(self) -> None:
-        self._bench, self._pack_seats = None, 0
-        _free_memory()
 
-
-def _run(errand: Task, desk: ActorHandle) -> None:
-    """Runs the work and sends its news to the desk."""
+def _run_task(task: Task, broker: ActorHandle) -> None:
+    """Runs the work and sends its updates to the broker."""
 
     def on_progress(what: str, done: int, of: int) -> None:
-        desk.tell.remote(errand.number, TaskProgress(what, done, of))
+        broker.update_task.remote(task.id, TaskProgress(what, done, of))
 
+    update: TaskResult | TaskError
     try:
-        news = TaskResult(pickle.dumps(cloudpickle.loads(errand.work)(on_progress)))
+        update = TaskResult(pickle.dumps(cloudpickle.loads(task.work)(on_progress)))
     except Exception as error:
-        news = TaskError.of(error)
-    ray.get(desk.tell.remote(errand.number, news), timeout=UNHEARD_SECONDS)
+        update = TaskError.of(error)
+    ray.get(broker.update_task.remote(task.id, update), timeout=BROKER_TIMEOUT_SECONDS)
 
 
 def _free_memory() -> None:

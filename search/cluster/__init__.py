@@ -1,1 +1,1 @@
-"""The room search/cluster."""
+"""The Ray session of a search and the nodes of its cluster: joining, checking, waiting, cleaning up."""

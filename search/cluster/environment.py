@@ -1,5 +1,6 @@
-"""Which Python, libraries and source a node has. Only the standard library: Ray carries this module to nodes as it is
-here, so that a node with another copy of the project, or with none, can be asked too.
+"""Compares the Python, libraries and source of two nodes. Only the standard library is imported.
+
+Ray sends this module to nodes by value, so that a node with another copy of the project, or with none, can be asked.
 """
 
 from __future__ import annotations
@@ -18,32 +19,32 @@ SUFFIXES = (".py", ".toml", ".txt")
 MISSING = "none"
 
 
-def identity() -> dict[str, str]:
-    """Versions by name, and under `source` a digest of the project's own files."""
+def versions() -> dict[str, str]:
+    """Of this node's Python and libraries by name, and under `source` a digest of the project's own files."""
     found = {"python": platform.python_version()}
     for library in LIBRARIES:
         try:
             found[library] = version(library)
         except PackageNotFoundError:
             found[library] = MISSING
-    return {**found, SOURCE: _digest()}
+    return {**found, SOURCE: _source_digest()}
 
 
-def differences(there: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
-    """What a node has otherwise than this one, each with its remedy; empty where all is equal."""
-    told = [
-        f"{name} {there.get(name, MISSING)}, and {wanted} on the driver's node: install the same on every node"
-        for name, wanted in here.items()
-        if name != SOURCE and there.get(name, MISSING) != wanted
+def differences(node: Mapping[str, str], driver: Mapping[str, str]) -> list[str]:
+    """How the `versions` of a node differ from the driver's, each with its remedy."""
+    found = [
+        f"{name} {node.get(name, MISSING)}, and {wanted} on the driver's node: install the same on every node"
+        for name, wanted in driver.items()
+        if name != SOURCE and node.get(name, MISSING) != wanted
     ]
-    if there.get(SOURCE) != here.get(SOURCE):
-        what = "no copy of the project" if there.get(SOURCE) == MISSING else "another copy of the project"
-        told.append(f"{what} than the driver's node: bring it there again (`ray up` does), or install it there")
-    return told
+    if node.get(SOURCE) != driver.get(SOURCE):
+        what = "no copy of the project" if node.get(SOURCE) == MISSING else "another copy of the project"
+        found.append(f"{what} than the driver's node: bring it there again (`ray up` does), or install it there")
+    return found
 
 
-def _digest() -> str:
-    """Of names and contents; `none` where a package is missing."""
+def _source_digest() -> str:
+    """Of the names and contents of all source files; `none` where a package is missing."""
     digest = hashlib.sha256()
     for package in PACKAGES:
         spec = importlib.util.find_spec(package)

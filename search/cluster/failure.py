@@ -1,4 +1,4 @@
-"""What is said of a trial whose process could not say it itself."""
+"""Errors of lost benches, and the reason at the bottom of an error that Ray has wrapped."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from ray.train import WorkerGroupError
 
 from spaces.errors import first_line
 
-DIED = "its process died; out of memory, killed from outside, or its machine is gone"
+PROCESS_DIED = "its process died; out of memory, killed from outside, or its machine is gone"
 
 
 class LostError(RayError):
-    """The bench that was at it is gone; the message says why. Somebody else may do it."""
+    """The bench is gone, for the reason in the message. Another one may do the work."""
 
 
 class StorageFailedError(LostError):
-    """Storage could not be read or written; it may be again after a while."""
+    """Storage could not be read or written. A later attempt may succeed."""
 
 
 class NoNodeError(LostError):
-    """No bench came, and none is waited for any more."""
+    """No node came that could hold a bench, and none is waited for any more."""
 
 
 def root_reason(error: BaseException) -> str:
-    """One line on what went wrong at the bottom of Ray's wrappings."""
+    """The reason for an error on one line, without the errors that Ray has wrapped around it."""
     if isinstance(error, WorkerGroupError) and error.worker_failures:
         error = next(iter(error.worker_failures.values()))
     if isinstance(error, RayTaskError) and isinstance(error.cause, BaseException):
@@ -31,5 +31,5 @@ def root_reason(error: BaseException) -> str:
     if isinstance(error, LostError):
         return str(error)
     if isinstance(error, (RayActorError, WorkerCrashedError, OutOfMemoryError)):
-        return DIED
+        return PROCESS_DIED
     return first_line(error)

@@ -1,6 +1,7 @@
-"""What is looked at on a node. Plain values only; at module level it imports nothing of the project but `environment`.
+"""Functions that inspect the node on which they run. They take and return plain values.
 
-Ray carries both modules to nodes as they are here, whatever copy of the project those have.
+Ray sends this module and `environment` to nodes by value, whatever copy of the project those have. At module level it
+imports nothing else of the project.
 """
 
 from __future__ import annotations
@@ -13,27 +14,27 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from search.cluster.environment import differences, identity
+from search.cluster.environment import differences, versions
 
 RETRY_SECONDS = 15.0
-"""How long what another node wrote may take to be seen: NFS keeps what it knows of a folder for some seconds."""
-BYTES = b"sweetspot\n" * 100
+"""How long a file that another node wrote may take to appear: NFS caches a folder's listing for some seconds."""
+MARK_BYTES = b"sweetspot\n" * 100
 
 
 def write_mark(storage: str, name: str) -> str | None:
-    """Leaves a file in the storage, a folder or a URI. What kept it from being written; None where nothing did."""
+    """Writes a file to the storage, a folder or a URI. Returns the error, None without one."""
     try:
         files, folder = file_system(storage)
         files.create_dir(folder, recursive=True)
         with files.open_output_stream(f"{folder}/{name}") as file:
-            file.write(BYTES)
+            file.write(MARK_BYTES)
     except Exception as error:
-        return _in_words(error)
+        return _first_line(error)
     return None
 
 
 def unread_marks(storage: str, names: Sequence[str]) -> list[str]:
-    """Of these files, those that are not there or hold something else."""
+    """Those of these files that are missing or hold something else."""
     missing, deadline = list(names), time.monotonic() + RETRY_SECONDS
     while True:
         missing = [name for name in missing if not _reads(storage, name)]
@@ -48,32 +49,35 @@ def remove_marks(storage: str) -> None:
 
 
 def file_system(storage: str) -> tuple[Any, str]:
-    """pyarrow's file system and the path in it, of a folder or a URI such as `s3://bucket/prefix`."""
+    """pyarrow's file system of a folder or a URI such as `s3://bucket/prefix`, and the path in it."""
     from pyarrow import fs
 
     return fs.FileSystem.from_uri(storage) if "://" in storage else (fs.LocalFileSystem(), storage)
 
 
-def look_at_node(inputs: Sequence[str], room: Mapping[str, float]) -> dict[str, Any]:
-    """`identity`; `missing`, those of the paths `inputs` that are not there; `full`, the folders of `room` with fewer
-    free bytes than it says they need, each with what is free. A name in braces is a folder of the node's own."""
-    free = {}
-    for name, needed in room.items():
-        folder = _OWN[name]() if name in _OWN else Path(name)
-        there = next(path for path in (folder, *folder.parents) if path.exists())
-        bytes_free = shutil.disk_usage(there).free
-        if bytes_free < needed:
-            free[str(folder)] = (bytes_free, needed)
+def inspect_node(inputs: Sequence[str], free_bytes: Mapping[str, float]) -> dict[str, Any]:
+    """Looks for the paths `inputs` and for free bytes by folder. A name in braces is a folder of the node's own.
+
+    Returns `versions`; `missing`, the paths that do not exist; `full`, the folders with fewer free bytes, each with
+    (free, needed).
+    """
+    full = {}
+    for name, needed in free_bytes.items():
+        folder = _NODE_FOLDERS[name]() if name in _NODE_FOLDERS else Path(name)
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        free = shutil.disk_usage(existing).free
+        if free < needed:
+            full[str(folder)] = (free, needed)
     return {
-        "identity": identity(),
+        "versions": versions(),
         "missing": [path for path in inputs if not Path(path).exists()],
-        "full": free,
+        "full": full,
     }
 
 
-def look_at_gpus() -> dict[str, Any]:
-    """`seen`, the GPUs that torch can use of those that Ray gives this task; `used`, bytes taken on each by whoever;
-    `error`, what torch says where it cannot."""
+def inspect_gpus() -> dict[str, Any]:
+    """Returns `seen`, how many GPUs torch can use of those that Ray gives this task; `used`, bytes in use on each; and
+    `error`, torch's error or None."""
     try:
         import torch
 
@@ -82,39 +86,40 @@ def look_at_gpus() -> dict[str, Any]:
             free, total = torch.cuda.mem_get_info(number)
             used.append(total - free)
     except Exception as error:
-        return {"seen": 0, "used": [], "error": _in_words(error)}
+        return {"seen": 0, "used": [], "error": _first_line(error)}
     return {"seen": len(used), "used": used, "error": None}
 
 
-def train_where_equal(config: dict[str, Any]) -> None:
-    """A Ray Train worker's part: serves where the node has what the driver's has. Where it has not, the desk is told,
-    and Ray Train starts the workers once more, which then end at once. `config`: `here`, the driver's identity; `desk`;
-    `bench`; `serve`, the "module:function" that serves a bench; and `spec`, pickled, since a node without the project
-    could not read it.
+def train_on_matching_node(config: dict[str, Any]) -> None:
+    """What a Ray Train worker of a bench runs on a cluster: it serves where the node's versions equal the driver's.
 
-    Raises RuntimeError on a node that is left out.
+    Where they differ it has the broker exclude the node, and raises RuntimeError. Ray Train starts the workers once
+    more, which then end at once, and the bench moves to another node.
+
+    `config`: `versions`, the driver's; `broker`; `bench`; `serve`, the "module:function" that serves a bench; and
+    `spec`, pickled, since a node without the project could not read it.
     """
     import pickle
 
     import ray
 
-    desk, bench = config["desk"], config["bench"]
-    if ray.get(desk.is_left_out.remote(bench)):
+    broker, bench = config["broker"], config["bench"]
+    if ray.get(broker.is_moving.remote(bench)):
         return
-    if told := differences(identity(), config["here"]):
-        problem = f"node {ray.util.get_node_ip_address()}: {'; '.join(told)}"
-        ray.get(desk.leave_out.remote(bench, ray.get_runtime_context().get_node_id(), problem))
+    if found := differences(versions(), config["versions"]):
+        problem = f"node {ray.util.get_node_ip_address()}: {'; '.join(found)}"
+        ray.get(broker.exclude_node.remote(bench, ray.get_runtime_context().get_node_id(), problem))
         raise RuntimeError(problem)
     # By name, so that a node without the project can read this module.
     module, _, function = config["serve"].partition(":")
-    getattr(importlib.import_module(module), function)(pickle.loads(config["spec"]), bench, desk)
+    getattr(importlib.import_module(module), function)(pickle.loads(config["spec"]), bench, broker)
 
 
 def _reads(storage: str, name: str) -> bool:
     try:
         files, folder = file_system(storage)
         with files.open_input_stream(f"{folder}/{name}") as file:
-            return file.read() == BYTES
+            return file.read() == MARK_BYTES
     except Exception:
         return False
 
@@ -125,14 +130,13 @@ def _hub_cache() -> Path:
     return Path(hub) if hub else Path(home) / "hub"
 
 
-def _rays_folder() -> Path:
+def _ray_folder() -> Path:
     return Path(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp") / "ray"
 
 
-def _in_words(error: Exception) -> str:
-    lines = str(error).splitlines() or [type(error).__name__]
-    return lines[0]
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
-HUB_CACHE, RAYS_FOLDER = "{hub}", "{ray}"
-_OWN: dict[str, Callable[[], Path]] = {HUB_CACHE: _hub_cache, RAYS_FOLDER: _rays_folder}
+HUB_CACHE, RAY_FOLDER = "{hub}", "{ray}"
+_NODE_FOLDERS: dict[str, Callable[[], Path]] = {HUB_CACHE: _hub_cache, RAY_FOLDER: _ray_folder}

@@ -1,4 +1,4 @@
-"""Sends what is looked at on nodes to them as it is here, instead of having it imported there."""
+"""Sends functions that inspect nodes by value, instead of having the nodes import them."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from search.cluster import environment, node_probe
 
 MODULES = node_probe, environment
 _lock = threading.Lock()
-_within = 0
+_users = 0
 
 
 @contextmanager
-def carried() -> Iterator[None]:
-    """Within, functions of `node_probe` and `environment` are pickled whole. Threads may be within at the same time."""
-    _count(1)
+def pickled_by_value() -> Iterator[None]:
+    """Within, functions of `node_probe` and `environment` are pickled by value. Several threads may enter."""
+    _add_users(1)
     try:
         yield
     finally:
-        _count(-1)
+        _add_users(-1)
 
 
-def _count(step: int) -> None:
-    global _within
+def _add_users(change: int) -> None:
+    global _users
     with _lock:
-        before, _within = _within, _within + step
+        before, _users = _users, _users + change
         for module in MODULES:
             if before == 0:
                 cloudpickle.register_pickle_by_value(module)
-            elif _within == 0:
+            elif _users == 0:
                 cloudpickle.unregister_pickle_by_value(module)

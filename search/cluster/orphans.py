@@ -1,4 +1,4 @@
-"""What Ray Train leaves behind when its controller is killed while it starts, or waits for CPUs or GPUs."""
+"""Removes what Ray Train leaves behind when its controller is killed while it starts, or waits for CPUs or GPUs."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from ray.util.placement_group import PlacementGroup, remove_placement_group
 from ray.util.state import list_actors, list_placement_groups
 from ray.util.state.exception import RayStateApiException
 
-MOST = 10_000
-"""Actors, and placement groups, that Ray is asked for."""
+LIMIT = 10_000
+"""Of the state API: actors, and placement groups, per request."""
 CONTROLLER, CLEANER = "TrainController", "PlacementGroupCleaner"
-"""Ray Train's actors: the one asks for the resources of a run; the other removes them when the first has died."""
+"""Ray Train's actors: the first requests the resources of a run; the second removes them when the first has died."""
 PATIENCE_SECONDS = 60.0
-"""For controllers to be gone, which takes one or two on an idle machine, and for Ray's dashboard to answer."""
+"""For controllers to end, which takes one or two seconds on an idle machine, and for Ray's dashboard to answer."""
 CLEANING_SECONDS = 5.0
 """How long a cleaner may outlive the last controller; it looks every second."""
 UNAVAILABLE = (RayStateApiException, ConnectionError)
-"""What Ray's dashboard, which knows actors and groups, fails with while it is too busy to answer."""
+"""Errors of Ray's dashboard, which lists actors and groups, while it is too busy to answer."""
 
 
 @dataclass(frozen=True)
-class Orphans:
-    """What of Ray Train is there."""
+class TrainActors:
+    """Actors and placement groups of Ray Train."""
 
     controllers: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
@@ -38,12 +38,12 @@ class Orphans:
 
 @contextmanager
 def no_placement_groups_left() -> Iterator[None]:
-    """Removes, at the end, the placement groups that this job has made within, and the actors that watch over them.
+    """Removes, at the end, the placement groups that this job has made within, and their cleaners.
 
-    Train's own cleaner knows only groups whose workers have started; another would keep its resources, as soon as it
-    gets them, until the job is over. A cleaner whose controller died before it began to watch stays for ever.
+    Ray Train's cleaner knows only groups whose workers have started; any other group would keep its resources until the
+    job is over. A cleaner whose controller died before the cleaner began to watch it stays for ever.
     """
-    before = _found_at_first()
+    before = _find_once_ready()
     try:
         yield
     finally:
@@ -51,12 +51,12 @@ def no_placement_groups_left() -> Iterator[None]:
 
 
 def remove_orphans() -> None:
-    """Removes the placement groups of this job whose actor is dead, while the search goes on.
+    """Removes the placement groups of this job whose actor is dead.
 
-    Ray keeps a group until the job is over too. A controller that is killed while its workers start leaves its group to
-    nobody, and whatever takes the controller's place would wait for those resources for ever.
+    Ray itself keeps such a group until the job is over. A controller that is killed while its workers start leaves its
+    group behind, and the next controller would wait for those resources for ever.
     """
-    # The state API does not tell who has made a group.
+    # The public state API does not tell which actor has made a group.
     from ray._private.state import state
     from ray.core.generated.gcs_pb2 import PlacementGroupTableData
 
@@ -64,19 +64,19 @@ def remove_orphans() -> None:
     for pickled in state._connect_and_get_accessor().get_placement_group_table():
         group = PlacementGroupTableData.FromString(pickled)
         is_ours = group.creator_job_id.hex() == job and group.state != PlacementGroupTableData.REMOVED
-        # What the driver has made has no actor.
-        is_actors = not ray.ActorID(group.creator_actor_id).is_nil()
-        if is_ours and is_actors and group.creator_actor_dead and not group.is_detached:
+        # A group that the driver has made has no actor.
+        has_actor = not ray.ActorID(group.creator_actor_id).is_nil()
+        if is_ours and has_actor and group.creator_actor_dead and not group.is_detached:
             remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
 
 
-def _sweep(before: Orphans) -> None:
-    """Until nothing is left, and no controller is alive that could make another group: controllers die some time after
-    the actor that owns them."""
+def _sweep(before: TrainActors) -> None:
+    """Removes groups and cleaners until none is left and no controller lives that could make another group: controllers
+    die some time after the actor that owns them."""
     deadline, quiet_since = time.monotonic() + PATIENCE_SECONDS, float("inf")
     while (now := time.monotonic()) < deadline:
         with suppress(*UNAVAILABLE):
-            found = _found()
+            found = _find()
             for group in found.groups - before.groups:
                 remove_placement_group(PlacementGroup(ray.PlacementGroupID.from_hex(group)))
             quiet_since = float("inf") if found.controllers else min(quiet_since, now)
@@ -94,30 +94,30 @@ def _kill(processes: Iterator[int]) -> None:
             os.kill(process, signal.SIGKILL)
 
 
-def _found_at_first() -> Orphans:
-    """As soon as the dashboard, which may still be starting, answers; nothing if it never does."""
+def _find_once_ready() -> TrainActors:
+    """Waits for the dashboard, which may still be starting; finds nothing if it never answers."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         with suppress(*UNAVAILABLE):
-            return _found()
+            return _find()
         time.sleep(0.2)
-    return Orphans()
+    return TrainActors()
 
 
-def _found() -> Orphans:
-    """Of this job. Raises what UNAVAILABLE lists."""
+def _find() -> TrainActors:
+    """Those of this job. Raises the errors in UNAVAILABLE."""
     context = ray.get_runtime_context()
-    # Where several Rays run on this machine, the state API would not know which is meant.
+    # Several Rays may run on this machine, so the state API needs an address.
     job, node, here = context.get_job_id(), context.get_node_id(), context.gcs_address
     actors = [
         actor
         for name in (CONTROLLER, CLEANER)
         for actor in list_actors(
-            here, filters=[("job_id", "=", job), ("class_name", "=", name), ("state", "!=", "DEAD")], limit=MOST
+            here, filters=[("job_id", "=", job), ("class_name", "=", name), ("state", "!=", "DEAD")], limit=LIMIT
         )
     ]
-    groups = list_placement_groups(here, filters=[("creator_job_id", "=", job)], limit=MOST)
-    return Orphans(
+    groups = list_placement_groups(here, filters=[("creator_job_id", "=", job)], limit=LIMIT)
+    return TrainActors(
         frozenset(actor.actor_id for actor in actors if actor.class_name == CONTROLLER),
         frozenset(group.placement_group_id for group in groups if group.state != "REMOVED"),
         {

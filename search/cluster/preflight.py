@@ -1,5 +1,4 @@
-"""What is looked at on every node of a cluster before the first trial, so that nothing of it is found out by a trial
-that fails: storage, versions, data, GPUs, disks."""
+"""Checks storage, versions, data, GPUs and disks of every node of a cluster before the first trial."""
 
 from __future__ import annotations
 
@@ -15,8 +14,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search.cluster import environment, node_probe
 from search.cluster.failure import root_reason
-from search.cluster.node_probe import HUB_CACHE, RAYS_FOLDER
-from search.cluster.node_probe_transport import carried
+from search.cluster.node_probe import HUB_CACHE, RAY_FOLDER
+from search.cluster.node_probe_transport import pickled_by_value
 from search.cluster.nodes import Node, alive_nodes
 from search.planning.disk import FULL_BYTES, format_bytes
 from search.planning.plan import Plan
@@ -24,10 +23,9 @@ from spaces.errors import InputError
 from spaces.storage_uri import join_uri
 
 ANSWER_SECONDS = 120.0
-"""For one question to a node; the first starts a Python there."""
+"""For one inspection of a node; the first starts a Python process there."""
 TAKEN_BYTES = 2e9
-"""More than this in use on a GPU that Ray believes free, and somebody else is working there. Looking takes half a
-gigabyte of it by itself."""
+"""More than this in use on a GPU that Ray believes free: another program works there. The inspection takes 0.5 GB."""
 
 
 @dataclass(frozen=True)
@@ -38,51 +36,53 @@ class NodeRequirements:
     """A folder or a URI that every node writes and reads."""
     inputs: tuple[str, ...]
     """Paths that have to exist."""
-    room: Mapping[str, float]
-    """Free bytes by folder."""
+    free_bytes: Mapping[str, float]
+    """By folder."""
 
 
-def needs_of(plan: Plan, model_bytes: float) -> NodeRequirements:
-    """`model_bytes` of a model that every node has to download; 0 for one that lies in a folder."""
+def node_requirements(plan: Plan, model_bytes: float) -> NodeRequirements:
+    """`model_bytes` of a model that every node has to download; 0 for one in a folder."""
     probe = plan.space.probe
     named = [Path(name) for name in (plan.model, probe.recogniser) if Path(name).is_absolute()]
     if plan.storage is None:
-        # Otherwise these travel through storage.
+        # Otherwise these are copied through storage.
         named += [source.path for source in plan.sources if source.path is not None]
         named += [Path(probe.lines)] if Path(probe.lines).is_absolute() else []
-    room = {str(plan.run.path): FULL_BYTES, str(plan.cache): FULL_BYTES, RAYS_FOLDER: FULL_BYTES}
+    free_bytes = {str(plan.run.path): FULL_BYTES, str(plan.cache): FULL_BYTES, RAY_FOLDER: FULL_BYTES}
     if model_bytes:
-        room[HUB_CACHE] = model_bytes
-    return NodeRequirements(plan.storage or str(plan.run.path), tuple(str(path) for path in named), room)
+        free_bytes[HUB_CACHE] = model_bytes
+    return NodeRequirements(plan.storage or str(plan.run.path), tuple(str(path) for path in named), free_bytes)
 
 
-def check_nodes(needs: NodeRequirements, say: Callable[[str], None]) -> None:
-    """Looks at every node that is alive. Raises InputError with all that is amiss, each with its node and remedy."""
+def check_nodes(required: NodeRequirements, say: Callable[[str], None]) -> None:
+    """Inspects every node that is alive. Raises InputError with every problem, each with its node and remedy."""
     nodes = alive_nodes()
-    with carried():
-        examined, problems = _ask(nodes, node_probe.look_at_node, lambda node: (needs.inputs, needs.room))
-        here = environment.identity()
-        for node, seen in examined.items():
-            problems += [f"{node}: {told}" for told in environment.differences(seen["identity"], here)]
+    with pickled_by_value():
+        inspected, problems = _run_on_nodes(
+            nodes, node_probe.inspect_node, lambda node: (required.inputs, required.free_bytes)
+        )
+        versions = environment.versions()
+        for node, found in inspected.items():
+            problems += [f"{node}: {each}" for each in environment.differences(found["versions"], versions)]
             problems += [
                 f"{node}: {path} is not there; put it on storage that every node has at this path"
-                for path in seen["missing"]
+                for path in found["missing"]
             ]
             problems += [
                 f"{node}: {format_bytes(free)} free in {folder}, {format_bytes(needed)} needed; make room there"
-                for folder, (free, needed) in seen["full"].items()
+                for folder, (free, needed) in found["full"].items()
             ]
-        problems += _storage(tuple(examined), needs.storage)
-        problems += _gpus(tuple(examined))
+        problems += _check_storage(tuple(inspected), required.storage)
+        problems += _check_gpus(tuple(inspected))
     if problems:
-        told = "\n".join(f"  {problem}" for problem in problems)
-        raise InputError(f"the cluster is not ready, {len(problems)} to mend:\n{told}")
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise InputError(f"the cluster is not ready, {len(problems)} to mend:\n{lines}")
     say(f"Nodes:  {len(nodes)} looked at: storage, versions, data, GPUs and disks are in order")
 
 
-def _storage(nodes: tuple[Node, ...], storage: str) -> list[str]:
+def _check_storage(nodes: tuple[Node, ...], storage: str) -> list[str]:
     folder = mark_folder(storage)
-    written, problems = _ask(nodes, node_probe.write_mark, lambda node: (folder, node.id))
+    written, problems = _run_on_nodes(nodes, node_probe.write_mark, lambda node: (folder, node.id))
     problems += [
         f"{node}: {storage} cannot be written ({error}); mount it there for the user that Ray runs as, or give --out a "
         "folder on storage that all nodes share"
@@ -90,37 +90,39 @@ def _storage(nodes: tuple[Node, ...], storage: str) -> list[str]:
         if error is not None
     ]
     writers = {node.id: node for node, error in written.items() if error is None}
-    unread, silent = _ask(tuple(written), node_probe.unread_marks, lambda node: (folder, tuple(writers)))
-    problems += silent
+    unread, unanswered = _run_on_nodes(tuple(written), node_probe.unread_marks, lambda node: (folder, tuple(writers)))
+    problems += unanswered
     problems += [
         f"{node}: what {_listed(writers[name] for name in names)} wrote to {storage} is not seen there; it must be one "
         "storage at one path on all nodes: mount it, or give --out a folder on it"
         for node, names in unread.items()
         if names
     ]
-    # A folder that is not shared is another one on every node.
-    _ask(tuple(writers.values()), node_probe.remove_marks, lambda node: (folder,))
+    # Where the folder is not shared, each node has one of its own.
+    _run_on_nodes(tuple(writers.values()), node_probe.remove_marks, lambda node: (folder,))
     return problems
 
 
 def mark_folder(storage: str) -> str:
-    """For the marks of one look around, in a folder or at a URI, whose options stand behind its path."""
+    """A new folder for marks in this folder or at this URI, whose options stand behind its path."""
     name = f".nodes-{uuid.uuid4().hex[:8]}"
     return join_uri(storage, name) if "://" in storage else f"{storage}/{name}"
 
 
-def _gpus(nodes: tuple[Node, ...]) -> list[str]:
-    """Of those that Ray believes free: what trains on the others is known to Ray."""
+def _check_gpus(nodes: tuple[Node, ...]) -> list[str]:
+    """Only GPUs that Ray believes free: Ray itself has given the others to its tasks."""
     free = {node: free_gpus(node) for node in nodes}
-    asked = tuple(node for node, count in free.items() if count)
-    seen, problems = _ask(asked, node_probe.look_at_gpus, lambda node: (), lambda node: {"num_gpus": free[node]})
-    for node, found in seen.items():
+    with_gpus = tuple(node for node, count in free.items() if count)
+    inspected, problems = _run_on_nodes(
+        with_gpus, node_probe.inspect_gpus, lambda node: (), lambda node: {"num_gpus": free[node]}
+    )
+    for node, found in inspected.items():
         problems += gpu_problems(str(node), free[node], found)
     return problems
 
 
 def gpu_problems(node: str, counted: int, found: Mapping[str, Any]) -> list[str]:
-    """What is amiss with GPUs of which Ray counts so many; `found` is what `look_at_gpus` returned there."""
+    """Problems of a node's GPUs. `counted`: free GPUs according to Ray; `found`: what `inspect_gpus` returned there."""
     if found["seen"] < counted:
         why = f" ({found['error']})" if found["error"] else ""
         return [
@@ -142,21 +144,22 @@ def free_gpus(node: Node) -> int:
     return int(available_resources_per_node().get(node.id, {}).get("GPU", 0))
 
 
-def _ask(
+def _run_on_nodes(
     nodes: Iterable[Node],
-    work: Callable[..., Any],
+    function: Callable[..., Any],
     arguments: Callable[[Node], tuple[Any, ...]],
     resources: Callable[[Node], dict[str, float]] = lambda node: {},
 ) -> tuple[dict[Node, Any], list[str]]:
-    """What `work` returns on each node, all at once; and the nodes that did not answer, in words."""
-    task = ray.remote(num_cpus=0, max_retries=0, max_calls=1)(work)
-    asked = {}
+    """Runs `function` on all nodes at once. Returns its results, and a message for every node that did not answer."""
+    task = ray.remote(num_cpus=0, max_retries=0, max_calls=1)(function)
+    references = {}
     for node in nodes:
-        there = NodeAffinitySchedulingStrategy(node.id, soft=False)
-        asked[node] = task.options(scheduling_strategy=there, **resources(node)).remote(*arguments(node))
-    ready, _ = ray.wait(list(asked.values()), num_returns=len(asked), timeout=ANSWER_SECONDS) if asked else ((), ())
+        on_node = NodeAffinitySchedulingStrategy(node.id, soft=False)
+        references[node] = task.options(scheduling_strategy=on_node, **resources(node)).remote(*arguments(node))
+    pending = list(references.values())
+    ready = ray.wait(pending, num_returns=len(pending), timeout=ANSWER_SECONDS)[0] if pending else []
     answers, problems = {}, []
-    for node, reference in asked.items():
+    for node, reference in references.items():
         if reference not in ready:
             ray.cancel(reference, force=True)
             problems.append(

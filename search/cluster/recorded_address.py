@@ -1,4 +1,4 @@
-"""A Ray that `ray start` or `ray up` has begun on this machine, as far as a search may join it without being asked."""
+"""Finds a Ray that `ray start` or `ray up` has started on this machine, which a search joins without `--address`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 CONNECT_SECONDS = 2.0
 
 
-def recorded_ray(environment: Mapping[str, str]) -> str | None:
-    """`host:port` of the Ray that is recorded here, where this user has recorded it and it answers; otherwise None, as
-    where `RAY_ADDRESS` names one.
+def recorded_address(environment: Mapping[str, str]) -> str | None:
+    """`host:port` of the Ray that this user has started here, if it answers. None without one, and where `RAY_ADDRESS`
+    names another.
 
-    Only `ray start` keeps such a record, never a `ray.init()` of somebody's own. What a machine that was switched off
-    has left behind, and what another user has started, is passed over: joining those has to be asked for.
+    Only `ray start` writes the record that is read here, `ray.init()` never does. A record that is left from before the
+    machine was switched off, or that another user wrote, is ignored: `--address` joins those.
     """
     if environment.get("RAY_ADDRESS"):
         return None
@@ -28,12 +28,12 @@ def recorded_ray(environment: Mapping[str, str]) -> str | None:
 
 
 def _temporary_folder(environment: Mapping[str, str]) -> Path:
-    """Where Ray keeps its record, found as Ray finds it."""
+    """Found as Ray finds it."""
     return Path(environment.get("RAY_TMPDIR") or environment.get("TMPDIR") or "/tmp")
 
 
 def _has_node_here(address: str) -> bool:
-    """Whether a node of that Ray runs on this machine. Asking the address itself would take 40 s where nobody is."""
+    """Whether a node of that Ray runs on this machine. Connecting to a dead address would take 40 s."""
     from ray._private.services import find_gcs_addresses
 
     return address in find_gcs_addresses()

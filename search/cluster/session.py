@@ -1,4 +1,4 @@
-"""Ray, started or joined for one search, and kept quiet."""
+"""Starts or joins Ray for one search, and keeps its output off the terminal."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
-from search.cluster.nodes import alive_nodes, resources_of
+from search.cluster.nodes import alive_nodes, total_resources
 from search.planning.plan import LOCAL, Plan
 from search.planning.resources import Resources
 from spaces.errors import InputError
 
 OBJECT_STORE_BYTES = 200 * 2**20
-"""Nothing large passes through Ray here: jobs are a few kilobytes, weights and audio are files."""
+"""Nothing large passes through Ray: a trial's spec takes a few kilobytes, weights and audio are files."""
 POLL_SECONDS = 0.2
-"""How often Ray Train asks a worker how it does; its own 2 s would be most of a short trial."""
+"""Of Ray Train's health checks; its default of 2 s would be most of a short trial."""
 SETTINGS = {
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": str(POLL_SECONDS),
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -45,7 +45,7 @@ ERROR_LISTENER = "ray_listen_error_messages"
 
 @contextlib.contextmanager
 def ray_session(plan: Plan) -> Iterator[Resources]:
-    """Starts a local Ray, or joins the plan's cluster; yields what there is.
+    """Starts a local Ray, or joins the plan's cluster; yields its resources.
 
     A Ray that this process has already started is used and left running. Raises InputError when no cluster answers.
     """
@@ -53,19 +53,19 @@ def ray_session(plan: Plan) -> Iterator[Resources]:
     os.environ.update(environment)
     import ray
 
-    _quieten()
-    _keep_keys_here()
-    ours = not ray.is_initialized()
-    if ours:
+    _silence_loggers()
+    _keep_aws_keys_here()
+    is_ours = not ray.is_initialized()
+    if is_ours:
         _start(plan.address, environment)
     plan.run.ray.mkdir(parents=True, exist_ok=True)
-    with _without_error_listener(plan.run.ray / "messages.log") as aside:
+    with _error_listener_to_file(plan.run.ray / "messages.log") as log:
         try:
-            yield resources_of(alive_nodes())
+            yield total_resources(alive_nodes())
         finally:
-            if ours:
-                # It prints what is left of other processes' errors.
-                with contextlib.redirect_stdout(aside):
+            if is_ours:
+                # The shutdown prints the remaining errors of other processes.
+                with contextlib.redirect_stdout(log):
                     ray.shutdown()
 
 
@@ -79,9 +79,9 @@ def _start(address: str, environment: dict[str, str]) -> None:
         except RuntimeError as error:
             if "ersion mismatch" not in str(error):
                 raise
-            raise InputError(f"{address}: {_in_a_line(error)}; install the same Ray and Python on both") from None
+            raise InputError(f"{address}: {_on_one_line(error)}; install the same Ray and Python on both") from None
         except (ConnectionError, ValueError) as error:
-            token = ", it asks for a token (set RAY_AUTH_MODE=token)" if "InvalidAuthToken" in _chain(error) else ""
+            token = ", it asks for a token (set RAY_AUTH_MODE=token)" if "InvalidAuthToken" in _messages(error) else ""
             raise InputError(
                 f"{address}: no Ray could be joined{token}; start one with `ray start --head`, or give --address local"
             ) from None
@@ -96,21 +96,21 @@ def _start(address: str, environment: dict[str, str]) -> None:
     )
 
 
-def _in_a_line(error: BaseException) -> str:
+def _on_one_line(error: BaseException) -> str:
     return " ".join(str(error).split()).rstrip(".")
 
 
-def _chain(error: BaseException | None) -> str:
-    """The words of an error and of those that led to it."""
-    return f"{error} {_chain(error.__cause__ or error.__context__)}" if error else ""
+def _messages(error: BaseException | None) -> str:
+    """The messages of an error and of its causes."""
+    return f"{error} {_messages(error.__cause__ or error.__context__)}" if error else ""
 
 
 def _offline(plan: Plan) -> dict[str, str]:
-    """With the model in a folder nothing has to be fetched, and no library should try to."""
+    """Keeps libraries from the network where the model is a folder: nothing has to be downloaded."""
     return {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"} if Path(plan.model).is_dir() else {}
 
 
-def _quieten() -> None:
+def _silence_loggers() -> None:
     import optuna
 
     for name in ("ray", "ray.tune", "ray.train"):
@@ -118,9 +118,9 @@ def _quieten() -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
-def _keep_keys_here() -> None:
-    """Tune gives the driver's AWS keys to the processes of trials as settings of Ray, which writes settings into its
-    logs and shows them on its dashboard. A node has keys of its own, or what its Ray was started with."""
+def _keep_aws_keys_here() -> None:
+    """Keeps Ray Tune from passing the driver's AWS keys to trials as a runtime environment, which Ray logs and shows on
+    its dashboard. A node has keys of its own, or those that its Ray was started with."""
     from ray.tune.execution import class_cache
 
     kept = {name for name in class_cache.ENV_VARS_TO_PROPAGATE if not name.startswith("AWS_")}
@@ -128,17 +128,17 @@ def _keep_keys_here() -> None:
 
 
 @contextlib.contextmanager
-def _without_error_listener(log: Path) -> Iterator[TextIO]:
-    """Sends what Ray's error listener prints to a file, which it yields. What concerns a trial is in its outcome."""
-    with log.open("a", encoding="utf-8") as file, contextlib.redirect_stdout(_Sieve(sys.stdout, file)):
+def _error_listener_to_file(log: Path) -> Iterator[TextIO]:
+    """Sends the prints of Ray's error listener to a file, which it yields. An error of a trial is in its outcome."""
+    with log.open("a", encoding="utf-8") as file, contextlib.redirect_stdout(_StdoutFilter(sys.stdout, file)):
         yield file
 
 
-class _Sieve:
-    """Standard output, but for one thread, whose words go elsewhere."""
+class _StdoutFilter:
+    """Standard output, except for the error listener's thread, whose output goes to a file."""
 
-    def __init__(self, through: TextIO, aside: TextIO) -> None:
-        self._through, self._aside = through, aside
+    def __init__(self, stdout: TextIO, file: TextIO) -> None:
+        self._stdout, self._file = stdout, file
 
     def write(self, text: str) -> int:
         return self._target().write(text)
@@ -147,7 +147,7 @@ class _Sieve:
         self._target().flush()
 
     def _target(self) -> TextIO:
-        return self._aside if threading.current_thread().name == ERROR_LISTENER else self._through
+        return self._file if threading.current_thread().name == ERROR_LISTENER else self._stdout
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._through, name)
+        return getattr(self._stdout, name)

@@ -1,1 +1,1 @@
-"""The room search/tuning."""
+"""The trials of a search under Ray Tune: searcher, stopper, recorder, and how a trial gets to a GPU."""

@@ -1,4 +1,4 @@
-"""What the two ways of running trials have in common."""
+"""The protocol that both ways of running trials follow: on benches, and each in a process of its own."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ Result = TypeVar("Result")
 
 
 class Executor(Protocol):
-    """How trials, and the work before and after them, get to where torch and the GPU are."""
+    """Runs trials, and the tasks before and after them, where torch and the GPU are."""
 
-    about: str
-    """For a person, in a few words."""
-    at_once: int
-    """Trials, at most."""
+    description: str
+    """A few words for the user."""
+    max_concurrent: int
+    """Trials at once, at most."""
     resources: dict[str, float]
-    """Ray's, for the function that Tune runs per trial."""
-    reuses_processes: bool
+    """Ray resources of the function that Tune runs per trial."""
+    reuse_actors: bool
     """Whether one process may run the functions of several trials, one after another."""
-    tries: int
-    """How often Tune starts a trial's function again when it is lost."""
+    max_failures: int
+    """How often Tune starts a trial's function again after an error."""
 
-    def trial(self) -> Callable[[dict[str, Any]], None]:
+    def trial_function(self) -> Callable[[dict[str, Any]], None]:
         """The function that Tune runs for every trial."""
         ...
 
-    def room(self) -> int:
-        """How many trials should run just then. Asked often."""
+    def capacity(self) -> int:
+        """How many trials should run now. Called often."""
         ...
 
-    def stranded(self) -> str | None:
-        """Why what waits will never be done, since no node came for it; None while it may be."""
+    def stuck_reason(self) -> str | None:
+        """Why waiting trials will never run, as no node came for them; None while they may."""
         ...
 
     def notices(self) -> list[str]:
-        """What a person should hear of nodes and benches since the last call."""
+        """News of nodes and benches for the user since the last call."""
         ...
 
-    def over(self, trial: str) -> None:
-        """Nobody waits for this trial any more, however it ended."""
+    def release(self, trial: str) -> None:
+        """Frees what a trial still holds, however it ended."""
         ...
 
-    def do(self, work: Callable[[OnProgress], Result], on_progress: OnProgress) -> Result:
-        """What `work` returns, done away from the driver. What it raises is raised as it was.
+    def run_task(self, work: Callable[[OnProgress], Result], on_progress: OnProgress) -> Result:
+        """Returns what `work` returns, run away from the driver. Its errors are raised here unchanged.
 
         Raises ray.exceptions.RayError when its process dies twice.
         """

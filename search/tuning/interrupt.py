@@ -1,4 +1,4 @@
-"""Ctrl-C: once in good order, twice at once."""
+"""Ctrl-C: the first ends the search gracefully, the second at once."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from types import FrameType
 
 
 @contextmanager
-def in_good_order(on_first: Callable[[], None]) -> Iterator[None]:
-    """Within, the first Ctrl-C calls `on_first`; the second raises KeyboardInterrupt, as one outside does."""
+def graceful_interrupt(on_first: Callable[[], None]) -> Iterator[None]:
+    """Within, the first Ctrl-C calls `on_first`, and the second raises KeyboardInterrupt as usual."""
     before = signal.getsignal(signal.SIGINT)
 
     def first(number: int, frame: FrameType | None) -> None:

@@ -1,7 +1,4 @@
-"""A trial by itself: one `TorchTrainer` per trial. The plain mode, and the fallback for whatever cannot be packed.
-
-Work that needs torch, and a GPU where there is one, done in a process of its own while the driver shows how far.
-"""
+"""Runs each trial in a `TorchTrainer` of its own, and each task as a Ray task: `--isolate`."""
 
 from __future__ import annotations
 
@@ -13,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from search.cluster.failure import root_reason
-from search.cluster.nodes import on_this_node
+from search.cluster.nodes import driver_node_resources
 from search.planning.resources import TrialResources
 from search.run_state.sync import StopSignal, pull_prepared, ray_storage
 from search.tuning.executor import Result
-from search.tuning.tune_report import JOB, REPORT_SECONDS, TRIAL, TuneReport, settle
+from search.tuning.tune_report import JOB, REPORT_SECONDS, TRIAL, TuneReport, ensure_outcome
 from spaces.cli import OnProgress
 from spaces.records.trial import Ending, Phase, Point
 from spaces.records.trial_spec import TrialSpec
@@ -25,15 +22,15 @@ from spaces.records.trial_spec import TrialSpec
 PROGRESS, DONE, ERROR = "progress", "done", "error"
 
 
-def do_remotely(work: Callable[[OnProgress], Result], machine: TrialResources, on_progress: OnProgress) -> Result:
-    """Runs `work` as a Ray task and returns what it returns. What it raises is raised here as it was.
+def run_as_ray_task(work: Callable[[OnProgress], Result], machine: TrialResources, on_progress: OnProgress) -> Result:
+    """Runs `work` as a Ray task and returns what it returns. Its errors are raised here unchanged.
 
     Raises ray.exceptions.WorkerCrashedError when its process dies twice.
     """
     import ray
 
     resources = {"num_gpus": 1, "num_cpus": 0} if machine.has_gpu else {"num_cpus": machine.worker["CPU"]}
-    # One call and the process ends: an idle one would keep torch and the model in memory all through the search.
+    # The process ends after one call: idle, it would keep torch and the model in memory for the whole search.
     task = ray.remote(num_returns="streaming", max_calls=1, max_retries=1, **resources)(_stream)
     for reference in task.remote(work):
         kind, value = ray.get(reference)
@@ -47,23 +44,23 @@ def do_remotely(work: Callable[[OnProgress], Result], machine: TrialResources, o
 
 
 def _stream(work: Callable[[OnProgress], Any]) -> Iterator[tuple[str, Any]]:
-    said: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+    messages: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
 
     def run() -> None:
         try:
-            said.put((DONE, work(lambda what, done, of: said.put((PROGRESS, (what, done, of))))))
+            messages.put((DONE, work(lambda what, done, of: messages.put((PROGRESS, (what, done, of))))))
         except Exception as error:
-            said.put((ERROR, error))
+            messages.put((ERROR, error))
 
     threading.Thread(target=run, daemon=True).start()
     kind = PROGRESS
     while kind == PROGRESS:
-        kind, value = said.get()
+        kind, value = messages.get()
         yield kind, value
 
 
 RESTARTS = 2
-"""How often Ray Train starts a trial's process again, from the last checkpoint, before the trial has failed."""
+"""How often Ray Train starts a trial's process again, from its last checkpoint, before the trial fails."""
 STOP = "stop"
 THREADS = "threads"
 
@@ -71,35 +68,35 @@ THREADS = "threads"
 class IsolatedExecutor:
     """See `search.tuning.executor.Executor`."""
 
-    about = "one process per trial (--isolate)"
-    # A trial stopped in mid-flight would still be in its trainer's `fit` when the next one comes.
-    reuses_processes = False
-    tries = 3
+    description = "one process per trial (--isolate)"
+    # A process whose trial Tune has stopped would still be in its trainer's `fit` when the next trial comes.
+    reuse_actors = False
+    max_failures = 3
 
     def __init__(self, machine: TrialResources, bookkeeping: Path, stop_file: Path) -> None:
-        """`bookkeeping` is a folder that every node reaches; at the sight of `stop_file` trials end."""
+        """`bookkeeping` is a folder that every node reaches. Trials end once `stop_file` exists."""
         self._machine, self._bookkeeping, self._stop_file = machine, bookkeeping, stop_file
-        self.at_once = machine.at_once
-        self.resources = on_this_node()
+        self.max_concurrent = machine.at_once
+        self.resources = driver_node_resources()
 
-    def trial(self) -> Callable[[dict[str, Any]], None]:
+    def trial_function(self) -> Callable[[dict[str, Any]], None]:
         return trial_function(self._machine, self._bookkeeping, self._stop_file)
 
-    def room(self) -> int:
-        return self.at_once
+    def capacity(self) -> int:
+        return self.max_concurrent
 
-    def stranded(self) -> str | None:
-        """None: Ray Train waits for as long as it takes."""
+    def stuck_reason(self) -> str | None:
+        """None: Ray Train waits without limit."""
         return None
 
     def notices(self) -> list[str]:
         return []
 
-    def over(self, trial: str) -> None:
-        """Nothing: what a trial had ends with its function."""
+    def release(self, trial: str) -> None:
+        """A trial holds nothing once its function has ended."""
 
-    def do(self, work: Callable[[OnProgress], Result], on_progress: OnProgress) -> Result:
-        return do_remotely(work, self._machine, on_progress)
+    def run_task(self, work: Callable[[OnProgress], Result], on_progress: OnProgress) -> Result:
+        return run_as_ray_task(work, self._machine, on_progress)
 
 
 def trial_function(machine: TrialResources, bookkeeping: Path, stop_file: Path) -> Callable[[dict[str, Any]], None]:
@@ -127,15 +124,15 @@ def trial_function(machine: TrialResources, bookkeeping: Path, stop_file: Path) 
         try:
             trainer.fit()
         except WorkerGroupError as error:
-            settle(job, Ending.FAILED, root_reason(error))
-        outcome = settle(job, Ending.FAILED, "its loop came to an end without an outcome")
+            ensure_outcome(job, Ending.FAILED, root_reason(error))
+        outcome = ensure_outcome(job, Ending.FAILED, "its loop came to an end without an outcome")
         tune.report({TRIAL: job.trial, "ending": outcome.ending.value, "accepted": outcome.accepted})
 
     return trial
 
 
 def train(config: dict[str, Any]) -> None:
-    """The Ray Train worker's part: runs the loop and passes its curve on."""
+    """What a Ray Train worker runs: the training loop, whose curve it reports."""
     import ray.train
     import torch
 
@@ -143,14 +140,14 @@ def train(config: dict[str, Any]) -> None:
 
     torch.set_num_threads(config[THREADS])
     job, stop_file = TrialSpec.model_validate_json(config[JOB]), Path(config[STOP])
-    said = -REPORT_SECONDS
+    reported = -REPORT_SECONDS
 
     def on_point(point: Point, phase: Phase) -> None:
-        nonlocal said
-        if phase is Phase.TRAINING and time.monotonic() - said < REPORT_SECONDS:
+        nonlocal reported
+        if phase is Phase.TRAINING and time.monotonic() - reported < REPORT_SECONDS:
             return
         ray.train.report(TuneReport(job, point, phase).as_result())
-        said = time.monotonic()
+        reported = time.monotonic()
 
     pull_prepared(job.storage, job.probe.lines)
     run_trial(job, on_point, StopSignal(job.storage, stop_file))

@@ -1,4 +1,4 @@
-"""Keeps the ledger, TensorBoard and the view in step with what Ray Tune does."""
+"""A Ray Tune callback that keeps the ledger, TensorBoard and the view up to date."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from results.tensorboard.writer import TensorBoardWriter
 from search.cluster.failure import root_reason
 from search.console.view import View
 from search.proposals.budget import BudgetTracker
-from search.tuning.tune_report import JOB, TuneReport, settle
+from search.tuning.tune_report import JOB, TuneReport, ensure_outcome
 from spaces.band import Band
 from spaces.draw import Draw
 from spaces.records.trial import Ending, Outcome
@@ -27,11 +27,11 @@ from trainable.files.object_store import StorageError
 from trainable.files.trial_folder import TrialFolder, prune_ended_trial
 
 BOARD_SECONDS = 5.0
-"""How often a running trial's curve is copied to TensorBoard."""
+"""Between two copies of a running trial's curve to TensorBoard."""
 
 
 class Recorder(Callback):
-    """Every draw is in the ledger before its trial starts, and every ending once, when the trial's folder has it."""
+    """Writes every draw to the ledger before its trial starts, and every outcome once the trial's folder has it."""
 
     def __init__(
         self,
@@ -39,47 +39,47 @@ class Recorder(Callback):
         ledger: Ledger,
         board: TensorBoardWriter,
         view: View,
-        spending: BudgetTracker,
-        on_over: Callable[[str], None],
+        budget: BudgetTracker,
+        on_complete: Callable[[str], None],
         storage: Storage | None = None,
     ) -> None:
-        """`on_over` hears of every trial that Tune is done with, also of one that Tune has stopped in mid-flight."""
+        """`on_complete` is called with every trial that Tune is done with, also one that Tune has stopped."""
         self._storage = storage
-        self._run, self._ledger, self._board, self._view, self._spending = run, ledger, board, view, spending
-        self._on_over = on_over
+        self._run, self._ledger, self._board, self._view, self._budget = run, ledger, board, view, budget
+        self._on_complete = on_complete
         self._ended: set[str] = set()
         self._copied: dict[str, float] = {}
         self.running: set[str] = set()
-        """Trials by name whose function has started and that have not ended."""
+        """Names of trials whose function has started and that have not ended."""
 
-    def drawn(self, trial: str, draw: Draw, band: Band) -> None:
-        """`band` is the interval that it is judged by."""
+    def record_draw(self, trial: str, draw: Draw, band: Band) -> None:
+        """`band` is the loss interval that the trial must end in."""
         self._ledger.append(TrialDrawn(trial=trial, draw=draw, band=band))
         self._board.begin_trial(trial, draw, band)
 
-    def known(self, outcome: Outcome) -> None:
-        """An ending that the ledger already has; its process may have been cut off before it tidied up."""
+    def restore(self, outcome: Outcome) -> None:
+        """Of an outcome that the ledger has. The process that wrote it may have died before it pruned checkpoints."""
         self._ended.add(outcome.trial)
         self._board.end_trial(outcome.trial, outcome.draw, outcome)
-        self._thin(outcome)
-        self._spending.ended(outcome)
+        self._prune(outcome)
+        self._budget.ended(outcome)
         self._view.ended(outcome)
 
-    def ended(self, outcome: Outcome) -> None:
-        """Records an ending; a second one of the same trial is left out."""
+    def record_outcome(self, outcome: Outcome) -> None:
+        """A second outcome of the same trial is ignored."""
         if outcome.trial in self._ended:
             return
         self._ended.add(outcome.trial)
         self._ledger.append(TrialEnded(outcome=outcome))
-        self._thin(outcome)
-        # Room in storage is all that this would save, and the outcome is there.
+        self._prune(outcome)
+        # Storage already has the outcome; this only removes pruned checkpoints there.
         with suppress(OSError):
             push(self._storage, self._run.trial(outcome.trial))
         self._board.end_trial(outcome.trial, outcome.draw, outcome)
-        self._spending.ended(outcome)
+        self._budget.ended(outcome)
         self._view.ended(outcome)
 
-    def _thin(self, outcome: Outcome) -> None:
+    def _prune(self, outcome: Outcome) -> None:
         prune_ended_trial(TrialFolder(self._run.trial(outcome.trial)), outcome)
 
     def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
@@ -94,36 +94,36 @@ class Recorder(Callback):
         if report is None:
             return
         name = report.job.trial
-        self._spending.update(name, report.point.gpu_seconds)
+        self._budget.update(name, report.point.gpu_seconds)
         self._view.point(name, report.point, report.phase)
         if time.monotonic() - self._copied.get(name, float("-inf")) >= BOARD_SECONDS:
             self._copied[name] = time.monotonic()
             self._board.update_trial(name)
 
     def on_trial_complete(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        self._settle(trial, Ending.CANCELLED, "stopped by the search while its curve had long ended")
+        self._record_ending(trial, Ending.CANCELLED, "stopped by the search while its curve had long ended")
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
         error = trial.get_pickled_error() or trial.get_error()
-        self._settle(trial, Ending.FAILED, root_reason(error) if error else "its process ended without a word")
+        self._record_ending(trial, Ending.FAILED, root_reason(error) if error else "its process ended without a word")
 
-    def _settle(self, trial: TuneTrial, ending: Ending, reason: str) -> None:
+    def _record_ending(self, trial: TuneTrial, ending: Ending, reason: str) -> None:
         job = _job(trial)
         self.running.discard(job.trial)
-        self._on_over(job.trial)
-        stuck = self._spending.stuck_reason()
+        self._on_complete(job.trial)
+        stuck = self._budget.stuck_reason()
         if stuck and TrialFolder(job.path).read_outcome() is None:
             self._view.say(f"{job.trial} goes on with --resume: {stuck}")
             return
         try:
-            outcome = settle(job, ending, reason)
+            outcome = ensure_outcome(job, ending, reason)
         except StorageError as error:
             self._view.say(f"{job.trial} goes on with --resume: {error}")
             return
-        self.ended(outcome)
+        self.record_outcome(outcome)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing. Tune pickles its callbacks for a restore that never happens here: the ledger is the record."""
+        """Empty: Tune pickles its callbacks for a restore that never happens here; a search resumes from its ledger."""
         return {}
 
 

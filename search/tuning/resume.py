@@ -1,4 +1,4 @@
-"""What earlier processes of the same search left, and what becomes of it."""
+"""Reads what earlier processes of the same search left: which trials ended, and which are to go on."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from trainable.files.trial_folder import TrialFolder
 
 @dataclass(frozen=True)
 class ResumeState:
-    """Nothing of it is done twice, and nothing is left out."""
+    """The trials of earlier processes, by what is left to do with them."""
 
     recorded: Sequence[Outcome] = ()
     unrecorded: Sequence[Outcome] = ()
-    """Of trials that ended while nobody was left to write it down."""
+    """Outcomes in the folders of trials, without a line in the ledger."""
     unfinished: Sequence[tuple[str, Draw]] = ()
-    """Cut off: these trials go on, under their own names, from their last checkpoint."""
+    """Interrupted trials, which go on under their own names from their last checkpoints."""
     cancelled: Sequence[Draw] = ()
-    """Of trials that a Ctrl-C ended and no later trial has taken up: drawn first, as new trials."""
+    """Draws of trials that a Ctrl-C ended and that no later trial has repeated: the first draws of new trials."""
     next_number: int = 0
 
     @property
@@ -30,7 +30,7 @@ class ResumeState:
         return (*self.recorded, *self.unrecorded)
 
 
-def read_past(run: RunFolder, history: History) -> ResumeState:
+def read_resume_state(run: RunFolder, history: History) -> ResumeState:
     """Compares the ledger with the trials' folders."""
     found = {trial: TrialFolder(run.trial(trial)).read_outcome() for trial in history.running}
     outcomes = {**history.outcomes, **{trial: outcome for trial, outcome in found.items() if outcome is not None}}
@@ -46,7 +46,7 @@ def read_past(run: RunFolder, history: History) -> ResumeState:
 
 
 def _next_number(run: RunFolder, history: History) -> int:
-    """Above that of every trial that is known or has left a folder: another trial never goes on from there."""
+    """Above the numbers of all trials in the ledger and of all folders: no new trial resumes from an old folder."""
     folders = [folder.name for folder in run.trials.iterdir()] if run.trials.is_dir() else []
     numbers = [int(name[1:]) for name in (*history.drawn, *folders) if name[1:].isdecimal()]
     return max(numbers, default=-1) + 1

@@ -1,4 +1,4 @@
-"""The trials of a search, under Ray Tune."""
+"""Runs the trials of a search under Ray Tune."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from search.proposals.bands import BandTracker
 from search.proposals.budget import BudgetTracker
 from search.proposals.study import SearchStudy, new_journal
 from search.tuning.executor import Executor
-from search.tuning.interrupt import in_good_order
+from search.tuning.interrupt import graceful_interrupt
 from search.tuning.recorder import Recorder
-from search.tuning.resume import ResumeState, read_past
+from search.tuning.resume import ResumeState, read_resume_state
 from search.tuning.searcher import DrawSearcher
 from search.tuning.stopper import BandStopper
 from search.tuning.tune_report import JOB, TRIAL
@@ -33,16 +33,16 @@ from trainable.files.trial_folder import TrialFolder
 def run_trials(
     plan: Plan,
     clips: int,
-    way: Executor,
+    executor: Executor,
     ledger: Ledger,
     view: View,
     history: History,
-    spending: BudgetTracker,
+    budget: BudgetTracker,
     stop_file: Path,
 ) -> None:
-    """Runs trials until the budget is used up, and keeps `spending` up to date. `clips` in an epoch.
+    """Runs trials until the budget is used up, and keeps `budget` up to date. `clips` in an epoch.
 
-    The first Ctrl-C makes `stop_file`, at whose sight running trials end after the step they are in.
+    The first Ctrl-C makes `stop_file`, which ends running trials after the step they are in.
     """
     from ray import tune
 
@@ -51,56 +51,56 @@ def run_trials(
     board.add_base(history.base)
     bands = BandTracker(plan.space, run, history)
 
-    def over(trial: str) -> None:
-        way.over(trial)
+    def on_complete(trial: str) -> None:
+        executor.release(trial)
         bands.trial_ended(trial)
 
     def outcome_of(trial: str) -> Outcome | None:
-        # The trial's own function has mostly done so on this node already.
+        # Usually the trial's function, which runs on this node, has pulled it already.
         with suppress(StorageError):
             pull(plan.stored, run.trial(trial))
         return TrialFolder(run.trial(trial)).read_outcome()
 
-    recorder = Recorder(run, ledger, board, view, spending, over, plan.stored)
+    recorder = Recorder(run, ledger, board, view, budget, on_complete, plan.stored)
     for trial in history.running:
         pull(plan.stored, run.trial(trial))
-    past = read_past(run, history)
-    _count_past(run, past, spending, recorder)
-    for outcome in past.unrecorded:
+    resume = read_resume_state(run, history)
+    _restore(run, resume, budget, recorder)
+    for outcome in resume.unrecorded:
         bands.trial_ended(outcome.trial)
-    # A resumed search goes on to other draws: from the same seed it would begin with those it has made.
-    seed, trials = plan.seed + past.next_number, spending.trials_left + len(past.ended)
+    # With the same seed a resumed search would repeat its first draws.
+    seed, trials = plan.seed + resume.next_number, budget.trials_left + len(resume.ended)
     searcher = DrawSearcher(
         SearchStudy(plan.space, seed, trials, clips, bands.current_band, new_journal(run.path)),
-        spending,
-        config_of=lambda trial, draw: config_of(job_of(plan, trial, draw, bands.band_for(trial, draw))),
-        on_draw=lambda trial, draw: recorder.drawn(trial, draw, bands.band_for(trial, draw)),
+        budget,
+        config_of=lambda trial, draw: tune_config(trial_spec(plan, trial, draw, bands.band_for(trial, draw))),
+        on_draw=lambda trial, draw: recorder.record_draw(trial, draw, bands.band_for(trial, draw)),
         band_of=bands.band_for,
         outcome_of=outcome_of,
         curve_of=lambda trial: TrialFolder(run.trial(trial)).read_points(),
-        past=past,
-        room=way.room,
+        resume=resume,
+        capacity=executor.capacity,
     )
 
     def is_drained() -> bool:
-        """Asked at every turn of Tune's loop."""
-        for line in way.notices():
+        """Called in every iteration of Tune's loop."""
+        for line in executor.notices():
             view.say(line)
-        return way.stranded() is not None or (spending.interrupted and not recorder.running)
+        return executor.stuck_reason() is not None or (budget.interrupted and not recorder.running)
 
     stopper = BandStopper(clips, is_drained=is_drained)
 
     def interrupt() -> None:
-        spending.interrupted = True
+        budget.interrupted = True
         stop_file.touch()
         view.say("Ctrl-C: running trials end now and are kept; once more to stop at once")
 
     tuner = tune.Tuner(
-        tune.with_resources(way.trial(), way.resources),
+        tune.with_resources(executor.trial_function(), executor.resources),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
             num_samples=-1,
-            reuse_actors=way.reuses_processes,
+            reuse_actors=executor.reuse_actors,
             trial_name_creator=_name,
             trial_dirname_creator=_name,
         ),
@@ -109,34 +109,35 @@ def run_trials(
             storage_path=str(run.ray),
             callbacks=[recorder],
             stop=stopper,
-            failure_config=tune.FailureConfig(max_failures=way.tries),
+            failure_config=tune.FailureConfig(max_failures=executor.max_failures),
             verbose=0,
         ),
     )
-    with in_good_order(interrupt):
+    with graceful_interrupt(interrupt):
         tuner.fit()
     board.close()
 
 
-def config_of(job: TrialSpec) -> dict[str, Any]:
-    """What Tune hands to a trial's function."""
+def tune_config(job: TrialSpec) -> dict[str, Any]:
+    """The config that Tune passes to a trial's function."""
     return {TRIAL: job.trial, JOB: job.model_dump_json()}
 
 
-def _count_past(run: RunFolder, past: ResumeState, spending: BudgetTracker, recorder: Recorder) -> None:
-    for _ in (*past.ended, *past.unfinished):
-        spending.drawn()
-    for trial, _ in past.unfinished:
+def _restore(run: RunFolder, resume: ResumeState, budget: BudgetTracker, recorder: Recorder) -> None:
+    """Counts the trials of earlier processes."""
+    for _ in (*resume.ended, *resume.unfinished):
+        budget.drawn()
+    for trial, _ in resume.unfinished:
         for point in TrialFolder(run.trial(trial)).read_points()[-1:]:
-            spending.update(trial, point.gpu_seconds)
-    for outcome in past.recorded:
-        recorder.known(outcome)
-    for outcome in past.unrecorded:
-        recorder.ended(outcome)
+            budget.update(trial, point.gpu_seconds)
+    for outcome in resume.recorded:
+        recorder.restore(outcome)
+    for outcome in resume.unrecorded:
+        recorder.record_outcome(outcome)
 
 
-def job_of(plan: Plan, trial: str, draw: Draw, band: Band) -> TrialSpec:
-    """The order for one trial of this search, which `band` judges."""
+def trial_spec(plan: Plan, trial: str, draw: Draw, band: Band) -> TrialSpec:
+    """The spec of one trial of this search; `band` is the interval that it must end in."""
     return TrialSpec(
         trial=trial,
         folder=str(plan.run.trial(trial)),
@@ -154,5 +155,5 @@ def job_of(plan: Plan, trial: str, draw: Draw, band: Band) -> TrialSpec:
 
 
 def _name(trial: Any) -> str:
-    """Ray Tune's name for a trial is ours."""
+    """Gives a trial the same name in Ray Tune as in the ledger."""
     return trial.config[TRIAL]

@@ -1,4 +1,4 @@
-"""The search's last word on running trials."""
+"""A Ray Tune stopper that ends trials whose own loop failed to end them, and the search when it is drained."""
 
 from __future__ import annotations
 
@@ -21,27 +21,26 @@ GRACE_EPOCHS = 1.0
 
 
 @dataclass
-class _Judged:
-    """How far a trial's curve has been judged, and where it should have ended."""
+class _Checked:
+    """How many points of a trial's curve were checked, and where it should have ended."""
 
     points: int = 0
     end: Point | None = None
 
 
 class BandStopper(Stopper):
-    """Stops a trial that trains on although `band.decide`, the rule its loop obeys, has ended it; never one that is
-    being probed. Ends everything only when draws are over and nothing that runs would be lost.
+    """Stops a trial that trains on after `trainable.stopping.rule.decide` has ended it, never one that is being probed.
 
-    Ray kills what a stopper stops: nothing after it runs, no probe and no checkpoint. So the loop ends trials, and
-    this only catches one whose loop does not. It judges the curve in the trial's folder, which is the loop's own: what
-    is reported is a part of it, and a rate of descent over a part may look worse than it is.
+    Tune kills a trial that its stopper ends: no checkpoint and no probe follow. So the training loop, which obeys the
+    same rule, ends trials itself, and this only catches a loop that does not. It reads the whole curve in the trial's
+    folder: reports hold only some of its points, over which the descent may look slower than it is.
     """
 
     def __init__(self, clips: int, is_drained: Callable[[], bool]) -> None:
-        """`clips` in an epoch; `is_drained()` once nothing more will be drawn and nothing runs."""
+        """`clips` in an epoch; `is_drained()` is true once no trial runs and none will be drawn."""
         self._clips = clips
         self._is_drained = is_drained
-        self._judged: dict[str, _Judged] = {}
+        self._checked: dict[str, _Checked] = {}
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         report = TuneReport.of(result)
@@ -49,30 +48,30 @@ class BandStopper(Stopper):
             return False
         folder = TrialFolder(report.job.path)
         curve, chance = folder.read_points(), folder.read_second_chance()
-        judged = self._judged.setdefault(report.job.trial, _Judged())
-        if len(curve) < judged.points:
-            # The trial was cut off and goes on from an earlier checkpoint.
-            judged.points, judged.end = 0, None
-        if chance is not None and judged.end is not None and judged.end.step <= chance.outcome.point.step:
-            # It was rejected there, and has gone on.
-            judged.end = None
-        decided = self._decider(report.job, chance)
-        while judged.end is None and judged.points < len(curve):
-            judged.points += 1
-            if decided(curve[: judged.points]) is not None:
-                judged.end = curve[judged.points - 1]
-        return judged.end is not None and report.point.epoch - judged.end.epoch > GRACE_EPOCHS
+        checked = self._checked.setdefault(report.job.trial, _Checked())
+        if len(curve) < checked.points:
+            # The trial was interrupted and has resumed from an earlier checkpoint.
+            checked.points, checked.end = 0, None
+        if chance is not None and checked.end is not None and checked.end.step <= chance.outcome.point.step:
+            # It was rejected there, and trains on.
+            checked.end = None
+        decide_ending = self._rule(report.job, chance)
+        while checked.end is None and checked.points < len(curve):
+            checked.points += 1
+            if decide_ending(curve[: checked.points]) is not None:
+                checked.end = curve[checked.points - 1]
+        return checked.end is not None and report.point.epoch - checked.end.epoch > GRACE_EPOCHS
 
     def stop_all(self) -> bool:
         return self._is_drained()
 
-    def _decider(self, job: TrialSpec, chance: SecondChance | None) -> Callable[[list[Point]], Ending | None]:
-        """The rule for a curve as far as it is given. What lies before a second chance has been judged by the loop."""
+    def _rule(self, job: TrialSpec, chance: SecondChance | None) -> Callable[[list[Point]], Ending | None]:
+        """The rule on a part of the curve. Points before a second chance are the loop's concern."""
         last_step = steps_per_epoch(self._clips, job.draw.clips_per_step) * job.draw.epochs
         exposure = effective_steps(job.draw, last_step)
-        begin, band = (chance.outcome.point.step, chance.band) if chance else (-1, job.band)
-        return lambda curve: decide(curve, band, self._clips, last_step, exposure) if curve[-1].step > begin else None
+        done, band = (chance.outcome.point.step, chance.band) if chance else (-1, job.band)
+        return lambda curve: decide(curve, band, self._clips, last_step, exposure) if curve[-1].step > done else None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing. Tune pickles its stopper for a restore that never happens here."""
+        """Empty: Tune pickles its stopper for a restore that never happens here."""
         return {}

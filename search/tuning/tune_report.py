@@ -1,4 +1,4 @@
-"""What a running trial tells the driver, as Ray's flat result dictionaries carry it."""
+"""Reports of running trials as flat result dictionaries of Ray Tune, and the outcomes of ended ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trainable.files.trial_folder import TrialFolder
 
 TRIAL, JOB, POINT, PHASE = "trial", "job", "point", "phase"
 REPORT_SECONDS = 0.5
-"""A report passes several processes and waits for its reader: a fast loop skips those that nobody could see anyway."""
+"""At least this long between two reports of a trial: each passes several processes and waits for its reader."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class TuneReport:
         )
 
 
-def settle(job: TrialSpec, ending: Ending, reason: str) -> Outcome:
-    """The trial's own outcome, or one of this ending where it left none; then it is written to the trial's folder."""
+def ensure_outcome(job: TrialSpec, ending: Ending, reason: str) -> Outcome:
+    """Returns the outcome in the trial's folder. Where there is none, writes one there with this ending and reason."""
     folder = TrialFolder(job.path)
     pull(job.storage, job.path)
     outcome = folder.read_outcome()

@@ -3,10 +3,10 @@
     python -m tests.soak.chaos --resumes 20             the toy search
     python -m tests.soak.chaos --resumes 20 --demo      the demo voice, through search/run.py
 
-Each round starts or resumes the search, kills one of its processes that it must outlive (a bench's worker, Ray Train's
-controller, a trial's function, the desk), then one that ends it (the driver, Ray's raylet, Ray's GCS), each at a random
-moment, and compares ledger and folders. The last round is left alone and must end the search; then the Optuna study is
-compared with the ledger, and each trial with the same trial run by itself. Exit code 1 when anything is amiss.
+Each round starts or resumes the search, kills one process that it must outlive (a bench's worker, Ray Train's
+controller, a trial's function, the broker), then one that ends it (the driver, Ray's raylet, Ray's GCS), each at a
+random moment, and compares ledger and folders. The last round is undisturbed and must end the search. Then the Optuna
+study is compared with the ledger, and each trial with the same trial run by itself. Exit code 1 on any difference.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ import typer
 from results.run.ledger import read_ledger
 from results.run.run_folder import RunFolder
 from tests.soak.chaos_driver import Driver, demo_command, toy_command
-from tests.soak.chaos_records import Amiss, Records, compare_study, compare_with_undisturbed, records
+from tests.soak.chaos_records import Inconsistent, Records, compare_study, compare_with_undisturbed, records
 
 INNER = {
     "bench worker": "RayTrainWorker",
     "Train controller": "TrainController",
     "trial function": "ImplicitFunc",
-    "desk": "Desk",
+    "broker": "BenchBroker",
 }
-"""What a search outlives, and what of its process's title tells it."""
+"""Processes that a search outlives, each with a part of its title."""
 FATAL = {"driver": "", "raylet": "raylet", "GCS": "gcs_server"}
-"""What ends it; it has to be resumed."""
+"""Processes whose death ends the search, which then has to be resumed."""
 STARTING_SECONDS, ENDING_SECONDS, LINGERING_SECONDS = 600.0, 3600.0, 20.0
 
 
 def chaos(folder: Path, resumes: int, seed: int, is_demo: bool, trials: int, say=print) -> Records:
-    """Runs the rounds in `folder`; returns what the search left. Raises Amiss with what was lost or done twice."""
+    """Runs the rounds in `folder`; returns the records of the search. Raises Inconsistent."""
     chance = random.Random(seed)
     run = RunFolder(folder / "run")
     command = demo_command(run, trials) if is_demo else toy_command(folder, trials)
@@ -51,12 +51,12 @@ def chaos(folder: Path, resumes: int, seed: int, is_demo: bool, trials: int, say
             else:
                 killed, code = [], driver.wait(ENDING_SECONDS)
                 if code not in (0, 3):
-                    raise Amiss(f"the search, left alone, ended with code {code}:\n{driver.said()[-3000:]}")
+                    raise Inconsistent(f"the search, left alone, ended with code {code}:\n{driver.said()[-3000:]}")
         after = records(run)
-        after.must_follow(before)
-        say(f"round {number}: killed {' and '.join(killed) or 'nobody'}; {len(after.ended)} of {trials} trials ended")
+        after.check_continues(before)
+        say(f"round {number}: killed {' and '.join(killed) or 'nothing'}; {len(after.ended)} of {trials} trials ended")
         before = after
-    before.must_be_whole(trials)
+    before.check_complete(trials)
     if not is_demo:
         compare_study(folder, run)
         compare_with_undisturbed(folder, run)
@@ -64,7 +64,7 @@ def chaos(folder: Path, resumes: int, seed: int, is_demo: bool, trials: int, say
 
 
 def _disturb(driver: Driver, run: RunFolder, inner: str, fatal: str, chance: random.Random) -> list[str]:
-    """Kills both, unless the search has come to its end before. Returns what was killed."""
+    """Kills both, unless the search ends before. Returns what was killed."""
     killed = []
     if chance.random() < 0.75:
         _wait_for_progress(driver, run)
@@ -89,7 +89,7 @@ def _wait_for_progress(driver: Driver, run: RunFolder) -> None:
     begun, deadline = _points(run), time.monotonic() + STARTING_SECONDS
     while driver.is_running and _points(run) <= begun:
         if time.monotonic() > deadline:
-            raise Amiss(f"nothing goes on:\n{driver.said()[-3000:]}")
+            raise Inconsistent(f"no trial makes progress:\n{driver.said()[-3000:]}")
         time.sleep(0.1)
         begun = min(begun, _points(run))
 
@@ -106,7 +106,7 @@ def _points(run: RunFolder) -> int:
 
 
 def _in_turn(names: dict[str, str], chance: random.Random):
-    """Each of them as often as the others, in random order."""
+    """Each name as often as the others, in random order."""
     while True:
         yield from chance.sample(sorted(names), len(names))
 
@@ -114,18 +114,18 @@ def _in_turn(names: dict[str, str], chance: random.Random):
 def main(
     resumes: Annotated[int, typer.Option(min=1)] = 20,
     seed: Annotated[int, typer.Option()] = 1,
-    trials: Annotated[int | None, typer.Option(min=1, help="without it as many as resumes, and a few more")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="default: four more than resumes")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="the demo voice instead of the toy")] = False,
     folder: Annotated[Path | None, typer.Option(help="new folder; without it a temporary one")] = None,
 ) -> None:
-    """Kill a search over and over, and look whether anything is lost or done twice."""
+    """Kill a search over and over, and check that nothing is lost or done twice."""
     where = folder or Path(tempfile.mkdtemp(prefix="chaos-"))
     where.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     try:
         left = chaos(where, resumes, seed, demo, trials or resumes + 4)
-    except Amiss as amiss:
-        typer.secho(f"{amiss}\nwhat it left: {where}", err=True, fg="red")
+    except Inconsistent as error:
+        typer.secho(f"{error}\nits files: {where}", err=True, fg="red")
         raise typer.Exit(1) from None
     entries = read_ledger(RunFolder(where / "run").ledger)
     typer.echo(

@@ -1,4 +1,4 @@
-"""The driver of a search that is to be killed, in a process of its own."""
+"""A search in a process of its own, which the tests kill."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.paths import ROOT
 from tests.support.toy_search import toy_plan
 
 STUDY = "study.json"
-"""What Optuna was told, left by a driver that came to its end."""
+"""What Optuna was told, written by a driver that ended by itself."""
 FAMILY = "tests.support.frail_family"
 
 
@@ -37,7 +37,7 @@ def demo_command(run: RunFolder, trials: int) -> list[str]:
 
 
 class Driver:
-    """Its process and all that descends from it; nothing of it is left afterwards."""
+    """The process of a search and its descendants; all are gone afterwards."""
 
     def __init__(self, command: list[str], log: Path, resume: bool) -> None:
         self._log = log
@@ -59,7 +59,7 @@ class Driver:
 
     def __exit__(self, *exception: object) -> None:
         self.kill()
-        # What Ray's own processes would do by themselves, a second or two later.
+        # Ray's own processes would end by themselves, a second or two later.
         for process in self._family.values():
             if process.is_running() and process.pid != self._process.pid:
                 with _gone():
@@ -95,7 +95,7 @@ class Driver:
         self._process.wait()
 
     def kill_one(self, title: str, chance: random.Random) -> bool:
-        """SIGKILL to a descendant whose title or command holds that; False where there is none."""
+        """Sends SIGKILL to a descendant whose title contains `title`; False where there is none."""
         found = [process for process in self._descendants() if title in _title(process)]
         if not found:
             return False
@@ -117,7 +117,7 @@ def _title(process: psutil.Process) -> str:
 
 
 class _gone:
-    """Within, a process may end before anybody gets to it."""
+    """Ignores errors of processes that have ended meanwhile."""
 
     def __enter__(self) -> None: ...
 
@@ -130,7 +130,7 @@ def plan_of(folder: Path, trials: int) -> Plan:
 
 
 def drive(folder: Path, trials: int, resume: bool, address: str, mode: ExecutionMode) -> int:
-    """Searches, slowly, and leaves what the study says."""
+    """Searches, slowly, and writes the study's trials to STUDY; returns the exit code."""
     import optuna
     from rich.console import Console
 

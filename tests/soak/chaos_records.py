@@ -1,4 +1,4 @@
-"""What a search has on record, and what must hold of it however often it was killed."""
+"""The records of a search, and what must hold of them however often it was killed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from results.run.ledger import TrialDrawn, TrialEnded, read_ledger
 from results.run.run_folder import RunFolder
 from search.proposals.distributions import to_point
 from search.proposals.scoring import score_trial
-from search.tuning.run_trials import job_of
+from search.tuning.run_trials import trial_spec
 from spaces.draw import Draw
 from spaces.records.trial import Outcome
 from spaces.space import Space
@@ -24,13 +24,13 @@ from trainable.training.checkpoint import load_weights, read_checkpoints
 from trainable.training.run_trial import run_trial
 
 
-class Amiss(Exception):
-    """Something was lost, or done twice."""
+class Inconsistent(Exception):
+    """A trial was lost, or run twice."""
 
 
 @dataclass(frozen=True)
 class Records:
-    """Ledger and folders at one moment, nobody writing."""
+    """Ledger and folders at one moment, while no process writes."""
 
     run: RunFolder
     drawn: dict[str, Draw]
@@ -39,10 +39,10 @@ class Records:
     """How often each trial was drawn and ended."""
     problems: tuple[str, ...]
 
-    def must_follow(self, before: Records) -> None:
-        """What was on record is, word for word, and nothing is there twice."""
+    def check_continues(self, before: Records) -> None:
+        """Raises Inconsistent unless all that was recorded `before` is unchanged and nothing is recorded twice."""
         twice = [key for key, count in self.lines.items() if count > 1]
-        for amiss in (
+        for problems in (
             [f"twice: {key}" for key in twice],
             [
                 f"draw of {trial} is gone or changed"
@@ -54,23 +54,23 @@ class Records:
                 for trial, each in before.ended.items()
                 if self.ended.get(trial) != each
             ],
-            # A line that a kill has cut costs only itself.
+            # A line that a kill has cut is the only one lost.
             [problem for problem in self.problems if "cut off" not in problem],
-            [wrong for trial in self.drawn for wrong in self._wrong(trial)],
+            [problem for trial in self.drawn for problem in self._problems_of(trial)],
         ):
-            if amiss:
-                raise Amiss("\n".join(amiss))
+            if problems:
+                raise Inconsistent("\n".join(problems))
 
-    def must_be_whole(self, trials: int) -> None:
-        """Every trial of the budget was drawn once and has ended once, and its checkpoint can be exported."""
+    def check_complete(self, trials: int) -> None:
+        """Raises Inconsistent unless every trial of the budget was drawn and has ended, with a readable checkpoint."""
         names = [f"t{number:03d}" for number in range(trials)]
         if sorted(self.drawn) != names or sorted(self.ended) != names:
-            raise Amiss(f"expected {trials} trials, drawn are {sorted(self.drawn)}, ended {sorted(self.ended)}")
+            raise Inconsistent(f"expected {trials} trials, drawn are {sorted(self.drawn)}, ended {sorted(self.ended)}")
         for trial, outcome in self.ended.items():
             if outcome.checkpoint is not None:
                 load_weights(self.run.trial(trial) / outcome.checkpoint)
 
-    def _wrong(self, trial: str) -> list[str]:
+    def _problems_of(self, trial: str) -> list[str]:
         folder = TrialFolder(self.run.trial(trial))
         steps = [point.step for point in folder.read_points()]
         wrong = [] if steps == list(range(len(steps))) else [f"curve of {trial} has the steps {steps}"]
@@ -105,7 +105,7 @@ def records(run: RunFolder) -> Records:
 
 
 def compare_study(folder: Path, run: RunFolder) -> None:
-    """Optuna was told every ending of the ledger once, and waits for none."""
+    """Raises Inconsistent unless Optuna was told every outcome of the ledger once, and no other."""
     history = read_ledger(run.ledger)
     space = Space.model_validate(history.search.space)
     told = Counter(
@@ -113,10 +113,10 @@ def compare_study(folder: Path, run: RunFolder) -> None:
     )
     expected: Counter[str] = Counter()
     for trial, outcome in history.outcomes.items():
-        telling_of = score_trial(outcome, history.band_of(trial))
-        expected[_key(telling_of.state.name, to_point(outcome.draw, space), telling_of.score)] += 1
+        scored = score_trial(outcome, history.band_of(trial))
+        expected[_key(scored.state.name, to_point(outcome.draw, space), scored.score)] += 1
     if told != expected:
-        raise Amiss(f"Optuna was told {told - expected} and not {expected - told}")
+        raise Inconsistent(f"Optuna was told {told - expected} and not {expected - told}")
 
 
 def _key(state: str, params: dict, value: float | None) -> str:
@@ -125,24 +125,25 @@ def _key(state: str, params: dict, value: float | None) -> str:
 
 
 def compare_with_undisturbed(folder: Path, run: RunFolder) -> None:
-    """Each trial again by itself, without a kill: the same curve, the same checkpoint, the same verdict."""
+    """Runs each trial again without a kill. Raises Inconsistent unless curve, checkpoint and verdict are equal."""
     history = read_ledger(run.ledger)
     plan = plan_of(folder, len(history.drawn))
     for trial, draw in history.drawn.items():
-        job = job_of(plan, trial, draw, history.band_of(trial))
+        job = trial_spec(plan, trial, draw, history.band_of(trial))
         apart = job.model_copy(update={"folder": str(folder / "undisturbed" / trial), "family": FAMILY})
         alone, ended = run_trial(apart, lambda point, phase: None), history.outcomes[trial]
         curves = [[point.losses for point in TrialFolder(path).read_points()] for path in (apart.path, job.path)]
         kept = [(each.ending, each.kept and each.kept.losses) for each in (alone, ended)]
         verdicts = [each.verdict and each.verdict.model_dump(mode="json") for each in (alone, ended)]
         if curves[0] != curves[1] or kept[0] != kept[1] or not _alike(*verdicts):
-            raise Amiss(
-                f"{trial}, cut off and resumed, ended in another way than by itself: {ended.reason}; {alone.reason}"
+            raise Inconsistent(
+                f"{trial}, interrupted and resumed, ended differently from an undisturbed run: {ended.reason}; "
+                f"{alone.reason}"
             )
 
 
 def _alike(one: Any, other: Any) -> bool:
-    """The same, but for the order of sums, which the number of threads decides."""
+    """Equal, except for the order of sums, which depends on the number of threads."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_alike(each, other[name]) for name, each in one.items())
     if isinstance(one, list) and isinstance(other, list):

@@ -1,12 +1,12 @@
-"""A search on several nodes of which a random one is killed over and over and brought back: every trial ends once, none
-is lost, none is done twice, and nothing is left in Ray.
+"""A search on several nodes, of which a random one is killed and brought back again and again: every trial ends once,
+and nothing is left in Ray.
 
     python -m tests.soak.node_soak                            200 toy trials on 4 nodes, a node every 30 seconds
     python -m tests.soak.node_soak --trials 20 --nodes 2      a short one
 
 Ledger, folders and the Optuna study are compared at the end, and each trial with the same trial run by itself. Actors
 and placement groups are counted by Ray's state API, open files of Ray's own processes on the head, and of the search's
-process, by psutil. Exit code 1 when anything is amiss.
+process, by psutil. Exit code 1 on any difference or leak.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import typer
 
 from results.run.run_folder import RunFolder
 from tests.soak.chaos_driver import Driver, toy_command
-from tests.soak.chaos_records import Amiss, compare_study, compare_with_undisturbed, records
+from tests.soak.chaos_records import Inconsistent, compare_study, compare_with_undisturbed, records
 from tests.support.frail_family import SLOW
 from tests.support.ray_nodes import Nodes
 
@@ -30,14 +30,14 @@ LONGEST_SECONDS = 6 * 3600.0
 SETTLING_SECONDS = 90.0
 """For Ray to notice that a search has ended."""
 SLACK = 40
-"""Open files that a process may have more than before: connections to nodes that were replaced close late."""
+"""How many more files a process may have open than before: connections to replaced nodes close late."""
 LOGS = "log_monitor"
-MOST_LOGS = 200
-"""Ray's reader of logs keeps up to so many open, whatever happens."""
+MAX_LOGS = 200
+"""Ray's log monitor keeps up to so many files open in any case."""
 
 
 def soak(folder: Path, trials: int, count: int, every: float, seats: int, seed: int, say=print) -> str:
-    """Runs the search in `folder`; returns what was counted. Raises Amiss with what is lost, twice or left over."""
+    """Runs the search in `folder`; returns a summary. Raises Inconsistent with what is lost, doubled or left over."""
     chance, run = random.Random(seed), RunFolder(folder / "run")
     with Nodes() as nodes:
         alive = [nodes.add() for _ in range(count)]
@@ -47,12 +47,12 @@ def soak(folder: Path, trials: int, count: int, every: float, seats: int, seed: 
             killed, handles = _disturb(nodes, alive, driver, run, every, chance, say)
             code = driver.wait(LONGEST_SECONDS)
             if code not in (0, 3):
-                raise Amiss(f"the search ended with code {code}:\n{driver.said()[-3000:]}")
+                raise Inconsistent(f"the search ended with code {code}:\n{driver.said()[-3000:]}")
         after = _settled(nodes)
-    _must_not_leak(before, after, handles)
+    _check_leaks(before, after, handles)
     left = records(run)
-    left.must_follow(left)
-    left.must_be_whole(trials)
+    left.check_continues(left)
+    left.check_complete(trials)
     compare_study(folder, run)
     (run.path / SLOW).unlink(missing_ok=True)
     compare_with_undisturbed(folder, run)
@@ -66,7 +66,7 @@ def soak(folder: Path, trials: int, count: int, every: float, seats: int, seed: 
 def _disturb(
     nodes: Nodes, alive: list[str], driver: Driver, run: RunFolder, every: float, chance: random.Random, say
 ) -> tuple[int, list[int]]:
-    """Until the search is over. Returns how many nodes were killed, and open files of its process at endings."""
+    """Kills nodes until the search is over. Returns how many, and the open files of its process after each ending."""
     killed, due, ended, handles = 0, time.monotonic() + every, 0, []
     while driver.is_running:
         time.sleep(0.5)
@@ -96,17 +96,17 @@ def _settled(nodes: Nodes) -> dict:
         time.sleep(1)
 
 
-def _must_not_leak(before: dict, after: dict, handles: list[int]) -> None:
-    amiss = [f"{after[what]} {what} are left" for what in ("actors", "groups") if after[what]]
-    amiss += [
+def _check_leaks(before: dict, after: dict, handles: list[int]) -> None:
+    problems = [f"{after[what]} {what} are left" for what in ("actors", "groups") if after[what]]
+    problems += [
         f"{name} had {before['handles'][name]} files open, and has {now}"
         for name, now in after["handles"].items()
-        if now > before["handles"][name] + (MOST_LOGS if name == LOGS else SLACK)
+        if now > before["handles"][name] + (MAX_LOGS if name == LOGS else SLACK)
     ]
     if handles[-1] > handles[0] + SLACK:
-        amiss.append(f"the search's process had {handles[0]} files open, and then {handles[-1]}")
-    if amiss:
-        raise Amiss("\n".join(amiss))
+        problems.append(f"the search's process had {handles[0]} files open, and then {handles[-1]}")
+    if problems:
+        raise Inconsistent("\n".join(problems))
 
 
 def main(
@@ -117,14 +117,14 @@ def main(
     seed: Annotated[int, typer.Option()] = 1,
     folder: Annotated[Path | None, typer.Option(help="new folder; without it a temporary one")] = None,
 ) -> None:
-    """Kill nodes under a search over and over, and look whether anything is lost, done twice or left over."""
+    """Kill nodes under a search over and over, and check that nothing is lost, done twice or left over."""
     where = folder or Path(tempfile.mkdtemp(prefix="node-soak-"))
     where.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     try:
         told = soak(where, trials, nodes, every, seats, seed)
-    except Amiss as amiss:
-        typer.secho(f"{amiss}\nwhat it left: {where}", err=True, fg="red")
+    except Inconsistent as error:
+        typer.secho(f"{error}\nits files: {where}", err=True, fg="red")
         raise typer.Exit(1) from None
     typer.echo(f"{told} ({(time.monotonic() - started) / 60:.1f} min, seed {seed}, {psutil.cpu_count()} cores)")
 

@@ -1,1 +1,1 @@
-"""The room tests/search/benches."""
+"""Tests of search/benches."""

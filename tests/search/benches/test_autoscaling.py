@@ -1,4 +1,4 @@
-"""How many benches there should be, and who runs the errands."""
+"""How many benches there should be, and which bench runs a task."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pickle
 import pytest
 
 from search.benches.autoscaling import (
-    ORPHAN_SECONDS,
-    RETIRE_SECONDS,
+    IDLE_SECONDS,
     STARTING_SECONDS,
+    SWEEP_SECONDS,
     BenchStatus,
     OrphanSweep,
     StartTimeout,
@@ -22,83 +22,85 @@ from search.benches.task_queue import TaskError, TaskProgress, TaskQueue, TaskRe
 from search.cluster.failure import LostError
 
 
-def test_errands_go_to_one_bench_and_their_news_back():
-    numbers = itertools.count()
-    errands = TaskQueue(lambda: f"errand-{next(numbers)}")
-    first, second, third = (errands.ask(work) for work in (b"1", b"2", b"3"))
-    assert errands.deal("A").work == b"1" and errands.deal("B").work == b"2"
-    errands.tell(first, TaskProgress("half", 1, 2))
-    assert errands.take(first) == [TaskProgress("half", 1, 2)] and errands.take(first) == []
-    errands.tell(first, TaskResult(b"done"))
-    errands.lose("A", "gone")
-    errands.lose("B", "gone")
-    assert errands.take(first) == [TaskResult(b"done")] and errands.take(second) == [TaskError.of(LostError("gone"))]
-    assert isinstance(pickle.loads(errands.take(second)[0].error), LostError)
-    errands.lose_waiting(LostError("no bench"))
-    assert errands.take(third) == [TaskError.of(LostError("no bench"))] and errands.deal("C") is None
+def test_a_task_goes_to_one_bench_and_its_updates_come_back():
+    ids = itertools.count()
+    tasks = TaskQueue(lambda: f"task-{next(ids)}")
+    first, second, third = (tasks.submit(work) for work in (b"1", b"2", b"3"))
+    assert tasks.assign("A").work == b"1" and tasks.assign("B").work == b"2"
+    tasks.add_update(first, TaskProgress("half", 1, 2))
+    assert tasks.take_updates(first) == [TaskProgress("half", 1, 2)] and tasks.take_updates(first) == []
+    tasks.add_update(first, TaskResult(b"done"))
+    tasks.lose_bench("A", "gone")
+    tasks.lose_bench("B", "gone")
+    assert tasks.take_updates(first) == [TaskResult(b"done")] and tasks.take_updates(second) == [
+        TaskError.of(LostError("gone"))
+    ]
+    assert isinstance(pickle.loads(tasks.take_updates(second)[0].error), LostError)
+    tasks.fail_waiting(LostError("no bench"))
+    assert tasks.take_updates(third) == [TaskError.of(LostError("no bench"))] and tasks.assign("C") is None
 
 
-def post(
+def bench(
     name: str, seats: int = 2, free: int = 0, is_open: bool = True, idle_since: float | None = None
 ) -> BenchStatus:
     return BenchStatus(name, seats, free, is_open, idle_since)
 
 
 @pytest.mark.parametrize(
-    ("posts", "waiting", "most", "short"),
+    ("benches", "waiting", "max_benches", "scales_up"),
     [
         ([], 1, 1, True),
         ([], 0, 1, False),
-        ([post("A")], 1, 1, False),
-        ([post("A")], 1, 2, True),
-        ([post("A", free=1)], 1, 2, False),
-        ([post("A"), post("B", free=2, is_open=False)], 2, 3, False),
-        ([post("A"), post("B", free=2, is_open=False)], 3, 3, True),
+        ([bench("A")], 1, 1, False),
+        ([bench("A")], 1, 2, True),
+        ([bench("A", free=1)], 1, 2, False),
+        ([bench("A"), bench("B", free=2, is_open=False)], 2, 3, False),
+        ([bench("A"), bench("B", free=2, is_open=False)], 3, 3, True),
     ],
 )
-def test_another_bench_is_launched_when_more_wait_than_will_find_a_seat(posts, waiting, most, short):
-    assert should_scale_up(posts, waiting, most) is short
+def test_another_bench_is_launched_when_more_wait_than_will_find_a_seat(benches, waiting, max_benches, scales_up):
+    assert should_scale_up(benches, waiting, max_benches) is scales_up
 
 
 @pytest.mark.parametrize(
-    ("posts", "retired"),
+    ("benches", "closes"),
     [
-        ([post("A", idle_since=0.0)], None),
-        ([post("A", idle_since=0.0), post("B", is_open=False)], None),
-        ([post("A", idle_since=0.0), post("B")], "A"),
-        ([post("A", idle_since=5.0), post("B", idle_since=0.0)], "B"),
-        ([post("A", idle_since=1.0), post("B")], None),
-        ([post("A"), post("B")], None),
+        ([bench("A", idle_since=0.0)], None),
+        ([bench("A", idle_since=0.0), bench("B", is_open=False)], None),
+        ([bench("A", idle_since=0.0), bench("B")], "A"),
+        ([bench("A", idle_since=5.0), bench("B", idle_since=0.0)], "B"),
+        ([bench("A", idle_since=1.0), bench("B")], None),
+        ([bench("A"), bench("B")], None),
     ],
 )
-def test_a_bench_nobody_needs_retires_unless_it_is_the_last(posts, retired):
-    assert scale_down(posts, RETIRE_SECONDS) == retired
+def test_an_idle_bench_closes_unless_it_is_the_last(benches, closes):
+    assert scale_down(benches, IDLE_SECONDS) == closes
 
 
-def test_there_is_room_for_as_many_as_sit_and_for_what_makes_another_bench_open():
-    one = [post("A", seats=3)]
-    assert trial_capacity(one, seats=4, most=1, at_once=99) == 3
-    assert trial_capacity(one, seats=4, most=2, at_once=99) == 7
-    assert trial_capacity(one, seats=4, most=2, at_once=5) == 5
-    assert trial_capacity([], seats=4, most=1, at_once=0) == 1
+def test_the_capacity_is_one_per_seat_and_enough_to_make_another_bench_open():
+    one = [bench("A", seats=3)]
+    assert trial_capacity(one, seats=4, max_benches=1, max_concurrent=99) == 3
+    assert trial_capacity(one, seats=4, max_benches=2, max_concurrent=99) == 7
+    assert trial_capacity(one, seats=4, max_benches=2, max_concurrent=5) == 5
+    assert trial_capacity([], seats=4, max_benches=1, max_concurrent=0) == 1
 
 
 def test_only_waiting_without_an_open_bench_uses_patience_up():
-    vigil = StartTimeout(10)
+    timeout = StartTimeout(10)
 
-    def look(now: float, is_open: bool = False, is_wanted: bool = True, has_place: bool = False) -> bool:
-        return vigil.look(now, is_open, is_wanted, lambda: has_place)
+    def update(now: float, is_open: bool = False, is_wanted: bool = True, has_node: bool = False) -> bool:
+        return timeout.update(now, is_open, is_wanted, lambda: has_node)
 
-    assert not look(0, is_wanted=False) and vigil.seconds(100) == 0
-    assert not look(100)
-    assert not look(110) and vigil.seconds(110) == 10
-    assert look(111) and not look(111, has_place=True)
-    assert look(111 + STARTING_SECONDS, has_place=True)
-    assert not look(800, is_open=True)
-    assert not look(813) and vigil.seconds(815) == 2
+    assert not update(0, is_wanted=False) and timeout.seconds(100) == 0
+    assert not update(100)
+    assert not update(110) and timeout.seconds(110) == 10
+    assert update(111) and not update(111, has_node=True)
+    assert update(111 + STARTING_SECONDS, has_node=True)
+    assert not update(800, is_open=True)
+    assert not update(813) and timeout.seconds(815) == 2
 
 
-def test_orphans_are_looked_for_every_so_often_while_somebody_waits():
-    watch = OrphanSweep()
-    waits = [0.0, 1.0, ORPHAN_SECONDS, ORPHAN_SECONDS + 1, 2 * ORPHAN_SECONDS, 0.0, ORPHAN_SECONDS - 1, ORPHAN_SECONDS]
-    assert [watch.is_due(waited) for waited in waits] == [False, False, True, False, True, False, False, True]
+def test_orphans_are_looked_for_every_few_seconds_of_waiting():
+    sweep = OrphanSweep()
+    waits = [0.0, 1.0, SWEEP_SECONDS, SWEEP_SECONDS + 1, 2 * SWEEP_SECONDS, 0.0, SWEEP_SECONDS - 1, SWEEP_SECONDS]
+    assert [sweep.is_due(waited) for waited in waits] == [False, False, True, False, True, False, False, True]

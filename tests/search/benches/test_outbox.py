@@ -1,4 +1,4 @@
-"""What a bench passes on, and what it may leave out."""
+"""Which events of a bench are reported, and which are dropped."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ from tests.support.made_runs import outcome, point
 from trainable.training.events import Event, Failed, Finished, Lost, Progress, StorageFailed, event_of_error
 
 
-class Told:
-    """An outbox whose clock stands still until it is moved."""
+class ClockedOutbox:
+    """An outbox whose clock the test sets."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.outbox = Outbox(lambda: self.now)
 
-    def say(self, trial: str, step: int, phase: Phase = Phase.TRAINING) -> None:
+    def put(self, trial: str, step: int, phase: Phase = Phase.TRAINING) -> None:
         self.outbox.put(Progress(trial, point(step), phase))
 
 
-def test_points_of_a_trial_are_thinned_but_not_those_of_others_nor_the_start_of_probing():
-    told = Told()
+def test_progress_of_each_trial_is_thinned_except_the_start_of_probing():
+    clocked = ClockedOutbox()
     for step in range(5):
-        told.say("x", step)
-    told.say("y", 0)
-    told.now = REPORT_SECONDS
-    told.say("x", 5)
-    told.say("x", 6)
+        clocked.put("x", step)
+    clocked.put("y", 0)
+    clocked.now = REPORT_SECONDS
+    clocked.put("x", 5)
+    clocked.put("x", 6)
     for _ in range(2):
-        told.say("x", 6, Phase.PROBING)
-    steps = [(event.trial, event.point.step, event.phase.value) for event in told.outbox.take()]
+        clocked.put("x", 6, Phase.PROBING)
+    steps = [(event.trial, event.point.step, event.phase.value) for event in clocked.outbox.take()]
     assert steps == [("x", 0, "training"), ("y", 0, "training"), ("x", 5, "training"), ("x", 6, "probing")]
-    assert told.outbox.take() == ()
+    assert clocked.outbox.take() == ()
 
 
 @pytest.mark.parametrize(
     "last",
     [Finished("x", outcome("x", Ending.EXHAUSTED)), Failed("x", "rank 4 is odd"), StorageFailed("x", "stale handle")],
 )
-def test_the_last_event_is_never_left_out(last: Event):
-    told = Told()
-    told.outbox.seated.add("x")
-    told.say("x", 0)
-    told.outbox.put(last)
-    assert told.outbox.has_ending and not told.outbox.seated
-    assert told.outbox.take() == (Progress("x", point(0), Phase.TRAINING), last)
-    assert not told.outbox.has_ending
-    told.say("x", 1)
-    assert len(told.outbox.take()) == 1
+def test_the_last_event_is_never_dropped(last: Event):
+    clocked = ClockedOutbox()
+    clocked.outbox.seated.add("x")
+    clocked.put("x", 0)
+    clocked.outbox.put(last)
+    assert clocked.outbox.has_ending and not clocked.outbox.seated
+    assert clocked.outbox.take() == (Progress("x", point(0), Phase.TRAINING), last)
+    assert not clocked.outbox.has_ending
+    clocked.put("x", 1)
+    assert len(clocked.outbox.take()) == 1
 
 
 @pytest.mark.parametrize(
@@ -63,15 +63,15 @@ def test_the_last_event_is_never_left_out(last: Event):
         (OSError(errno.ENOSPC, "disk full"), Lost("x", "OSError: [Errno 28] disk full")),
     ],
 )
-def test_an_error_of_storage_may_pass_and_another_may_not(error: Exception, event: Event):
+def test_an_error_becomes_the_last_event_of_its_trial(error: Exception, event: Event):
     assert event_of_error("x", error) == event
 
 
-def test_nothing_is_said_of_a_trial_that_was_dismissed():
-    told = Told()
-    told.outbox.seated.update("xy")
-    told.say("x", 0)
-    told.say("y", 0)
-    told.outbox.forget("x")
-    assert told.outbox.seated == {"y"}
-    assert [event.trial for event in told.outbox.take()] == ["y"]
+def test_events_of_a_dismissed_trial_are_dropped():
+    clocked = ClockedOutbox()
+    clocked.outbox.seated.update("xy")
+    clocked.put("x", 0)
+    clocked.put("y", 0)
+    clocked.outbox.forget("x")
+    assert clocked.outbox.seated == {"y"}
+    assert [event.trial for event in clocked.outbox.take()] == ["y"]

@@ -1,4 +1,4 @@
-"""Who sits where, told by the books alone: no order is carried out twice, none is lost, and no event is told twice."""
+"""The seat queue by itself: no trial is seated twice, none is lost, and no event is passed on twice."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from search.benches.messages import BenchCommand, BenchLease, BenchReport
-from search.benches.seat_queue import BARREN_DEATHS, DEADLY, FUTILE_DEATHS, ONE_SEAT, SeatQueue
+from search.benches.seat_queue import DEADLY, FINAL_DEATHS, HALVING_DEATHS, ONE_SEAT, SeatQueue
 from spaces.records.trial import Phase
 from tests.support.made_runs import outcome, point
 from trainable.training.events import Cancelled, Event, Failed, Finished, Lost, Progress
 
 
-def orders(seats: int = 2) -> SeatQueue:
-    numbers = itertools.count()
-    return SeatQueue(seats, lambda: f"name-{next(numbers)}")
+def seat_queue(seats: int = 2) -> SeatQueue:
+    ids = itertools.count()
+    return SeatQueue(seats, lambda: f"id-{next(ids)}")
 
 
-def opened(books: SeatQueue, bench: str, node: str = "node") -> BenchLease:
+def register(queue: SeatQueue, bench: str, node: str = "node") -> BenchLease:
     """A bench starts on a node that lives on."""
-    return books.open(bench, node, {"node"})
+    return queue.register_bench(bench, node, {"node"})
 
 
-def asks(books: SeatQueue, bench: str, seats: int, seated: Sequence[str] = (), *events: Event) -> BenchCommand:
-    standing = BenchReport(seats, tuple(seated), events)
-    books.hear(bench, standing)
-    return books.answer(bench, standing)
+def poll(queue: SeatQueue, bench: str, seats: int, seated: Sequence[str] = (), *events: Event) -> BenchCommand:
+    report = BenchReport(seats, tuple(seated), events)
+    queue.record(bench, report)
+    return queue.next_command(bench, report)
 
 
 def at(step: int, trial: str = "x") -> Progress:
@@ -41,143 +41,143 @@ def finished(trial: str = "x") -> Finished:
     return Finished(trial, outcome(trial))
 
 
-def test_orders_are_handed_out_once_in_the_order_they_came():
-    books = orders()
-    opened(books, "A")
-    opened(books, "B")
+def test_trials_are_seated_once_in_the_order_they_came():
+    queue = seat_queue()
+    register(queue, "A")
+    register(queue, "B")
     for trial in "xyz":
-        books.join(trial, f"job of {trial}")
-    assert books.waiting == 3
-    assert asks(books, "A", 0).is_wanted
-    assert asks(books, "A", 2).jobs == ("job of x", "job of y")
-    assert asks(books, "B", 2).jobs == ("job of z",)
-    assert asks(books, "A", 2, "xy").is_empty and asks(books, "B", 2, "z").is_empty
-    assert books.waiting == 0 and books.free_of("A") == 0 and books.free_of("B") == 1
+        queue.request(trial, f"job of {trial}")
+    assert queue.waiting == 3
+    assert poll(queue, "A", 0).build_pack
+    assert poll(queue, "A", 2).jobs == ("job of x", "job of y")
+    assert poll(queue, "B", 2).jobs == ("job of z",)
+    assert poll(queue, "A", 2, "xy").is_empty and poll(queue, "B", 2, "z").is_empty
+    assert queue.waiting == 0 and queue.free_seats_of("A") == 0 and queue.free_seats_of("B") == 1
 
 
-def test_each_event_is_heard_once_and_by_its_own_trial():
-    books = orders()
-    opened(books, "A")
-    x, y = books.join("x", "x"), books.join("y", "y")
-    asks(books, "A", 2)
-    asks(books, "A", 2, "xy", at(1), at(2, "y"), at(3))
-    assert books.take(x) == [at(1), at(3)]
-    assert books.take(x) == []
-    asks(books, "A", 2, "y", finished())
-    assert books.take(x) == [finished()] and books.take(y) == [at(2, "y")]
-    assert isinstance(books.take("no ticket")[0], Lost)
+def test_each_event_goes_once_to_the_lease_of_its_trial():
+    queue = seat_queue()
+    register(queue, "A")
+    x, y = queue.request("x", "x"), queue.request("y", "y")
+    poll(queue, "A", 2)
+    poll(queue, "A", 2, "xy", at(1), at(2, "y"), at(3))
+    assert queue.take_events(x) == [at(1), at(3)]
+    assert queue.take_events(x) == []
+    poll(queue, "A", 2, "y", finished())
+    assert queue.take_events(x) == [finished()] and queue.take_events(y) == [at(2, "y")]
+    assert isinstance(queue.take_events("no lease")[0], Lost)
 
 
 def test_a_trial_that_comes_back_is_seated_when_its_older_seat_is_free():
-    books = orders()
-    opened(books, "A")
-    opened(books, "B")
-    older = books.join("x", "x")
-    asks(books, "A", 1)
-    newer = books.join("x", "x again")
-    assert books.waiting == 0 and asks(books, "B", 1).is_empty
-    assert asks(books, "A", 1, "x", at(7)).dismissed == ("x",)
-    assert asks(books, "B", 1).is_empty
-    assert asks(books, "A", 1, ()).jobs == ("x again",)
-    assert books.take(newer) == []
-    assert isinstance(books.take(older)[0], Lost)
-    books.leave(older)
-    asks(books, "A", 1, "x", at(8))
-    assert books.take(newer) == [at(8)]
+    queue = seat_queue()
+    register(queue, "A")
+    register(queue, "B")
+    older = queue.request("x", "x")
+    poll(queue, "A", 1)
+    newer = queue.request("x", "x again")
+    assert queue.waiting == 0 and poll(queue, "B", 1).is_empty
+    assert poll(queue, "A", 1, "x", at(7)).dismissed == ("x",)
+    assert poll(queue, "B", 1).is_empty
+    assert poll(queue, "A", 1, ()).jobs == ("x again",)
+    assert queue.take_events(newer) == []
+    assert isinstance(queue.take_events(older)[0], Lost)
+    queue.release(older)
+    poll(queue, "A", 1, "x", at(8))
+    assert queue.take_events(newer) == [at(8)]
 
 
-@pytest.mark.parametrize("leave", [lambda books, ticket: books.leave(ticket), lambda books, _: books.leave_trial("x")])
-def test_a_seat_that_nobody_waits_for_is_freed(leave):
-    books = orders()
-    opened(books, "A")
-    ticket = books.join("x", "x")
-    asks(books, "A", 1)
+@pytest.mark.parametrize("release", [SeatQueue.release, lambda queue, _: queue.release_trial("x")])
+def test_the_seat_of_a_released_lease_is_freed(release):
+    queue = seat_queue()
+    register(queue, "A")
+    lease = queue.request("x", "x")
+    poll(queue, "A", 1)
     for _ in range(2):
-        leave(books, ticket)
-    assert asks(books, "A", 1, "x").dismissed == ("x",)
-    assert asks(books, "A", 1).is_empty and books.is_idle("A")
-    leave(books, books.join("y", "y"))
+        release(queue, lease)
+    assert poll(queue, "A", 1, "x").dismissed == ("x",)
+    assert poll(queue, "A", 1).is_empty and queue.is_idle("A")
+    release(queue, queue.request("y", "y"))
 
 
-def test_one_who_leaves_while_he_waits_is_not_seated():
-    books = orders()
-    opened(books, "A")
-    books.leave(books.join("x", "x"))
-    assert books.waiting == 0 and asks(books, "A", 1).is_empty
+def test_a_trial_that_is_released_while_it_waits_is_not_seated():
+    queue = seat_queue()
+    register(queue, "A")
+    queue.release(queue.request("x", "x"))
+    assert queue.waiting == 0 and poll(queue, "A", 1).is_empty
 
 
-def test_a_bench_that_starts_again_has_lost_its_trials_and_its_older_self_does_not_count():
-    books = orders()
-    first = opened(books, "A").generation
-    ticket = books.join("x", "x")
-    asks(books, "A", 1)
-    second = opened(books, "A").generation
-    assert not books.is_current("A", first) and books.is_current("A", second)
-    assert isinstance(books.take(ticket)[0], Lost)
-    books.leave(ticket)
-    books.join("x", "x")
-    assert asks(books, "A", 1).jobs == ("x",)
+def test_a_bench_that_starts_again_has_lost_its_trials_and_its_older_generation_is_not_current():
+    queue = seat_queue()
+    first = register(queue, "A").generation
+    lease = queue.request("x", "x")
+    poll(queue, "A", 1)
+    second = register(queue, "A").generation
+    assert not queue.is_current("A", first) and queue.is_current("A", second)
+    assert isinstance(queue.take_events(lease)[0], Lost)
+    queue.release(lease)
+    queue.request("x", "x")
+    assert poll(queue, "A", 1).jobs == ("x",)
 
 
-def test_an_answer_that_never_arrived_is_noticed():
-    books = orders()
-    opened(books, "A")
-    ticket = books.join("x", "x")
-    assert asks(books, "A", 1).jobs == ("x",)
-    assert asks(books, "A", 1, ()).jobs == ()
-    assert isinstance(books.take(ticket)[0], Lost)
+def test_a_command_that_never_arrived_is_noticed():
+    queue = seat_queue()
+    register(queue, "A")
+    lease = queue.request("x", "x")
+    assert poll(queue, "A", 1).jobs == ("x",)
+    assert poll(queue, "A", 1, ()).jobs == ()
+    assert isinstance(queue.take_events(lease)[0], Lost)
 
 
 @pytest.mark.parametrize(("seats", "granted"), [(8, 4), (3, 1), (2, 1)])
 def test_a_starved_bench_gets_half_its_seats_and_its_trials_go_on(seats, granted):
-    books = orders(8)
-    generation = opened(books, "A").generation
-    ticket = books.join("x", "x")
-    asks(books, "A", seats)
-    books.starve("A", generation)
-    books.starve("A", generation)
-    assert isinstance(books.take(ticket)[0], Lost)
-    assert opened(books, "A").seats == granted
+    queue = seat_queue(8)
+    generation = register(queue, "A").generation
+    lease = queue.request("x", "x")
+    poll(queue, "A", seats)
+    queue.out_of_memory("A", generation)
+    queue.out_of_memory("A", generation)
+    assert isinstance(queue.take_events(lease)[0], Lost)
+    assert register(queue, "A").seats == granted
 
 
-def test_with_a_single_seat_it_is_the_trial_that_is_too_large_when_it_is_so_twice():
-    books = orders(1)
+def test_a_trial_that_runs_out_of_memory_twice_in_a_single_seat_fails():
+    queue = seat_queue(1)
     for expected in (Lost("x", "its bench ran out of memory"), Failed("x", ONE_SEAT)):
-        generation = opened(books, "A").generation
-        seated = books.join("x", "x")
-        asks(books, "A", 1)
-        waiting = books.join("y", "y")
-        books.starve("A", generation)
-        assert books.take(seated) == [expected] and books.take(waiting) == []
-        books.leave(waiting)
+        generation = register(queue, "A").generation
+        seated = queue.request("x", "x")
+        poll(queue, "A", 1)
+        waiting = queue.request("y", "y")
+        queue.out_of_memory("A", generation)
+        assert queue.take_events(seated) == [expected] and queue.take_events(waiting) == []
+        queue.release(waiting)
 
 
-def test_a_base_that_does_not_fit_twice_fails_those_who_wait_for_it():
-    books = orders(1)
-    base = books.join("z", "z")
-    books.starve("A", opened(books, "A").generation)
-    assert books.take(base) == []
-    books.starve("A", opened(books, "A").generation)
-    assert books.take(base) == [Failed("z", ONE_SEAT)]
+def test_a_base_that_does_not_fit_twice_fails_the_waiting_trials():
+    queue = seat_queue(1)
+    base = queue.request("z", "z")
+    queue.out_of_memory("A", register(queue, "A").generation)
+    assert queue.take_events(base) == []
+    queue.out_of_memory("A", register(queue, "A").generation)
+    assert queue.take_events(base) == [Failed("z", ONE_SEAT)]
 
 
-def test_a_bench_that_dies_in_vain_gets_fewer_seats_and_at_last_nobody_waits_for_it():
-    books = orders(8)
-    ticket = books.join("x", "x")
-    granted = [opened(books, "A").seats for _ in range(FUTILE_DEATHS + 1)]
-    assert granted == [max(1, 8 // 2 ** (deaths // BARREN_DEATHS)) for deaths in range(FUTILE_DEATHS + 1)]
-    (failed,) = books.take(ticket)
-    assert isinstance(failed, Failed) and f"{FUTILE_DEATHS} times" in failed.reason
+def test_a_bench_that_dies_without_finishing_a_trial_gets_fewer_seats_and_at_last_the_waiting_trials_fail():
+    queue = seat_queue(8)
+    lease = queue.request("x", "x")
+    granted = [register(queue, "A").seats for _ in range(FINAL_DEATHS + 1)]
+    assert granted == [max(1, 8 // 2 ** (deaths // HALVING_DEATHS)) for deaths in range(FINAL_DEATHS + 1)]
+    (failed,) = queue.take_events(lease)
+    assert isinstance(failed, Failed) and f"{FINAL_DEATHS} times" in failed.reason
 
 
-def die_of(books: SeatQueue, poison: str, trials: str, node: str = "node") -> list[str]:
-    """A bench of eight seats seats whoever wants to; each gets further in its life, but dies with it where the poison
-    sits. Returns who sat there in each life, until nobody has died or the poison has failed."""
-    tickets, lives, further = {trial: books.join(trial, trial) for trial in trials}, [], 0
+def die_of(queue: SeatQueue, poison: str, trials: str, node: str = "node") -> list[str]:
+    """A bench of eight seats takes every trial that waits. All make progress until the poison is seated, and then the
+    bench dies. Returns the trials of each life of the bench, until it survives or the poison has failed."""
+    leases, lives, further = {trial: queue.request(trial, trial) for trial in trials}, [], 0
     while True:
-        opened(books, "A", node)
+        register(queue, "A", node)
         seated: list[str] = []
-        while given := asks(books, "A", 8, seated, *(at(further, trial) for trial in seated)).jobs:
+        while given := poll(queue, "A", 8, seated, *(at(further, trial) for trial in seated)).jobs:
             seated += given
             further += 1
             if poison in seated:
@@ -185,114 +185,114 @@ def die_of(books: SeatQueue, poison: str, trials: str, node: str = "node") -> li
         lives.append("".join(seated))
         if poison not in seated:
             return lives
-        opened(books, "A", node)
+        register(queue, "A", node)
         for trial in seated:
-            said = books.take(tickets[trial])[-1]
-            books.leave(tickets[trial])
-            if said == Failed(trial, DEADLY):
+            last = queue.take_events(leases[trial])[-1]
+            queue.release(leases[trial])
+            if last == Failed(trial, DEADLY):
                 return lives
-            assert isinstance(said, Lost)
-            tickets[trial] = books.join(trial, trial)
+            assert isinstance(last, Lost)
+            leases[trial] = queue.request(trial, trial)
 
 
 @pytest.mark.parametrize("poison", "abcdefgh")
 def test_a_draw_that_kills_its_bench_is_found_among_eight_and_the_others_keep_their_seats(poison):
-    books = orders(8)
-    lives = die_of(books, poison, "abcdefgh")
+    queue = seat_queue(8)
+    lives = die_of(queue, poison, "abcdefgh")
     assert lives[:2] == ["abcdefgh"] * 2
-    # Whoever came further while the poison was not there is beyond suspicion, and may sit beside the next suspect.
+    # A trial that made progress without the poison is suspected no more, and may sit beside the next suspect.
     assert lives[2].endswith(poison) and len(lives) == 3
-    assert opened(books, "A").seats == 8
+    assert register(queue, "A").seats == 8
 
 
-def test_a_draw_that_kills_a_bench_of_its_own_has_failed_at_the_second_time():
-    books = orders(1)
+def test_a_draw_that_kills_a_bench_without_neighbours_fails_the_second_time():
+    queue = seat_queue(1)
     for expected in (Lost, Failed):
-        opened(books, "A")
-        ticket = books.join("x", "x")
-        asks(books, "A", 1)
-        opened(books, "A")
-        assert isinstance(books.take(ticket)[0], expected)
-        books.leave(ticket)
+        register(queue, "A")
+        lease = queue.request("x", "x")
+        poll(queue, "A", 1)
+        register(queue, "A")
+        assert isinstance(queue.take_events(lease)[0], expected)
+        queue.release(lease)
 
 
 @pytest.mark.parametrize("node", ["node", "a node that is gone"])
-def test_a_node_that_goes_is_no_fault_of_the_trials_that_sat_there(node):
-    books, heard = orders(1), []
-    for _ in range(BARREN_DEATHS):
-        opened(books, "A", node)
-        ticket = books.join("x", "x")
-        asks(books, "A", 1)
-        opened(books, "A", node)
-        heard += books.take(ticket)
-        books.leave(ticket)
-    assert (Failed("x", DEADLY) in heard) == (node == "node")
+def test_a_node_that_is_gone_is_no_fault_of_its_trials(node):
+    queue, events = seat_queue(1), []
+    for _ in range(HALVING_DEATHS):
+        register(queue, "A", node)
+        lease = queue.request("x", "x")
+        poll(queue, "A", 1)
+        register(queue, "A", node)
+        events += queue.take_events(lease)
+        queue.release(lease)
+    assert (Failed("x", DEADLY) in events) == (node == "node")
 
 
 def test_deaths_between_trials_that_end_cost_no_seats():
-    books = orders(4)
+    queue = seat_queue(4)
     for trial in "abcdefgh":
-        assert opened(books, "A").seats == 4
-        ticket = books.join(trial, trial)
-        asks(books, "A", 4)
-        asks(books, "A", 4, (), finished(trial))
-        books.leave(ticket)
+        assert register(queue, "A").seats == 4
+        lease = queue.request(trial, trial)
+        poll(queue, "A", 4)
+        poll(queue, "A", 4, (), finished(trial))
+        queue.release(lease)
 
 
-def test_a_stopped_search_seats_nobody_and_says_so():
-    books = orders()
-    opened(books, "A")
-    seated, waiting = books.join("x", "x"), books.join("y", "y")
-    asks(books, "A", 1)
-    books.stop()
-    assert asks(books, "A", 2, "x").stop and books.take(seated) == []
-    assert books.take(waiting) == [Cancelled("y")] and books.take(books.join("z", "z")) == [Cancelled("z")]
+def test_a_stopped_search_cancels_waiting_trials():
+    queue = seat_queue()
+    register(queue, "A")
+    seated, waiting = queue.request("x", "x"), queue.request("y", "y")
+    poll(queue, "A", 1)
+    queue.stop()
+    assert poll(queue, "A", 2, "x").stop and queue.take_events(seated) == []
+    assert queue.take_events(waiting) == [Cancelled("y")]
+    assert queue.take_events(queue.request("z", "z")) == [Cancelled("z")]
 
 
-class DeskMachine(RuleBasedStateMachine):
-    """Two benches that seat, train and end trials, die and lose answers, and trials whose processes come and go."""
+class QueueMachine(RuleBasedStateMachine):
+    """Two benches that seat, train and end trials, die and lose commands, and trials whose processes come and go."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.books = orders(3)
-        self.tickets: dict[str, str] = {}
+        self.queue = seat_queue(3)
+        self.leases: dict[str, str] = {}
         self.generations: dict[str, str] = {}
         self.seated: dict[str, set[str]] = {"A": set(), "B": set()}
         self.events: dict[str, list[Event]] = {"A": [], "B": []}
         self.steps = itertools.count()
-        self.sent: dict[str, list[int]] = {}
-        self.heard: dict[str, list[int]] = {}
-        self.over: set[str] = set()
+        self.received: dict[str, list[int]] = {}
+        self.finished: set[str] = set()
 
     @rule(trial=st.sampled_from("uvwxyz"))
-    def join(self, trial):
-        if trial not in self.over:
-            self.tickets[trial] = self.books.join(trial, trial)
-            self.sent[self.tickets[trial]], self.heard[self.tickets[trial]] = [], []
+    def request(self, trial):
+        if trial not in self.finished:
+            self.leases[trial] = self.queue.request(trial, trial)
+            self.received[self.leases[trial]] = []
 
     @rule(trial=st.sampled_from("uvwxyz"))
-    def leave(self, trial):
-        self.books.leave(self.tickets.pop(trial, "none"))
+    def release(self, trial):
+        self.queue.release(self.leases.pop(trial, "none"))
 
     @rule(bench=st.sampled_from("AB"))
     def start(self, bench):
-        self.generations[bench] = opened(self.books, bench).generation
+        self.generations[bench] = register(self.queue, bench).generation
         self.seated[bench], self.events[bench] = set(), []
 
-    @rule(bench=st.sampled_from("AB"), is_heard=st.booleans())
-    def poll(self, bench, is_heard):
-        if not self.books.is_current(bench, self.generations.get(bench, "")):
+    @rule(bench=st.sampled_from("AB"), arrives=st.booleans())
+    def poll(self, bench, arrives):
+        if not self.queue.is_current(bench, self.generations.get(bench, "")):
             return
-        answer = asks(self.books, bench, 3, sorted(self.seated[bench]), *self.events[bench])
+        command = poll(self.queue, bench, 3, sorted(self.seated[bench]), *self.events[bench])
         self.events[bench] = []
-        if not is_heard:
+        if not arrives:
             return
-        assert len(self.seated[bench]) + len(answer.jobs) <= 3
-        for trial in answer.dismissed:
+        assert len(self.seated[bench]) + len(command.jobs) <= 3
+        for trial in command.dismissed:
             self.seated[bench].remove(trial)
-        for trial in answer.jobs:
+        for trial in command.jobs:
             assert trial not in self.seated["A"] | self.seated["B"], "two seats would write one folder"
-            assert trial not in self.over, "a trial that has ended is not seated again"
+            assert trial not in self.finished, "a trial that has ended is not seated again"
             self.seated[bench].add(trial)
 
     @rule(bench=st.sampled_from("AB"), is_last=st.booleans())
@@ -305,26 +305,26 @@ class DeskMachine(RuleBasedStateMachine):
                 self.seated[bench].remove(trial)
 
     @rule(trial=st.sampled_from("uvwxyz"))
-    def listen(self, trial):
-        if trial not in self.tickets:
+    def take(self, trial):
+        if trial not in self.leases:
             return
-        for event in self.books.take(self.tickets[trial]):
+        for event in self.queue.take_events(self.leases[trial]):
             if isinstance(event, Progress):
-                self.heard[self.tickets[trial]].append(event.point.step)
+                self.received[self.leases[trial]].append(event.point.step)
             else:
                 if isinstance(event, Finished):
-                    self.over.add(trial)
-                self.books.leave(self.tickets.pop(trial))
+                    self.finished.add(trial)
+                self.queue.release(self.leases.pop(trial))
                 break
 
     @invariant()
-    def told_in_order_and_never_twice(self):
-        steps = [step for heard in self.heard.values() for step in heard]
+    def events_come_in_order_and_never_twice(self):
+        steps = [step for received in self.received.values() for step in received]
         assert len(steps) == len(set(steps))
-        assert all(heard == sorted(heard) for heard in self.heard.values())
+        assert all(received == sorted(received) for received in self.received.values())
 
     def teardown(self):
-        """With benches at work, whoever holds a ticket comes to an end; and then nobody sits anywhere."""
+        """With benches at work every trial that holds a lease comes to its end, and then no seat is taken."""
         for bench in "AB":
             self.start(bench)
         for _ in range(6):
@@ -333,10 +333,10 @@ class DeskMachine(RuleBasedStateMachine):
                 self.train(bench, True)
                 self.poll(bench, True)
             for trial in "uvwxyz":
-                self.listen(trial)
-        assert not self.tickets and self.books.waiting == 0
-        assert self.books.is_idle("A") and self.books.is_idle("B")
+                self.take(trial)
+        assert not self.leases and self.queue.waiting == 0
+        assert self.queue.is_idle("A") and self.queue.is_idle("B")
 
 
-TestDesk = DeskMachine.TestCase
-TestDesk.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestQueue = QueueMachine.TestCase
+TestQueue.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

@@ -1,1 +1,1 @@
-"""The room tests/search/cluster."""
+"""Tests of search/cluster."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from search.cluster.nodes import Node, declared_gpus, holds, in_words, lacking
+from search.cluster.nodes import Node, bootstrap_gpus, can_hold_bench, describe_bundles, missing_bundles
 from search.planning.execution_mode import ExecutionMode
 from search.planning.layout import lay_out_benches
 from search.planning.resources import Resources
@@ -23,18 +23,18 @@ available_node_types:
 @pytest.mark.parametrize(("most", "gpus"), [(20, 11), (3, 9), (1, 4), (0, 0)])
 def test_the_gpus_that_may_come_are_those_of_as_many_workers_as_may_run(tmp_path, most, gpus):
     (tmp_path / "up.yaml").write_text(UP.format(most=most))
-    assert declared_gpus(tmp_path / "up.yaml") == gpus
+    assert bootstrap_gpus(tmp_path / "up.yaml") == gpus
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", "a: b", "{", "available_node_types: 3\nhead_node_type: x"])
 def test_what_is_no_cluster_declares_nothing(tmp_path, text):
     if text is not None:
         (tmp_path / "up.yaml").write_text(text)
-    assert declared_gpus(tmp_path / "up.yaml") == 0
+    assert bootstrap_gpus(tmp_path / "up.yaml") == 0
 
 
-def of(cpus: float = 0, gpus: float = 0, most_gpus: float = 0) -> Resources:
-    return Resources(cpus, gpus, 1e9, max_gpus=most_gpus)
+def of(cpus: float = 0, gpus: float = 0, max_gpus: float = 0) -> Resources:
+    return Resources(cpus, gpus, 1e9, max_gpus=max_gpus)
 
 
 @pytest.mark.parametrize(
@@ -43,16 +43,16 @@ def of(cpus: float = 0, gpus: float = 0, most_gpus: float = 0) -> Resources:
         (of(cpus=2), ExecutionMode(), None),
         (of(gpus=1), ExecutionMode(), None),
         (of(), ExecutionMode(), "a node with 1 CPU"),
-        (of(cpus=8, most_gpus=4), ExecutionMode(), "a node with 1 GPU"),
-        (of(cpus=8, gpus=1, most_gpus=4), ExecutionMode(), None),
+        (of(cpus=8, max_gpus=4), ExecutionMode(), "a node with 1 GPU"),
+        (of(cpus=8, gpus=1, max_gpus=4), ExecutionMode(), None),
         (of(cpus=8), ExecutionMode(gpus_per_bench=2, max_benches=1), "a node with 2 GPUs"),
         (of(cpus=8, gpus=2), ExecutionMode(gpus_per_bench=2), None),
-        (of(cpus=8, most_gpus=4), ExecutionMode(isolate=True), "a node with 1 GPU"),
+        (of(cpus=8, max_gpus=4), ExecutionMode(isolate=True), "a node with 1 GPU"),
     ],
 )
 def test_a_search_waits_for_what_one_bench_takes_and_for_nothing_else(there, mode, waits_for):
-    bundles = lacking(there, mode)
-    assert (in_words(bundles) if bundles else None) == waits_for
+    bundles = missing_bundles(there, mode)
+    assert (describe_bundles(bundles) if bundles else None) == waits_for
 
 
 @pytest.mark.parametrize(
@@ -67,4 +67,4 @@ def test_a_search_waits_for_what_one_bench_takes_and_for_nothing_else(there, mod
 )
 def test_a_bench_is_held_by_nodes_that_have_what_it_takes(there, mode, nodes, held):
     named = [Node(str(number), "", resources, is_head=False) for number, resources in enumerate(nodes)]
-    assert holds(named, lay_out_benches(there, mode, trials=9)) is held
+    assert can_hold_bench(named, lay_out_benches(there, mode, trials=9)) is held

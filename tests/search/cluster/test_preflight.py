@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from search.cluster.environment import MISSING, SOURCE, differences, identity
+from search.cluster.environment import MISSING, SOURCE, differences, versions
 from search.cluster.preflight import TAKEN_BYTES, gpu_problems
-from search.cluster.recorded_address import recorded_ray
+from search.cluster.recorded_address import recorded_address
 from search.run import run
 from spaces.cli import WRONG_INPUT
 from tests.support.ray_nodes import OTHER_TORCH, Nodes
@@ -30,9 +30,9 @@ def test_nodes_that_are_alike_are_in_order_and_a_ray_that_was_recorded_is_found(
     )
     assert not list(tmp_path.iterdir())
     record = {"RAY_TMPDIR": str(nodes.folder)}
-    assert recorded_ray(record) == nodes.address
-    assert recorded_ray({**record, "RAY_ADDRESS": "elsewhere:1"}) is None
-    assert recorded_ray({"RAY_TMPDIR": str(tmp_path)}) is None
+    assert recorded_address(record) == nodes.address
+    assert recorded_address({**record, "RAY_ADDRESS": "elsewhere:1"}) is None
+    assert recorded_address({"RAY_TMPDIR": str(tmp_path)}) is None
 
 
 def test_on_the_head_of_a_cluster_the_demo_must_be_asked_for_and_one_s_own_ray_insisted_on(nodes, monkeypatch):
@@ -48,7 +48,7 @@ def test_on_the_head_of_a_cluster_the_demo_must_be_asked_for_and_one_s_own_ray_i
 def test_a_record_that_nobody_answers_for_is_passed_over(tmp_path, left):
     (tmp_path / "ray").mkdir()
     (tmp_path / "ray" / "ray_current_cluster").write_text(left)
-    assert recorded_ray({"RAY_TMPDIR": str(tmp_path)}) is None
+    assert recorded_address({"RAY_TMPDIR": str(tmp_path)}) is None
 
 
 def test_all_that_is_amiss_is_told_at_once_each_with_its_node_and_remedy(nodes, tmp_path):
@@ -61,7 +61,7 @@ def test_all_that_is_amiss_is_told_at_once_each_with_its_node_and_remedy(nodes, 
     said = nodes.check("/proc/self/cwd/store", (str(absent),), {str(tmp_path): 1e18})
     assert said.startswith("the cluster is not ready, ")
     for told in (
-        f"node {other}: torch {OTHER_TORCH}, and {identity()['torch']} on the driver's node: install the same",
+        f"node {other}: torch {OTHER_TORCH}, and {versions()['torch']} on the driver's node: install the same",
         f"node {other}: what node ",
         f"node {gpu}: {absent} is not there; put it on storage",
         f"node {gpu}: Ray counts 1 free GPU and torch sees 0",
@@ -73,7 +73,7 @@ def test_all_that_is_amiss_is_told_at_once_each_with_its_node_and_remedy(nodes, 
 
 
 def test_what_differs_is_told_by_name_and_the_source_by_its_own_remedy():
-    here = identity()
+    here = versions()
     assert differences(here, here) == []
     assert differences({**here, "ray": "1.0"}, here) == [
         f"ray 1.0, and {here['ray']} on the driver's node: install the same on every node"

@@ -6,7 +6,7 @@ import pytest
 from ray.exceptions import RayActorError
 from ray.train import WorkerGroupError
 
-from search.cluster.failure import DIED, root_reason
+from search.cluster.failure import PROCESS_DIED, root_reason
 from search.planning.resources import Resources, share_resources
 
 GB = 1e9
@@ -62,8 +62,8 @@ def test_gpus_that_an_autoscaler_may_add_are_counted_as_far_as_the_search_can_le
     [
         (WorkerGroupError("failed", {0: ValueError("rank 4 is odd\nand more of it")}), "ValueError: rank 4 is odd"),
         (WorkerGroupError("failed", {0: RuntimeError(TRACEBACK)}), "ValueError: rank 4 is odd"),
-        (WorkerGroupError("failed", {0: RayActorError()}), DIED),
-        (RayActorError(), DIED),
+        (WorkerGroupError("failed", {0: RayActorError()}), PROCESS_DIED),
+        (RayActorError(), PROCESS_DIED),
         (KeyError("x"), "KeyError: 'x'"),
         (RuntimeError(), "RuntimeError, without a message"),
     ],

@@ -11,7 +11,7 @@ import pytest
 
 from results.run.run_folder import RunFolder
 from search.run_state.sync import pull_prepared
-from search.tuning.tune_report import settle
+from search.tuning.tune_report import ensure_outcome
 from spaces.band import Band
 from spaces.records.trial import Ending, Point
 from spaces.records.trial_spec import TrialSpec
@@ -176,7 +176,7 @@ def test_the_driver_reads_on_its_own_disk_what_a_bench_left_on_another(voice: To
     outcome = to_the_end(there)
     driver = Node(tmp_path / "driver")
     here = driver.job(job)
-    assert settle(here, Ending.FAILED, "nobody was there") == outcome
+    assert ensure_outcome(here, Ending.FAILED, "nobody was there") == outcome
     assert tree_text(here.path) == tree_text(there.path)
     assert [each.folder.name for each in read_checkpoints(here.path / "checkpoints")] == [Path(outcome.checkpoint).name]
 
@@ -190,7 +190,7 @@ def test_what_the_driver_says_of_a_trial_holds_on_every_node(voice: ToyVoice, tm
     node = lay(voice, job, tmp_path)
     with pytest.raises(Cut):
         run_trial(node.is_ready_for(job), cut_at(12))
-    failed = settle(Node(tmp_path / "driver").job(job), Ending.FAILED, "its process died over and over")
+    failed = ensure_outcome(Node(tmp_path / "driver").job(job), Ending.FAILED, "its process died over and over")
     assert failed.point is not None and failed.point.step > 0
     assert run_trial(Node(tmp_path / "second").is_ready_for(job), cut_at(1)) == failed
 

@@ -1,1 +1,1 @@
-"""The room tests/search/tuning."""
+"""Tests of search/tuning."""

@@ -1,4 +1,4 @@
-"""What Optuna is told, and what it hands out."""
+"""What Optuna is told, and what it suggests."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ NAN = float("nan")
         (outcome("t", heard=verdict([NAN])), FAIL, None, {}),
     ],
 )
-def test_every_ending_is_told_in_optunas_terms(ended, state, score, constraints):
-    told = score_trial(ended, BAND)
-    assert told.state is state
-    assert told.score == (None if score is None else pytest.approx(score))
-    assert told.constraints == pytest.approx(constraints)
+def test_every_ending_has_a_state_in_optuna(ended, state, score, constraints):
+    scored = score_trial(ended, BAND)
+    assert scored.state is state
+    assert scored.score == (None if score is None else pytest.approx(score))
+    assert scored.constraints == pytest.approx(constraints)
 
 
 def test_a_rejected_trial_in_the_band_ranks_before_one_that_never_got_there():
@@ -60,24 +60,24 @@ def test_a_rejected_trial_in_the_band_ranks_before_one_that_never_got_there():
 class Folders:
     """Stands in for the trials' folders: how each named trial ended."""
 
-    def __init__(self, trials: int, past: ResumeState | None = None, room: int = 99, **budget) -> None:
-        self.space, self.room = toy_space("model"), room
+    def __init__(self, trials: int, resume: ResumeState | None = None, capacity: int = 99, **limits) -> None:
+        self.space, self.capacity = toy_space("model"), capacity
         self.outcomes = {}
         self.drawn = {}
-        self.spending = BudgetTracker(Budget(trials=trials, **budget))
-        past = past or ResumeState()
+        self.budget = BudgetTracker(Budget(trials=trials, **limits))
+        resume = resume or ResumeState()
         self.curves = {}
-        draws = SearchStudy(self.space, 1 + past.next_number, trials, CLIPS, self.space.band)
+        study = SearchStudy(self.space, 1 + resume.next_number, trials, CLIPS, self.space.band)
         self.searcher = DrawSearcher(
-            draws,
-            spending=self.spending,
+            study,
+            budget=self.budget,
             config_of=lambda trial, draw: {"trial": trial, "draw": draw},
             on_draw=self.drawn.__setitem__,
             band_of=lambda trial, draw: self.space.band(draw.objective),
             outcome_of=self.outcomes.get,
             curve_of=lambda trial: self.curves.get(trial, ()),
-            past=past,
-            room=lambda: self.room,
+            resume=resume,
+            capacity=lambda: self.capacity,
         )
 
     def suggest(self, trial_id: str):
@@ -86,7 +86,7 @@ class Folders:
     def end(self, trial_id: str, config: dict, *arguments, **details) -> None:
         ended = outcome(config["trial"], *arguments, drawn=config["draw"], **details)
         self.outcomes[config["trial"]] = ended
-        self.spending.ended(ended)
+        self.budget.ended(ended)
         self.searcher.on_trial_complete(trial_id, {"anything": 1})
 
     @property
@@ -94,7 +94,7 @@ class Folders:
         return [trial.state for trial in self.searcher.study.trials]
 
 
-def test_a_search_hands_out_its_budget_and_leaves_no_trial_running():
+def test_a_search_suggests_as_many_trials_as_its_budget_and_leaves_none_running():
     folders = Folders(trials=4)
     configs = {trial_id: folders.suggest(trial_id) for trial_id in "abcd"}
     assert [config["trial"] for config in configs.values()] == ["t000", "t001", "t002", "t003"]
@@ -109,11 +109,11 @@ def test_a_search_hands_out_its_budget_and_leaves_no_trial_running():
     assert all(trial.constraints for trial in folders.searcher.study.trials[:3])
 
 
-def test_no_more_trials_run_than_there_is_room_for():
-    folders = Folders(trials=4, room=1)
+def test_no_more_trials_run_than_the_capacity():
+    folders = Folders(trials=4, capacity=1)
     config = folders.suggest("a")
     assert folders.suggest("b") is None
-    folders.room = 2
+    folders.capacity = 2
     assert folders.suggest("b")["trial"] == "t001"
     assert folders.suggest("c") is None
     folders.end("a", config, Ending.IN_BAND, GOOD)
@@ -131,7 +131,7 @@ def test_a_trial_that_wrote_its_outcome_and_then_died_counts_as_it_ended():
     assert folders.states == [COMPLETE]
 
 
-def test_an_ending_that_is_announced_twice_is_told_once():
+def test_optuna_is_told_an_outcome_once():
     folders = Folders(trials=2)
     config = folders.suggest("a")
     folders.end("a", config, Ending.IN_BAND, GOOD)
@@ -159,7 +159,7 @@ def test_a_used_up_budget_ends_the_draws(budget, endings, reason):
     for number, heard in enumerate(endings):
         folders.end(str(number), folders.suggest(str(number)), Ending.IN_BAND, heard)
     assert folders.suggest("next") == Searcher.FINISHED
-    assert folders.spending.stop_reason() == reason
+    assert folders.budget.stop_reason() == reason
 
 
 def test_a_cancelled_trial_may_be_drawn_again():
@@ -172,7 +172,7 @@ def test_a_cancelled_trial_may_be_drawn_again():
 def test_a_resumed_search_learns_from_what_ended_and_goes_on_with_what_did_not():
     before = Folders(trials=9)
     draws = [before.suggest(trial_id)["draw"] for trial_id in "abcd"]
-    past = ResumeState(
+    resume = ResumeState(
         recorded=(
             outcome("t000", heard=GOOD, drawn=draws[0]),
             outcome("t001", Ending.EXHAUSTED, drawn=draws[1]),
@@ -181,7 +181,7 @@ def test_a_resumed_search_learns_from_what_ended_and_goes_on_with_what_did_not()
         cancelled=(draws[3],),
         next_number=4,
     )
-    folders = Folders(trials=9, past=past)
+    folders = Folders(trials=9, resume=resume)
     assert folders.states == [COMPLETE, PRUNED]
     remembered = folders.searcher.study.trials[0]
     assert remembered.params == to_point(draws[0], folders.space)
@@ -197,14 +197,14 @@ def test_a_resumed_search_makes_no_draw_again():
     for trial in ("a", "b"):
         before.suggest(trial)
     unfinished = tuple(before.drawn.items())
-    after = Folders(trials=4, past=ResumeState(unfinished=unfinished, next_number=2))
-    handed = [after.suggest(trial)["draw"] for trial in ("c", "d", "e", "f")]
-    assert handed[:2] == [draw for _, draw in unfinished]
-    assert len({draw.model_dump_json() for draw in handed}) == 4
+    after = Folders(trials=4, resume=ResumeState(unfinished=unfinished, next_number=2))
+    suggested = [after.suggest(trial)["draw"] for trial in ("c", "d", "e", "f")]
+    assert suggested[:2] == [draw for _, draw in unfinished]
+    assert len({draw.model_dump_json() for draw in suggested}) == 4
 
 
-def test_an_interrupted_search_hands_out_nothing_not_even_unfinished_trials():
+def test_an_interrupted_search_suggests_nothing_not_even_unfinished_trials():
     draw = Folders(trials=1).suggest("a")["draw"]
-    folders = Folders(trials=9, past=ResumeState(unfinished=(("t000", draw),)))
-    folders.spending.interrupted = True
+    folders = Folders(trials=9, resume=ResumeState(unfinished=(("t000", draw),)))
+    folders.budget.interrupted = True
     assert folders.suggest("a") == Searcher.FINISHED

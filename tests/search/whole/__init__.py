@@ -1,1 +1,1 @@
-"""The room tests/search/whole."""
+"""Whole searches, from a plan to the export."""

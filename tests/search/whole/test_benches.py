@@ -1,4 +1,4 @@
-"""Whole searches on benches: they come to what isolated trials come to, and nothing of them is left behind."""
+"""Whole searches on benches: their results equal those of isolated trials, and nothing is left in Ray."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.console import Console
 
 from results.run.ledger import History, read_ledger
 from search import driver
-from search.benches.bench_executor import benched
+from search.benches.bench_executor import open_benches
 from search.benches.seat_queue import DEADLY
 from search.checking.checks import check_plan
 from search.cluster.failure import LostError
@@ -21,7 +21,7 @@ from search.driver import bench_spec
 from search.planning.execution_mode import ExecutionMode
 from search.planning.layout import BenchLayout
 from search.planning.plan import Plan
-from search.tuning.run_trials import job_of
+from search.tuning.run_trials import trial_spec
 from spaces.draw import Draw
 from spaces.errors import InputError
 from spaces.records.trial import Ending
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("local_ray")
 
 
 def search(plan: Plan, **files: str) -> tuple[History, str]:
-    """What the search left and what it said. `files` are put in the run's folder before it starts."""
+    """Runs the search; returns its ledger and its output. `files` are written to the run's folder before it starts."""
     said, dataset = io.StringIO(), check_plan(plan)
     for name, text in files.items():
         (plan.run.path / name).write_text(text)
@@ -42,7 +42,7 @@ def search(plan: Plan, **files: str) -> tuple[History, str]:
     return read_ledger(plan.run.ledger), said.getvalue()
 
 
-def test_benches_and_isolated_processes_come_to_the_same(tmp_path):
+def test_benches_and_isolated_processes_have_equal_results(tmp_path):
     results = {}
     for isolate in (False, True):
         plan = dataclasses.replace(
@@ -69,14 +69,14 @@ def test_a_bench_that_runs_out_of_memory_gets_fewer_seats_and_every_trial_ends(t
 
 
 def test_two_workers_train_what_one_process_would(tmp_path, monkeypatch):
-    """Each has one of the two clips of a step; nothing but the order of a sum differs."""
+    """Each has one of the two clips of a step; only the order of sums differs."""
     layout = laid_out(seats=2, workers=2, worker={"CPU": 0.8})
     monkeypatch.setattr(driver, "lay_out_benches", lambda *asked: layout)
     plan = toy_plan(tmp_path, trials=2)
     together = search(plan)[0].outcomes
     assert together.keys() == {"t000", "t001"}
     for trial, outcome in together.items():
-        job = job_of(plan, trial, outcome.draw, plan.space.band(outcome.draw.objective)).model_copy(
+        job = trial_spec(plan, trial, outcome.draw, plan.space.band(outcome.draw.objective)).model_copy(
             update={"folder": str(tmp_path / trial)}
         )
         alone = run_trial(job, lambda point, phase: None)
@@ -109,7 +109,7 @@ def test_more_benches_are_launched_while_trials_wait(tmp_path, monkeypatch):
 
 
 @pytest.mark.soak
-def test_a_bench_that_waits_in_vain_for_its_cpus_holds_nothing_up_and_is_not_left_behind(tmp_path, monkeypatch):
+def test_a_bench_that_waits_for_its_cpus_in_vain_delays_no_trial_and_is_not_left_behind(tmp_path, monkeypatch):
     layout = laid_out(seats=1, worker={"CPU": 1.8}, max_benches=2)
     monkeypatch.setattr(driver, "lay_out_benches", lambda *asked: layout)
     plan = toy_plan(tmp_path, trials=3)
@@ -118,17 +118,17 @@ def test_a_bench_that_waits_in_vain_for_its_cpus_holds_nothing_up_and_is_not_lef
     assert_nothing_is_left()
 
 
-def test_errands_return_raise_tell_and_are_done_again_when_their_bench_dies(tmp_path):
+def test_tasks_return_raise_report_progress_and_run_again_when_their_bench_dies(tmp_path):
     layout = laid_out(seats=1)
-    told = []
-    with benched(layout, bench_spec(toy_plan(tmp_path), layout), tmp_path, tmp_path / "stop") as way:
-        assert way.do(functools.partial(divide, 6, 3), lambda *news: told.append(news)) == 2
-        assert told == [("dividing", 1, 2)]
+    progress = []
+    with open_benches(layout, bench_spec(toy_plan(tmp_path), layout), tmp_path, tmp_path / "stop") as executor:
+        assert executor.run_task(functools.partial(divide, 6, 3), lambda *update: progress.append(update)) == 2
+        assert progress == [("dividing", 1, 2)]
         with pytest.raises(InputError, match="by nothing"):
-            way.do(functools.partial(divide, 6, 0), lambda *news: None)
-        assert way.do(functools.partial(die_so_often, tmp_path / "once", 1), lambda *news: None) == "alive"
+            executor.run_task(functools.partial(divide, 6, 0), lambda *update: None)
+        assert executor.run_task(functools.partial(die_so_often, tmp_path / "once", 1), lambda *update: None) == "alive"
         with pytest.raises(LostError, match="process died"):
-            way.do(functools.partial(die_so_often, tmp_path / "always", 9), lambda *news: None)
+            executor.run_task(functools.partial(die_so_often, tmp_path / "always", 9), lambda *update: None)
     assert_nothing_is_left()
 
 
@@ -149,7 +149,7 @@ def die_so_often(marks: Path, times: int, on_progress) -> str:
 
 
 def laid_out(**changes) -> BenchLayout:
-    """One bench on two CPUs."""
+    """One bench on two CPUs, unless `changes` say otherwise."""
     asked = {"workers": 1, "worker": {"CPU": 1.8}, "seats": 2, "max_benches": 1, **changes}
     at_once = asked["seats"] * asked["max_benches"]
     return BenchLayout(at_once, initial_benches=1, force_seats=True, memory=None, has_gpu=False, threads=1, **asked)

@@ -27,8 +27,8 @@ from trainable.files.trial_folder import TrialFolder
 
 pytestmark = [pytest.mark.usefixtures("local_ray"), pytest.mark.soak]
 PATIENCE_SECONDS = 120
-FUNCTION, CONTROLLER, WORKER, DESK = "ImplicitFunc", "TrainController", "RayTrainWorker", "Desk"
-"""Ray's names for the processes of a search."""
+FUNCTION, CONTROLLER, WORKER, BROKER = "ImplicitFunc", "TrainController", "RayTrainWorker", "BenchBroker"
+"""Names of a search's actors in Ray."""
 
 
 def test_a_search_survives_whatever_of_it_is_killed(tmp_path):
@@ -38,22 +38,22 @@ def test_a_search_survives_whatever_of_it_is_killed(tmp_path):
     slow.touch()
     killed: list[str] = []
 
-    def kill_one_after_the_other() -> None:
-        for name in (FUNCTION, WORKER, CONTROLLER, DESK):
+    def kill_in_turn() -> None:
+        for name in (FUNCTION, WORKER, CONTROLLER, BROKER):
             wait_for_training(plan)
             kill(name)
             killed.append(name)
         wait_for_training(plan)
         slow.unlink()
 
-    killer = threading.Thread(target=kill_one_after_the_other)
+    killer = threading.Thread(target=kill_in_turn)
     killer.start()
     said = io.StringIO()
     finish = driver.run_search(plan, dataset, Console(file=said, width=200))
     killer.join()
 
     history = read_ledger(plan.run.ledger)
-    assert killed == [FUNCTION, WORKER, CONTROLLER, DESK]
+    assert killed == [FUNCTION, WORKER, CONTROLLER, BROKER]
     assert (finish.exit_code, history.problems, history.running) == (DONE, (), ())
     assert [outcome.ending for outcome in history.outcomes.values()] == [Ending.IN_BAND] * 6
     for entry, kind in (("trial_drawn", TrialDrawn), ("trial_ended", TrialEnded)):
@@ -68,16 +68,16 @@ def test_a_search_survives_whatever_of_it_is_killed(tmp_path):
 
 
 def wait_for_training(plan: Plan) -> None:
-    """Until a running trial has kept a checkpoint and gone on from there, so that something is lost by a kill."""
+    """Until a running trial has written a checkpoint and some steps more, which a kill loses."""
     lengths: dict[str, int] = {}
     deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         for folder in plan.run.trials.glob("*"):
-            trial, is_kept = TrialFolder(folder), any(folder.glob("checkpoints/step-*"))
+            trial, has_checkpoint = TrialFolder(folder), any(folder.glob("checkpoints/step-*"))
             length = len(trial.read_points())
-            if is_kept and trial.read_outcome() is None and 0 < lengths.setdefault(folder.name, length) < length:
+            if has_checkpoint and trial.read_outcome() is None and 0 < lengths.setdefault(folder.name, length) < length:
                 return
-        assert time.monotonic() < deadline, "no trial goes on"
+        assert time.monotonic() < deadline, "no trial makes progress"
         time.sleep(0.05)
 
 

@@ -1,5 +1,5 @@
-"""Searches on several nodes that lose one, gain one, wait for one that never comes, lose their storage for a while, or
-lose all: every trial ends once, and as it would have by itself."""
+"""Searches on several nodes: a node dies, joins or never comes, all die, or storage fails. Every trial ends once, and as
+it would have by itself."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from trainable.files.trial_folder import TrialFolder
 
 pytestmark = [pytest.mark.soak, pytest.mark.ray]
 PATIENCE_SECONDS = 900.0
-"""For anything that should happen within seconds; other work may have the machine."""
+"""For what should happen within seconds; the machine may be busy."""
 LINGERING_SECONDS = 20.0
-"""For a driver whose Ray is gone to notice it, which it does late."""
+"""For a driver to notice that its Ray is gone."""
 
 
 class Search:
@@ -51,7 +51,7 @@ class Search:
         self.until(lambda: words in self.driver.said())
 
     def training(self) -> list[str]:
-        """Trials that have kept a checkpoint, and train on."""
+        """Trials that have a checkpoint and have not ended."""
         found = [TrialFolder(folder) for folder in self.run.trials.glob("t*")]
         return [each.path.name for each in found if not each.outcome.exists() and any(each.checkpoints.glob("step-*"))]
 
@@ -62,18 +62,18 @@ class Search:
         self.hurry()
         return self.driver.wait(PATIENCE_SECONDS)
 
-    def ends_whole(self) -> None:
-        """Every trial ended once, the study was told every ending once, and none ended in another way than alone."""
+    def assert_ends_complete(self) -> None:
+        """Every trial ended once, Optuna was told so once, and each outcome equals that of the trial by itself."""
         code = self.end()
         assert code in (DONE, NOTHING_ACCEPTED), self.driver.said()[-3000:]
         left = records(self.run)
-        left.must_follow(left)
-        left.must_be_whole(self.trials)
+        left.check_continues(left)
+        left.check_complete(self.trials)
         compare_study(self.folder, self.run)
         compare_with_undisturbed(self.folder, self.run)
 
 
-def test_a_node_is_killed_in_mid_epoch_one_that_differs_is_left_out_and_one_that_is_added_is_used(tmp_path):
+def test_a_killed_node_is_survived_a_node_with_other_versions_is_left_out_and_an_added_node_is_used(tmp_path):
     with Nodes() as nodes:
         stays, dies = nodes.add(), nodes.add()
         with Search(tmp_path, nodes, trials=6) as search:
@@ -84,7 +84,7 @@ def test_a_node_is_killed_in_mid_epoch_one_that_differs_is_left_out_and_one_that
             joins = nodes.add()
             search.until(lambda: nodes.trains(joins))
             assert not nodes.trains(differs)
-            search.ends_whole()
+            search.assert_ends_complete()
     assert (search.run.path / RESUMED).exists()
 
 
@@ -95,7 +95,7 @@ def test_a_search_that_no_node_comes_for_ends_and_goes_on_once_there_is_one(tmp_
             assert "Waiting for a node with 1 CPU" in search.driver.said()
             assert "a node with 1 CPU has not come within 0.1 minutes; `ray status`" in search.driver.said()
         assert not search.run.ledger.exists()
-        # What the test's own driver leaves there.
+        # A file of the test's own driver.
         (search.run.path / SLOW).unlink(missing_ok=True)
         only = nodes.add()
         with Search(tmp_path, nodes, trials=3, wait_minutes=0.1) as search:
@@ -107,7 +107,7 @@ def test_a_search_that_no_node_comes_for_ends_and_goes_on_once_there_is_one(tmp_
         assert history.ended.startswith("a node with 0.9 CPUs free has not come within 0.1 minutes; `ray status`")
         nodes.add()
         with Search(tmp_path, nodes, trials=3, resume=True) as search:
-            search.ends_whole()
+            search.assert_ends_complete()
 
 
 def test_a_search_whose_head_is_switched_off_with_all_nodes_goes_on_at_another(tmp_path):
@@ -121,8 +121,8 @@ def test_a_search_whose_head_is_switched_off_with_all_nodes_goes_on_at_another(t
     with Nodes() as nodes:
         nodes.add()
         with Search(tmp_path, nodes, trials=3, resume=True) as search:
-            search.ends_whole()
-    records(search.run).must_follow(before)
+            search.assert_ends_complete()
+    records(search.run).check_continues(before)
     assert (search.run.path / RESUMED).exists()
 
 
@@ -138,12 +138,12 @@ def test_a_trial_whose_storage_fails_for_a_while_goes_on_from_its_checkpoint(tmp
             _until_still(search, away)
             folder.unlink()
             away.rename(folder)
-            search.ends_whole()
+            search.assert_ends_complete()
     assert (search.run.path / RESUMED).exists()
 
 
 def _until_still(search: Search, away: Path) -> None:
-    """Until nobody writes to the curve any more, although it was open."""
+    """Until the trial has stopped writing to its curve, which it has open."""
     sizes: list[int] = []
 
     def is_still() -> bool:

@@ -166,9 +166,9 @@ def test_trials_that_the_lost_ledger_did_not_know_are_taken_up(tmp_path) -> None
     resume(plan, storage=plan.storage)
     drawn = read_ledger(plan.run.ledger).drawn
     assert {trial: draw.rank for trial, draw in drawn.items()} == {"t000": 8, "t001": 8, "t002": 4, "t003": 16}
-    from search.tuning.resume import read_past
+    from search.tuning.resume import read_resume_state
 
-    past = read_past(plan.run, read_ledger(plan.run.ledger))
+    past = read_resume_state(plan.run, read_ledger(plan.run.ledger))
     assert [outcome.trial for outcome in past.unrecorded] == ["t002"]
     assert [trial for trial, _ in past.unfinished] == ["t001", "t003"]
     assert past.next_number == 5

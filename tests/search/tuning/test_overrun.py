@@ -14,7 +14,7 @@ from results.tensorboard.writer import TensorBoardWriter
 from search.console.plain import PlainView
 from search.proposals.budget import BudgetTracker
 from search.tuning.recorder import Recorder
-from search.tuning.run_trials import config_of
+from search.tuning.run_trials import tune_config
 from search.tuning.stopper import BandStopper
 from search.tuning.tune_report import JOB, TuneReport
 from spaces.band import Band
@@ -28,7 +28,7 @@ CLIPS, LAST_STEP, IN_BAND_AT = 48, 400, 61
 """12 steps to an epoch, as a crafted point counts them."""
 
 
-def train_on_and_on(config: dict) -> None:
+def train_without_end(config: dict) -> None:
     """A trial's function that never asks whether its curve has ended."""
     from ray import tune
 
@@ -62,12 +62,12 @@ def test_a_trial_that_trains_past_its_ending_is_stopped_and_recorded(tmp_path):
     ledger.append(started())
     ledger.append(TrialDrawn(trial=job.trial, draw=job.draw))
     said = io.StringIO()
-    over: list[str] = []
-    view, spending = PlainView(Console(file=said)), BudgetTracker(Budget(trials=1))
-    recorder = Recorder(run, ledger, TensorBoardWriter(run), view, spending, over.append)
+    completed: list[str] = []
+    view, budget = PlainView(Console(file=said)), BudgetTracker(Budget(trials=1))
+    recorder = Recorder(run, ledger, TensorBoardWriter(run), view, budget, completed.append)
     tune.Tuner(
-        tune.with_resources(train_on_and_on, {"CPU": 0.1}),
-        param_space=config_of(job),
+        tune.with_resources(train_without_end, {"CPU": 0.1}),
+        param_space=tune_config(job),
         run_config=tune.RunConfig(
             name="tune",
             storage_path=str(run.ray),
@@ -80,5 +80,5 @@ def test_a_trial_that_trains_past_its_ending_is_stopped_and_recorded(tmp_path):
     ended = history.outcomes["t000"]
     assert ended.ending is Ending.CANCELLED
     assert IN_BAND_AT + 12 < ended.point.step < LAST_STEP
-    assert history.problems == () and not recorder.running and over == ["t000"]
+    assert history.problems == () and not recorder.running and completed == ["t000"]
     assert "t000 ended: cancelled" in said.getvalue()
