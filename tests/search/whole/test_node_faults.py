@@ -1,5 +1,7 @@
-"""Searches on several nodes: a node dies, joins or never comes, all die, or storage fails. Every trial ends once, and as
-it would have by itself."""
+"""Searches on several nodes: a node dies, joins or never comes, all die, or storage fails for a while.
+
+Every trial ends once, and as it would have by itself.
+"""
 
 from __future__ import annotations
 
