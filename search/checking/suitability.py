@@ -6,7 +6,7 @@ from collections import Counter
 
 from spaces.draw import Curriculum
 from spaces.space import Space
-from trainable.dataset.checks.guide_table import MOST_CLIPS, PASSES, TOO_MANY_PASSES
+from trainable.dataset.checks.guide_table import MAX_CLIPS, PASSES, TOO_MANY_PASSES
 from trainable.dataset.clip import VoiceDataset
 from trainable.dataset.finding import Finding, Severity
 from trainable.dataset.split import DatasetSplit
@@ -21,7 +21,7 @@ def _exposure(space: Space, split: DatasetSplit) -> list[Finding]:
     """Of a dataset that the guide speaks of, in passes: clips × epochs."""
     epochs = space.bounds("epochs")[0]
     fewest = epochs * split.epoch_size
-    if split.epoch_size > MOST_CLIPS or fewest <= TOO_MANY_PASSES:
+    if split.epoch_size > MAX_CLIPS or fewest <= TOO_MANY_PASSES:
         return []
     return [
         Finding(

@@ -17,7 +17,7 @@ from search.submit.upload import UploadBundle, make_bundle, visible_files
 from spaces.errors import InputError
 from spaces.space import FOLDER
 from trainable.dataset.clip import VoiceDataset
-from trainable.dataset.source import FILES, Source
+from trainable.dataset.source import LIST_SUFFIXES, Source
 
 PROJECT = ("spaces", "trainable", "results", "search", "demo")
 """Packages that a search is made of."""
@@ -127,7 +127,7 @@ def _place_source(source: Source, dataset: VoiceDataset, folder: str) -> tuple[U
     """The bundle of a source, and its text on the head; a source of the hub is fetched there."""
     if source.path is None:
         return None, str(source)
-    is_list = source.path.suffix.lower() in FILES and source.path.is_file()
+    is_list = source.path.suffix.lower() in LIST_SUFFIXES and source.path.is_file()
     home = source.path.parent if is_list else source.path
     named = _named_by_list(source.path, dataset) if is_list else visible_files(home)
     files = {name: _without_absolute_paths(path, home) for name, path in named.items()}

@@ -1,1 +1,1 @@
-"""Voice datasets: where they come from, what is wrong with them, and who takes which part in a search."""
+"""Voice datasets: clips, their measures, the split into training and held-out clips, and the plan to encode them."""

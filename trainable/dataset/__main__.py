@@ -1,4 +1,4 @@
-"""`python -m trainable.dataset check | transcribe | split`"""
+"""Checks, transcribes and cuts recordings: `python -m trainable.dataset check | transcribe | split`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from trainable.dataset.checks.command import check
 from trainable.dataset.transcribe.command import split, transcribe
 
 app = typer.Typer(
-    help="Makes a voice dataset of recordings, and says what is wrong with one.",
+    help="Make a voice dataset from recordings, and find what is wrong with one.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

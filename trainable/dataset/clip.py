@@ -1,4 +1,4 @@
-"""The nouns of a voice dataset: clips, speakers, and what was measured of each recording."""
+"""A voice dataset as data: clips, their measures, their speakers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from trainable.speech.tempo import letters
+
 
 class ClipMeasures(BaseModel):
-    """One recording, measured as it lies on disk: before resampling, channels averaged."""
+    """Measures of one recording as it is on disk: before resampling, channels averaged."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -23,7 +25,7 @@ class ClipMeasures(BaseModel):
     seconds: float
     rms_dbfs: float
     clipped_share: float
-    """Share of samples at 0.985 or more."""
+    """Share of samples at 0.985 of full scale or more."""
     dc: float
     """Mean of all samples."""
     speech_share: float
@@ -33,13 +35,13 @@ class ClipMeasures(BaseModel):
     longest_pause: float
     """Seconds of the longest stretch without speech, ends included."""
     bandwidth: float
-    """Hz below which 99.9 % of the energy lies, every window of speech counting alike: near 4000 for what once was a
-    telephone recording, whatever its rate."""
+    """Hz below which 99.9 % of the energy lies, all windows of speech weighted equally. Near 4000 for a recording that
+    was once sent over a telephone, whatever its rate is now."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One recording and what is said in it."""
+    """One recording and its transcript."""
 
     audio: Path
     text: str
@@ -47,24 +49,29 @@ class Clip:
     where: str
     """The line or file that names it, for messages: `metadata.jsonl:4`."""
     speaker: str = ""
-    """Name of its speaker within its source; empty where a source has only one."""
+    """Name within its source; empty where the source has one speaker only."""
     source: int = 0
-    """Which of the dataset's sources it is from."""
+    """Index of its source in the dataset."""
     held_out: bool = False
-    """Whether its source keeps it out of training: it lies in `val/`, or in a hub's validation split."""
+    """Whether its source keeps it out of training: it lies in `val/`, or in a validation split of the hub."""
     language: str | None = None
-    """As its source says; None where it says nothing."""
+    """As the source says; None where it says nothing."""
     codes: tuple[tuple[int, ...], ...] | None = None
-    """[frames][16] as its source brings them. They are checked, never trained on: audio is encoded anew."""
+    """[frames][16] as the source brings them. They are checked but never trained on: audio is encoded anew."""
 
     @property
     def seconds(self) -> float:
         return self.measures.seconds
 
+    @property
+    def characters_per_second(self) -> float:
+        """Letters and digits of the transcript per second of the recording; 0 for an empty recording."""
+        return letters(self.text) / self.seconds if self.seconds > 0 else 0.0
+
 
 @dataclass(frozen=True)
 class Speaker:
-    """Somebody who speaks in a dataset, and the recording that says how."""
+    """A speaker of a dataset, and the reference recording of the voice."""
 
     name: str
     source: int
@@ -73,7 +80,7 @@ class Speaker:
 
 @dataclass(frozen=True)
 class VoiceDataset:
-    """Clips in the order of their sources, every one readable. The first speaker is the voice that a search probes."""
+    """Readable clips in the order of their sources. The first speaker is the voice that a search probes."""
 
     names: tuple[str, ...]
     """Of the sources, as they were given."""
@@ -86,12 +93,12 @@ class VoiceDataset:
     def seconds(self) -> float:
         return sum(clip.seconds for clip in self.clips)
 
-    def speaker_of(self, clip: Clip) -> int:
-        """The place of a clip's speaker among the speakers. Raises ValueError for a clip of another dataset."""
+    def speaker_index(self, clip: Clip) -> int:
+        """Index of the clip's speaker in `speakers`. Raises ValueError for a clip of another dataset."""
         return [(speaker.source, speaker.name) for speaker in self.speakers].index((clip.source, clip.speaker))
 
     def fingerprint(self) -> str:
-        """SHA-256 over every transcript, speaker, weight and byte of audio; equal data, equal fingerprint."""
+        """SHA-256 over every transcript, speaker, weight and byte of audio: equal data has equal fingerprints."""
         digest = hashlib.sha256()
         for parts in self._parts():
             digest.update("\0".join(parts).encode() + b"\n")

@@ -1,7 +1,4 @@
-"""From a dataset to what is prepared: every item, and the part that each plays.
-
-One recording as it is to be encoded.
-"""
+"""From a dataset to a plan of what a family encodes: every clip and every augmented copy, and the split they form."""
 
 from __future__ import annotations
 
@@ -18,61 +15,64 @@ from trainable.dataset.split import ClipEntry, DatasetSplit, Role, assign_roles
 from trainable.speech.audio import read_audio
 
 
-class Change(BaseModel):
-    """How a copy of a clip differs from it. Equal changes of equal recordings give equal samples."""
+class Augmentation(BaseModel):
+    """How a copy of a clip differs from it. Equal augmentations of equal recordings give equal samples."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     speed: float
-    """Tempo factor, the pitch kept."""
+    """Tempo factor; the pitch is kept."""
     semitones: float
-    """Pitch, the tempo kept."""
+    """Pitch shift; the tempo is kept."""
     gain_db: float
     snr_db: float | None
-    """White noise so far below the speech; None for none."""
+    """Level of the speech over white noise; None for no noise."""
     seed: int
     """Of the noise."""
 
 
 @dataclass(frozen=True)
 class EncodingItem:
-    """A clip as it was recorded, or a changed copy of it."""
+    """A clip as it was recorded, or an augmented copy of it."""
 
     clip: Clip
-    change: Change | None = None
+    augmentation: Augmentation | None = None
 
     @property
     def key(self) -> str:
-        """SHA-256 over the recording's bytes and the change: equal keys, equal samples."""
-        change = self.change.model_dump_json() if self.change else ""
-        return hashlib.sha256(f"{self.clip.measures.sha256} {change}".encode()).hexdigest()
+        """SHA-256 over the recording's bytes and the augmentation: equal keys, equal samples."""
+        augmentation = self.augmentation.model_dump_json() if self.augmentation else ""
+        return hashlib.sha256(f"{self.clip.measures.sha256} {augmentation}".encode()).hexdigest()
 
     def wave(self) -> np.ndarray:
         """[samples] float32, 24 kHz, mono. Raises InputError as `read_audio` does."""
         wave = read_audio(self.clip.audio)
-        if self.change is None:
+        if self.augmentation is None:
             return wave
-        from trainable.dataset.augmentation import changed
+        from trainable.dataset.augmentation import augment
 
-        return changed(wave, self.change)
+        return augment(wave, self.augmentation)
 
 
 @dataclass(frozen=True)
 class EncodingPlan:
-    """What a family prepares: the items, an entry of the split for each, and a reference per speaker."""
+    """What a family prepares: the items, their entries in the split in the same order, and a reference per speaker."""
 
     items: tuple[EncodingItem, ...]
     split: DatasetSplit
     references: tuple[Clip, ...]
 
     def fingerprint(self) -> str:
-        """SHA-256 of everything that decides what prepared data holds, but the model."""
+        """SHA-256 of everything that decides what prepared data holds, except the model."""
         parts = [item.key for item in self.items] + [each.measures.sha256 for each in self.references]
         return hashlib.sha256("\n".join([*parts, self.split.model_dump_json()]).encode()).hexdigest()
 
 
 def plan_encoding(dataset: VoiceDataset, settings: DataSettings, seed: int) -> EncodingPlan:
-    """A pure function of its arguments: two searches over the same data with one seed hold out the same clips."""
+    """A pure function of its arguments: two searches over the same data with one seed hold out the same clips.
+
+    Raises InputError when no clip is left to train on.
+    """
     roles = assign_roles(dataset.clips, settings, seed)
     items = [EncodingItem(clip) for clip in dataset.clips]
     entries = [
@@ -81,7 +81,7 @@ def plan_encoding(dataset: VoiceDataset, settings: DataSettings, seed: int) -> E
             seconds=clip.seconds,
             role=role,
             source=clip.source,
-            speaker=dataset.speaker_of(clip),
+            speaker=dataset.speaker_index(clip),
         )
         for clip, role in zip(dataset.clips, roles, strict=True)
     ]
@@ -95,25 +95,24 @@ def plan_encoding(dataset: VoiceDataset, settings: DataSettings, seed: int) -> E
     return EncodingPlan(tuple(items), split, tuple(speaker.reference for speaker in dataset.speakers))
 
 
-def _add_copies(items: list[EncodingItem], entries: list[ClipEntry], augment: AugmentationSettings, seed: int) -> None:
-    """Adds the changed copies of every training clip behind all clips."""
-    for place in [place for place, entry in enumerate(entries) if entry.role is Role.TRAINING]:
-        original = entries[place]
+def _add_copies(items: list[EncodingItem], entries: list[ClipEntry], settings: AugmentationSettings, seed: int) -> None:
+    """Appends the augmented copies of every training clip."""
+    for index in [index for index, entry in enumerate(entries) if entry.role is Role.TRAINING]:
+        clip, entry = items[index].clip, entries[index]
         copies = []
-        for number in range(augment.copies):
-            change = _drawn(augment, f"{seed}/{items[place].clip.measures.sha256}/{number}")
+        for number in range(settings.copies):
+            augmentation = _draw(settings, f"{seed}/{clip.measures.sha256}/{number}")
             copies.append(len(items))
-            items.append(EncodingItem(items[place].clip, change))
-            shorter = {"seconds": original.seconds / change.speed, "role": Role.COPY}
-            entries.append(original.model_copy(update=shorter))
-        entries[place] = original.model_copy(update={"copies": tuple(copies)})
+            items.append(EncodingItem(clip, augmentation))
+            entries.append(entry.model_copy(update={"seconds": entry.seconds / augmentation.speed, "role": Role.COPY}))
+        entries[index] = entry.model_copy(update={"copies": tuple(copies)})
 
 
-def _drawn(augment: AugmentationSettings, seed: str) -> Change:
-    """Rounded, so that its JSON says all of it."""
-    chance = random.Random(seed)
+def _draw(settings: AugmentationSettings, seed: str) -> Augmentation:
+    """Rounded to what its JSON holds."""
+    generator = random.Random(seed)
     speed, semitones, gain = (
-        round(chance.uniform(*pair), 3) for pair in (augment.speed, augment.semitones, augment.gain_db)
+        round(generator.uniform(*bounds), 3) for bounds in (settings.speed, settings.semitones, settings.gain_db)
     )
-    snr = round(chance.uniform(*augment.snr_db), 3) if augment.snr_db else None
-    return Change(speed=speed, semitones=semitones, gain_db=gain, snr_db=snr, seed=chance.getrandbits(31))
+    snr = round(generator.uniform(*settings.snr_db), 3) if settings.snr_db else None
+    return Augmentation(speed=speed, semitones=semitones, gain_db=gain, snr_db=snr, seed=generator.getrandbits(31))

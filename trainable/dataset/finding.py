@@ -1,4 +1,4 @@
-"""What a check has to say, in the words a person can act on."""
+"""Findings of the checks: what is wrong with a dataset, where, and what to do."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from spaces.errors import InputError
 from trainable.files.atomic import write_text
 
-MOST_RAISED = 20
-"""Errors that are told when a search is refused."""
+MAX_RAISED = 20
+"""Errors that are listed when a search is refused."""
 
 
 class Severity(StrEnum):
-    """`error` stops a search, `warning` does not, `note` is good to know."""
+    """`error` stops a search, `warning` does not, `note` is information."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -24,7 +24,7 @@ class Severity(StrEnum):
 
 
 class Finding(BaseModel):
-    """One thing about a dataset."""
+    """One result of a check."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -36,7 +36,7 @@ class Finding(BaseModel):
     message: str
     """What was found, what was expected, and what to do."""
     clips: tuple[str, ...] = ()
-    """Paths of all the clips it concerns, when it is about several."""
+    """Paths of all clips concerned; may be empty for a finding on the whole dataset."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.message}"
@@ -47,13 +47,13 @@ def errors(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def raise_errors(findings: Iterable[Finding]) -> None:
-    """Raises InputError that lists the errors among the findings, a line each; returns when there is none."""
+    """Raises InputError with one line per error among the findings, 20 at most."""
     found = errors(findings)
     if not found:
         return
-    lines = [str(finding) for finding in found[:MOST_RAISED]]
-    if len(found) > MOST_RAISED:
-        lines.append(f"and {len(found) - MOST_RAISED} more errors: `python -m trainable.dataset check` tells them all")
+    lines = [str(finding) for finding in found[:MAX_RAISED]]
+    if len(found) > MAX_RAISED:
+        lines.append(f"and {len(found) - MAX_RAISED} more errors; `python -m trainable.dataset check` lists them all")
     raise InputError("\n".join(lines))
 
 

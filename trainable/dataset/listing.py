@@ -1,4 +1,4 @@
-"""What a source lists, before any recording is opened: the noun that every format is read into."""
+"""What a source lists, before any recording is opened: every loader returns a `Listing`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from pathlib import Path
 
 from trainable.dataset.finding import Finding, Severity
 
+REFERENCE = "ref"
+"""Stem of the recording that is a source's reference, in any format: `ref.wav`."""
+
 
 @dataclass(frozen=True)
 class ListingRow:
     """One recording that a source names, with its transcript."""
 
     audio: Path
-    """Absolute, inside the source's folder; not known to exist."""
+    """Absolute, inside the source's folder."""
     text: str
     """Stripped, not empty, valid Unicode."""
     where: str
@@ -24,22 +27,22 @@ class ListingRow:
     codes: tuple[tuple[int, ...], ...] | None = None
     """[frames][16]"""
     ref_audio: Path | None = None
-    """The recording that says how its speaker sounds."""
+    """The reference recording of its speaker."""
     ref_text: str | None = None
 
 
 @dataclass
 class Listing:
-    """All of one source. A reader adds to it; what it finds wrong is added as findings and reading goes on."""
+    """The rows of one source. A loader adds rows, and a finding for each thing that is wrong; then it reads on."""
 
     folder: Path
     """Absolute. `ref.wav` and `refs/` are looked for in it."""
     rows: list[ListingRow] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     named: set[Path] = field(default_factory=set)
-    """Every recording that is named, also by a line that is wrong in another way."""
-    wants_words: bool = True
-    """Whether a reference without a transcript is an error. Qwen's own format has no place for one."""
+    """Every recording that is named, also by a line with an error."""
+    needs_reference_text: bool = True
+    """Whether a reference without a transcript is an error. Qwen's own format has no place for a transcript."""
 
     def error(self, check: str, where: object, message: str) -> None:
         self._add(Severity.ERROR, check, where, message)

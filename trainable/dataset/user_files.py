@@ -1,20 +1,21 @@
-"""Files of unknown state: text in any Unicode encoding, names that may be anything, recordings of any format."""
+"""Files that users bring: which of them are recordings, how their text is encoded, and what a name in them refers to.
+
+Every rule on users' file names and text encodings is here, once for all loaders.
+"""
 
 from __future__ import annotations
 
 import codecs
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from trainable.dataset.listing import Listing
-
 AUDIO_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".oga", ".aiff", ".aif", ".au", ".caf", ".w64")
-"""What libsndfile reads of what people have, in the order in which two files of one name are preferred."""
+"""Formats that libsndfile reads, in order of preference where two files have the same stem."""
 FOREIGN_SUFFIXES = (".m4a", ".aac", ".wma", ".mp4", ".webm", ".amr")
 """Recordings that libsndfile cannot read."""
-LONGEST_SHOWN = 80
 
-_MARKS = {
+_BYTE_ORDER_MARKS = {
     # UTF-32 first: its little-endian mark begins with that of UTF-16.
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -24,46 +25,18 @@ _MARKS = {
 }
 
 
-def read_text(path: Path, listing: Listing) -> str:
-    """The whole file: UTF-8, or what its byte order mark says.
-
-    A file that cannot be read gives an error and no text; one in another encoding an error that names the first wrong
-    line, and its text with U+FFFD in place of what is wrong, so that all its other lines are still looked at.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        listing.error("unreadable-text", printable(path), f"cannot be read ({error.strerror or type(error).__name__})")
-        return ""
-    encoding = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "utf-8")
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        byte = f"0x{data[error.start]:02x}" if error.start < len(data) else "its end"
-        message = f"not {encoding.removesuffix('-sig').upper()} ({byte} cannot be read); save the file as UTF-8"
-        listing.error("encoding", f"{printable(path)}:{line}", message)
-        return data.decode(encoding, errors="replace")
+def text_encoding(data: bytes) -> str:
+    """The encoding that the byte order mark names; UTF-8 without one."""
+    return next((name for mark, name in _BYTE_ORDER_MARKS.items() if data.startswith(mark)), "utf-8")
 
 
 def lines_of(text: str) -> list[str]:
-    """Split at line ends only: JSON may hold U+2028 and its like within a string."""
+    """The lines of a text, split at LF, CRLF and CR only: JSON may hold U+2028 and the like within a string."""
     return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-def printable(text: object) -> str:
-    """As a message can hold it: on one line, other characters than those that print are escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(text))
-
-
-def shown(text: object) -> str:
-    """The same, cut at 80 characters."""
-    whole = str(text)
-    return printable(whole if len(whole) <= LONGEST_SHOWN else whole[:LONGEST_SHOWN] + "…")
-
-
 def is_unicode(text: str) -> bool:
-    """Whether it can be written as UTF-8: JSON can name half of a surrogate pair, and a file name can be any bytes."""
+    """Whether the text can be written as UTF-8: JSON can hold a lone surrogate, and a file name any bytes."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -72,10 +45,10 @@ def is_unicode(text: str) -> bool:
 
 
 def path_inside(folder: Path, base: Path, name: str) -> Path | None:
-    """The file that metadata lying in `base` calls `name`, absolute; None where it is not inside `folder`.
+    """The absolute path of the file that metadata in `base` calls `name`; None where it is not inside `folder`.
 
-    What counts is the path as it is written: a symbolic link inside the folder was put there by its owner, and what
-    huggingface_hub downloads is links throughout. Raises ValueError for what is no file name.
+    Only the path as written counts: links inside the folder are followed, because downloads by huggingface_hub consist
+    of links. Raises ValueError for a name that no file can have.
     """
     if not name.strip() or "\0" in name or not is_unicode(name):
         raise ValueError("no file name")
@@ -83,7 +56,7 @@ def path_inside(folder: Path, base: Path, name: str) -> Path | None:
     if path.is_relative_to(folder):
         return path
     try:
-        # An absolute path may be written with the links resolved that lead to the folder.
+        # An absolute path may have the links resolved that lead to the folder.
         relative = path.relative_to(folder.resolve())
     except ValueError:
         return None
@@ -93,26 +66,38 @@ def path_inside(folder: Path, base: Path, name: str) -> Path | None:
 
 
 def is_file(path: Path) -> bool:
-    """As `Path.is_file`, also False for a name too long for the file system."""
+    """As `Path.is_file`, but False for a name too long for the file system."""
     try:
         return path.is_file()
     except OSError:
         return False
 
 
-def is_audio(path: Path) -> bool:
-    return path.suffix.lower() in AUDIO_SUFFIXES and not path.name.startswith(".") and is_file(path)
+def files_in(folder: Path, suffixes: Sequence[str]) -> list[Path]:
+    """Files directly in the folder with one of these suffixes, sorted by name; hidden files are left out.
+
+    Raises OSError where the folder cannot be read.
+    """
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in suffixes and not path.name.startswith(".") and is_file(path)
+    )
 
 
 def audio_in(folder: Path) -> list[Path]:
-    """Recordings that lie directly in a folder, by name; none where there is no such folder."""
+    """Recordings directly in the folder, sorted by name; empty where the folder cannot be read."""
     try:
-        return sorted(path for path in folder.iterdir() if is_audio(path))
+        return files_in(folder, AUDIO_SUFFIXES)
     except OSError:
         return []
 
 
+def by_preference(path: Path) -> int:
+    """Sort key of recordings with the same stem: the preferred format first."""
+    return AUDIO_SUFFIXES.index(path.suffix.lower())
+
+
 def audio_named(folder: Path, stem: str) -> Path | None:
-    """The recording of that name in a folder, whatever its format."""
-    found = [path for path in audio_in(folder) if path.stem == stem]
-    return min(found, key=lambda path: AUDIO_SUFFIXES.index(path.suffix.lower()), default=None)
+    """The recording with that stem in the folder, in any format; None where there is none."""
+    return min((path for path in audio_in(folder) if path.stem == stem), key=by_preference, default=None)

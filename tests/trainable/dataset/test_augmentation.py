@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 
 from tests.support.encoding_plans import VOICE
 from tests.support.voices import tone
-from trainable.dataset.augmentation import changed, speech_rms
-from trainable.dataset.encoding_plan import Change
+from trainable.dataset.augmentation import augment, speech_rms
+from trainable.dataset.encoding_plan import Augmentation
 from trainable.speech.audio import SAMPLE_RATE, read_audio
 
-NEUTRAL = Change(speed=1.0, semitones=0.0, gain_db=0.0, snr_db=None, seed=0)
+NEUTRAL = Augmentation(speed=1.0, semitones=0.0, gain_db=0.0, snr_db=None, seed=0)
 SEMITONE = 2 ** (1 / 12)
 
 
-def change(**values) -> Change:
+def augmentation(**values) -> Augmentation:
     return NEUTRAL.model_copy(update=values)
 
 
@@ -48,13 +48,13 @@ def pitch(wave: np.ndarray) -> float:
 
 @pytest.mark.parametrize("wave", [tone(1.0), clip(0), tone(0.01), np.full(5, 2.0, np.float32)], ids=len)
 def test_a_neutral_change_gives_the_same_samples(wave: np.ndarray) -> None:
-    assert np.array_equal(changed(wave.copy(), change(seed=7)), wave)
+    assert np.array_equal(augment(wave.copy(), augmentation(seed=7)), wave)
 
 
 @pytest.mark.parametrize("speed", [0.5, 0.9, 0.973, 1.1, 2.0])
 def test_tempo_changes_the_length_and_keeps_the_pitch(speed: float) -> None:
     wave = tone(2.0, 220.0)
-    faster = changed(wave, change(speed=speed))
+    faster = augment(wave, augmentation(speed=speed))
     assert len(faster) == round(len(wave) / speed)
     assert hertz(faster) == pytest.approx(220.0, rel=0.002)
     assert speech_rms(faster) == pytest.approx(speech_rms(wave), rel=0.05)
@@ -63,7 +63,7 @@ def test_tempo_changes_the_length_and_keeps_the_pitch(speed: float) -> None:
 @pytest.mark.parametrize("semitones", [-12.0, -2.0, -0.37, 0.5, 2.0, 12.0])
 def test_semitones_change_the_pitch_and_keep_the_length(semitones: float) -> None:
     wave = tone(2.0, 220.0)
-    higher = changed(wave, change(semitones=semitones))
+    higher = augment(wave, augmentation(semitones=semitones))
     assert len(higher) == len(wave)
     assert hertz(higher) == pytest.approx(220.0 * SEMITONE**semitones, rel=0.002)
     assert speech_rms(higher) == pytest.approx(speech_rms(wave), rel=0.05)
@@ -73,7 +73,7 @@ def test_semitones_change_the_pitch_and_keep_the_length(semitones: float) -> Non
 def test_speech_keeps_its_melody(speed: float, semitones: float) -> None:
     for number in (0, 5):
         wave = clip(number)
-        other = changed(wave, change(speed=speed, semitones=semitones))
+        other = augment(wave, augmentation(speed=speed, semitones=semitones))
         assert len(other) == round(len(wave) / speed)
         assert pitch(other) == pytest.approx(pitch(wave) * SEMITONE**semitones, rel=0.03)
 
@@ -81,12 +81,12 @@ def test_speech_keeps_its_melody(speed: float, semitones: float) -> None:
 @pytest.mark.parametrize("gain", [-30.0, -3.0, 2.5])
 def test_gain_is_in_decibels(gain: float) -> None:
     wave = tone(0.5)
-    assert np.allclose(changed(wave, change(gain_db=gain)), wave * 10 ** (gain / 20), rtol=1e-6)
+    assert np.allclose(augment(wave, augmentation(gain_db=gain)), wave * 10 ** (gain / 20), rtol=1e-6)
 
 
 def test_gain_stops_where_the_wave_would_clip() -> None:
     wave = tone(0.5)
-    loud = changed(wave, change(gain_db=30.0))
+    loud = augment(wave, augmentation(gain_db=30.0))
     assert np.abs(loud).max() == pytest.approx(1.0, abs=1e-6)
     assert np.allclose(loud / np.abs(loud).max(), wave / np.abs(wave).max(), atol=1e-6)
 
@@ -95,7 +95,7 @@ def test_gain_stops_where_the_wave_would_clip() -> None:
 @pytest.mark.parametrize("number", [0, 7])
 def test_noise_is_as_far_below_the_speech_as_asked(snr: float, number: int) -> None:
     wave = 0.2 * clip(number)
-    noise = changed(wave, change(snr_db=snr, seed=3)) - wave
+    noise = augment(wave, augmentation(snr_db=snr, seed=3)) - wave
     assert 20 * np.log10(speech_rms(wave) / np.sqrt(np.mean(noise**2))) == pytest.approx(snr, abs=0.2)
     spectrum = np.abs(np.fft.rfft(noise)) ** 2
     low, high = np.array_split(spectrum, 2)
@@ -108,14 +108,14 @@ def test_pauses_do_not_count_as_speech() -> None:
 
 
 def test_the_seed_decides_the_noise() -> None:
-    one, again, other = (changed(clip(1), change(snr_db=20.0, seed=seed)) for seed in (1, 1, 2))
+    one, again, other = (augment(clip(1), augmentation(snr_db=20.0, seed=seed)) for seed in (1, 1, 2))
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
 
 
 def test_silence_stays_silent() -> None:
     silence = np.zeros(SAMPLE_RATE, np.float32)
-    assert not changed(silence, change(speed=0.9, semitones=1.0, gain_db=20.0, snr_db=0.0)).any()
+    assert not augment(silence, augmentation(speed=0.9, semitones=1.0, gain_db=20.0, snr_db=0.0)).any()
 
 
 @settings(max_examples=60, deadline=None)
@@ -130,12 +130,12 @@ def test_silence_stays_silent() -> None:
 )
 def test_any_change_gives_samples_that_do_not_clip(samples, loudness, speed, semitones, gain, snr, seed) -> None:
     wave = (np.random.default_rng(seed).uniform(-1, 1, samples) * loudness).astype(np.float32)
-    kind = Change(speed=speed, semitones=semitones, gain_db=gain, snr_db=snr, seed=seed)
+    by = Augmentation(speed=speed, semitones=semitones, gain_db=gain, snr_db=snr, seed=seed)
     before = wave.copy()
-    out = changed(wave, kind)
+    out = augment(wave, by)
     assert out.dtype == np.float32 and out.shape == (max(1, round(samples / speed)),)
     assert np.isfinite(out).all()
     assert np.array_equal(wave, before)
-    if kind.model_copy(update={"seed": 0}) != NEUTRAL:
+    if by.model_copy(update={"seed": 0}) != NEUTRAL:
         assert np.abs(out).max() <= 1
-    assert np.array_equal(changed(wave, kind), out)
+    assert np.array_equal(augment(wave, by), out)

@@ -18,7 +18,7 @@ from tests.support.measured_clips import clip, varied
 from tests.support.voices import tone
 from trainable.dataset.clip import ClipMeasures
 from trainable.dataset.measure import measure, measure_all
-from trainable.dataset.reference import propose_reference, why
+from trainable.dataset.reference import describe_reference, rank_references
 from trainable.speech.audio import SAMPLE_RATE
 
 
@@ -234,7 +234,7 @@ def test_the_better_reference_comes_first(better: dict, worse: dict) -> None:
 
     others = [clip(LINE[:40], 100 + place, rms_dbfs=-20.0, seconds=2.4) for place in range(9)]
     good, bad = made(1, better), made(2, worse)
-    ranked = propose_reference([bad, *others, good])
+    ranked = rank_references([bad, *others, good])
     assert ranked.index(good) < ranked.index(bad)
 
 
@@ -243,20 +243,23 @@ def test_of_equal_clips_the_longer_comes_first() -> None:
         clip("x" * round(14 * seconds), place, seconds=seconds, rms_dbfs=-20.0)
         for place, seconds in enumerate((11.0, 20.0, 15.0))
     ]
-    assert [each.seconds for each in propose_reference(clips)] == [20.0, 15.0, 11.0]
+    assert [each.seconds for each in rank_references(clips)] == [20.0, 15.0, 11.0]
 
 
 @given(st.permutations(varied(8)))
 def test_the_order_of_the_clips_does_not_matter(clips: list) -> None:
-    assert propose_reference(clips) == propose_reference(varied(8))
+    assert rank_references(clips) == rank_references(varied(8))
 
 
 def test_the_reason_is_a_sentence() -> None:
     good = clip(LINE, 1, seconds=14.0)
-    assert why(good, [good]) == "clip_1.wav: 14.0 s, clean, and as loud and as fast as most clips."
+    assert describe_reference(good, [good]) == "clip_1.wav: 14.0 s, clean, and as loud and as fast as most clips."
     poor = clip("some words", 2, seconds=1.0, clipped_share=0.25)
-    assert why(poor, [poor]) == "clip_2.wav: 1.0 s; it is shorter than 10 s and is clipped (25.0 % of its samples)."
+    assert (
+        describe_reference(poor, [poor])
+        == "clip_2.wav: 1.0 s; it is shorter than 10 s and is clipped (25.0 % of its samples)."
+    )
 
 
 def test_nobody_is_proposed_where_there_is_nobody() -> None:
-    assert propose_reference([]) == []
+    assert rank_references([]) == []

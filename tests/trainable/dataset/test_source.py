@@ -50,7 +50,7 @@ def test_what_data_says(text: str, expected: Source) -> None:
         ("a,hours=two", "above 0, got two"),
         ("a,weight=2,weight=2", "given twice"),
         ("a,text=", "is empty"),
-        ("a,weight=2/", "reads like an option"),
+        ("a,weight=2/", "looks like an option"),
         ("a\0b", "characters"),
         ("a\udcffb", "characters"),
         ("hf:", "hf:OWNER/NAME"),

@@ -15,7 +15,7 @@ from spaces.data_settings import AugmentationSettings, DataSettings
 from spaces.errors import InputError
 from trainable.dataset.clip import Clip, ClipMeasures, Speaker, VoiceDataset
 from trainable.dataset.encoding_plan import EncodingPlan, plan_encoding
-from trainable.dataset.split import Role, assign_roles, held_out_count, same_text
+from trainable.dataset.split import Role, assign_roles, held_out_count, normalise, text_key
 
 PLAIN = DataSettings()
 
@@ -78,7 +78,7 @@ def test_about_a_tenth_of_the_texts_is_asked_for(texts: int) -> None:
     ],
 )
 def test_what_counts_as_the_same_text(one: str, other: str, same: bool) -> None:
-    assert (same_text(one) == same_text(other)) is same
+    assert (normalise(one) == normalise(other)) is same
 
 
 @given(
@@ -92,7 +92,7 @@ def test_no_text_is_on_two_sides(texts: list[str], others: int, most: int, seed:
     roles = assign_roles(given_clips, DataSettings(max_validation_clips=most), seed)
     sides: dict[str, set[Role]] = {}
     for each, role in zip(given_clips, roles, strict=True):
-        sides.setdefault(same_text(each.text) or each.text, set()).add(role)
+        sides.setdefault(text_key(each.text), set()).add(role)
     assert all(len(side) == 1 for side in sides.values())
     assert roles.count(Role.HELD_OUT) <= most
 
@@ -198,7 +198,7 @@ def augmented(seed: int = 0, **changes) -> EncodingPlan:
 def test_a_plan_has_every_clip_in_its_place() -> None:
     own = [*clips(12), *[clip(f"other {number}", source=1, speaker="b") for number in range(3)], clip("c", source=1)]
     plan = plan_encoding(dataset(own, weights=(1.0, 0.5)), PLAIN, 0)
-    assert [item.clip for item in plan.items] == own and not any(item.change for item in plan.items)
+    assert [item.clip for item in plan.items] == own and not any(item.augmentation for item in plan.items)
     entries = plan.split.entries
     assert [(entry.text, entry.seconds, entry.source) for entry in entries] == [
         (each.text, each.seconds, each.source) for each in own
@@ -220,25 +220,25 @@ def test_training_clips_alone_have_copies_and_these_lie_behind() -> None:
             assert split.entries[copy].role is Role.COPY and copy >= 20
             assert plan.items[copy].clip == plan.items[place].clip
             assert split.entries[copy].text == entry.text
-            assert split.entries[copy].seconds == pytest.approx(entry.seconds / plan.items[copy].change.speed)
+            assert split.entries[copy].seconds == pytest.approx(entry.seconds / plan.items[copy].augmentation.speed)
     assert len({item.key for item in plan.items}) == len(plan.items)
 
 
 def test_copies_change_within_what_was_asked_for() -> None:
     asked = {"speed": (0.9, 1.1), "semitones": (-2.0, 1.0), "gain_db": (-3.0, 0.0), "snr_db": (30.0, 40.0)}
-    changes = [item.change for item in augmented(**asked).items if item.change]
+    changes = [item.augmentation for item in augmented(**asked).items if item.augmentation]
     for name, (low, high) in asked.items():
         values = [getattr(change, name) for change in changes]
         assert low <= min(values) < max(values) <= high
-    assert all(item.change.snr_db is None for item in augmented().items if item.change)
+    assert all(item.augmentation.snr_db is None for item in augmented().items if item.augmentation)
 
 
 def test_copies_depend_on_seed_and_recording_alone() -> None:
     shorter = plan_encoding(dataset(clips(20)[10:] + clips(20)[:9]), DataSettings(augment=AugmentationSettings()), 0)
     keys = {item.key for item in augmented().items}
-    same = [item.key in keys for item in shorter.items if item.change]
+    same = [item.key in keys for item in shorter.items if item.augmentation]
     assert same.count(True) >= 25, "expected the same copies of whoever trains in both"
-    assert not {item.key for item in augmented(seed=1).items if item.change} & keys
+    assert not {item.key for item in augmented(seed=1).items if item.augmentation} & keys
 
 
 @pytest.mark.parametrize("what", ["text", "audio", "weight", "reference", "role", "seed of copies"])

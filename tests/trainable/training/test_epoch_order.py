@@ -182,7 +182,7 @@ def test_copies_take_the_place_of_their_own_clip(share: float) -> None:
 def test_a_larger_share_adds_copies_and_takes_none_away() -> None:
     clips = split_of(60, copies=2)
     few, many = (epoch_clips(clips, draw(augmented=share), 4, 1) for share in (0.3, 0.6))
-    copies = set(clips.of(Role.COPY))
+    copies = set(clips.with_role(Role.COPY))
     assert copies & set(few) < copies & set(many)
 
 

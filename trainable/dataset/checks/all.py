@@ -1,4 +1,4 @@
-"""Everything that is checked of a dataset without a model."""
+"""Runs every check that needs no model: a dataset goes in, findings come out, errors first."""
 
 from __future__ import annotations
 
@@ -6,44 +6,44 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from trainable.dataset.checks import dataset as set_checks
+from trainable.dataset.checks import dataset as dataset_checks
 from trainable.dataset.checks import recordings, references, transcripts
 from trainable.dataset.checks.codes import check_codes
-from trainable.dataset.checks.grouping import whole
+from trainable.dataset.checks.grouping import about_dataset, dataset_name
 from trainable.dataset.clip import Clip, VoiceDataset
 from trainable.dataset.finding import Finding, Severity
 
-ORDER = (Severity.ERROR, Severity.WARNING, Severity.NOTE)
-CHECKS = (*recordings.CHECKS, *transcripts.CHECKS, *references.CHECKS, *set_checks.CHECKS)
+SEVERITIES = (Severity.ERROR, Severity.WARNING, Severity.NOTE)
+"""In the order of a report."""
+CHECKS = (*recordings.CHECKS, *transcripts.CHECKS, *references.CHECKS, *dataset_checks.CHECKS)
 
 
 def check_dataset(dataset: VoiceDataset) -> list[Finding]:
-    """Runs every check; errors come first, then warnings, then notes. A dataset without clips has one error."""
+    """Errors first, then warnings, then notes. A dataset without clips gives one error."""
     if not dataset.clips:
-        message = "no clips; expected recordings with their transcripts"
-        return [Finding(severity=Severity.ERROR, check="no-clips", where=whole(dataset), message=message)]
-    found = [finding for check in CHECKS for finding in check(dataset)]
-    return by_severity([*found, *brought_codes(dataset)])
+        return [about_dataset(dataset, "no-clips", Severity.ERROR, "no clips; expected recordings with transcripts")]
+    findings = [finding for check in CHECKS for finding in check(dataset)]
+    return by_severity([*findings, *check_given_codes(dataset)])
 
 
-def brought_codes(dataset: VoiceDataset) -> list[Finding]:
-    """Of the codes that a source brings, which tell how it was made, though nothing is trained on them."""
+def check_given_codes(dataset: VoiceDataset) -> list[Finding]:
+    """Checks the codes that a source brings. They are not trained on, but show how the dataset was made."""
     coded = [clip for clip in dataset.clips if clip.codes is not None]
     return check_codes(
         [clip.where for clip in coded],
         (_array(clip) for clip in coded),
         recordings=[clip.measures.sha256 for clip in coded],
-        where=whole(dataset),
+        where=dataset_name(dataset),
     )
 
 
 def by_severity(findings: Iterable[Finding]) -> list[Finding]:
     """Errors first; findings of one severity keep their order."""
-    return sorted(findings, key=lambda finding: ORDER.index(finding.severity))
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 def _array(clip: Clip) -> np.ndarray:
-    """[frames, 16] int64; of another shape where the source's rows are."""
+    """[frames, 16] int64; another shape where the source's codes have one."""
     try:
         return np.array(clip.codes, dtype=np.int64)
     except (ValueError, OverflowError, TypeError):

@@ -1,7 +1,7 @@
-"""Whether codes are those of speech.
+"""Checks whether codec codes can be those of speech.
 
-A public run fell to a loss of 0.0000 within 30 steps, as every clip of its dataset had one and the same frame of codes:
-there was nothing to learn but that frame.
+A public run reached a loss of 0.0000 within 30 steps because every clip of its dataset had the same single frame of
+codes.
 """
 
 from __future__ import annotations
@@ -12,26 +12,27 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from trainable.dataset.checks.grouping import named
 from trainable.dataset.finding import Finding, Severity
+from trainable.dataset.formatting import first_few
 
 CODEBOOKS = 16
-LEAST_ENTROPY = 2.0
-"""Bits of codebook 0 over a whole dataset. Four equally frequent codes have as much, speech has several times that."""
-JUDGED_FRAMES = 100
-"""Entropy of fewer frames says little."""
+MIN_ENTROPY = 2.0
+"""Bits of codebook 0 over a whole dataset. Four equally frequent codes have 2 bits; speech has several times that."""
+ENTROPY_FRAMES = 100
+"""The entropy of fewer frames says little."""
 STUCK_SHARE = 0.9
 STUCK_FRAMES = 10
-"""A clip needs so many frames before most of them being equal says something."""
+"""Shorter clips are not checked for equal frames."""
 
 
 def check_codes(
     names: Sequence[str], codes: Iterable[np.ndarray], recordings: Sequence[str] | None = None, where: str = "codes"
 ) -> list[Finding]:
-    """Looks at the codes of each clip once, in the order of their names, and keeps none of them.
+    """Checks the codes of each clip as they are iterated over, without keeping them.
 
-    codes: each [frames, 16] integers. `recordings` tells equal recordings, whose codes are rightly equal, from others;
-    without it no two clips are taken for one recording. Raises ValueError unless there are as many codes as names.
+    codes: [frames, 16] integers per clip, in the order of `names`. `recordings` identifies each clip's recording, as
+    equal recordings rightly have equal codes; without it all are different. Raises ValueError unless there are as many
+    codes as names.
     """
     tally = _Tally()
     for name, recording, each in zip(names, recordings or range(len(names)), codes, strict=True):
@@ -40,7 +41,7 @@ def check_codes(
 
 
 class _Tally:
-    """Hashes and histograms: what is kept of the codes while they go by."""
+    """Hashes and histograms of the codes seen so far."""
 
     def __init__(self) -> None:
         self._clips: dict[bytes, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -68,12 +69,12 @@ class _Tally:
                 self._stuck.append(f"{name} ({most} of {len(codes)})")
 
     def findings(self, where: str) -> list[Finding]:
-        said = [
+        faults = [
             (
                 Severity.ERROR,
                 "code-shape",
                 self._misshapen,
-                f"codes that are not whole numbers of [frames, {CODEBOOKS}]",
+                f"codes that are not integers of shape [frames, {CODEBOOKS}]",
                 "make them with the codec of this model family",
             ),
             (
@@ -96,10 +97,10 @@ class _Tally:
                 severity=severity,
                 check=check,
                 where=where,
-                message=f"{len(clips)} clip(s) with {what}: {named(clips)}; {advice}",
+                message=f"{len(clips)} clip(s) with {fault}: {first_few(clips)}; {advice}",
                 clips=tuple(clips),
             )
-            for severity, check, clips, what, advice in said
+            for severity, check, clips, fault, advice in faults
             if clips
         ]
         return [*self._identical(where), *self._single(where), *found, *self._collapsed(where)]
@@ -116,8 +117,8 @@ class _Tally:
                 check="identical-codes",
                 where=where,
                 message=(
-                    f"{len(group)} clips have identical codes, though they are different recordings: {named(group)}. "
-                    "Trained on such codes a loss falls to 0 and the voice learns nothing; encode each recording by "
+                    f"{len(group)} clips have identical codes, but are different recordings: {first_few(group)}. "
+                    "On such codes the loss falls to 0 and nothing of the voice is learned; encode each recording by "
                     "itself"
                 ),
                 clips=tuple(group),
@@ -129,21 +130,21 @@ class _Tally:
         if set(self._frames) != {1}:
             return []
         message = (
-            f"each of the {self._frames[1]} clips has one frame of codes, which is 80 ms; the codes were cut, or one "
-            "frame was taken for all. Encode the whole of each recording"
+            f"each of the {self._frames[1]} clips has one frame of codes, which is 80 ms; the codes were cut off. "
+            "Encode the whole of each recording"
         )
         return [Finding(severity=Severity.ERROR, check="single-frame", where=where, message=message)]
 
     def _collapsed(self, where: str) -> list[Finding]:
         counts = np.array(list(self._first.values()), dtype=np.float64)
-        if counts.sum() <= JUDGED_FRAMES:
+        if counts.sum() <= ENTROPY_FRAMES:
             return []
         shares = counts / counts.sum()
         entropy = -float(shares @ np.log2(shares)) + 0.0
-        if entropy >= LEAST_ENTROPY:
+        if entropy >= MIN_ENTROPY:
             return []
         message = (
             f"codebook 0 has {len(counts)} value(s) over {int(counts.sum())} frames, an entropy of {entropy:.1f} bits; "
-            f"speech has more than {LEAST_ENTROPY:g}. Listen to the recordings: noise, hum or silence looks so"
+            f"speech has more than {MIN_ENTROPY:g}. Listen to the recordings: they may be noise, hum or silence"
         )
         return [Finding(severity=Severity.WARNING, check="code-entropy", where=where, message=message)]

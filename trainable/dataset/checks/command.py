@@ -1,6 +1,6 @@
-"""Looks at a dataset before any GPU is used: `python -m trainable.dataset check DIR`.
+"""The command `python -m trainable.dataset check DATA`: checks a dataset before a GPU is used.
 
-Exit codes: 0 nothing wrong, though there may be warnings; 1 errors in the data; 2 wrong input.
+Exit codes: 0 no errors, though there may be warnings; 1 errors in the data; 2 wrong input.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from trainable.dataset.source import Source
 from trainable.files.cache import cache_folder
 
 ERRORS_FOUND = 1
-"""Exit code where something in the data has to be mended before a search."""
+"""Exit code where the data must be corrected before a search."""
 FAMILY = "qwen3_tts"
 NOT_OPENED = ("source", "format")
-"""Checks that `open_dataset` names when a source is none: no such folder, or of no known format."""
+"""Checks of findings for a source that cannot be opened: no such folder, or an unknown format."""
 
 
 def check(
@@ -42,10 +42,12 @@ def check(
         typer.Option(help="also encode the clips with this model, a folder or hub id, and check codes and voice"),
     ] = None,
     auto_ref: Annotated[
-        bool, typer.Option("--auto-ref", help="where there is no reference, the best clip is one")
+        bool, typer.Option("--auto-ref", help="use the best clip as the reference where there is none")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print everything as JSON, and nothing else")] = False,
-    page: Annotated[Path | None, typer.Option(metavar="FILE", help="write it as one HTML file, with charts")] = None,
+    page: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="also write the report as one HTML file, with charts")
+    ] = None,
 ) -> None:
     """Say what is wrong with a dataset, and what to do about it."""
     with exit_on_input_error():
@@ -56,39 +58,40 @@ def check(
             findings += check_dataset(dataset)
         if dataset is not None and model is not None:
             if errors(findings):
-                typer.echo("--model: mend the errors first; nothing was encoded", err=True)
+                typer.echo("--model: correct the errors first; nothing was encoded", err=True)
             else:
-                findings += _prepared(dataset, model)
+                findings += _prepare(dataset, model)
         report = DatasetReport(
             dataset=summarise(dataset) if dataset is not None else None, findings=tuple(by_severity(findings))
         )
         if page is not None:
             write_page(page, report, dataset)
-    _tell(report, as_json)
+    _print(report, as_json)
     if any(finding.check in NOT_OPENED for finding in findings):
         raise typer.Exit(WRONG_INPUT)
     if errors(findings):
         raise typer.Exit(ERRORS_FOUND)
 
 
-def _prepared(dataset: VoiceDataset, model: str) -> list[Finding]:
-    """What encoding tells. The codes stay in the cache, where a search finds them; the prepared folder does not.
+def _prepare(dataset: VoiceDataset, model: str) -> list[Finding]:
+    """Encodes the dataset and returns the findings. The codes stay in the cache for a search; the prepared folder is
+    deleted.
 
-    Raises InputError for a model that is none of the family's.
+    Raises InputError for a model of another family.
     """
     from trainable.dataset.encoding_plan import plan_encoding
     from trainable.family.protocol import load_family
 
     plan = plan_encoding(dataset, DataSettings(), seed=1)
-    # What a library prints on the way is not part of the report.
-    aside = contextlib.redirect_stdout(sys.stderr)
-    with tempfile.TemporaryDirectory() as folder, progress_bars() as on_progress, aside:
+    # Whatever a library prints must not mix with the report.
+    redirected = contextlib.redirect_stdout(sys.stderr)
+    with tempfile.TemporaryDirectory() as folder, progress_bars() as on_progress, redirected:
         return load_family(FAMILIES[FAMILY].module).prepare(
-            plan, model, Path(folder), cache_folder(), lambda done, of: on_progress("encoding", done, of)
+            plan, model, Path(folder), cache_folder(), lambda done, total: on_progress("encoding", done, total)
         )
 
 
-def _tell(report: DatasetReport, as_json: bool) -> None:
+def _print(report: DatasetReport, as_json: bool) -> None:
     if as_json:
         typer.echo(report.model_dump_json(indent=1))
         return

@@ -1,4 +1,4 @@
-"""One finding for all the clips that share a fault."""
+"""Makes findings: one for all clips with the same fault, or one about the whole dataset."""
 
 from __future__ import annotations
 
@@ -7,66 +7,59 @@ from dataclasses import dataclass
 
 from trainable.dataset.clip import Clip, VoiceDataset
 from trainable.dataset.finding import Finding, Severity
-from trainable.dataset.user_files import printable, shown
-
-NAMED = 3
-"""Clips that a message names; `Finding.clips` holds all of them."""
+from trainable.dataset.formatting import excerpt, first_few, printable
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A clip that a check is about, and what it found there, if that differs from clip to clip."""
+    """A clip with a fault, and the figure or text found there if it differs between clips."""
 
     clip: Clip
     detail: str = ""
 
     def __str__(self) -> str:
         name = printable(self.clip.audio.name)
-        return f"{name} ({shown(self.detail)})" if self.detail else name
+        return f"{name} ({excerpt(self.detail)})" if self.detail else name
 
 
 def grouped(
     dataset: VoiceDataset, check: str, severity: Severity, hits: Sequence[Hit], one: str, many: str, advice: str
 ) -> list[Finding]:
-    """No finding without a hit; else one, at the clip's own line when it is about one clip.
+    """One finding for all hits; at the clip's own line where there is one hit. Empty without hits.
 
     `one` follows a clip's name ("is clipped"), `many` follows "7 clips" ("are clipped").
     """
     if not hits:
         return []
     if len(hits) == 1:
-        where, what = hits[0].clip.where, f"{hits[0]} {one}"
+        where, fault = hits[0].clip.where, f"{hits[0]} {one}"
     else:
-        where, what = whole(dataset), f"{len(hits)} clips {many}: {named([str(hit) for hit in hits])}"
+        where, fault = dataset_name(dataset), f"{len(hits)} clips {many}: {first_few([str(hit) for hit in hits])}"
     paths = tuple(printable(hit.clip.audio) for hit in hits)
-    return [Finding(severity=severity, check=check, where=where, message=f"{what}; {advice}", clips=paths)]
+    return [Finding(severity=severity, check=check, where=where, message=f"{fault}; {advice}", clips=paths)]
 
 
-def named(items: Sequence[str]) -> str:
-    """The first three, and how many more there are."""
-    more = len(items) - NAMED
-    return ", ".join(items[:NAMED]) + (f" and {more} more" if more > 0 else "")
+def about_dataset(
+    dataset: VoiceDataset, check: str, severity: Severity, message: str, groups: Sequence[Sequence[Clip]] = ()
+) -> Finding:
+    """A finding about the whole dataset; `groups` are the clips it names."""
+    paths = tuple(printable(clip.audio) for group in groups for clip in group)
+    return Finding(severity=severity, check=check, where=dataset_name(dataset), message=message, clips=paths)
 
 
-def line(clip: Clip) -> str:
-    """Where a clip is named, in few letters: `metadata.jsonl:4`."""
+def line_of(clip: Clip) -> str:
+    """The line that names a clip, without its folder: `metadata.jsonl:4`."""
     return clip.where.replace("\\", "/").rpartition("/")[2]
 
 
-def whole(dataset: VoiceDataset) -> str:
-    """The dataset, as the place of a finding."""
+def dataset_name(dataset: VoiceDataset) -> str:
+    """The dataset's sources, as the place of a finding."""
     return printable(", ".join(dataset.names))
 
 
 def clips_by_speaker(dataset: VoiceDataset) -> dict[tuple[int, str], list[Clip]]:
     """By source and name, as `Speaker` has them."""
-    own: dict[tuple[int, str], list[Clip]] = {(speaker.source, speaker.name): [] for speaker in dataset.speakers}
+    clips: dict[tuple[int, str], list[Clip]] = {(speaker.source, speaker.name): [] for speaker in dataset.speakers}
     for clip in dataset.clips:
-        own[clip.source, clip.speaker].append(clip)
-    return own
-
-
-def quoted(text: str, most: int = 50) -> str:
-    """A transcript in a message, cut where it is long."""
-    text = printable(text)
-    return f"“{text}”" if len(text) <= most else f"“{text[: most - 1].rstrip()}…”"
+        clips[clip.source, clip.speaker].append(clip)
+    return clips

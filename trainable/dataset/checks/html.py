@@ -1,48 +1,48 @@
-"""A check as one HTML file: it needs nothing beside it, and nothing from the network."""
+"""Writes the report of a check as one self-contained HTML file."""
 
 from __future__ import annotations
 
 import io
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from spaces.errors import InputError
-from trainable.dataset.checks.all import ORDER
-from trainable.dataset.checks.grouping import clips_by_speaker, quoted, whole
+from trainable.dataset.checks.all import SEVERITIES
+from trainable.dataset.checks.grouping import clips_by_speaker, dataset_name
 from trainable.dataset.checks.report import DatasetReport, counted, limited
 from trainable.dataset.clip import Clip, VoiceDataset
-from trainable.dataset.reference import characters_per_second, propose_reference, why
-from trainable.dataset.user_files import printable
+from trainable.dataset.formatting import printable, quote
+from trainable.dataset.reference import describe_reference, rank_references
 from trainable.files.atomic import write_text
 
 BINS = 28
-ROWS = 300
-"""Clips in the table, at most."""
-PROPOSED = 3
+MAX_ROWS = 300
+"""Clips in the table."""
+PROPOSALS = 3
 """References proposed for each speaker."""
 INK, ACCENT, MARK = "#010101", "#020202", "#030303"
-"""Colours of a drawing, replaced by the page's own so that it follows the reader's light or dark."""
-OWN_COLOURS = {INK: "currentColor", ACCENT: "var(--accent)", MARK: "var(--mark)"}
+"""Placeholder colours in a chart. The page's own replace them, so that charts follow its light or dark theme."""
+PAGE_COLOURS = {INK: "currentColor", ACCENT: "var(--accent)", MARK: "var(--mark)"}
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A distribution over the clips."""
+    """A histogram over the clips."""
 
     title: str
     unit: str
     values: tuple[float, ...]
     reference: float | None
-    """Where the reference lies, if there is one of them."""
+    """The value of the reference; None in a dataset of several speakers."""
 
 
 def write_page(path: Path, report: DatasetReport, dataset: VoiceDataset | None) -> None:
-    """Writes the page, beside and renamed. Raises InputError when it cannot be written there."""
+    """Writes the page atomically. Raises InputError when it cannot be written."""
     text = page(report, dataset)
     try:
         write_text(path, text)
@@ -51,7 +51,7 @@ def write_page(path: Path, report: DatasetReport, dataset: VoiceDataset | None) 
 
 
 def page(report: DatasetReport, dataset: VoiceDataset | None) -> str:
-    """The whole file as text."""
+    """The HTML as text."""
     import jinja2
     from markupsafe import Markup
 
@@ -63,7 +63,7 @@ def page(report: DatasetReport, dataset: VoiceDataset | None) -> str:
         undefined=jinja2.StrictUndefined,
     )
     severities = []
-    for severity in ORDER:
+    for severity in SEVERITIES:
         found = [finding for finding in report.findings if finding.severity is severity]
         shown, more = limited(found)
         if found:
@@ -71,31 +71,31 @@ def page(report: DatasetReport, dataset: VoiceDataset | None) -> str:
     rows = _rows(report, dataset) if dataset else []
     return environment.get_template("page.html").render(
         summary=report.dataset,
-        everywhere=whole(dataset) if dataset else None,
+        everywhere=dataset_name(dataset) if dataset else None,
         severities=severities,
-        charts=[(chart, Markup(_drawn(chart))) for chart in (_charts(dataset) if dataset else [])],
+        charts=[(chart, Markup(_draw(chart))) for chart in (_charts(dataset) if dataset else [])],
         proposals=_proposals(dataset) if dataset else [],
-        rows=rows[:ROWS],
-        more_rows=max(0, len(rows) - ROWS),
+        rows=rows[:MAX_ROWS],
+        more_rows=max(0, len(rows) - MAX_ROWS),
     )
 
 
 def _charts(dataset: VoiceDataset) -> list[Chart]:
-    one = dataset.speakers[0].reference if len(dataset.speakers) == 1 else None
+    reference = dataset.speakers[0].reference if len(dataset.speakers) == 1 else None
 
-    def chart(title: str, unit: str, measured) -> Chart:
-        return Chart(title, unit, tuple(map(measured, dataset.clips)), measured(one) if one else None)
+    def chart(title: str, unit: str, value: Callable[[Clip], float]) -> Chart:
+        return Chart(title, unit, tuple(map(value, dataset.clips)), value(reference) if reference else None)
 
     return [
         chart("Length", "seconds", lambda clip: clip.seconds),
         chart("Loudness", "dBFS", lambda clip: clip.measures.rms_dbfs),
-        chart("Tempo", "characters per second", characters_per_second),
+        chart("Tempo", "characters per second", lambda clip: clip.characters_per_second),
         chart("Transcripts", "characters", lambda clip: float(len(clip.text))),
     ]
 
 
-def _drawn(chart: Chart) -> str:
-    """As an SVG element without size, in the page's colours and type."""
+def _draw(chart: Chart) -> str:
+    """The chart as an SVG element without size, in the page's colours and fonts."""
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -113,12 +113,12 @@ def _drawn(chart: Chart) -> str:
     axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)
     axes.tick_params(length=0, colors=INK, labelsize=9)
     axes.set_xlabel(chart.unit, color=INK, fontsize=9)
-    held = io.StringIO()
+    buffer = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": chart.title}):
-        figure.savefig(held, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = held.getvalue()
-    for colour, own in OWN_COLOURS.items():
-        svg = svg.replace(colour, own)
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    for colour, page_colour in PAGE_COLOURS.items():
+        svg = svg.replace(colour, page_colour)
     box = re.search(r'viewBox="[^"]*"', svg)
     content = svg[svg.index("<defs>") :]
     assert box is not None
@@ -126,28 +126,28 @@ def _drawn(chart: Chart) -> str:
 
 
 def _proposals(dataset: VoiceDataset) -> list[tuple[str, str, list[str]]]:
-    """Of each speaker: its name, its reference, and a sentence on each of the clips that would do best."""
-    own = clips_by_speaker(dataset)
+    """Per speaker: name, reference, and a sentence on each of the clips that would be the best references."""
+    by_speaker = clips_by_speaker(dataset)
     proposals = []
     for speaker in dataset.speakers:
-        clips = own[speaker.source, speaker.name]
+        clips = by_speaker[speaker.source, speaker.name]
         reference = (
-            f"{speaker.reference.audio}, {speaker.reference.seconds:.1f} s: {quoted(speaker.reference.text, 200)}"
+            f"{speaker.reference.audio}, {speaker.reference.seconds:.1f} s: {quote(speaker.reference.text, 200)}"
         )
-        best = [why(clip, clips) for clip in propose_reference(clips)[:PROPOSED]]
+        best = [describe_reference(clip, clips) for clip in rank_references(clips)[:PROPOSALS]]
         proposals.append((printable(speaker.name), printable(reference), best))
     return proposals
 
 
 def _rows(report: DatasetReport, dataset: VoiceDataset) -> list[tuple[Clip, str, float, Sequence[tuple[str, str]]]]:
-    """Every clip that a finding names: with its path, its tempo, and the checks with their severities."""
-    named: dict[str, dict[str, str]] = defaultdict(dict)
+    """Every clip that a finding names: with its file name, its tempo, and the checks with their severities."""
+    checks: dict[str, dict[str, str]] = defaultdict(dict)
     for finding in report.findings:
         for path in finding.clips:
-            named[path].setdefault(finding.check, finding.severity)
+            checks[path].setdefault(finding.check, finding.severity)
     clips = {printable(clip.audio): clip for clip in dataset.clips}
     return [
-        (clip, printable(clip.audio.name), characters_per_second(clip), list(named[path].items()))
+        (clip, printable(clip.audio.name), clip.characters_per_second, list(checks[path].items()))
         for path, clip in clips.items()
-        if path in named
+        if path in checks
     ]

@@ -1,4 +1,4 @@
-"""What shows only with a model at hand: how its tokenizer takes the texts, and whom its speaker encoder hears."""
+"""Checks that need a model: its tokenizer on the transcripts, and its speaker encoder on the reference."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import numpy as np
 
 from trainable.dataset.finding import Finding, Severity
 
-PIECE = "\N{REPLACEMENT CHARACTER}"
-"""What a token decodes to that ends within a character."""
-SHOWN_CHARACTERS = 20
+PARTIAL = "\N{REPLACEMENT CHARACTER}"
+"""In the decoded text of a token that ends within a character."""
+MAX_CHARACTERS = 20
+"""Characters that the message lists."""
 OUTLIER_MARGIN = 0.05
-"""A reference should be no further from the clips' mean than their farthest, and this. Another voice was found so in
-88 of 100 cases and the right one never; the reference of a wrong speaker cost 0.54 in all."""
-OUTLIER_SHARE = 2.0
-"""Percent of the clips that may lie farther than what counts as their farthest: one of them may be bad itself."""
-LEAST_CLIPS = 3
+"""How far the reference's cosine to the clips' mean may be below that of the clips' outliers. So 88 of 100
+references of another voice were found, and none of the right voice."""
+OUTLIER_PERCENT = 2.0
+"""Percentile of the clips' cosines that counts as their lowest: one of the clips may be bad itself."""
+MIN_CLIPS = 3
 
 
 class Tokenizer(Protocol):
-    """What is asked of a tokenizer; those of `transformers` are such."""
+    """The methods used of a tokenizer of `transformers`."""
 
     def encode(self, text: str, *, add_special_tokens: bool) -> list[int]: ...
 
@@ -30,60 +31,60 @@ class Tokenizer(Protocol):
 
 
 def check_tokenizer(texts: Iterable[str], tokenizer: Tokenizer) -> list[Finding]:
-    """One warning that lists the characters which a byte-level tokenizer knows only as bytes, like the ƙ of Hausa.
+    """One warning that lists the characters a byte-level tokenizer splits into bytes, like the ƙ of Hausa.
 
-    A character counts where its text really splits it: some are joined with a neighbour by a merge of their own.
+    A character counts only where it is split in its text: some are merged with a neighbour.
     """
     split: Counter[str] = Counter()
     touched = total = 0
-    seen = _Splitter(tokenizer)
+    splitter = _Splitter(tokenizer)
     for text in texts:
         total += 1
-        characters = seen.split_in(text)
+        characters = splitter.split_in(text)
         split.update(characters)
         touched += bool(characters)
     if not split:
         return []
-    shown = ", ".join(f"{character} ({count})" for character, count in split.most_common(SHOWN_CHARACTERS))
-    more = f" and {len(split) - SHOWN_CHARACTERS} more" if len(split) > SHOWN_CHARACTERS else ""
+    listed = ", ".join(f"{character} ({count})" for character, count in split.most_common(MAX_CHARACTERS))
+    more = f" and {len(split) - MAX_CHARACTERS} more" if len(split) > MAX_CHARACTERS else ""
     message = (
-        f"{touched} of {total} transcripts hold characters that the tokenizer splits into bytes: {shown}{more} (in "
-        "brackets the transcripts of each). The model has seldom seen them, so they need more clips to be learned; see "
-        "that they are meant, and written in one way throughout"
+        f"{touched} of {total} transcripts hold characters that the tokenizer splits into bytes: {listed}{more} (in "
+        "brackets the transcripts of each). The model has seldom seen them and needs more clips to learn them; check "
+        "that they are intended, and spelled consistently"
     )
     return [Finding(severity=Severity.WARNING, check="split-characters", where="transcripts", message=message)]
 
 
 class _Splitter:
-    """Finds split characters; what it has learned of a token or a character it keeps."""
+    """Finds split characters; caches what it knows of each token and character."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
         self._decoded: dict[int, str] = {}
-        self._alone: dict[str, bool] = {}
+        self._is_split: dict[str, bool] = {}
 
     def split_in(self, text: str) -> set[str]:
-        """Characters of a text that lie across several of its tokens."""
+        """Characters of a text that are spread over several of its tokens."""
         if not any(map(self._splits, set(text))):
             return set()
         found: set[str] = set()
-        waiting: list[int] = []
+        pending: list[int] = []
         for token in self._tokenizer.encode(text, add_special_tokens=False):
-            if not waiting and PIECE not in self._decode(token):
+            if not pending and PARTIAL not in self._decode(token):
                 continue
-            waiting.append(token)
-            whole = self._tokenizer.decode(waiting)
-            if PIECE not in whole:
+            pending.append(token)
+            whole = self._tokenizer.decode(pending)
+            if PARTIAL not in whole:
                 found |= {character for character in whole if self._splits(character)}
-                waiting = []
+                pending = []
         return found
 
     def _splits(self, character: str) -> bool:
-        """Whether the character, by itself, takes more than one token."""
-        if character not in self._alone:
+        """Whether the character alone takes several tokens."""
+        if character not in self._is_split:
             ids = self._tokenizer.encode(character, add_special_tokens=False)
-            self._alone[character] = len(ids) > 1 and any(PIECE in self._decode(token) for token in ids)
-        return self._alone[character]
+            self._is_split[character] = len(ids) > 1 and any(PARTIAL in self._decode(token) for token in ids)
+        return self._is_split[character]
 
     def _decode(self, token: int) -> str:
         if token not in self._decoded:
@@ -94,25 +95,25 @@ class _Splitter:
 def check_reference_voice(
     reference: np.ndarray, clips: np.ndarray, names: Sequence[str] = (), where: str = "reference"
 ) -> list[Finding]:
-    """A warning when the reference is not the voice of the clips, by the model's own speaker encoder.
+    """A warning when the reference is another voice than the clips, by the model's own speaker encoder.
 
-    reference: [dimensions], clips: [clips, dimensions], speaker embeddings. With the clips' `names` the warning says
-    which of them is nearest to the middle. Fewer than 3 clips tell nothing.
+    reference: [dimensions], clips: [clips, dimensions], speaker embeddings. With the clips' `names` the warning
+    proposes the clip nearest to their mean. Empty for fewer than 3 clips.
     """
-    if len(clips) < LEAST_CLIPS:
+    if len(clips) < MIN_CLIPS:
         return []
     rows = _unit(np.asarray(clips, dtype=np.float64))
     total = rows.sum(axis=0)
-    # Each clip against the mean of the others, as the reference is against a mean that it is no part of.
+    # Each clip is compared with the mean of the others, as the reference is with a mean that does not include it.
     own = np.sum(rows * _unit(total - rows), axis=1)
     cosine = float(_unit(np.asarray(reference, dtype=np.float64)) @ _unit(total))
-    lowest = float(np.percentile(own, OUTLIER_SHARE))
+    lowest = float(np.percentile(own, OUTLIER_PERCENT))
     if cosine >= lowest - OUTLIER_MARGIN:
         return []
-    instead = f"; {names[int(own.argmax())]} is nearest to them" if len(names) == len(rows) else ""
+    alternative = f"; {names[int(own.argmax())]} is nearest to them" if len(names) == len(rows) else ""
     message = (
         f"the reference sounds like another speaker: its cosine to the clips' mean is {cosine:.2f}, theirs "
-        f"{lowest:.2f} to {float(own.max()):.2f}. Take a recording of the voice that is to be learned{instead}"
+        f"{lowest:.2f} to {float(own.max()):.2f}. Use a recording of the voice to be trained{alternative}"
     )
     return [Finding(severity=Severity.WARNING, check="reference-voice", where=where, message=message)]
 

@@ -1,26 +1,18 @@
-"""Whether each speaker's reference does for one: its recording, its words, and what would do better."""
+"""Checks the reference of each speaker: its recording, its transcript, and whether a clip would do better."""
 
 from __future__ import annotations
 
-from trainable.dataset.checks.grouping import clips_by_speaker, line, quoted
+from trainable.dataset.checks.grouping import clips_by_speaker, line_of
 from trainable.dataset.clip import Clip, Speaker, VoiceDataset
 from trainable.dataset.finding import Finding, Severity
-from trainable.dataset.reference import (
-    TEMPO_FACTOR,
-    characters_per_second,
-    listed,
-    propose_reference,
-    recording_faults,
-    typical,
-    why,
-)
-from trainable.dataset.split import same_text
-from trainable.dataset.user_files import printable
+from trainable.dataset.formatting import enumerate_words, printable, quote
+from trainable.dataset.reference import TEMPO_FACTOR, describe_reference, medians, rank_references, recording_drawbacks
+from trainable.dataset.split import normalise
 
 
 def references(dataset: VoiceDataset) -> list[Finding]:
-    own = clips_by_speaker(dataset)
-    return [finding for speaker in dataset.speakers for finding in _check(speaker, own[speaker.source, speaker.name])]
+    clips = clips_by_speaker(dataset)
+    return [finding for speaker in dataset.speakers for finding in _check(speaker, clips[speaker.source, speaker.name])]
 
 
 CHECKS = (references,)
@@ -30,50 +22,51 @@ def _check(speaker: Speaker, clips: list[Clip]) -> list[Finding]:
     reference = speaker.reference
     name = printable(reference.audio.name)
     if reference.measures.speech_share == 0:
-        message = f"{name}, the reference, is silent; {_instead(reference, clips)}"
+        message = f"{name}, the reference, is silent; {_alternative(reference, clips)}"
         return [_about(reference, "reference", Severity.ERROR, message)]
-    found = []
-    middle = typical(clips or [reference])
-    poor = recording_faults(reference, middle)
-    if poor:
-        message = f"the reference {name} ({reference.seconds:.1f} s) {listed(poor)}; {_instead(reference, clips)}"
-        found.append(_about(reference, "reference", Severity.WARNING, message))
-    return found + _words(reference, clips, middle.characters_per_second)
+    findings = []
+    typical = medians(clips or [reference])
+    drawbacks = recording_drawbacks(reference, typical)
+    if drawbacks:
+        fault = f"the reference {name} ({reference.seconds:.1f} s) {enumerate_words(drawbacks)}"
+        message = f"{fault}; {_alternative(reference, clips)}"
+        findings.append(_about(reference, "reference", Severity.WARNING, message))
+    return findings + _check_text(reference, clips, typical.characters_per_second)
 
 
-def _words(reference: Clip, clips: list[Clip], median: float) -> list[Finding]:
-    """Whether the reference's transcript can be what it says; nothing of one without, which its source tells."""
+def _check_text(reference: Clip, clips: list[Clip], median: float) -> list[Finding]:
+    """Whether the transcript can be that of the reference. A missing transcript has been reported by the loader."""
     if not reference.text:
         return []
     name = printable(reference.audio.name)
     for clip in clips:
-        if clip.measures.sha256 == reference.measures.sha256 and same_text(clip.text) != same_text(reference.text):
+        if clip.measures.sha256 == reference.measures.sha256 and normalise(clip.text) != normalise(reference.text):
             message = (
-                f"the reference {name} is the same recording as {line(clip)}, but is said to be "
-                f"{quoted(reference.text)} and not {quoted(clip.text)}; correct the wrong one, they must match exactly"
+                f"the reference {name} is the same recording as {line_of(clip)}, but their transcripts are "
+                f"{quote(reference.text)} and {quote(clip.text)}; correct the wrong one, they must match exactly"
             )
             return [_about(reference, "reference-text", Severity.ERROR, message)]
-    tempo = characters_per_second(reference)
+    tempo = reference.characters_per_second
     if not tempo:
         message = f"the transcript of {name} has no word; write exactly what the reference says"
         return [_about(reference, "reference-text", Severity.ERROR, message)]
     if median and not median / TEMPO_FACTOR <= tempo <= median * TEMPO_FACTOR:
-        seems = "hold words that it does not say" if tempo > median else "lack words that it says"
+        suspicion = "hold words that it does not say" if tempo > median else "lack words that it says"
         message = (
             f"the reference {name} has {tempo:.1f} characters per second, the clips {median:.1f}; its "
-            f"transcript seems to {seems}. Listen, and write its exact words"
+            f"transcript seems to {suspicion}. Listen, and write its exact words"
         )
         return [_about(reference, "reference-text", Severity.WARNING, message)]
     return []
 
 
-def _instead(reference: Clip, clips: list[Clip]) -> str:
-    """What to take instead, if anything among the clips is better."""
+def _alternative(reference: Clip, clips: list[Clip]) -> str:
+    """The clip that would do better, if there is one."""
     others = [clip for clip in clips if clip.measures.sha256 != reference.measures.sha256]
-    ranked = propose_reference([*others, reference])
-    if ranked[0] is reference:
+    best = rank_references([*others, reference])[0]
+    if best is reference:
         return "no clip does better; record 10 to 30 s of calm speech"
-    return f"the best among the clips is {why(ranked[0], others)}"
+    return f"the best among the clips is {describe_reference(best, others)}"
 
 
 def _about(reference: Clip, check: str, severity: Severity, message: str) -> Finding:

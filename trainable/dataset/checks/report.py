@@ -1,4 +1,4 @@
-"""What a check found, as a person reads it in a terminal and a program reads it as JSON."""
+"""The report of a check: printed as a table in a terminal, or as JSON."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from trainable.dataset.checks.all import ORDER
+from trainable.dataset.checks.all import SEVERITIES
 from trainable.dataset.checks.grouping import clips_by_speaker
 from trainable.dataset.clip import Clip, VoiceDataset
 from trainable.dataset.finding import Finding, Severity
-from trainable.dataset.reference import propose_reference, why
-from trainable.dataset.user_files import printable
+from trainable.dataset.formatting import printable
+from trainable.dataset.reference import describe_reference, rank_references
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-SHOWN = 10
-"""Findings of one check that a terminal shows."""
+MAX_SHOWN = 10
+"""Findings of one check that are shown; the JSON holds all."""
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
 
 class SpeakerSummary(BaseModel):
-    """One speaker of a summary."""
+    """One speaker of a dataset."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,11 +40,11 @@ class SpeakerSummary(BaseModel):
     proposed: str | None
     """Path of the clip that would do best as the reference; None when it is the reference already."""
     why: str
-    """What speaks for and against the proposed clip, or the reference."""
+    """One sentence on the proposed clip, or on the reference if it is the best."""
 
 
 class DatasetSummary(BaseModel):
-    """A dataset in a few numbers."""
+    """A dataset in numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,24 +56,24 @@ class DatasetSummary(BaseModel):
     median_seconds: float
     longest_seconds: float
     rates: dict[int, int]
-    """Clips by sample rate, Hz."""
+    """Number of clips by sample rate, Hz."""
     speakers: tuple[SpeakerSummary, ...]
 
 
 class DatasetReport(BaseModel):
-    """All of what is printed with `--json`."""
+    """Everything that `--json` prints."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: DatasetSummary | None
-    """None where not one clip could be read."""
+    """None where no clip could be read."""
     findings: tuple[Finding, ...]
 
 
 def summarise(dataset: VoiceDataset) -> DatasetSummary:
-    """Of a dataset with at least one clip."""
+    """The dataset must have a clip."""
     seconds = [clip.seconds for clip in dataset.clips]
-    own = clips_by_speaker(dataset)
+    by_speaker = clips_by_speaker(dataset)
     return DatasetSummary(
         sources=tuple(printable(name) for name in dataset.names),
         clips=len(dataset.clips),
@@ -83,13 +84,14 @@ def summarise(dataset: VoiceDataset) -> DatasetSummary:
         longest_seconds=round(max(seconds), 2),
         rates=dict(sorted(Counter(clip.measures.rate for clip in dataset.clips).items())),
         speakers=tuple(
-            _voice(speaker.name, speaker.reference, own[speaker.source, speaker.name]) for speaker in dataset.speakers
+            _speaker(speaker.name, speaker.reference, by_speaker[speaker.source, speaker.name])
+            for speaker in dataset.speakers
         ),
     )
 
 
-def _voice(name: str, reference: Clip, clips: Sequence[Clip]) -> SpeakerSummary:
-    best = propose_reference([*clips, reference])[0]
+def _speaker(name: str, reference: Clip, clips: Sequence[Clip]) -> SpeakerSummary:
+    best = rank_references([*clips, reference])[0]
     same = best.measures.sha256 == reference.measures.sha256
     return SpeakerSummary(
         name=printable(name),
@@ -98,23 +100,23 @@ def _voice(name: str, reference: Clip, clips: Sequence[Clip]) -> SpeakerSummary:
         reference=printable(reference.audio),
         reference_seconds=round(reference.seconds, 2),
         proposed=None if same else printable(best.audio),
-        why=why(best, clips),
+        why=describe_reference(best, clips),
     )
 
 
 def render(report: DatasetReport, console: Console) -> None:
-    """Prints the summary and the findings, errors first; of each check at most ten."""
+    """Prints the summary and the findings, errors first; at most ten of each check."""
     if report.dataset is not None:
-        console.print(_head(report.dataset))
+        console.print(_summary_table(report.dataset))
         console.print()
-    for severity in ORDER:
+    for severity in SEVERITIES:
         found = [finding for finding in report.findings if finding.severity is severity]
         if found:
             console.print(counted(len(found), severity), style=f"bold {COLOURS[severity]}")
-            console.print(_listed(found, severity, report.dataset))
+            console.print(_findings_table(found, severity, report.dataset))
             console.print()
     if not any(finding.severity is not Severity.NOTE for finding in report.findings):
-        console.print("Nothing wrong was found.", style="bold green")
+        console.print("No errors or warnings.", style="bold green")
 
 
 def counted(count: int, severity: Severity) -> str:
@@ -122,16 +124,16 @@ def counted(count: int, severity: Severity) -> str:
 
 
 def limited(findings: Sequence[Finding]) -> tuple[list[Finding], Counter[str]]:
-    """The first ten of each check, and how many more there are of which."""
+    """The first ten findings of each check, and how many more there are by check."""
     shown, seen = [], Counter()
     for finding in findings:
         seen[finding.check] += 1
-        if seen[finding.check] <= SHOWN:
+        if seen[finding.check] <= MAX_SHOWN:
             shown.append(finding)
-    return shown, Counter({check: count - SHOWN for check, count in seen.items() if count > SHOWN})
+    return shown, Counter({check: count - MAX_SHOWN for check, count in seen.items() if count > MAX_SHOWN})
 
 
-def _head(summary: DatasetSummary) -> Table:
+def _summary_table(summary: DatasetSummary) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -144,24 +146,24 @@ def _head(summary: DatasetSummary) -> Table:
     table.add_row("clips", clips + held)
     length = f"{summary.shortest_seconds:.1f} to {summary.longest_seconds:.1f} s, median {summary.median_seconds:.1f} s"
     table.add_row("length", length)
-    for voice in summary.speakers[:SHOWN]:
-        table.add_row("reference" if len(summary.speakers) == 1 else "speaker", _reference(voice))
-    if len(summary.speakers) > SHOWN:
-        table.add_row("", f"and {len(summary.speakers) - SHOWN} more speakers")
+    for speaker in summary.speakers[:MAX_SHOWN]:
+        table.add_row("reference" if len(summary.speakers) == 1 else "speaker", _reference(speaker))
+    if len(summary.speakers) > MAX_SHOWN:
+        table.add_row("", f"and {len(summary.speakers) - MAX_SHOWN} more speakers")
     return table
 
 
-def _reference(voice: SpeakerSummary):
+def _reference(speaker: SpeakerSummary) -> Text:
     from rich.text import Text
 
     text = Text()
-    if voice.name:
-        text.append(f"{voice.name}, {voice.clips} clips, {voice.minutes:.1f} minutes: ")
-    text.append(f"{voice.reference}, {voice.reference_seconds:.1f} s")
+    if speaker.name:
+        text.append(f"{speaker.name}, {speaker.clips} clips, {speaker.minutes:.1f} minutes: ")
+    text.append(f"{speaker.reference}, {speaker.reference_seconds:.1f} s")
     return text
 
 
-def _listed(findings: Sequence[Finding], severity: Severity, summary: DatasetSummary | None) -> Table:
+def _findings_table(findings: Sequence[Finding], severity: Severity, summary: DatasetSummary | None) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -170,11 +172,11 @@ def _listed(findings: Sequence[Finding], severity: Severity, summary: DatasetSum
     table.add_column(style=COLOURS[severity], no_wrap=True)
     table.add_column(overflow="fold")
     shown, more = limited(findings)
-    left = Counter(finding.check for finding in shown)
+    remaining = Counter(finding.check for finding in shown)
     for finding in shown:
         text = Text() if finding.where == everywhere else Text(f"{finding.where}\n", style="dim")
         table.add_row(finding.check, text.append(finding.message, style="not dim"))
-        left[finding.check] -= 1
-        if not left[finding.check] and more[finding.check]:
+        remaining[finding.check] -= 1
+        if not remaining[finding.check] and more[finding.check]:
             table.add_row("", Text(f"and {more[finding.check]} more", style="dim"))
     return table

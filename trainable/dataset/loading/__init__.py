@@ -1,1 +1,1 @@
-"""The room trainable/dataset/loading."""
+"""Loads voice datasets: local folders and files in each supported layout, and datasets of the Hugging Face hub."""

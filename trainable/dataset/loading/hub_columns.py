@@ -1,4 +1,4 @@
-"""Which columns of a hub's dataset hold the recordings, their transcripts and who speaks."""
+"""Finds the columns of a hub's dataset that hold the recordings, their transcripts and their speakers."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from spaces.errors import InputError
+from trainable.dataset.formatting import printable
 from trainable.dataset.source import Source
-from trainable.dataset.user_files import printable
 
 TEXT_NAMES = ("text", "sentence", "transcription", "transcript", "normalized_text", "raw_text")
 SPEAKER_NAMES = ("speaker", "speaker_id", "client_id")
 FILE_NAMES = ("audio", "file")
-"""What columns of bare bytes are called that hold recordings."""
+"""Columns with these names hold recordings where their type is plain bytes."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,10 @@ class Columns:
 
 
 def find_columns(features: Mapping[str, object], source: Source) -> Columns:
-    """By what the source asks for, else by type and name. `features` are those of `datasets`, by column.
+    """The columns that the source names, else those that fit by type and name.
 
-    Raises InputError that names the columns there are and the option to type, where none fits or several do.
+    `features`: the features of `datasets`, by column. Raises InputError that names the existing columns and the option
+    to type, where no column fits or several do.
     """
     audio = [name for name, feature in features.items() if _holds_audio(name, feature)]
     text = [name for name, feature in features.items() if name.lower() in TEXT_NAMES and _is_string(feature)]
@@ -46,20 +47,20 @@ def find_columns(features: Mapping[str, object], source: Source) -> Columns:
 
 
 def _choose(what: str, asked: str | None, found: list[str], features: Mapping[str, object], source: Source) -> str:
-    there = ", ".join(printable(name) for name in features) or "none"
+    existing = ", ".join(printable(name) for name in features) or "none"
     if asked is not None:
         if asked not in features:
-            raise InputError(f"{source}: no column {asked}; there are {there}")
+            raise InputError(f"{source}: no column {asked}; there are {existing}")
         return asked
     if len(found) == 1:
         return found[0]
-    several = f"{', '.join(map(printable, found))} could each be" if found else "no column is plainly"
+    problem = f"{', '.join(map(printable, found))} could each be" if found else "no column is plainly"
     example = printable(found[0]) if found else "COLUMN"
-    raise InputError(f"{source}: {several} the {what}; the columns are {there}: add ,{what}={example}")
+    raise InputError(f"{source}: {problem} the {what}; the columns are {existing}: add ,{what}={example}")
 
 
 def _holds_audio(name: str, feature: object) -> bool:
-    """An `Audio`, its bytes and path as `datasets` keep them, or bare bytes by that name."""
+    """Whether it is an `Audio`, the bytes and path that `datasets` stores for one, or plain bytes with a known name."""
     if type(feature).__name__ == "Audio":
         return True
     if isinstance(feature, Mapping):

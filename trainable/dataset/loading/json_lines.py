@@ -1,4 +1,4 @@
-"""Clips named by the lines of a JSONL file: what the guide's layout and Qwen's have in common."""
+"""JSONL files whose lines name a clip each: what the guide's layout and Qwen's have in common."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainable.dataset.formatting import excerpt, printable
 from trainable.dataset.listing import Listing, ListingRow
+from trainable.dataset.loading.source_files import check_text, find_audio, read_text
 from trainable.dataset.source import Source
-from trainable.dataset.user_files import is_file, is_unicode, lines_of, path_inside, printable, read_text, shown
+from trainable.dataset.user_files import is_unicode, lines_of
 
 CODE_GROUPS = 16
 """Codes per frame of the 12 Hz codec."""
-LARGEST_CODE = 2**31 - 1
+MAX_CODE = 2**31 - 1
 HELD_OUT_NAMES = ("val", "valid", "validation")
 
 
 @dataclass(frozen=True)
 class Keys:
-    """What a line calls its recording, its transcript and its speaker."""
+    """The keys of a line's recording, transcript and speaker."""
 
     audio: str
     text: str = "text"
@@ -28,12 +30,12 @@ class Keys:
 
     @classmethod
     def of(cls, source: Source, audio: str) -> Keys:
-        """As the source's options say; `audio` is the format's own key."""
+        """The keys that the source's options name; `audio` is the format's own key."""
         return cls(source.audio or audio, source.text or "text", source.speaker or "speaker")
 
 
-def objects_of(text: str) -> Iterator[dict]:
-    """The lines that are JSON objects, the others left out."""
+def objects_in(text: str) -> Iterator[dict]:
+    """The lines that are JSON objects; others are skipped."""
     for line in lines_of(text):
         with contextlib.suppress(ValueError):
             parsed = _parse(line)
@@ -42,7 +44,7 @@ def objects_of(text: str) -> Iterator[dict]:
 
 
 def read_lines(metadata: Path, keys: Keys, listing: Listing, held_out: bool = False) -> None:
-    """Adds a row for each line; an error for each that cannot be used. Blank lines are passed over."""
+    """Adds a row for each line, or an error for each that cannot be used. Blank lines are skipped."""
     references: dict[str, Path | None] = {}
     for number, line in enumerate(lines_of(read_text(metadata, listing)), start=1):
         if not line.strip():
@@ -54,21 +56,21 @@ def read_lines(metadata: Path, keys: Keys, listing: Listing, held_out: bool = Fa
             listing.error("not-json", where, str(error))
             continue
         if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in (keys.audio, keys.text)):
-            expected = f"expected {keys.audio} and {keys.text}, both strings, got {shown(line.strip())}"
+            expected = f"expected {keys.audio} and {keys.text}, both strings, got {excerpt(line.strip())}"
             listing.error("wrong-fields", where, f"{expected}; correct it, or name its keys: ,audio=KEY,text=KEY")
         else:
             _add(row, where, metadata.parent, keys, listing, held_out, references)
 
 
 def _parse(line: str) -> object:
-    """Raises ValueError, which says what is wrong with it."""
+    """Raises ValueError that says what is wrong with the line."""
     try:
         return json.loads(line)
     except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON ({error.msg} at character {error.colno}): {shown(line.strip())}") from None
+        raise ValueError(f"not JSON ({error.msg} at character {error.colno}): {excerpt(line.strip())}") from None
     except (ValueError, RecursionError) as error:
-        # A number of more than 4300 digits, or brackets within brackets without end.
-        raise ValueError(f"not JSON that can be read ({type(error).__name__}): {shown(line.strip())}") from None
+        # A number of more than 4300 digits, or brackets nested too deeply.
+        raise ValueError(f"not JSON that can be read ({type(error).__name__}): {excerpt(line.strip())}") from None
 
 
 def _add(
@@ -80,19 +82,14 @@ def _add(
     wrong = [key for field, key in optional.items() if values[field] is None and row.get(key) is not None]
     if wrong:
         listing.error("wrong-fields", where, f"expected {' and '.join(wrong)} to be text; write it in quotes")
-    audio = find(name, where, base, listing)
+    audio = find_audio(name, where, listing, [base])
     if audio is not None:
         listing.named.add(audio)
-    if not text:
-        message = f"{shown(name)} has an empty transcript; write what is said, or remove the line"
-        listing.error("empty-text", where, message)
-    elif not is_unicode(text):
-        message = f"the transcript of {shown(name)} holds half of a character (a lone surrogate); write it again"
-        listing.error("encoding", where, message)
+    has_text = check_text(text, name, where, listing)
     reference = values["ref_audio"]
     if reference and reference not in references:
-        references[reference] = find(reference, where, base, listing)
-    if audio is None or not text or not is_unicode(text) or wrong:
+        references[reference] = find_audio(reference, where, listing, [base])
+    if audio is None or not has_text or wrong:
         return
     listing.rows.append(
         ListingRow(
@@ -100,7 +97,7 @@ def _add(
             text=text,
             where=where,
             speaker=(values["speaker"] or "").strip(),
-            held_out=held_out or is_held_out(audio, listing.folder),
+            held_out=held_out or _is_held_out(audio, listing.folder),
             language=values["language"] or None,
             codes=_codes(row.get("audio_codes"), where, listing),
             ref_audio=references.get(reference or ""),
@@ -109,43 +106,27 @@ def _add(
     )
 
 
-def is_held_out(path: Path, folder: Path) -> bool:
-    """Whether it lies in a folder whose name says that it is not for training."""
+def _is_held_out(path: Path, folder: Path) -> bool:
+    """Whether the path lies in `val/` or the like of the folder."""
     return path.relative_to(folder).parent.parts[:1] in [(name,) for name in HELD_OUT_NAMES]
 
 
-def find(name: str, where: str, base: Path, listing: Listing) -> Path | None:
-    """The recording that a line in `base` calls `name`; None, and an error, where it cannot be had."""
-    try:
-        path = path_inside(listing.folder, base, name)
-    except ValueError:
-        listing.error("missing-audio", where, f"transcript without audio, {shown(name) or 'nothing'} is no file name")
-        return None
-    if path is None:
-        listing.error("outside", where, f"{shown(name)} lies outside the dataset's folder; copy it in")
-        return None
-    if not is_file(path):
-        listing.error("missing-audio", where, f"transcript without audio, {shown(name)} does not exist")
-        return None
-    return path
-
-
 def _string(value: object) -> str | None:
-    """Text, or a number that names a speaker; None for what is neither."""
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_CODE:
+    """A string, or a whole number as one (some datasets number their speakers); None for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= MAX_CODE:
         return str(value)
     return value if isinstance(value, str) and is_unicode(value) else None
 
 
 def _codes(value: object, where: str, listing: Listing) -> tuple[tuple[int, ...], ...] | None:
-    """[frames][16]. Others are left out with a warning: audio is encoded anew, so nothing is lost with them."""
+    """[frames][16]. Other values are ignored with a warning: audio is encoded anew, so nothing is lost."""
     if value is None:
         return None
     if isinstance(value, list) and value and all(_is_frame(frame) for frame in value):
         return tuple(tuple(frame) for frame in value)
     if not any(finding.check == "audio-codes" for finding in listing.findings):
         expected = f"expected a list of frames of {CODE_GROUPS} whole numbers each"
-        message = f"audio_codes that are passed over, here and perhaps in other lines; {expected}"
+        message = f"audio_codes are ignored, here and perhaps in other lines; {expected}"
         listing.warning("audio-codes", where, message)
     return None
 
@@ -154,5 +135,5 @@ def _is_frame(frame: object) -> bool:
     return (
         isinstance(frame, list)
         and len(frame) == CODE_GROUPS
-        and all(type(code) is int and 0 <= code <= LARGEST_CODE for code in frame)
+        and all(type(code) is int and 0 <= code <= MAX_CODE for code in frame)
     )

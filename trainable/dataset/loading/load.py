@@ -1,4 +1,4 @@
-"""From the sources of a command line to one dataset, or to everything that keeps it from being one."""
+"""Loads the sources of a command line as one dataset, or lists everything that is wrong with them."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from pathlib import Path
 from spaces.cli import OnProgress
 from spaces.errors import InputError
 from trainable.dataset.clip import Clip, ClipMeasures, Speaker, VoiceDataset
-from trainable.dataset.finding import Finding, Severity, raise_errors
+from trainable.dataset.finding import Finding, Severity, errors, raise_errors
+from trainable.dataset.formatting import printable
 from trainable.dataset.listing import Listing, ListingRow
 from trainable.dataset.loading.detect import read_local
-from trainable.dataset.loading.speakers import candidates, name_speakers, settle, unreadable
+from trainable.dataset.loading.speakers import find_references, make_speakers, name_speakers, report_unreadable
 from trainable.dataset.measure import measure_all
 from trainable.dataset.source import Source
-from trainable.dataset.user_files import printable
 
 MEASURED_AT_ONCE = 256
-"""Clips measured before it is looked whether the hours that were asked for are full."""
-
+"""Clips measured between two looks at how many hours there are."""
 HELD_OUT_SPLITS = ("validation", "valid", "val", "dev")
-"""Splits of the hub that are kept out of training where another split of the same dataset is given too."""
+"""Splits of the hub that are held out where another split of the same dataset is given too."""
+
+Measured = dict[Path, ClipMeasures | InputError]
 
 
-def no_progress(what: str, done: int, of: int) -> None:
+def no_progress(what: str, done: int, total: int) -> None:
     """Shows nothing."""
 
 
@@ -33,16 +34,16 @@ def open_dataset(
 ) -> tuple[VoiceDataset | None, list[Finding]]:
     """Reads all sources and measures every recording; never raises for what they hold.
 
-    The dataset is made of all that can be read, also where there are errors, so that the rest of it can be looked at
-    before they are mended; it is None where not one clip can be. `load_dataset` is for those who want it whole.
+    The dataset holds all that can be read, even where there are errors, so that it can still be checked; it is None
+    where no clip can be read. `load_dataset` raises instead.
     """
     clips: list[Clip] = []
     speakers: list[Speaker] = []
     findings: list[Finding] = []
-    for place, source in enumerate(sources):
+    for index, source in enumerate(sources):
         try:
             listing = _list(source, sources, cache, on_progress)
-            own_clips, own_speakers = _open(source, place, listing, auto_reference, cache, on_progress)
+            source_clips, source_speakers = _open(source, index, listing, auto_reference, cache, on_progress)
         except (InputError, OSError) as error:
             message = str(error).removeprefix(f"{source}: ")
             if isinstance(error, OSError):
@@ -51,8 +52,8 @@ def open_dataset(
                 Finding(severity=Severity.ERROR, check="source", where=printable(source), message=printable(message))
             )
             continue
-        clips += own_clips
-        speakers += own_speakers
+        clips += source_clips
+        speakers += source_speakers
         findings += listing.findings
     if not clips:
         return None, findings
@@ -63,9 +64,9 @@ def open_dataset(
 def load_dataset(
     sources: Sequence[Source], auto_reference: bool, cache: Path, on_progress: OnProgress = no_progress
 ) -> VoiceDataset:
-    """A dataset without errors. Raises InputError that lists every one of them, each with its file and what to do.
+    """A dataset without errors. Raises InputError that lists all errors, each with its file and what to do.
 
-    `auto_reference` takes the clip that does best as the reference of a speaker without one.
+    With `auto_reference`, the best clip becomes the reference of a speaker without one.
     """
     dataset, findings = open_dataset(sources, auto_reference, cache, on_progress)
     raise_errors(findings)
@@ -75,30 +76,30 @@ def load_dataset(
 
 
 def _open(
-    source: Source, place: int, listing: Listing, auto_reference: bool, cache: Path, on_progress: OnProgress
+    source: Source, index: int, listing: Listing, auto_reference: bool, cache: Path, on_progress: OnProgress
 ) -> tuple[list[Clip], list[Speaker]]:
     """Measures what is listed. Adds to the findings of the listing."""
     name_speakers(listing)
     label = f"measuring {source.name}"
 
-    def measured(paths: Sequence[Path]) -> dict[Path, ClipMeasures | InputError]:
-        return measure_all(paths, cache, lambda done, of: on_progress(label, done, of))
+    def measure(paths: Sequence[Path]) -> Measured:
+        return measure_all(paths, cache, lambda done, total: on_progress(label, done, total))
 
-    kept = _within(listing.rows, source.hours, measured)
-    clips = [_clip(row, measures, place) for row, measures in kept if isinstance(measures, ClipMeasures)]
+    kept = _first_hours(listing.rows, source.hours, measure)
+    clips = [_clip(row, measures, index) for row, measures in kept if isinstance(measures, ClipMeasures)]
     for row, measures in kept:
         if isinstance(measures, InputError):
-            unreadable(listing, row.audio, measures)
-    given = candidates(listing, [row for row, _ in kept])
-    speakers = list(dict.fromkeys(row.speaker for row, _ in kept))
-    if len(speakers) == 1 and speakers != [""]:
+            report_unreadable(listing, row.audio, measures)
+    references = find_references(listing, [row for row, _ in kept])
+    names = list(dict.fromkeys(row.speaker for row, _ in kept))
+    if len(names) == 1 and names != [""]:
         clips = [dataclasses.replace(clip, speaker="") for clip in clips]
-        given = {"": given[speakers[0]]} if given else {}
-    references = measured([each.audio for each in given.values()])
-    settled = settle(listing, clips, given, references, auto_reference)
-    if not clips and not any(finding.severity is Severity.ERROR for finding in listing.findings):
+        references = {"": references[names[0]]} if references else {}
+    measured = measure([each.audio for each in references.values()])
+    speakers = make_speakers(listing, clips, references, measured, auto_reference)
+    if not clips and not errors(listing.findings):
         listing.error("no-clips", printable(source), "no clips; it names no recording with a transcript")
-    return clips, settled
+    return clips, speakers
 
 
 def _list(source: Source, sources: Sequence[Source], cache: Path, on_progress: OnProgress) -> Listing:
@@ -109,28 +110,27 @@ def _list(source: Source, sources: Sequence[Source], cache: Path, on_progress: O
     from trainable.dataset.loading.hub import read_hub
 
     listing = read_hub(source, cache, on_progress)
-    others = [each.split for each in sources if (each.id, each.path) == (source.id, source.path)]
-    if source.split in HELD_OUT_SPLITS and set(others) - set(HELD_OUT_SPLITS):
+    splits = [each.split for each in sources if (each.id, each.path) == (source.id, source.path)]
+    if source.split in HELD_OUT_SPLITS and set(splits) - set(HELD_OUT_SPLITS):
         listing.rows = [dataclasses.replace(row, held_out=True) for row in listing.rows]
     return listing
 
 
-def _within(
-    rows: Sequence[ListingRow],
-    hours: float | None,
-    measured: Callable[[Sequence[Path]], dict[Path, ClipMeasures | InputError]],
+def _first_hours(
+    rows: Sequence[ListingRow], hours: float | None, measure: Callable[[Sequence[Path]], Measured]
 ) -> list[tuple[ListingRow, ClipMeasures | InputError]]:
-    """The rows with their measures; of a source that is cut off, its first ones, at least one that can be read."""
+    """The rows with their measures, up to so many hours of audio but at least one readable row; all where hours is
+    None."""
     if hours is None:
-        known = measured([row.audio for row in rows])
-        return [(row, known[row.audio]) for row in rows]
+        measured = measure([row.audio for row in rows])
+        return [(row, measured[row.audio]) for row in rows]
     kept: list[tuple[ListingRow, ClipMeasures | InputError]] = []
     total = 0.0
     for start in range(0, len(rows), MEASURED_AT_ONCE):
-        some = rows[start : start + MEASURED_AT_ONCE]
-        known = measured([row.audio for row in some])
-        for row in some:
-            measures = known[row.audio]
+        chunk = rows[start : start + MEASURED_AT_ONCE]
+        measured = measure([row.audio for row in chunk])
+        for row in chunk:
+            measures = measured[row.audio]
             seconds = measures.seconds if isinstance(measures, ClipMeasures) else 0.0
             if total > 0 and total + seconds > hours * 3600:
                 return kept

@@ -1,15 +1,16 @@
-"""Pairs: a recording, and beside it a text file of the same name with what is said in it."""
+"""Pairs: each recording beside a text file of the same stem with its transcript."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from trainable.dataset.listing import Listing, ListingRow
-from trainable.dataset.loading.guide import REFERENCE, warn_of_unnamed
-from trainable.dataset.user_files import AUDIO_SUFFIXES, audio_in, is_file, is_unicode, printable, read_text
+from trainable.dataset.formatting import printable
+from trainable.dataset.listing import REFERENCE, Listing, ListingRow
+from trainable.dataset.loading.source_files import check_text, read_text, warn_of_unnamed
+from trainable.dataset.user_files import audio_in, by_preference, files_in, is_file, is_unicode
 
 OTHER_TEXTS = ("ref", "ref_text", "readme", "license", "licence")
-"""Stems of text files that are no transcript of a clip."""
+"""Stems of text files that are not the transcript of a clip."""
 
 
 def has_pairs(folder: Path) -> bool:
@@ -17,31 +18,30 @@ def has_pairs(folder: Path) -> bool:
 
 
 def read_pairs(folder: Path) -> Listing:
-    """Clips by name. A transcript of several lines is read as one."""
+    """Clips sorted by name. The lines of a transcript are joined."""
     listing = Listing(folder)
     recordings: dict[str, Path] = {}
-    for path in sorted(audio_in(folder), key=lambda path: AUDIO_SUFFIXES.index(path.suffix.lower())):
+    for path in sorted(audio_in(folder), key=by_preference):
         recordings.setdefault(path.stem, path)
-    for words in sorted(path for path in folder.iterdir() if path.suffix.lower() == ".txt" and is_file(path)):
-        if words.stem.lower() not in OTHER_TEXTS:
-            _add(words, recordings.get(words.stem), listing)
+    for path in files_in(folder, (".txt",)):
+        if path.stem.lower() not in OTHER_TEXTS:
+            _add(path, recordings.get(path.stem), listing)
     warn_of_unnamed(listing, [folder])
     return listing
 
 
-def _add(words: Path, audio: Path | None, listing: Listing) -> None:
-    where = printable(words)
+def _add(transcript: Path, audio: Path | None, listing: Listing) -> None:
+    where = printable(transcript)
     if audio is None:
-        message = f"transcript without audio, {printable(words.stem)}.wav does not exist; add it, or move the text away"
+        name = printable(transcript.stem)
+        message = f"transcript without audio, {name}.wav does not exist; add it, or move the text away"
         listing.error("missing-audio", where, message)
         return
     listing.named.add(audio)
     if not is_unicode(audio.name):
         listing.error("encoding", printable(audio), "its name is not valid Unicode; rename it")
         return
-    text = " ".join(read_text(words, listing).split())
-    if text:
+    text = " ".join(read_text(transcript, listing).split())
+    is_unreadable = not text and any(finding.where == where for finding in listing.findings)
+    if not is_unreadable and check_text(text, audio.name, where, listing):
         listing.rows.append(ListingRow(audio, text, where))
-    elif not any(finding.where == where for finding in listing.findings):
-        message = f"{printable(audio.name)} has an empty transcript; write what is said, or remove both"
-        listing.error("empty-text", where, message)

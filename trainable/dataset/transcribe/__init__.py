@@ -1,1 +1,1 @@
-"""The room trainable/dataset/transcribe."""
+"""Makes a dataset from recordings: transcribes a folder, or cuts one long recording into clips."""

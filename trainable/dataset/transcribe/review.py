@@ -1,4 +1,4 @@
-"""What a person listens to before a recogniser's transcripts are trained on, the worst first."""
+"""Writes the review of a recogniser's transcripts, the most doubtful first, as a table and an HTML page."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ class ReviewLine:
     """A transcript, and every reason to doubt it."""
 
     transcript: Transcript
-    doubts: tuple[str, ...]
+    suspicions: tuple[str, ...]
 
     @property
-    def place(self) -> tuple[bool, float, str]:
-        """Doubtful ones come first, among them those without a text; then the less confident."""
-        heard = self.transcript
-        sure = -1.0 if heard.confidence is None or not heard.text else heard.confidence
-        return not self.doubts, sure, heard.recording.name
+    def priority(self) -> tuple[bool, float, str]:
+        """Sort key: doubtful transcripts first, empty ones before others, then by rising confidence."""
+        transcript = self.transcript
+        has_confidence = transcript.confidence is not None and transcript.text
+        return not self.suspicions, transcript.confidence if has_confidence else -1.0, transcript.recording.name
 
     @property
-    def address(self) -> str:
-        """The recording, as a page beside it names it."""
+    def url(self) -> str:
+        """The recording's URL, relative to the page."""
         return quote(self.transcript.recording.name, errors="surrogateescape")
 
 
 def write_review(folder: Path, lines: Sequence[ReviewLine]) -> None:
     """Writes review.csv and review.html beside the recordings."""
-    ordered = sorted(lines, key=lambda line: line.place)
+    ordered = sorted(lines, key=lambda line: line.priority)
     write_text(folder / TABLE, _table(ordered))
     write_text(folder / PAGE, _page(ordered))
 
@@ -48,10 +48,11 @@ def _table(lines: Sequence[ReviewLine]) -> str:
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(COLUMNS)
     for line in lines:
-        heard = line.transcript
-        sure = "" if heard.confidence is None else f"{heard.confidence:.3f}"
-        tempo = f"{heard.characters_per_second:.1f}" if heard.text else ""
-        rows.writerow((heard.recording.name, f"{heard.seconds:.2f}", heard.text, sure, tempo, "; ".join(line.doubts)))
+        transcript = line.transcript
+        confidence = "" if transcript.confidence is None else f"{transcript.confidence:.3f}"
+        tempo = f"{transcript.characters_per_second:.1f}" if transcript.text else ""
+        why = "; ".join(line.suspicions)
+        rows.writerow((transcript.recording.name, f"{transcript.seconds:.2f}", transcript.text, confidence, tempo, why))
     return text.getvalue()
 
 
@@ -65,4 +66,4 @@ def _page(lines: Sequence[ReviewLine]) -> str:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template(PAGE).render(lines=lines, doubtful=sum(bool(line.doubts) for line in lines))
+    return environment.get_template(PAGE).render(lines=lines, doubtful=sum(bool(line.suspicions) for line in lines))

@@ -1,4 +1,4 @@
-"""From a recording to its transcript: where somebody speaks first, then what is said there."""
+"""Transcribes recordings: finds the segments with speech, then transcribes only those."""
 
 from __future__ import annotations
 
@@ -19,34 +19,35 @@ from trainable.speech.vad import SpeechDetector
 
 @dataclass(frozen=True)
 class SegmentedRecording:
-    """A recording, read and cut for the recogniser. No pieces where nobody speaks."""
+    """A recording, read and cut for the recogniser. No pieces where there is no speech."""
 
     seconds: float = 0.0
     speech_seconds: float = 0.0
     pieces: tuple[np.ndarray, ...] = ()
-    """[samples] float32 at 16 kHz each, 30 s at most."""
+    """Each [samples] float32 at 16 kHz, 30 s at most."""
     problem: str = ""
+    """Why the file cannot be read; empty where it can."""
 
 
 class SegmentTranscriber:
-    """A recogniser that is asked only where a detector finds speech: Whisper makes up words for silence."""
+    """Transcribes only where a detector finds speech, because Whisper makes up words for silence."""
 
     def __init__(self, whisper: Whisper, asr: str, language: str | None) -> None:
-        """`asr` and `language` as they were asked for; they are noted in every transcript."""
+        """`asr` and `language`: as the user gave them, for the transcripts."""
         self._whisper, self._detector = whisper, SpeechDetector()
         self._asr, self._language = asr, language
 
     @property
     def batch(self) -> int:
-        """Recordings that are best heard together."""
+        """Recordings that are best transcribed together."""
         return self._whisper.batch
 
-    def hear(self, folder: Path, recordings: Sequence[FileVersion]) -> list[Transcript]:
-        """A transcript for each. One that cannot be read says so; it does not stop the others."""
+    def transcribe(self, folder: Path, recordings: Sequence[FileVersion]) -> list[Transcript]:
+        """A transcript for each recording. An unreadable recording gives one that says why."""
         opened = [self._open(folder / each.name) for each in recordings]
-        heard = iter(self._whisper.hear([piece for each in opened for piece in each.pieces]))
+        transcriptions = iter(self._whisper.hear([piece for each in opened for piece in each.pieces]))
         return [
-            self._transcript(recording, each, [next(heard) for _ in each.pieces])
+            self._transcript(recording, each, [next(transcriptions) for _ in each.pieces])
             for recording, each in zip(recordings, opened, strict=True)
         ]
 
@@ -59,19 +60,19 @@ class SegmentTranscriber:
         return SegmentedRecording(wave.size / RATE, sum(each.seconds for each in speech), pieces(wave, speech))
 
     def _transcript(
-        self, recording: FileVersion, opened: SegmentedRecording, said: Sequence[Transcription]
+        self, recording: FileVersion, opened: SegmentedRecording, segments: Sequence[Transcription]
     ) -> Transcript:
-        tokens = sum(each.tokens for each in said)
-        mean = sum(each.log_probability * each.tokens for each in said) / tokens if tokens else None
+        tokens = sum(each.tokens for each in segments)
+        mean = sum(each.log_probability * each.tokens for each in segments) / tokens if tokens else None
         return Transcript(
             recording=recording,
             asr=self._asr,
             language=self._language,
             seconds=round(opened.seconds, 3),
             speech_seconds=round(opened.speech_seconds, 3),
-            text=" ".join(filter(None, (each.text for each in said))),
+            text=" ".join(filter(None, (each.text for each in segments))),
             confidence=None if mean is None else round(math.exp(mean), 4),
-            heard_language=said[0].language if said else None,
-            cut_off=any(each.cut_off for each in said),
+            heard_language=segments[0].language if segments else None,
+            cut_off=any(each.cut_off for each in segments),
             problem=opened.problem,
         )

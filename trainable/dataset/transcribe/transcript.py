@@ -1,4 +1,4 @@
-"""What a recogniser made of a recording, and the journal that keeps it through a kill."""
+"""A recogniser's transcript of a recording, and the journal that keeps transcripts on disk."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from trainable.speech.tempo import letters
 
 JOURNAL = ".transcripts.jsonl"
-"""Beside the recordings: a line for each that was ever heard, by any recogniser."""
+"""Beside the recordings: a line per transcript ever made, by any recogniser."""
 
 
 class FileVersion(BaseModel):
-    """A file, and what tells it from a later one of the same name."""
+    """A file, distinguished from later versions by its size and modification time."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,30 +27,31 @@ class FileVersion(BaseModel):
 
     @classmethod
     def of(cls, path: Path, folder: Path) -> FileVersion:
-        seen = path.stat()
-        return cls(name=path.relative_to(folder).as_posix(), size=seen.st_size, modified_ns=seen.st_mtime_ns)
+        stat = path.stat()
+        return cls(name=path.relative_to(folder).as_posix(), size=stat.st_size, modified_ns=stat.st_mtime_ns)
 
 
 class Transcript(BaseModel):
-    """One recording, heard by one recogniser."""
+    """The transcript of one recording by one recogniser."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     recording: FileVersion
     asr: str
-    """As it was asked for."""
+    """The model, as the user gave it."""
     language: str | None
-    """As it was asked for; None where the recogniser was to find out."""
+    """As the user gave it; None where the recogniser detects it."""
     seconds: float = 0.0
     speech_seconds: float = 0.0
-    """Of them, where somebody speaks."""
+    """Seconds with speech."""
     text: str = ""
-    """Empty where nobody speaks, nothing was understood, or the file cannot be read."""
+    """Empty where there is no speech, nothing was recognised, or the file cannot be read."""
     confidence: float | None = None
-    """exp of the mean log-probability of its tokens; None where no token was."""
+    """exp of the mean log-probability of its tokens; None without a token."""
     heard_language: str | None = None
+    """As the recogniser detected it."""
     cut_off: bool = False
-    """Whether the recogniser was stopped in the middle."""
+    """Whether the recogniser reached its token limit."""
     problem: str = ""
     """Why the file cannot be read; empty where it can."""
 
@@ -61,14 +62,14 @@ class Transcript(BaseModel):
 
 
 class TranscriptJournal:
-    """The transcripts of a folder by one recogniser in one language. Only ever added to."""
+    """The transcripts of a folder by one recogniser in one language. Append-only."""
 
     def __init__(self, folder: Path, asr: str, language: str | None) -> None:
         self._path = folder / JOURNAL
-        self._by = (asr, language)
+        self._key = (asr, language)
 
     def read(self) -> dict[FileVersion, Transcript]:
-        """What is known of every recording. A line cut by a crash is passed over."""
+        """The latest transcript of each recording. A line cut off by a crash is skipped."""
         known = {}
         if self._path.is_file():
             for line in self._path.read_bytes().splitlines():
@@ -76,12 +77,12 @@ class TranscriptJournal:
                     transcript = Transcript.model_validate_json(line)
                 except ValidationError:
                     continue
-                if (transcript.asr, transcript.language) == self._by:
+                if (transcript.asr, transcript.language) == self._key:
                     known[transcript.recording] = transcript
         return known
 
     def add(self, transcripts: Iterable[Transcript]) -> None:
-        """On disk when it returns, each on a line of its own whatever was written before."""
+        """Appends the transcripts, and returns when they are on disk. A line cut off before is ended first."""
         lines = "".join(transcript.model_dump_json() + "\n" for transcript in transcripts)
         with self._path.open("a+b") as file:
             if file.tell():

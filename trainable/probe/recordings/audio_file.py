@@ -11,8 +11,9 @@ import numpy as np
 import soundfile
 
 from spaces.errors import InputError
+from trainable.dataset.formatting import printable
 from trainable.dataset.measure import RATES
-from trainable.dataset.user_files import is_file, printable
+from trainable.dataset.user_files import is_file
 from trainable.speech.activity import LONGEST_SECONDS
 from trainable.speech.audio import SAMPLE_RATE, resample
 

@@ -16,9 +16,9 @@ import typer
 from spaces.cli import exit_on_input_error, progress_bars
 from spaces.errors import InputError
 from trainable.dataset.clip import Clip
+from trainable.dataset.formatting import printable
 from trainable.dataset.loading.load import load_dataset
 from trainable.dataset.source import Source
-from trainable.dataset.user_files import printable
 from trainable.files.cache import cache_folder
 from trainable.probe.recordings.audio_file import check_recording, read_recording
 from trainable.probe.recordings.judge_recording import (

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from spaces.errors import InputError
 from spaces.records.verdict import Flag
 from trainable.dataset.clip import Clip
-from trainable.dataset.user_files import is_unicode, shown
+from trainable.dataset.formatting import excerpt
+from trainable.dataset.user_files import is_unicode
 from trainable.probe.criteria.explain import ExplainedMeasure, JudgingContext, explain
 from trainable.probe.criteria.flags import flags_of
 from trainable.probe.criteria.ground_truth import check_ground_truth
@@ -78,7 +79,7 @@ def check_text(text: str, where: str) -> None:
     if not is_unicode(text):
         raise InputError(f"{where}: the text holds bytes that are not UTF-8; write it again")
     if not letters(text) or not words(text):
-        raise InputError(f"{where}: expected the text that is spoken, got {shown(text) or 'an empty one'}")
+        raise InputError(f"{where}: expected the text that is spoken, got {excerpt(text) or 'an empty one'}")
 
 
 def yardstick_of(clips: Sequence[Clip], recogniser: Recogniser | None, language: str) -> VoiceBaseline:

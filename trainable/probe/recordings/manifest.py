@@ -7,7 +7,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from spaces.errors import InputError
-from trainable.dataset.user_files import lines_of, path_inside, printable, shown
+from trainable.dataset.formatting import excerpt, printable
+from trainable.dataset.user_files import lines_of, path_inside
 from trainable.probe.recordings.audio_file import check_recording
 from trainable.probe.recordings.judge_recording import RecordingToJudge, check_text
 
@@ -58,7 +59,7 @@ def _asked(line: str, where: str, folder: Path, language: str, reference: Path |
     except ValidationError:
         raise InputError(
             f'{where}: expected {{"audio": …, "text": …, "language": optional, "reference": optional}}, all text, got '
-            f"{shown(line.strip())}"
+            f"{excerpt(line.strip())}"
         ) from None
     check_text(row.text, where)
     return RecordingToJudge(
@@ -74,9 +75,9 @@ def _recording(name: str, where: str, folder: Path) -> Path:
     try:
         audio = path_inside(folder, folder, name)
     except ValueError:
-        raise InputError(f"{where}: {shown(name) or 'nothing'} is no file name") from None
+        raise InputError(f"{where}: {excerpt(name) or 'nothing'} is no file name") from None
     if audio is None:
-        raise InputError(f"{where}: {shown(name)} lies outside the manifest's folder; copy it in")
+        raise InputError(f"{where}: {excerpt(name)} lies outside the manifest's folder; copy it in")
     try:
         check_recording(audio)
     except InputError as error:

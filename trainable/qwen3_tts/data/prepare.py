@@ -83,7 +83,7 @@ def _rows(plan: EncodingPlan, codes: Mapping[str, np.ndarray], processor: Any) -
 def _what_codes_tell(plan: EncodingPlan, codes: Mapping[str, np.ndarray]) -> list[Finding]:
     from trainable.dataset.checks.codes import check_codes
 
-    originals = [take for take in plan.items if take.change is None]
+    originals = [take for take in plan.items if take.augmentation is None]
     return check_codes(
         [str(take.clip.audio) for take in originals],
         (codes[take.key] for take in originals),
@@ -94,7 +94,7 @@ def _what_codes_tell(plan: EncodingPlan, codes: Mapping[str, np.ndarray]) -> lis
 def _what_texts_tell(plan: EncodingPlan, tokenizer: Any) -> list[Finding]:
     from trainable.dataset.checks.model import check_tokenizer
 
-    return check_tokenizer([take.clip.text for take in plan.items if take.change is None], tokenizer)
+    return check_tokenizer([take.clip.text for take in plan.items if take.augmentation is None], tokenizer)
 
 
 def _what_voices_tell(
@@ -106,7 +106,7 @@ def _what_voices_tell(
     own = [
         take.clip
         for take, entry in zip(plan.items, plan.split.entries, strict=True)
-        if take.change is None and entry.speaker == 0
+        if take.augmentation is None and entry.speaker == 0
     ]
     if not own:
         return []

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from tests.support.measured_clips import clip, dataset, reference, varied
 from trainable.dataset.checks.all import CHECKS, check_dataset
-from trainable.dataset.checks.grouping import NAMED
 from trainable.dataset.checks.guide_table import advise
-from trainable.dataset.checks.transcripts import expanded_by_reader
+from trainable.dataset.checks.transcripts import ambiguous_words
 from trainable.dataset.clip import Clip, Speaker, VoiceDataset
 from trainable.dataset.finding import Finding, Severity
+from trainable.dataset.formatting import MAX_ITEMS
 
 ERROR, WARNING, NOTE = Severity.ERROR, Severity.WARNING, Severity.NOTE
 
@@ -123,7 +123,7 @@ def test_many_clips_share_one_finding_that_names_three() -> None:
     clips = plain(20, clipped_share=0.5)
     (finding,) = found(dataset(*clips), "clipped")
     assert finding.message.startswith("20 clips are clipped: clip_0.wav (50.0 %)")
-    assert finding.message.count(".wav") == NAMED and "and 17 more" in finding.message
+    assert finding.message.count(".wav") == MAX_ITEMS and "and 17 more" in finding.message
     assert finding.clips == tuple(str(each.audio) for each in clips)
     assert finding.where == "/voice"
 
@@ -176,7 +176,7 @@ def test_each_speaker_has_its_own_reference_checked() -> None:
     ],
 )
 def test_what_a_reader_must_expand(text: str, words: list[str]) -> None:
-    assert expanded_by_reader(text) == words
+    assert ambiguous_words(text) == words
 
 
 @pytest.mark.parametrize(

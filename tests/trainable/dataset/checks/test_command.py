@@ -23,7 +23,7 @@ from trainable.dataset.__main__ import app
 from trainable.dataset.checks.all import check_dataset
 from trainable.dataset.checks.command import FAMILY
 from trainable.dataset.checks.html import page
-from trainable.dataset.checks.report import SHOWN, DatasetReport, render, summarise
+from trainable.dataset.checks.report import MAX_SHOWN, DatasetReport, render, summarise
 from trainable.files.cache import VARIABLE
 from trainable.speech.audio import SAMPLE_RATE
 
@@ -142,7 +142,7 @@ def test_a_terminal_shows_ten_findings_of_a_check_at_most(capsys: pytest.Capture
     assert sum(finding.check == "identical-codes" for finding in report.findings) == 25
     render(report, Console())
     shown = capsys.readouterr().out
-    assert shown.count("identical codes") == SHOWN and "and 15 more" in shown
+    assert shown.count("identical codes") == MAX_SHOWN and "and 15 more" in shown
 
 
 class Reader(html.parser.HTMLParser):
@@ -214,7 +214,7 @@ def test_a_model_prepares_the_clips(voice: Path, toy: Path, monkeypatch: pytest.
     silence(voice)
     result = check(voice, "--model", toy, "--json")
     assert (result.exit_code, prepared) == (1, [8])
-    assert "mend the errors first" in result.stderr
+    assert "correct the errors first" in result.stderr
 
 
 def test_a_model_of_another_family_is_wrong_input(voice: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_good_folder(voice: Path) -> None:
         (lambda v: add(v, row("clip_00.wav", "\ud800")), "encoding", "half of a character"),
         (lambda v: add(v, row("../secret.wav")), "outside", "outside the dataset's folder"),
         (lambda v: add(v, row("/etc/passwd")), "outside", "outside the dataset's folder"),
-        (lambda v: add(v, row("a\0b.wav")), "missing-audio", r"a\\x00b\.wav is no file name"),
+        (lambda v: add(v, row("a\0b.wav")), "missing-audio", r"a\\x00b\.wav is not a file name"),
         (lambda v: add(v, row("a" * 5000)), "missing-audio", "does not exist"),
         (lambda v: add(v, row(".")), "missing-audio", "does not exist"),
         (lambda v: (v / "ref.wav").unlink(), "no-reference", r"no reference, ref\.wav missing; clip_01\.wav would do"),

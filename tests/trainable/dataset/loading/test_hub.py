@@ -26,7 +26,7 @@ from tests.support.parquet_voice import (
 from trainable.dataset.clip import VoiceDataset
 from trainable.dataset.finding import Finding
 from trainable.dataset.loading.hub import MARKER, folder_name
-from trainable.dataset.loading.hub_rows import HubLibrary, the_library
+from trainable.dataset.loading.hub_rows import HubLibrary, hub_library
 from trainable.dataset.loading.load import open_dataset
 from trainable.dataset.source import Source
 
@@ -200,8 +200,8 @@ def test_what_gives_the_same_clips_lies_in_the_same_folder(same: str) -> None:
     assert folder_name(other) == folder_name(one)
 
 
-def test_the_library_is_datasets_own() -> None:
-    assert the_library().load is datasets.load_dataset
+def test_hub_library_is_datasets_own() -> None:
+    assert hub_library().load is datasets.load_dataset
 
 
 def test_a_fetched_folder_can_be_opened_by_anybody(rows: Path, tmp_path: Path) -> None:

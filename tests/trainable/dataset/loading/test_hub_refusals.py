@@ -13,7 +13,7 @@ from spaces.errors import InputError
 from tests.support.parquet_voice import NO_LIBRARY, audio_bytes, fetch, make_hub_voice, source, write_split
 from trainable.dataset.finding import errors
 from trainable.dataset.loading.hub import read_hub
-from trainable.dataset.loading.hub_rows import HubLibrary, choose_files, told
+from trainable.dataset.loading.hub_rows import HubLibrary, choose_files, explain
 from trainable.dataset.loading.load import open_dataset
 from trainable.dataset.source import Source
 
@@ -47,7 +47,7 @@ def make_recordings(folder: Path) -> Path:
         (make_hub_voice, ":nb", "BuilderConfig 'nb' not found. Available: \\['default'\\]; write hf:ID:CONFIG:SPLIT"),
         (lambda folder: folder.mkdir(), "", "nothing to read there"),
         (lambda folder: None, "", "nothing to read there"),
-        (make_script, "", "is a script, and datasets runs none"),
+        (make_script, "", "is a script, which datasets does not run"),
         (make_recordings, "", "give a local folder of recordings as it is, without hf:"),
         (make_broken, "", "cannot be read"),
     ],
@@ -137,7 +137,7 @@ def test_what_the_hub_refuses(tmp_path: Path, library: HubLibrary, message: str)
 
 def test_no_secret_is_ever_told() -> None:
     error = ValueError("token hf_AbCdEf123456 for https://cdn.hf.co/a.parquet?Signature=abc&Key=def\nand more")
-    words = str(told(Source.parse("hf:a/b"), error))
+    words = str(explain(Source.parse("hf:a/b"), error))
     assert "AbCdEf" not in words and "Signature" not in words and "\n" not in words
     assert "https://cdn.hf.co/a.parquet and more" in words
 

@@ -137,7 +137,7 @@ def test_a_csv_with_commas_is_told_once(tmp_path: Path) -> None:
     folder = tmp_path / "voice"
     folder.mkdir()
     (folder / "metadata.csv").write_text("file_name,text\na.wav,words\nb.wav,more\n")
-    assert "parted by |, got file_name,text" in only(look(folder)[1]).message
+    assert "separated by |, got file_name,text" in only(look(folder)[1]).message
 
 
 def test_pairs(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def withstand(source: Source, cache: Path) -> None:
         assert dataset is not None and load_dataset([source], True, cache) == dataset
     if dataset is not None:
         assert len(dataset.fingerprint()) == 64
-        assert [dataset.speaker_of(clip) for clip in dataset.clips]
+        assert [dataset.speaker_index(clip) for clip in dataset.clips]
         assert all(clip.audio.is_relative_to(source.path) for clip in dataset.clips)
 
 

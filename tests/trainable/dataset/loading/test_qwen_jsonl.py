@@ -64,7 +64,7 @@ def test_each_reference_of_qwens_is_a_speaker(tmp_path: Path) -> None:
     write_rows(folder / "train.jsonl", *rows)
     dataset, findings = look(folder)
     assert [speaker.name for speaker in dataset.speakers] == ["two/ref.wav", "one/ref.wav"]
-    assert [dataset.speaker_of(clip) for clip in dataset.clips] == [0, 1, 0, 1]
+    assert [dataset.speaker_index(clip) for clip in dataset.clips] == [0, 1, 0, 1]
     assert findings == []
 
 

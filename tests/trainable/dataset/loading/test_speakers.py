@@ -72,7 +72,7 @@ def test_sources_are_joined_in_their_order(tmp_path: Path) -> None:
     assert dataset.weights == (0.5, 1.0)
     assert dataset.names == (f"{voices},weight=0.5", str(voice))
     assert [(each.source, each.name) for each in dataset.speakers] == [(0, "anna"), (0, "bo"), (1, "")]
-    assert [dataset.speaker_of(clip) for clip in dataset.clips] == [0, 1, 0, 1] + [2] * 8
+    assert [dataset.speaker_index(clip) for clip in dataset.clips] == [0, 1, 0, 1] + [2] * 8
 
 
 def test_a_source_that_is_missing_does_not_hide_the_others_problems(tmp_path: Path) -> None:

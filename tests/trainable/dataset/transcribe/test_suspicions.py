@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from trainable.dataset.transcribe.review import ReviewLine, write_review
-from trainable.dataset.transcribe.suspicions import TypicalSpeech, doubts, repeated_phrase, usual
+from trainable.dataset.transcribe.suspicions import TypicalSpeech, repeated_phrase, suspicions, typical_speech
 from trainable.dataset.transcribe.transcript import JOURNAL, FileVersion, Transcript, TranscriptJournal
 
 
@@ -32,17 +32,17 @@ DOUBTS = [
     (transcript(confidence=0.61), ""),
     (transcript(confidence=0.60), "low confidence (0.60)"),
     (transcript("", problem="not readable as audio"), "not readable as audio"),
-    (transcript("", speech_seconds=0.0, confidence=None), "nobody speaks"),
-    (transcript(""), "no word was understood"),
-    (transcript(" … "), "no word was understood"),
+    (transcript("", speech_seconds=0.0, confidence=None), "no speech"),
+    (transcript(""), "no word was recognised"),
+    (transcript(" … "), "no word was recognised"),
     (transcript("Thank you.", speech_seconds=0.7), "makes up"),
     (transcript("Undertekster av Ai-Media", speech_seconds=1.7), "credits"),
     (transcript("ご視聴ありがとうございました", speech_seconds=1.2), "makes up"),
     (transcript("I know. I know. I know. I know.", speech_seconds=1.3), 'repeats "i know"'),
     (transcript("A whole sentence, well said.", speech_seconds=0.8), "words too many"),
     (transcript("A whole sentence, well said.", speech_seconds=4.0), "words missing"),
-    (transcript(heard_language="da"), "taken for da, most clips for no"),
-    (transcript(cut_off=True), "stopped in the middle"),
+    (transcript(heard_language="da"), "detected as da, most clips as no"),
+    (transcript(cut_off=True), "token limit"),
     (transcript(seconds=31.0), "longer than 30"),
     (transcript("A whole sentence, and then", seconds=29.9), "mid-sentence at 30 s"),
     (transcript("A whole sentence, and then", seconds=20.0), ""),
@@ -52,19 +52,19 @@ DOUBTS = [
 
 @pytest.mark.parametrize(("heard", "expected"), DOUBTS)
 def test_a_transcript_is_doubted_for_a_reason(heard: Transcript, expected: str) -> None:
-    found = doubts(heard, AMONG)
+    found = suspicions(heard, AMONG)
     assert len(found) == bool(expected)
     assert expected in "".join(found)
 
 
 def test_in_a_folder_without_full_stops_none_is_missed() -> None:
     heard = transcript("a whole sentence and then", seconds=29.9)
-    assert doubts(heard, TypicalSpeech(13.0, None, punctuated=False)) == []
+    assert suspicions(heard, TypicalSpeech(13.0, None, punctuated=False)) == []
 
 
 def test_text_that_compresses_like_a_loop_is_doubted() -> None:
     text = " ".join(f"and then again we go to see the {word}" for word in ("sea", "bee", "fee", "pea", "tea") * 2)
-    assert doubts(transcript(text, speech_seconds=20.0), AMONG) == ["repeats itself"]
+    assert suspicions(transcript(text, speech_seconds=20.0), AMONG) == ["repeats itself"]
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,10 @@ def test_a_phrase_said_three_times_is_found(text: str, phrase: str | None) -> No
 
 def test_what_is_usual_is_a_median_and_a_majority() -> None:
     some = [transcript(heard_language=code) for code in ("no", "no", "da")]
-    assert usual([]) == TypicalSpeech(None, None, False)
-    assert usual(some) == TypicalSpeech(None, "no", True)
+    assert typical_speech([]) == TypicalSpeech(None, None, False)
+    assert typical_speech(some) == TypicalSpeech(None, "no", True)
     quick = transcript(speech_seconds=0.5, heard_language="no")
-    assert usual([*some, quick, transcript("", speech_seconds=0.0), transcript("no stop")]) == TypicalSpeech(
+    assert typical_speech([*some, quick, transcript("", speech_seconds=0.0), transcript("no stop")]) == TypicalSpeech(
         characters_per_second=transcript().characters_per_second, language="no", punctuated=True
     )
 

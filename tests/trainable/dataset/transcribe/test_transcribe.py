@@ -18,7 +18,7 @@ import soundfile
 from tests.support.paths import DEMO_VOICE, ROOT
 from tests.support.tiny_whisper import make_tiny_whisper
 from tests.support.transcribe_command import command
-from trainable.dataset.transcribe.transcribe import Transcribed, transcribe_folder
+from trainable.dataset.transcribe.transcribe import TranscriptionSummary, transcribe_folder
 from trainable.dataset.transcribe.transcript import JOURNAL, TranscriptJournal
 from trainable.speech.asr.whisper import RATE
 from trainable.speech.audio import SAMPLE_RATE, read_audio
@@ -52,7 +52,9 @@ def test_a_folder_gets_the_guides_layout(untranscribed: Path, asr: str) -> None:
     names = [f"clip_{number:03d}.wav" for number in range(6)]
     assert metadata(untranscribed) == [(name, SAID) for name in [*names, "wavs/ten.flac"]]
     assert (untranscribed / "ref_text.txt").read_text() == f"{SAID}\n"
-    assert done == Transcribed(recordings=7, kept=0, added=7, silent=0, doubtful=done.doubtful, reference=True)
+    assert done == TranscriptionSummary(
+        recordings=7, kept=0, added=7, wordless=0, suspicious=done.suspicious, reference=True
+    )
     assert told[0] == (0, 8) and told[-1] == (8, 8) and told == sorted(told)
     assert {row["clip"] for row in review(untranscribed)} == {*names, "wavs/ten.flac", "ref.wav"}
 
@@ -74,13 +76,13 @@ def test_silence_gets_no_transcript_and_the_worst_come_first(untranscribed: Path
     rows = review(untranscribed)
     why = {row["clip"]: row["why"] for row in rows}
     assert [row["clip"] for row in rows[:4]] == ["blip.wav", "broken.wav", "phone.m4a", "silence.wav"]
-    assert why["silence.wav"] == why["blip.wav"] == "nobody speaks in it"
+    assert why["silence.wav"] == why["blip.wav"] == "no speech"
     assert why["broken.wav"].startswith("not readable as audio") and "convert it" in why["phone.m4a"]
     assert "words missing" in why["slow.wav"]
     doubtful = [bool(row["why"]) for row in rows]
-    assert doubtful == sorted(doubtful, reverse=True) and sum(doubtful) == done.doubtful
+    assert doubtful == sorted(doubtful, reverse=True) and sum(doubtful) == done.suspicious
     assert all(float(row["confidence"]) == pytest.approx(0.9, abs=0.1) for row in rows if row["text"])
-    assert done.silent == 4
+    assert done.wordless == 4
 
 
 def test_a_long_recording_is_heard_in_pieces(tmp_path: Path, asr: str) -> None:
@@ -192,7 +194,7 @@ FOLDERS = [
     (no_folder, "no such folder"),
     (no_recordings, "holds no recordings; expected .wav"),
     (parted, "transcribe train one by one"),
-    (wordless, "no word was understood in any of 1"),
+    (wordless, "no word was recognised in any of 1"),
     (other_encoding, "UTF-8"),
 ]
 
