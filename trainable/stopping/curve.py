@@ -1,4 +1,4 @@
-"""A trial's losses so far, as the band is judged by them."""
+"""A trial's loss curve, as the band judges it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ ClipRow = tuple[float, ...]
 class Curve:
     """The mean of the last N clip losses, N = clips of an epoch: at epoch ends the epoch's mean.
 
-    Before N clips have been seen it is the mean so far. Each clip counts the same, whatever its length, and each is
-    counted as it was when it was trained on, in training mode, while the weights move.
+    Before N clips have been seen it is the mean so far. Each clip counts the same, whatever its length. Its loss is the
+    one of its training pass, in training mode, with the weights of that step.
     """
 
     def __init__(self, clips: int, window: Iterable[ClipRow] = ()) -> None:
@@ -29,7 +29,7 @@ class Curve:
 
     @property
     def window(self) -> tuple[ClipRow, ...]:
-        """What a checkpoint keeps, so that a resumed curve goes on exactly."""
+        """The rows that the mean is over; a checkpoint keeps them so that a resumed curve goes on exactly."""
         return tuple(self._window)
 
     def mean(self) -> Losses:
@@ -38,7 +38,7 @@ class Curve:
 
 
 def mean_losses(rows: Collection[ClipRow]) -> Losses:
-    """Raises ValueError when there is no row."""
+    """The mean of each loss over the clips. Raises ValueError when there are none."""
     if not rows:
         raise ValueError("a mean loss needs at least one clip, got none")
     means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]

@@ -1,4 +1,4 @@
-"""At which step a curve crosses into its band, foretold from its first points, and how sure that is."""
+"""Predicts at which step a loss curve crosses into its band, with bounds."""
 
 from __future__ import annotations
 
@@ -12,139 +12,139 @@ from spaces.records.trial import Point
 from trainable.stopping.curve import FIRST_PASS_CLIPS
 
 EffectiveSteps = Callable[[int], float]
-"""What a run has learned from after so many steps, in steps at the full learning rate: the step itself where the rate
-is constant. Told by it, a warm-up is no slow start, and a falling rate no floor."""
+"""From a step to the sum of the learning rate factors before it: the step itself at a constant rate. As a function of
+effective steps a curve shows neither the slow start of a warm-up nor the floor of a falling rate."""
 
 SPEED_UP = 2.0
-"""At low learning rates a curve starts slowly and falls faster then, so a bound lets it. It is raised by 1/epochs: the
-first epoch alone says less of what is to come."""
+"""How much faster than so far the optimistic bound lets a curve fall: at low learning rates curves start slowly and
+accelerate. It is raised by 1/epochs, because the first epoch alone says less about the rest."""
 
 CONFIDENCE = 0.995
-"""How much of what is possible lies on the near side of a bound."""
+"""Share of the sampled courses on the near side of a bound."""
 
 POINTS_PER_EPOCH = 4
 MAX_POINTS = 48
 MIN_POINTS = 5
-"""Below that, three coefficients and a noise are guesses."""
+"""With fewer points, three coefficients and a noise level cannot be estimated."""
 
 DECAY_RATES = (0.0, 1.0, 3.0, 9.0)
-"""Rates of decay that are tried, per span of the curve so far; 0 is a straight line."""
+"""Rates k that are tried, per span of the curve so far; 0 is a straight line."""
 
 PRIOR_NOISE = 0.3
-"""By how much the losses of clips differ, in nats, before a curve has shown it."""
+"""Standard deviation of the losses of clips, in nats, before a curve has shown it."""
 
 PRIOR_NOISE_POINTS = 3.0
-"""So many points of a curve weigh as much as that."""
+"""Number of points that the prior of the noise counts as."""
 
 WITHIN_CLIP_VARIANCE = 1 / 16
-"""Variance of one clip's loss from epoch to epoch over that between clips."""
+"""Variance of one clip's loss from epoch to epoch, as a share of the variance between clips."""
 
 EXTRA_VARIANCES = (0.0, 1 / 16)
-"""Variances over that between clips that are tried for what a window does not smooth."""
+"""Variances of noise that the curve's window does not smooth, over the variance between clips; each is tried."""
 
 MIN_EXTRA_VARIANCE = 1e-5
-"""Added in any case: windows that hold the same clips would make the noise singular."""
+"""Always added: windows over the same clips would make the covariance singular."""
 
 SPIKE_NATS = 0.3
-"""So many nats beside two neighbours that agree, a loss is no part of the course."""
+"""A loss so far from two neighbours that agree is a spike."""
 
 PRIOR_COEFFICIENT = 3.0
-"""Nats that a coefficient may easily be."""
+"""Standard deviation of a coefficient, in nats, at the prior noise."""
 
 SAMPLES = 256
-"""Possible courses that are drawn from each fit, always by the same chances."""
+"""Courses sampled from each fit, always with the same random numbers."""
 
 
 @dataclass(frozen=True)
 class CrossingForecast:
-    """Optimizer steps; infinite where the curve does not get there within its last step."""
+    """Optimizer steps; infinite where the curve does not cross by its last step."""
 
     earliest: float
-    """An optimistic bound: of all courses that the points allow, nearly the fastest, sped up by HOPE from here on."""
+    """Optimistic bound: nearly the fastest of the courses that fit the points, sped up by SPEED_UP from here on."""
     expected: float
     latest: float
 
 
 def predict_crossing(
-    curve: Sequence[Point], high: float, clips: int, last_step: int, exposure: EffectiveSteps = float
+    curve: Sequence[Point], high: float, clips: int, last_step: int, effective_steps: EffectiveSteps = float
 ) -> CrossingForecast | None:
-    """When the curve's loss will be `high` or less; None while nothing can be said.
+    """When the curve's loss falls to `high`. `clips` is the number of clips in an epoch.
 
-    That is with fewer than five points, with a point that is not finite, or where the curve's beginning is missing.
-    `clips` in an epoch. The loss is taken to be c + a·exp(−k·x) + b·x in the exposure x, seen through the curve's own
-    window. That is a decay towards a floor or, with a negative a, a slow start. For each of a few k, and of a few kinds
-    of noise, the coefficients are fitted by Bayesian linear regression under a normal–inverse-gamma prior (Murphy 2012,
-    section 7.6.3), and each fit counts by its marginal likelihood.
+    None with fewer than five points, with a point that is not finite, or where the curve's beginning is missing.
+
+    The loss is modelled as c + a·exp(−k·x) + b·x in the effective steps x, averaged over the curve's own window: a
+    decay towards a floor or, with a negative a, a slow start. For each of a few k and a few kinds of noise, the
+    coefficients are fitted by Bayesian linear regression under a normal–inverse-gamma prior (Murphy 2012, section
+    7.6.3). Each fit is weighted by its marginal likelihood.
     """
     if curve[0].step != 0 or not all(math.isfinite(point.loss) for point in curve):
         return None
     points = _thinned(_without_spikes(curve))
     if len(points) < MIN_POINTS:
         return None
-    course = _Course(points, clips, last_step, exposure)
-    return course.crossing(high)
+    return _Extrapolation(points, clips, last_step, effective_steps).crossing(high)
 
 
-class _Course:
-    """What the points allow the rest of a curve to be."""
+class _Extrapolation:
+    """The weighted fits to a curve's points."""
 
-    def __init__(self, points: Sequence[Point], clips: int, last_step: int, exposure: EffectiveSteps) -> None:
-        now = points[-1]
-        self._now, self._last_step, self._epoch = now.step, last_step, now.epoch
-        self._epoch_steps = max(1, round(now.step / now.epoch))
-        self._exposures = np.array([exposure(step) for step in range(max(last_step, now.step) + 1)])
-        self._span = max(self._exposures[now.step], 1e-9)
+    def __init__(self, points: Sequence[Point], clips: int, last_step: int, effective_steps: EffectiveSteps) -> None:
+        latest = points[-1]
+        self._step, self._last_step, self._epoch = latest.step, last_step, latest.epoch
+        self._epoch_steps = max(1, round(latest.step / latest.epoch))
+        self._effective = np.array([effective_steps(step) for step in range(max(last_step, latest.step) + 1)])
+        self._span = max(self._effective[latest.step], 1e-9)
         losses = np.array([point.loss for point in points])
         self._start = losses[0]
         steps = np.array([point.step for point in points])
-        sampled = _covariance(points, clips)
+        covariance = _covariance(points, clips)
         self._fits = []
-        for ragged in EXTRA_VARIANCES:
-            cholesky = np.linalg.cholesky(sampled + np.eye(len(points)) * (ragged + MIN_EXTRA_VARIANCE))
-            logarithm = float(np.log(np.diag(cholesky)).sum())
+        for extra in EXTRA_VARIANCES:
+            cholesky = np.linalg.cholesky(covariance + np.eye(len(points)) * (extra + MIN_EXTRA_VARIANCE))
+            log_determinant = float(np.log(np.diag(cholesky)).sum())
             whitened = np.linalg.solve(cholesky, losses - self._start)
-            for curvature in DECAY_RATES:
-                seen = np.linalg.solve(cholesky, self._seen(steps, curvature))
-                self._fits.append(_fit(curvature, seen, whitened, logarithm))
+            for decay in DECAY_RATES:
+                design = np.linalg.solve(cholesky, self._design(steps, decay))
+                self._fits.append(_fit(decay, design, whitened, log_determinant))
 
     def crossing(self, high: float) -> CrossingForecast:
-        ahead = np.unique(np.linspace(self._now, max(self._last_step, self._now), 129).astype(int))
+        ahead = np.unique(np.linspace(self._step, max(self._last_step, self._step), 129).astype(int))
         evidence = np.array([fit.evidence for fit in self._fits])
         weights = np.exp(evidence - evidence.max())
         weights = np.repeat(weights / weights.sum() / SAMPLES, SAMPLES)
-        own, level, pace = [], [], []
+        crossings, levels, paces = [], [], []
         for fit in self._fits:
-            drawn = fit.drawn()
-            courses = drawn @ self._seen(ahead, fit.curvature).T + self._start
-            own.append(self._first_below(courses, ahead, high))
-            level.append(courses[:, 0])
-            pace.append(self._pace(drawn, fit.curvature))
-        own, level, pace = np.concatenate(own), np.concatenate(level), np.concatenate(pace)
-        hope = (SPEED_UP * (1 + 1 / self._epoch) - 1) * max(0.0, float(weights @ pace))
-        learned = self._exposures[ahead] - self._exposures[self._now]
-        hoped = level[:, None] - np.maximum(0.0, pace + hope)[:, None] * learned
-        soonest = np.minimum(own, self._first_below(hoped, ahead, high))
+            coefficients = fit.sample()
+            courses = coefficients @ self._design(ahead, fit.decay).T + self._start
+            crossings.append(self._first_below(courses, ahead, high))
+            levels.append(courses[:, 0])
+            paces.append(self._pace(coefficients, fit.decay))
+        crossing, level, pace = np.concatenate(crossings), np.concatenate(levels), np.concatenate(paces)
+        extra_pace = (SPEED_UP * (1 + 1 / self._epoch) - 1) * max(0.0, float(weights @ pace))
+        learned = self._effective[ahead] - self._effective[self._step]
+        optimistic = level[:, None] - np.maximum(0.0, pace + extra_pace)[:, None] * learned
+        earliest = np.minimum(crossing, self._first_below(optimistic, ahead, high))
         return CrossingForecast(
-            earliest=_quantile(soonest, weights, 1 - CONFIDENCE),
-            expected=_quantile(own, weights, 0.5),
-            latest=_quantile(own, weights, CONFIDENCE),
+            earliest=_quantile(earliest, weights, 1 - CONFIDENCE),
+            expected=_quantile(crossing, weights, 0.5),
+            latest=_quantile(crossing, weights, CONFIDENCE),
         )
 
-    def _pace(self, drawn: np.ndarray, curvature: float) -> np.ndarray:
-        """How fast each course has fallen over the last half epoch, in nats per step at the full learning rate."""
-        before = max(0, self._now - max(1, self._epoch_steps // 2))
-        here, there = (drawn @ self._seen(np.array([step]), curvature)[0] for step in (self._now, before))
-        return (there - here) / max(self._exposures[self._now] - self._exposures[before], 1e-9)
+    def _pace(self, coefficients: np.ndarray, decay: float) -> np.ndarray:
+        """How fast each course has fallen over the last half epoch, in nats per effective step."""
+        before = max(0, self._step - max(1, self._epoch_steps // 2))
+        here, there = (coefficients @ self._design(np.array([step]), decay)[0] for step in (self._step, before))
+        return (there - here) / max(self._effective[self._step] - self._effective[before], 1e-9)
 
     def _first_below(self, courses: np.ndarray, ahead: np.ndarray, high: float) -> np.ndarray:
         below = courses <= high
         return np.where(below.any(axis=1), ahead[below.argmax(axis=1)], math.inf)
 
-    def _seen(self, steps: np.ndarray, curvature: float) -> np.ndarray:
-        """The three parts of the course at these steps, as the curve's window shows them, shape [steps, 3 or 2]."""
-        at = self._exposures / self._span
-        parts = [np.ones_like(at), at] + ([np.exp(-curvature * at)] if curvature else [])
-        summed = np.cumsum([np.concatenate([[0.0], part]) for part in parts], axis=1)
+    def _design(self, steps: np.ndarray, decay: float) -> np.ndarray:
+        """The terms of the model at these steps, averaged over the curve's window: [steps, 3], or 2 without a decay."""
+        x = self._effective / self._span
+        terms = [np.ones_like(x), x] + ([np.exp(-decay * x)] if decay else [])
+        summed = np.cumsum([np.concatenate([[0.0], term]) for term in terms], axis=1)
         begin = np.maximum(0, steps - self._epoch_steps)
         window = np.maximum(1, steps - begin)
         means = (summed[:, np.maximum(steps, 1)] - summed[:, begin]) / window
@@ -153,38 +153,38 @@ class _Course:
 
 @dataclass(frozen=True)
 class _Fit:
-    """Normal–inverse-gamma posterior of the coefficients under one curvature."""
+    """Normal–inverse-gamma posterior of the coefficients under one decay rate."""
 
-    curvature: float
+    decay: float
     mean: np.ndarray
     precision: np.ndarray
     shape: float
     scale: float
     evidence: float
-    """Logarithm of the marginal likelihood, but for what all fits share."""
+    """Logarithm of the marginal likelihood, up to a constant that all fits share."""
 
-    def drawn(self) -> np.ndarray:
-        """Coefficients, shape [DRAWS, coefficients]."""
-        chance = np.random.default_rng(0)
-        noise = np.sqrt(self.scale / chance.gamma(self.shape, size=(SAMPLES, 1)))
-        standard = chance.standard_normal((SAMPLES, len(self.mean)))
+    def sample(self) -> np.ndarray:
+        """[SAMPLES, coefficients]."""
+        rng = np.random.default_rng(0)
+        noise = np.sqrt(self.scale / rng.gamma(self.shape, size=(SAMPLES, 1)))
+        standard = rng.standard_normal((SAMPLES, len(self.mean)))
         return self.mean + noise * np.linalg.solve(np.linalg.cholesky(self.precision).T, standard.T).T
 
 
-def _fit(curvature: float, seen: np.ndarray, losses: np.ndarray, logarithm: float) -> _Fit:
-    """`seen` and `losses` with their noise made white, by a factor whose determinant has that logarithm."""
-    prior = np.eye(seen.shape[1]) * (PRIOR_NOISE / PRIOR_COEFFICIENT) ** 2
-    precision = prior + seen.T @ seen
-    mean = np.linalg.solve(precision, seen.T @ losses)
+def _fit(decay: float, design: np.ndarray, losses: np.ndarray, log_determinant: float) -> _Fit:
+    """`design` and `losses` are whitened by a factor whose determinant has that logarithm."""
+    prior = np.eye(design.shape[1]) * (PRIOR_NOISE / PRIOR_COEFFICIENT) ** 2
+    precision = prior + design.T @ design
+    mean = np.linalg.solve(precision, design.T @ losses)
     shape = (PRIOR_NOISE_POINTS + len(losses)) / 2
-    left_over = max(0.0, float(losses @ losses - mean @ precision @ mean))
-    scale = (PRIOR_NOISE_POINTS * PRIOR_NOISE**2 + left_over) / 2
+    residual = max(0.0, float(losses @ losses - mean @ precision @ mean))
+    scale = (PRIOR_NOISE_POINTS * PRIOR_NOISE**2 + residual) / 2
     determinants = np.linalg.slogdet(prior)[1] - np.linalg.slogdet(precision)[1]
-    return _Fit(curvature, mean, precision, shape, scale, determinants / 2 - logarithm - shape * math.log(scale))
+    return _Fit(decay, mean, precision, shape, scale, determinants / 2 - log_determinant - shape * math.log(scale))
 
 
 def _thinned(curve: Sequence[Point]) -> list[Point]:
-    """Those that begin a quarter of an epoch, and the latest; fewer of a long curve."""
+    """The first point of each quarter of an epoch, and the latest point; at most MAX_POINTS."""
     kept, quarter = [], -1
     for point in curve:
         if math.floor(point.epoch * POINTS_PER_EPOCH + 1e-9) > quarter:
@@ -198,7 +198,7 @@ def _thinned(curve: Sequence[Point]) -> list[Point]:
 
 
 def _without_spikes(curve: Sequence[Point]) -> list[Point]:
-    """A point far from both of its neighbours, while they are near each other, takes their mean."""
+    """Replaces a loss that is far from both neighbours by their mean, where the neighbours are close to each other."""
     smooth = list(curve)
     for at in range(1, len(curve) - 1):
         before, after = curve[at - 1].loss, curve[at + 1].loss
@@ -209,31 +209,30 @@ def _without_spikes(curve: Sequence[Point]) -> list[Point]:
 
 
 def _covariance(points: Sequence[Point], clips: int) -> np.ndarray:
-    """Of the points' noise, in units of the variance between clips.
+    """[points, points]: covariance of the points' noise, in units of the variance between clips.
 
-    Every clip comes once in an epoch, in an order of its own: sums over a part of an epoch differ by which clips it
-    held (the covariance of draws without replacement, a bridge), those over whole epochs only by what one clip varies.
+    Every clip comes once in an epoch, in random order. So sums over a part of an epoch vary with the clips in it, as in
+    sampling without replacement (a bridge). Sums over whole epochs vary only with the variance within a clip.
     """
     windows = [_window(point, clips) for point in points]
     covariance = np.empty((len(points), len(points)))
     for row, one in enumerate(windows):
         for column, other in enumerate(windows):
-            covariance[row, column] = _shared(one, other, clips, column != row and 0 in (row, column))
+            covariance[row, column] = _window_covariance(one, other, clips, column != row and 0 in (row, column))
     return covariance
 
 
 def _window(point: Point, clips: int) -> tuple[int, int]:
-    """The clips that the point is a mean of, as they were counted."""
+    """The clips that the point is the mean of, as a range of the clips seen."""
     return (0, min(FIRST_PASS_CLIPS, clips)) if point.clips == 0 else (max(0, point.clips - clips), point.clips)
 
 
-def _shared(one: tuple[int, int], other: tuple[int, int], clips: int, apart: bool) -> float:
-    """Covariance of two windows' means. `apart` where the clips they share were seen in different passes."""
-    both = _overlap(one, other)
-    total = 0.0 if apart else WITHIN_CLIP_VARIANCE * both
+def _window_covariance(one: tuple[int, int], other: tuple[int, int], clips: int, separate: bool) -> float:
+    """Covariance of two windows' means. `separate` where their common clips were seen in different passes."""
+    total = 0.0 if separate else WITHIN_CLIP_VARIANCE * _overlap(one, other)
     for epoch in range(max(one[0], other[0]) // clips, (min(one[1], other[1]) - 1) // clips + 1):
         whole = (epoch * clips, (epoch + 1) * clips)
-        in_epoch = _overlap(_cut(one, whole), _cut(other, whole))
+        in_epoch = _overlap(_intersection(one, whole), _intersection(other, whole))
         total += in_epoch - _overlap(one, whole) * _overlap(other, whole) / clips
     return total / ((one[1] - one[0]) * (other[1] - other[0]))
 
@@ -242,7 +241,7 @@ def _overlap(one: tuple[int, int], other: tuple[int, int]) -> int:
     return max(0, min(one[1], other[1]) - max(one[0], other[0]))
 
 
-def _cut(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+def _intersection(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
     return max(one[0], other[0]), min(one[1], other[1])
 
 
