@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.planning.layout import MOST_SEATS
+from search.planning.layout import MAX_SEATS
 from search.planning.resources import RAY_BYTES
 from spaces.errors import InputError
 
@@ -49,7 +49,7 @@ class HeadMemory:
     """What the head's memory has to hold while `benches` benches are full. GiB."""
 
     benches: int
-    seats: int = MOST_SEATS
+    seats: int = MAX_SEATS
     """Of one bench."""
 
     @property
@@ -77,7 +77,7 @@ class Aws:
         needed = HeadMemory(self.workers).total
         if needed > 0.8 * HEAD.memory_gib:
             raise InputError(
-                f"{self.workers} workers: their {self.workers * MOST_SEATS} trials take {needed:.0f} GiB on the head, "
+                f"{self.workers} workers: their {self.workers * MAX_SEATS} trials take {needed:.0f} GiB on the head, "
                 f"and a {HEAD.instance} has {HEAD.memory_gib}; take fewer, or a larger head in clusters/sites.py"
             )
 

@@ -1,6 +1,7 @@
-"""A whole search, from a checked plan to an exported adapter.
+"""The whole search on one page, from a checked plan to an exported adapter.
 
-After the last trial: finalists are heard for longer, and the base model beside them.
+In: a `Plan` and its `CheckedData`. Out: a `SearchEnd`, and a run folder with the ledger, TensorBoard, every trial and,
+in `best/`, the exported adapter. `_run_stages` runs the stages in order; the functions below it are those stages.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ from search.cluster.session import ray_session
 from search.console.after import SearchEnd
 from search.console.before import warning_lines
 from search.console.live import open_view
-from search.console.view import View
-from search.planning.disk import full_disk
+from search.console.view import View, print_lines
+from search.planning.disk import disk_full_reason
 from search.planning.layout import BenchLayout, lay_out_benches
 from search.planning.plan import LOCAL, CheckedData, Plan
 from search.planning.resources import Resources, share_resources
@@ -48,82 +49,67 @@ from spaces.records.trial import Outcome
 from trainable.dataset.finding import read_findings
 from trainable.files.mirror import pull
 
-
-def confirm_finalists(plan: Plan, executor: Executor, ledger: Ledger, view: View) -> None:
-    """Whoever was heard already, before the search was cut off, is not heard again.
-
-    A finalist that cannot be heard is told and stands on its first verdict: nothing that is finished is lost.
-    """
-    history = read_ledger(plan.run.ledger)
-    chosen = finalists(history, plan.space.probe.finalists)
-    if not chosen or history.base is None:
-        return
-    for outcome in (history.base, *chosen):
-        if outcome.trial in history.confirmations:
-            continue
-        try:
-            final = executor.run_task(functools.partial(remote_tasks.confirm, plan, outcome), view.progress)
-            pull(plan.stored, plan.run.trial(outcome.trial) if outcome.draw else plan.run.base)
-        except Exception as error:
-            view.say(f"{outcome.trial} was not heard on sixty other lines: {root_reason(error)}")
-        else:
-            ledger.append(FinalistHeard(final=final))
-            TensorBoardWriter(plan.run).add_confirmation(final)
-
-
 STOP_FILE = "stop"
-"""In the run's folder; where it stands, running trials end after the step they are in."""
+"""In the run folder. While it exists, running trials end after their current step."""
 LIBRARIES = ("torch", "transformers", "qwen-tts", "peft", "ray", "optuna", "sweetspot")
+"""The ledger records their versions."""
 
 
 def run_search(plan: Plan, checked: CheckedData, console: Console) -> SearchEnd:
-    """Searches, and exports the best accepted adapter.
+    """Runs the search of a checked plan, and exports the best accepted adapter.
 
-    Raises InputError when the foundation cannot be laid, and while another process writes to the run's folder.
+    Raises InputError when the baseline cannot be measured, or while another process writes to the run folder.
     """
     with writer_lock(plan.run):
         if not plan.resume:
-            # Another search may have begun there since the plan was checked.
+            # Another search may have started here since the plan was checked.
             refuse_another_search(plan.run)
         stop_file = plan.run.path / STOP_FILE
         stop_file.unlink(missing_ok=True)
-        with mirrored(plan, checked, stop_file, lambda line: console.print(line, markup=False, highlight=False)):
-            return _conduct(plan, checked, console, stop_file)
+        with mirrored(plan, checked, stop_file, lambda line: print_lines([line], console)):
+            return _run_stages(plan, checked, console, stop_file)
 
 
-def _conduct(plan: Plan, checked: CheckedData, console: Console, stop_file: Path) -> SearchEnd:
+def _run_stages(plan: Plan, checked: CheckedData, console: Console, stop_file: Path) -> SearchEnd:
     run, ledger = plan.run, Ledger(plan.run.ledger)
+    needed = disk_needed(plan, checked)
     with (
         ray_session(plan) as resources,
-        _executor(plan, _ready(plan, resources, console), stop_file) as executor,
+        _open_executor(plan, _checked_nodes(plan, resources, console), stop_file) as executor,
         open_view(console, plan.budget.trials, executor.max_concurrent) as view,
     ):
         view.say(f"Trials: {executor.description}")
-        _begin(plan, checked, ledger)
+        ledger.append(_search_started(plan, checked))
         if read_ledger(run.ledger).base is None:
-            ledger.append(BaseProbed(outcome=_lay_foundation(plan, executor, view.progress)))
+            ledger.append(BaseProbed(outcome=_measure_baseline(plan, executor, view.progress)))
             for line in warning_lines(read_findings(run.findings)):
                 view.say(line)
         history = read_ledger(run.ledger)
         view.base(history.base)
-        why_full = full_disk(run.path, disk_needed(plan, checked))
-        budget = BudgetTracker(plan.budget, history=history, stuck_reason=lambda: executor.stuck_reason() or why_full())
+
+        def stuck_reason() -> str | None:
+            return executor.stuck_reason() or disk_full_reason(run.path, needed)
+
+        budget = BudgetTracker(plan.budget, history=history, stuck_reason=stuck_reason)
         run_trials(plan, checked.split.epoch_size, executor, ledger, view, history, budget, stop_file)
         if not budget.interrupted and executor.stuck_reason() is None:
-            confirm_finalists(plan, executor, ledger, view)
+            _confirm_finalists(plan, executor, ledger, view)
         reason = budget.stop_reason() or f"all {plan.budget.trials} trials were drawn"
         ledger.append(SearchEnded(reason=reason))
-        problem = _export_best(plan, executor, view.progress)
-    return SearchEnd(plan, read_ledger(run.ledger), reason, budget.interrupted, problem)
+        export_error = _export_best(plan, executor, view.progress)
+    return SearchEnd(plan, read_ledger(run.ledger), reason, budget.interrupted, export_error)
 
 
-def _ready(plan: Plan, resources: Resources, console: Console) -> Resources:
-    """What there is once nothing of it keeps trials from running. Raises InputError where something does."""
+def _checked_nodes(plan: Plan, resources: Resources, console: Console) -> Resources:
+    """On a cluster, waits for a node that holds a trial and checks all nodes. Returns what Ray has then.
+
+    Raises InputError when no such node comes, or when something on a node would make trials fail.
+    """
     if plan.address == LOCAL:
         return resources
 
     def say(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        print_lines([line], console)
 
     resources = wait_for_nodes(plan.mode, say)
     size = None if Path(plan.model).is_dir() else model_size(plan.family, plan.model, plan.space)
@@ -132,21 +118,21 @@ def _ready(plan: Plan, resources: Resources, console: Console) -> Resources:
 
 
 @contextmanager
-def _executor(plan: Plan, resources: Resources, stop_file: Path) -> Iterator[Executor]:
-    """How trials run. The one place where that is chosen."""
+def _open_executor(plan: Plan, resources: Resources, stop_file: Path) -> Iterator[Executor]:
+    """Isolated trials or benches: the only place that chooses between the two."""
     trials = plan.budget.trials
     if plan.mode.isolate:
         yield IsolatedExecutor(share_resources(resources, trials), plan.run.ray, stop_file)
         return
-    layout, here = lay_out_benches(resources, plan.mode, trials), None
+    layout, driver_environment = lay_out_benches(resources, plan.mode, trials), None
     if plan.address != LOCAL:
-        layout, here = replace(layout, wait_seconds=60 * plan.mode.wait_minutes), versions()
-    with open_benches(layout, bench_spec(plan, layout), plan.run.ray, stop_file, here) as executor:
+        layout, driver_environment = replace(layout, wait_seconds=60 * plan.mode.wait_minutes), versions()
+    with open_benches(layout, bench_spec(plan, layout), plan.run.ray, stop_file, driver_environment) as executor:
         yield executor
 
 
 def bench_spec(plan: Plan, layout: BenchLayout) -> BenchSpec:
-    """What every bench of this search is."""
+    """What each bench of this search loads."""
     return BenchSpec(
         family=plan.family,
         model=plan.model,
@@ -161,39 +147,60 @@ def bench_spec(plan: Plan, layout: BenchLayout) -> BenchSpec:
     )
 
 
-def _begin(plan: Plan, checked: CheckedData, ledger: Ledger) -> None:
-    ledger.append(
-        SearchStarted(
-            space=plan.space.model_copy(update={"budget": plan.budget}).model_dump(mode="json"),
-            family=plan.family,
-            data=tuple(str(source) for source in plan.sources),
-            auto_reference=plan.auto_reference,
-            fingerprint=checked.dataset.fingerprint(),
-            model=plan.model,
-            seed=plan.seed,
-            versions={name: version(name) for name in LIBRARIES},
-            storage=plan.storage,
-        )
+def _search_started(plan: Plan, checked: CheckedData) -> SearchStarted:
+    return SearchStarted(
+        space=plan.space.model_copy(update={"budget": plan.budget}).model_dump(mode="json"),
+        family=plan.family,
+        data=tuple(str(source) for source in plan.sources),
+        auto_reference=plan.auto_reference,
+        fingerprint=checked.dataset.fingerprint(),
+        model=plan.model,
+        seed=plan.seed,
+        versions={name: version(name) for name in LIBRARIES},
+        storage=plan.storage,
     )
 
 
-def _lay_foundation(plan: Plan, executor: Executor, on_progress: OnProgress) -> Outcome:
+def _measure_baseline(plan: Plan, executor: Executor, on_progress: OnProgress) -> Outcome:
+    """Prepares the dataset, and probes the base model's own clone of the voice. Raises InputError when that fails."""
     try:
         outcome = executor.run_task(functools.partial(remote_tasks.measure_baseline, plan), on_progress)
     except NoNodeError as error:
         raise InputError(str(error)) from None
     except RayError as error:
         raise InputError(
-            f"{plan.model}: preparing the voice with it failed, {root_reason(error)}; "
-            "give it more memory or take a smaller model, then go on with --resume"
+            f"{plan.model}: its process failed while it prepared the voice ({root_reason(error)}); "
+            "give it more memory or choose a smaller model, then continue with --resume"
         ) from None
     pull(plan.stored, plan.run.prepared)
     pull(plan.stored, plan.run.base)
     return outcome
 
 
+def _confirm_finalists(plan: Plan, executor: Executor, ledger: Ledger, view: View) -> None:
+    """Probes the best trials and the base model on more lines, except those already confirmed before `--resume`.
+
+    A finalist whose confirmation fails is reported and keeps its first verdict.
+    """
+    history = read_ledger(plan.run.ledger)
+    chosen = finalists(history, plan.space.probe.finalists)
+    if not chosen or history.base is None:
+        return
+    for outcome in (history.base, *chosen):
+        if outcome.trial in history.confirmations:
+            continue
+        try:
+            confirmation = executor.run_task(functools.partial(remote_tasks.confirm, plan, outcome), view.progress)
+            pull(plan.stored, plan.run.trial(outcome.trial) if outcome.draw else plan.run.base)
+        except Exception as error:
+            view.say(f"{outcome.trial} was not confirmed, its first verdict stands: {root_reason(error)}")
+        else:
+            ledger.append(FinalistHeard(final=confirmation))
+            TensorBoardWriter(plan.run).add_confirmation(confirmation)
+
+
 def _export_best(plan: Plan, executor: Executor, on_progress: OnProgress) -> str | None:
-    """Exports the best accepted adapter, if there is one. Returns what went wrong; the search itself is safe."""
+    """Exports the best accepted adapter, if there is one. Returns the error if the export failed."""
     accepted = ranked(read_ledger(plan.run.ledger))
     if not accepted:
         return None

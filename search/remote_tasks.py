@@ -1,4 +1,8 @@
-"""What a search has done besides trials, before them and after. What it needs is imported where it is done."""
+"""What a search runs on a worker besides trials: the baseline, confirmations, the export.
+
+Each function pulls its inputs from storage, does the work, and pushes what it wrote. torch is imported inside the
+functions, so that the driver does not load it.
+"""
 
 from __future__ import annotations
 
@@ -39,13 +43,13 @@ def measure_baseline(plan: Plan, on_progress: OnProgress) -> Outcome:
 
 def confirm(plan: Plan, outcome: Outcome, on_progress: OnProgress) -> Confirmation:
     """See `trainable.stages.confirm.confirm`."""
-    from trainable.stages import confirm
+    from trainable.stages import confirm as stage
 
     folder = plan.run.trial(outcome.trial) if outcome.draw else plan.run.base
     pull_prepared(plan.stored, plan.space.probe.lines)
     pull(plan.stored, folder)
-    final = confirm.confirm(
-        confirm.ConfirmationSettings(
+    confirmation = stage.confirm(
+        stage.ConfirmationSettings(
             family=plan.family,
             model=plan.model,
             prepared=plan.run.prepared,
@@ -54,7 +58,7 @@ def confirm(plan: Plan, outcome: Outcome, on_progress: OnProgress) -> Confirmati
             seed=plan.seed,
             probe=plan.space.probe,
         ),
-        confirm.Finalist(
+        stage.Finalist(
             trial=outcome.trial,
             folder=folder,
             heard=outcome.verdict,
@@ -64,11 +68,11 @@ def confirm(plan: Plan, outcome: Outcome, on_progress: OnProgress) -> Confirmati
         on_progress,
     )
     push(plan.stored, folder)
-    return final
+    return confirmation
 
 
 def export(plan: Plan, trial: str, on_progress: OnProgress) -> None:
-    """See `results.export.export_trial`."""
+    """See `results.export.__main__.export_trial`."""
     from results.export.__main__ import export_trial
 
     pull_prepared(plan.stored, plan.space.probe.lines)

@@ -1,10 +1,10 @@
-"""Searches for the adapter that keeps a voice, says the words and stops when the sentence ends.
+"""Searches for the LoRA adapter that keeps a voice, says the words and stops when the sentence ends.
 
     python search/run.py                       the demo voice, start to finish, on a CPU, offline
     python search/run.py --data my_voice/      a voice of your own
-    python search/run.py --out RUN --resume    goes on with a search that was cut off
+    python search/run.py --out RUN --resume    continues a search that was interrupted
     python search/run.py --cluster cluster.yaml --data my_voice/    on a cluster, followed from here
-    python search/run.py --dry-run             says what that would take, and starts nothing
+    python search/run.py --dry-run             says what the search would take, and starts nothing
 
 Exit codes: 0 done, 1 the best adapter could not be exported, 2 wrong input, 3 nothing accepted, 130 interrupted.
 """
@@ -24,7 +24,7 @@ from search.cluster.recorded_address import recorded_address
 from search.console.after import INTERRUPTED, print_summary
 from search.console.before import print_introduction
 from search.console.dry_run import print_forecast
-from search.console.view import display_path
+from search.console.view import print_lines, resume_command
 from search.planning.disk import is_disk_full
 from search.planning.execution_mode import WAIT_MINUTES, ExecutionMode
 from search.planning.local_gpus import local_gpus
@@ -37,48 +37,58 @@ from spaces.errors import InputError
 
 def run(
     context: typer.Context,
-    data: Annotated[list[str] | None, typer.Option(help="folder of clips, a JSONL, or hf:ID; may be repeated")] = None,
-    max_audio_hours: Annotated[float | None, typer.Option(min=0.001, help="of each --data, at most")] = None,
-    model: Annotated[str | None, typer.Option(help="base model: hub id or folder; without it the space's")] = None,
+    data: Annotated[
+        list[str] | None, typer.Option(help="folder of clips, JSONL file, or hf:ID of a Hub dataset; repeatable")
+    ] = None,
+    max_audio_hours: Annotated[float | None, typer.Option(min=0.001, help="most audio to use of each --data")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="base model: Hub id or folder; default: the model of the space")
+    ] = None,
     space: Annotated[str | None, typer.Option(help="name of a space, or a TOML file")] = None,
-    out: Annotated[Path | None, typer.Option(help="new folder for the run; without it runs/NAME-DATE")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="go on with the search in --out")] = False,
-    seed: Annotated[int | None, typer.Option(min=0, help="of draws, weights, order and speech")] = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="stop after so many; without it the space's")] = None,
-    accept: Annotated[int | None, typer.Option(min=1, help="stop after so many accepted adapters")] = None,
+    out: Annotated[Path | None, typer.Option(help="new folder for the run; default: runs/NAME-DATE")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="continue the search in --out")] = False,
+    seed: Annotated[int | None, typer.Option(min=0, help="for draws, weights, clip order and speech")] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="stop after this many trials; default: the budget of the space")
+    ] = None,
+    accept: Annotated[int | None, typer.Option(min=1, help="stop after this many accepted adapters")] = None,
     hours: Annotated[
-        float | None, typer.Option(min=0.001, help="start no trial after so many hours, those before --resume counted")
+        float | None,
+        typer.Option(min=0.001, help="start no trial after this many hours, including the time before --resume"),
     ] = None,
     gpu_hours: Annotated[
-        float | None, typer.Option(min=0.001, help="the same, in hours of GPUs that its trials took")
+        float | None, typer.Option(min=0.001, help="start no trial after the search has used this many GPU hours")
     ] = None,
     like: Annotated[
         list[Path] | None, typer.Option(help="folder of a finished run of a similar voice, to learn from; repeatable")
     ] = None,
-    auto_ref: Annotated[bool, typer.Option("--auto-ref", help="use the best clip where no reference is given")] = False,
-    isolate: Annotated[bool, typer.Option("--isolate", help="a process per trial instead of a seat")] = False,
-    seats: Annotated[int | None, typer.Option(min=1, help="trials at once on one bench; without it, by memory")] = None,
-    gpus_per_bench: Annotated[int | None, typer.Option(min=1, help="GPUs that train together; without it one")] = None,
-    max_benches: Annotated[int | None, typer.Option(min=1, help="benches at once; without it, one per GPU")] = None,
+    auto_ref: Annotated[
+        bool, typer.Option("--auto-ref", help="if the data names no reference clip, use the best clip")
+    ] = False,
+    isolate: Annotated[bool, typer.Option("--isolate", help="each trial in its own process, not in a seat")] = False,
+    seats: Annotated[
+        int | None, typer.Option(min=1, help="concurrent trials per bench; default: as many as fit in memory")
+    ] = None,
+    gpus_per_bench: Annotated[int | None, typer.Option(min=1, help="GPUs that train together; default: 1")] = None,
+    max_benches: Annotated[int | None, typer.Option(min=1, help="concurrent benches; default: one per GPU")] = None,
     address: Annotated[
-        str | None, typer.Option(help="Ray cluster: auto, host:port, or local; without it one that runs here")
+        str | None, typer.Option(help="Ray cluster: auto, host:port, or local; default: a Ray running on this machine")
     ] = None,
     wait: Annotated[
-        float, typer.Option(min=0.0, help="minutes to wait for a node that holds a bench, on a cluster")
+        float, typer.Option(min=0.0, help="on a cluster, minutes to wait for a node that can hold a bench")
     ] = WAIT_MINUTES,
     storage: Annotated[
-        str | None, typer.Option(help="s3://bucket/prefix and the like, for nodes that share no folder")
+        str | None, typer.Option(help="object storage such as s3://bucket/prefix, for nodes without a shared folder")
     ] = None,
     cluster: Annotated[
-        Path | None, typer.Option(help="YAML that `ray up` was given: search there, followed from here")
+        Path | None, typer.Option(help="the YAML given to `ray up`: search on that cluster, followed from here")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what it would take, and start nothing")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what the search would take; start nothing")] = False,
 ) -> None:
     """Search for the sweet spot of a LoRA fine-tune of a voice. Without options: the demo voice."""
     console = Console()
     with exit_on_input_error():
-        mode = ExecutionMode(isolate, seats, gpus_per_bench, max_benches, wait)
-        typed = Arguments(
+        arguments = Arguments(
             data=tuple(data or ()),
             max_audio_hours=max_audio_hours,
             model=model,
@@ -91,70 +101,73 @@ def run(
             hours=hours,
             gpu_hours=gpu_hours,
             auto_ref=auto_ref,
-            mode=mode,
+            mode=ExecutionMode(isolate, seats, gpus_per_bench, max_benches, wait),
             address=address or recorded_address(os.environ),
             storage=storage,
             like=tuple(like or ()),
         )
         if cluster is not None:
-            raise typer.Exit(_search_on(cluster, typed, address, dry_run, context, console))
+            raise typer.Exit(_search_on_cluster(cluster, arguments, address, dry_run, context, console))
         with progress_bars() as on_progress:
-            restore_run(typed, on_progress)
-        plan = make_plan(typed, datetime.now(), os.environ)
+            restore_run(arguments, on_progress)
+        plan = make_plan(arguments, datetime.now(), os.environ)
         if dry_run:
             with progress_bars() as on_progress:
-                seen = check_inputs(plan, on_progress)
-            print_forecast(plan, seen, local_gpus(), console)
-            return
-        with progress_bars() as on_progress:
-            checked = check_plan(plan, on_progress)
-        plan, objection = choose_mode(plan)
-        # What follows needs Ray, which takes seconds to import; a wrong plan is refused before.
-        from search.driver import run_search
-
-        print_introduction(plan, checked, objection, console)
-        try:
-            finish = run_search(plan, checked, console)
-        except Exception as error:
-            if not is_disk_full(error) and getattr(error, "errno", None) is None:
-                raise
-            what, remedy = (
-                ("the disk took no more", "make room") if is_disk_full(error) else ("storage failed", "mend it")
-            )
-            raise InputError(
-                f"{plan.run.path}: {what} ({str(error).splitlines()[0]}); what has ended is kept: {remedy}, then go on "
-                "with --resume"
-            ) from None
-        except KeyboardInterrupt:
-            console.print(
-                f"\nstopped; go on with: python search/run.py --out {display_path(plan.run.path)} --resume",
-                highlight=False,
-            )
-            raise typer.Exit(INTERRUPTED) from None
-        from results.report.picture import draw_search
-
-        drawn, page = draw_search(plan.run), _page(plan, console)
-        push_bookkeeping(plan)
-        print_summary(finish, drawn, page, console)
-        raise typer.Exit(finish.exit_code)
+                checked = check_inputs(plan, on_progress)
+            print_forecast(plan, checked, local_gpus(), console)
+        else:
+            raise typer.Exit(_search_here(plan, console))
 
 
-def _search_on(
-    cluster: Path, typed: Arguments, address: str | None, dry_run: bool, context: typer.Context, console: Console
+def _search_here(plan: Plan, console: Console) -> int:
+    """Checks the plan, runs the search and prints its summary. Returns the exit code."""
+    with progress_bars() as on_progress:
+        checked = check_plan(plan, on_progress)
+    plan, why_isolated = choose_mode(plan)
+    # The driver imports Ray, which takes seconds: a wrong plan is refused before that.
+    from search.driver import run_search
+
+    print_introduction(plan, checked, why_isolated, console)
+    try:
+        end = run_search(plan, checked, console)
+    except KeyboardInterrupt:
+        print_lines(["", f"Stopped. Continue with: {resume_command(plan.run.path)}"], console)
+        return INTERRUPTED
+    except Exception as error:
+        if is_disk_full(error):
+            problem, remedy = "the disk is full", "make room"
+        elif getattr(error, "errno", None) is not None:
+            problem, remedy = "storage failed", "repair it"
+        else:
+            raise
+        raise InputError(
+            f"{plan.run.path}: {problem} ({str(error).splitlines()[0]}); trials that ended are kept: {remedy}, then "
+            "continue with --resume"
+        ) from None
+    from results.report.picture import draw_search
+
+    picture, page = draw_search(plan.run), _write_page(plan, console)
+    push_bookkeeping(plan)
+    print_summary(end, picture, page, console)
+    return end.exit_code
+
+
+def _search_on_cluster(
+    cluster: Path, arguments: Arguments, address: str | None, dry_run: bool, context: typer.Context, console: Console
 ) -> int:
-    """The same on a cluster's head. Returns the search's exit code there."""
-    for option, given in (("--address", address is not None), ("--dry-run", dry_run)):
-        if given:
-            raise InputError(f"--cluster searches on that cluster, and {option} is about this machine: leave one out")
+    """Runs the same command on the head of the cluster. Returns the exit code of the search there."""
+    for option, is_given in (("--address", address is not None), ("--dry-run", dry_run)):
+        if is_given:
+            raise InputError(f"--cluster searches on that cluster, but {option} is about this machine: leave one out")
     from search.submit.inputs import given_options
     from search.submit.ray_up import RayUpHead
     from search.submit.submit import SubmitRequest, submit_search
 
-    return submit_search(RayUpHead(cluster), SubmitRequest(typed, given_options(context), datetime.now()), console)
+    return submit_search(RayUpHead(cluster), SubmitRequest(arguments, given_options(context), datetime.now()), console)
 
 
-def _page(plan: Plan, console: Console) -> Path | None:
-    """The listening page; None where it could not be written, which is told and takes nothing from what was found."""
+def _write_page(plan: Plan, console: Console) -> Path | None:
+    """Writes the listening page. Returns None and prints why if that fails: the results of the search stand."""
     from results.report.page import write_report
 
     try:

@@ -1,4 +1,7 @@
-"""Everything that can be refused before Ray starts: seconds, and nothing is written for a plan that is."""
+"""The checks of a plan before Ray starts.
+
+In: a `Plan`. Out: its `CheckedData`, or an InputError that says what is wrong and what to do.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from search.planning.forecast import DiskForecast, forecast_disk, search_work
 from search.planning.plan import CheckedData, Plan
 from search.run_state.lock import LOCK_FILE, WRITER_FILE, refuse_if_locked
 from search.run_state.restore import check_storage
-from spaces.cli import OnProgress
+from spaces.cli import OnProgress, no_progress
 from spaces.errors import InputError
 from spaces.families import family_entry
 from spaces.records.pack_shape import PackShape
@@ -32,25 +35,27 @@ from trainable.probe.texts.lines import HELD_OUT, check_unseen, confirmation_lin
 from trainable.speech.asr.recogniser import check_recogniser
 
 
-def check_plan(plan: Plan, on_progress: OnProgress = lambda what, done, of: None) -> CheckedData:
-    """Finds out whether a plan can be carried out, and makes its folder. Raises InputError, with the remedy."""
+def check_plan(plan: Plan, on_progress: OnProgress = no_progress) -> CheckedData:
+    """Runs all checks, which may download the model, and makes the run folder. Raises InputError."""
     checked = check_inputs(plan, on_progress)
     check_recogniser(plan.space.probe.recogniser, plan.space.probe.language)
-    # Last, because it may be a download of gigabytes.
+    # Late, because it may download gigabytes.
     check_model(plan.family, plan.model)
     warnings = check_disk(plan.run.path, disk_needed(plan, checked), plan.resume)
     return dataclasses.replace(checked, findings=(*warnings, *check_storage(plan), *checked.findings))
 
 
 def disk_needed(plan: Plan, checked: CheckedData) -> DiskForecast | None:
-    """What the run's folder grows to; None where the model's size is not known."""
+    """What the run folder grows to; None if the model's size is unknown."""
     size = model_size(plan.family, plan.model, plan.space)
     return size and forecast_disk(search_work(plan.space, checked.split, plan.mode, plan.budget.trials), size)
 
 
-def check_inputs(plan: Plan, on_progress: OnProgress = lambda what, done, of: None) -> CheckedData:
-    """The same without what would be written or downloaded: the data, the lines and the folder. Data of the hub has to
-    be fetched to be looked at. Raises InputError, with the remedy."""
+def check_inputs(plan: Plan, on_progress: OnProgress = no_progress) -> CheckedData:
+    """Checks the data, the probe's lines and the folder, without writing to the folder or downloading the model.
+
+    A dataset of the Hub is downloaded to be checked. Raises InputError.
+    """
     if plan.resume:
         refuse_if_locked(plan.run)
     else:
@@ -67,73 +72,76 @@ def check_inputs(plan: Plan, on_progress: OnProgress = lambda what, done, of: No
 
 
 def model_size(family: str, model: str, space: Space) -> ModelSize | None:
-    """How large the model is, as its family says; None where nothing is known."""
+    """The size that the family reports for the model; None if it is unknown."""
     name = family_entry(family).size
     return importlib.import_module(name).size_of(model, PackShape.from_space(space)) if name else None
 
 
-def existing_parent(folder: Path) -> Path:
-    """The folder, or the nearest above it that exists."""
-    return next(path for path in (folder, *folder.parents) if path.exists())
-
-
 def check_model(family: str, model: str) -> None:
-    """Asks the family whether it can train this model. Raises InputError when it cannot."""
-    check = _check_of(family)
-    if check is not None:
-        check.check_model(model)
+    """Raises InputError if the family cannot train this model."""
+    module = _check_module(family)
+    if module is not None:
+        module.check_model(model)
 
 
 def choose_mode(plan: Plan) -> tuple[Plan, str | None]:
-    """The plan, and why its trials run each by itself although that was not asked for; None when they do not."""
-    check = None if plan.mode.isolate else _check_of(plan.family)
-    objection = check and check.why_not_packed(plan.model, PackShape.from_space(plan.space))
-    if not objection:
+    """Switches to isolated trials if the family cannot train the space's draws in one pack.
+
+    Returns the plan, and why it was switched; None if it was not.
+    """
+    module = None if plan.mode.isolate else _check_module(plan.family)
+    why_isolated = module and module.why_not_packed(plan.model, PackShape.from_space(plan.space))
+    if not why_isolated:
         return plan, None
-    return dataclasses.replace(plan, mode=ExecutionMode(isolate=True, wait_minutes=plan.mode.wait_minutes)), objection
+    mode = ExecutionMode(isolate=True, wait_minutes=plan.mode.wait_minutes)
+    return dataclasses.replace(plan, mode=mode), why_isolated
 
 
-def _check_of(family: str) -> ModuleType | None:
-    """The module that knows without torch what can be trained; None where the family has none."""
+def _check_module(family: str) -> ModuleType | None:
+    """The family's module of checks that need no torch; None if it has none."""
     name = family_entry(family).check
     return importlib.import_module(name) if name else None
 
 
 def refuse_another_search(run: RunFolder) -> None:
-    """Raises InputError where a search has begun already."""
+    """Raises InputError if the folder holds the ledger of a search."""
     if run.ledger.exists():
-        raise InputError(f"{run.path}: holds another search; add --resume to go on with it, or give another --out")
+        raise InputError(f"{run.path}: holds another search; add --resume to continue it, or give another --out")
 
 
 def _check_new(plan: Plan) -> None:
     refuse_another_search(plan.run)
     refuse_if_locked(plan.run)
     out = plan.run.path
-    # These may be left of a search that was refused once the machine was known.
-    left = (plan.run.ray.name, LOCK_FILE, WRITER_FILE)
-    if out.exists() and (not out.is_dir() or any(path.name not in left for path in out.iterdir())):
-        raise InputError(f"{out}: expected a new or empty folder for --out, and this is not; give another")
+    # A search that was refused after Ray had started leaves these.
+    ignored = (plan.run.ray.name, LOCK_FILE, WRITER_FILE)
+    if out.exists() and (not out.is_dir() or any(path.name not in ignored for path in out.iterdir())):
+        raise InputError(
+            f"{out}: expected a new or empty folder for --out, but it "
+            f"{'holds files' if out.is_dir() else 'is a file'}; give another"
+        )
 
 
 def _check_data(plan: Plan, on_progress: OnProgress) -> CheckedData:
-    """The same checks as `python -m trainable.dataset check`, and those of the space against the data."""
-    dataset, found = open_dataset(plan.sources, plan.auto_reference, plan.cache, on_progress)
-    found = [*found, *(check_dataset(dataset) if dataset else ())]
-    raise_errors(found)
+    """The checks of `python -m trainable.dataset check`, and whether the space suits the data."""
+    dataset, findings = open_dataset(plan.sources, plan.auto_reference, plan.cache, on_progress)
+    findings = [*findings, *(check_dataset(dataset) if dataset else ())]
+    raise_errors(findings)
     assert dataset is not None
     split = plan_encoding(dataset, plan.space.data, plan.seed).split
-    return CheckedData(dataset, split, (*found, *check_suitability(plan.space, dataset, split)))
+    return CheckedData(dataset, split, (*findings, *check_suitability(plan.space, dataset, split)))
 
 
 def _check_lines(name_or_path: str, split: DatasetSplit) -> None:
-    spoken = (*lines_for(name_or_path, split), *confirmation_lines(name_or_path, split))
-    check_unseen(spoken, (split.entries[place].text for place in split.training))
+    """Raises InputError if a line of the probe is also a transcript to train on."""
+    lines = (*lines_for(name_or_path, split), *confirmation_lines(name_or_path, split))
+    check_unseen(lines, (split.entries[index].text for index in split.training))
 
 
 def _check_unchanged(plan: Plan, dataset: VoiceDataset) -> None:
-    begun = read_ledger(plan.run.ledger).search
-    if begun is not None and begun.fingerprint != dataset.fingerprint():
+    started = read_ledger(plan.run.ledger).search
+    if started is not None and started.fingerprint != dataset.fingerprint():
         raise InputError(
-            f"{plan.sources[0]}: its clips or transcripts have changed since this search began; "
-            "put them back, or start anew with another --out"
+            f"{plan.sources[0]}: its clips or transcripts have changed since this search started; restore them, or "
+            "start a new search with another --out"
         )

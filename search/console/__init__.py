@@ -1,1 +1,1 @@
-"""The room search/console."""
+"""What a search prints: before it starts, while it runs, after it ends, and as a dry run."""

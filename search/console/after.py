@@ -1,4 +1,4 @@
-"""The last lines of a search: what was found, where to listen, and what to type next."""
+"""The summary of a search: what was found, where to listen, and what to type next."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console
 from results.analysis.advice import advice
 from results.analysis.ranking import ComparisonResult, compare_with_base, is_accepted, last_verdict, nearest, ranked
 from results.run.ledger import History
-from search.console.view import describe_flags, describe_result, display_path
+from search.console.view import describe_flags, describe_result, display_path, print_lines, resume_command
 from search.planning.plan import Plan
 from spaces.records.trial import Outcome
 
@@ -33,8 +33,8 @@ class SearchEnd:
     reason: str
     """Why no more trials were started."""
     interrupted: bool
-    problem: str | None
-    """What kept the best adapter from being exported."""
+    export_error: str | None
+    """Why the best adapter could not be exported; None if it was, or if no adapter was accepted."""
 
     @property
     def best(self) -> Outcome | None:
@@ -46,113 +46,117 @@ class SearchEnd:
             return INTERRUPTED
         if self.best is None:
             return NOTHING_ACCEPTED
-        return EXPORT_FAILED if self.problem else DONE
+        return EXPORT_FAILED if self.export_error else DONE
 
 
-def print_summary(finish: SearchEnd, picture: Path, page: Path | None, console: Console) -> None:
-    """Prints the summary."""
-    lines = [*_trials(finish), "", *_found(finish), *_where(finish, picture, page), "", *_next(finish)]
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+def print_summary(end: SearchEnd, picture: Path, page: Path | None, console: Console) -> None:
+    """`picture` and `page` are the files of the search's plot and of its listening page."""
+    lines = [*_trial_lines(end), "", *_result_lines(end), *_file_lines(end, picture, page), "", *_next_lines(end)]
+    print_lines(lines, console)
 
 
-def _trials(finish: SearchEnd) -> list[str]:
-    """Every trial but the best: its ending and its reason."""
+def _trial_lines(end: SearchEnd) -> list[str]:
+    """The ending and the reason of every trial but the best."""
     lines = []
-    for trial, draw in finish.history.drawn.items():
-        outcome = finish.history.outcomes.get(trial)
+    for trial, draw in end.history.drawn.items():
+        outcome = end.history.outcomes.get(trial)
         if outcome is None:
-            lines.append(f"{trial}  not finished; goes on with --resume ({draw.describe()})")
-        elif outcome is not finish.best:
-            told = (*_turned_down(outcome, finish.history), *(outcome.verdict.reasons if outcome.verdict else ()))
-            lines.append(f"{trial}  {describe_result(outcome)}: {'; '.join((*told, outcome.reason))}")
+            lines.append(f"{trial}  not finished, continues with --resume ({draw.describe()})")
+        elif outcome is not end.best:
+            verdict_reasons = outcome.verdict.reasons if outcome.verdict else ()
+            reasons = (*_confirmation_reasons(outcome, end.history), *verdict_reasons, outcome.reason)
+            lines.append(f"{trial}  {describe_result(outcome)}: {'; '.join(reasons)}")
     return lines
 
 
-def _turned_down(outcome: Outcome, history: History) -> tuple[str, ...]:
-    """Why an accepted trial did not stand when it was heard for longer."""
-    final = history.confirmations.get(outcome.trial)
-    if final is None or final.accepted or not outcome.accepted:
+def _confirmation_reasons(outcome: Outcome, history: History) -> tuple[str, ...]:
+    """Why an accepted trial was rejected on the lines of its confirmation."""
+    confirmation = history.confirmations.get(outcome.trial)
+    if confirmation is None or confirmation.accepted or not outcome.accepted:
         return ()
-    return (f"turned down as a finalist: {'; '.join(final.confirmed.reasons)}",)
+    return (f"rejected as a finalist: {'; '.join(confirmation.confirmed.reasons)}",)
 
 
-def _found(finish: SearchEnd) -> list[str]:
-    best = finish.best
-    outcomes = finish.history.outcomes.values()
-    accepted = sum(is_accepted(outcome, finish.history) for outcome in outcomes)
-    ended = f"Search ended: {finish.reason}; {len(outcomes)} trials ended, {accepted} accepted."
+def _result_lines(end: SearchEnd) -> list[str]:
+    best = end.best
+    outcomes = end.history.outcomes.values()
+    accepted = sum(is_accepted(outcome, end.history) for outcome in outcomes)
+    ended = f"Search ended: {end.reason}; {len(outcomes)} trials ended, {accepted} accepted."
     if best is None:
-        return [ended, "No adapter was accepted.", *_advice(finish)]
-    heard = last_verdict(best, finish.history)
-    lines = [ended, f"Best: {best.trial}, {_judged(best, finish)}, {best.reason} ({best.draw.describe()})."]
-    compared = compare_with_base(best, finish.history)
-    if compared:
-        lines.append(f"It is {AGAINST_BASE[compared.judgement]}: {compared} per line.")
-    lines += [f"{note[0].upper()}{note[1:]}." for note in heard.notes]
-    if heard.unknown:
-        unheard = ", ".join(flag.value for flag in heard.unknown)
-        lines.append(f"Nothing here could judge {unheard}: listen for it yourself.")
+        return [ended, "No adapter was accepted.", *_advice_lines(end)]
+    verdict = last_verdict(best, end.history)
+    lines = [ended, f"Best: {best.trial}, {_describe_score(best, end)}, {best.reason} ({best.draw.describe()})."]
+    comparison = compare_with_base(best, end.history)
+    if comparison:
+        lines.append(f"It is {AGAINST_BASE[comparison.judgement]}: {comparison} per line.")
+    lines += [f"{note[0].upper()}{note[1:]}." for note in verdict.notes]
+    if verdict.unknown:
+        unknown = ", ".join(flag.value for flag in verdict.unknown)
+        lines.append(f"Nothing installed here can judge {unknown}: listen for it yourself.")
     return lines
 
 
-def _judged(best: Outcome, finish: SearchEnd) -> str:
-    """Its score, and how sure it is of its words."""
-    heard = last_verdict(best, finish.history)
-    dose = f" at {heard.strength:g} of its strength" if heard.strength != 1 else ""
-    where = " other" if best.trial in finish.history.confirmations else ""
+def _describe_score(best: Outcome, end: SearchEnd) -> str:
+    """The score, and how many lines failed."""
+    verdict = last_verdict(best, end.history)
+    strength = f" at {verdict.strength:g} of its strength" if verdict.strength != 1 else ""
+    other = " other" if best.trial in end.history.confirmations else ""
     return (
-        f"score {heard.score:.3f}{dose}, {heard.failed_lines} of {heard.judged_lines}{where} lines failed "
-        f"({heard.failure_rate} of any lines)"
+        f"score {verdict.score:.3f}{strength}, {verdict.failed_lines} of {verdict.judged_lines}{other} lines failed "
+        f"({verdict.failure_rate} of any lines)"
     )
 
 
-def _advice(finish: SearchEnd) -> list[str]:
-    lines = [f"  {told} ({count}×)" for told, count in advice(finish.plan.run, finish.history)]
+def _advice_lines(end: SearchEnd) -> list[str]:
+    lines = [f"  {change} ({count}×)" for change, count in advice(end.plan.run, end.history)]
     return ["What to change:", *lines] if lines else []
 
 
-def _where(finish: SearchEnd, picture: Path, page: Path | None) -> list[str]:
-    run, best, base = finish.plan.run, finish.best, finish.history.base
+def _file_lines(end: SearchEnd, picture: Path, page: Path | None) -> list[str]:
+    run, best, base = end.plan.run, end.best, end.history.base
     lines = []
-    if finish.problem:
-        lines.append(f"The adapter of {best.trial} was not exported: {finish.problem}")
-        lines.append(
-            f"  nothing is lost; try again: python -m results.export {display_path(run.path)} {display_path(run.best)}"
-        )
+    if end.export_error:
+        lines.append(f"The adapter of {best.trial} was not exported: {end.export_error}")
+        export = f"python -m results.export {display_path(run.path)} {display_path(run.best)}"
+        lines.append(f"  the run is complete; export it again with: {export}")
     elif best is not None:
         lines += [f"Adapter: {display_path(run.best)}", f"Listen:  {display_path(run.best / 'sample.wav')}"]
-        lines += [f"         {display_path(run.trial(best.trial) / last_verdict(best, finish.history).lines[0].audio)}"]
+        lines += [f"         {display_path(run.trial(best.trial) / last_verdict(best, end.history).lines[0].audio)}"]
     else:
-        lines += _nearest(finish)
+        lines += _nearest_lines(end)
     if base is not None and base.verdict is not None:
-        lines.append(f"Base:    {display_path(run.base / last_verdict(base, finish.history).lines[0].audio)}")
-    page_line = [f"Page:    {display_path(page)}"] if page else []
-    curves = f"Curves:  tensorboard --logdir {display_path(run.tensorboard)}"
-    return [*lines, *page_line, f"Picture: {display_path(picture)}", curves]
+        lines.append(f"Base:    {display_path(run.base / last_verdict(base, end.history).lines[0].audio)}")
+    lines += [f"Page:    {display_path(page)}"] if page else []
+    return [
+        *lines,
+        f"Picture: {display_path(picture)}",
+        f"Curves:  tensorboard --logdir {display_path(run.tensorboard)}",
+    ]
 
 
-def _nearest(finish: SearchEnd) -> list[str]:
-    near = nearest(finish.history)
-    if near is None:
+def _nearest_lines(end: SearchEnd) -> list[str]:
+    """The trial that came closest to being accepted."""
+    trial = nearest(end.history)
+    if trial is None:
         return []
-    lines = [f"Nearest: {near.trial}, {describe_flags(near) or near.reason}"]
-    if near.verdict is not None:
-        lines.append(f"Listen:  {display_path(finish.plan.run.trial(near.trial) / near.verdict.lines[0].audio)}")
+    lines = [f"Nearest: {trial.trial}, {describe_flags(trial) or trial.reason}"]
+    if trial.verdict is not None:
+        lines.append(f"Listen:  {display_path(end.plan.run.trial(trial.trial) / trial.verdict.lines[0].audio)}")
     return lines
 
 
-def _next(finish: SearchEnd) -> list[str]:
-    run = finish.plan.run
-    go_on = [f"Go on:   python search/run.py --out {display_path(run.path)} --resume"]
-    if finish.interrupted:
-        return go_on
-    # Where no node came or the disk is full, trials are left that have neither ended nor failed.
-    go_on = go_on if finish.history.running else []
-    if finish.best is None:
-        return [*go_on, f"Table:   python -m results.compare {display_path(run.path)}"]
-    speak = f'Speak:   python -m results.speak {display_path(run.best)} "one two three" out.wav'
-    lines = go_on if finish.problem else [*go_on, speak]
-    if finish.plan.is_demo:
+def _next_lines(end: SearchEnd) -> list[str]:
+    run = end.plan.run
+    resume = [f"Resume:  {resume_command(run.path)}"]
+    if end.interrupted:
+        return resume
+    # When no node came or the disk is full, some trials have neither ended nor failed.
+    lines = resume if end.history.running else []
+    if end.best is None:
+        return [*lines, f"Table:   python -m results.compare {display_path(run.path)}"]
+    if end.export_error:
+        return lines
+    lines = [*lines, f'Speak:   python -m results.speak {display_path(run.best)} "one two three" out.wav']
+    if end.plan.is_demo:
         lines.append("Next, a voice of your own: python search/run.py --data my_voice/")
     return lines

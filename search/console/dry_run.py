@@ -1,4 +1,4 @@
-"""`--dry-run`: what a search would take. Starts nothing, loads no weights, writes nothing to the run's folder."""
+"""`--dry-run`: prints what a search would take. It starts nothing, loads no weights and writes nothing."""
 
 from __future__ import annotations
 
@@ -10,23 +10,20 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from search.checking.checks import existing_parent, model_size
+from search.checking.checks import model_size
 from search.console.before import describe_budget
-from search.console.view import display_path
-from search.planning.cost_table import CPU, GPU_CLASSES, LARGEST_ON_A_CPU, GpuModel, Range
+from search.console.view import display_path, print_lines
+from search.planning.cost_table import CPU, GPU_CLASSES, MAX_CPU_PARAMETERS, GpuModel, Range
 from search.planning.disk import format_bytes
 from search.planning.forecast import DiskForecast, GpuForecast, SearchWork, forecast_disk, forecast_gpu, search_work
 from search.planning.plan import CheckedData, Plan
 from trainable.family.model_size import ModelSize
 
-ESTIMATE = (
-    "These are estimates: the first figure of each is what favourable, the second what unfavourable circumstances make "
-    "of it."
-)
+ESTIMATE = "These are estimates: each range goes from favourable to unfavourable circumstances."
 
 
-def print_forecast(plan: Plan, checked: CheckedData, here: Sequence[GpuModel], console: Console) -> None:
-    """Prints the forecast. `here` are this machine's GPUs."""
+def print_forecast(plan: Plan, checked: CheckedData, gpus: Sequence[GpuModel], console: Console) -> None:
+    """`gpus` are those of this machine."""
     dataset, split = checked.dataset, checked.split
     lines = [
         f"Data:      {len(dataset.clips)} clips, {_hours(dataset.seconds)}; {len(split.training)} to train on, "
@@ -34,21 +31,21 @@ def print_forecast(plan: Plan, checked: CheckedData, here: Sequence[GpuModel], c
     ]
     size = model_size(plan.family, plan.model, plan.space)
     if size is None:
-        lines.append(f"Model:     {plan.model}, of unknown size before it is here: nothing more can be foretold")
-        _say(lines, console)
+        lines.append(f"Model:     {plan.model}, of unknown size until it is downloaded: nothing more can be estimated")
+        print_lines(lines, console)
         return
     work = search_work(plan.space, split, plan.mode, plan.budget.trials)
     steps = work.epochs.times(_steps(plan, work))
     lines += [
-        f"Model:     {_shown_model(plan.model)}, {size.parameters / 1e6:,.0f} million parameters",
+        f"Model:     {_display_model(plan.model)}, {size.parameters / 1e6:,.0f} million parameters",
         f"Downloads: {_downloads(plan, size)}",
-        f"Trials:    until {describe_budget(plan.budget)}; {_between(work.epochs)} epochs each at most, "
-        f"{_between(steps)} steps; most end in the band, before",
+        f"Trials:    until {describe_budget(plan.budget)}; {_range(work.epochs)} epochs each at most, "
+        f"{_range(steps)} steps; most end earlier, in the band",
         f"Disk:      {disk_in_words(forecast_disk(work, size))}; {_free(plan.run.path)} free",
     ]
-    _say(lines, console)
-    console.print(_table(plan, work, size, here))
-    _say([ESTIMATE, *_besides(plan, here)], console)
+    print_lines(lines, console)
+    console.print(_table(work, size, gpus))
+    print_lines([ESTIMATE, *_notes(plan, gpus)], console)
 
 
 def disk_in_words(needed: DiskForecast) -> str:
@@ -59,30 +56,32 @@ def disk_in_words(needed: DiskForecast) -> str:
     )
 
 
-def _table(plan: Plan, work: SearchWork, size: ModelSize, here: Sequence[GpuModel]) -> Table:
+def _table(work: SearchWork, size: ModelSize, local: Sequence[GpuModel]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("on one", overflow="fold")
     for heading in ("memory per seat", "seats", "one trial", f"{work.trials} trials"):
         table.add_column(heading, justify="right", no_wrap=True)
-    cards = [*here, *GPU_CLASSES]
-    if size.parameters <= LARGEST_ON_A_CPU:
-        cards = [CPU, *cards]
-    for card in cards:
-        table.add_row(*_cells(forecast_gpu(work, size, card)))
+    gpus = [*local, *GPU_CLASSES]
+    if size.parameters <= MAX_CPU_PARAMETERS:
+        gpus = [CPU, *gpus]
+    for gpu in gpus:
+        table.add_row(*_cells(forecast_gpu(work, size, gpu)))
     return table
 
 
-def _cells(on: GpuForecast) -> tuple[str, ...]:
-    if not on.fits:
-        return on.card.name, _bytes(on.seat_bytes), "does not fit", "", ""
-    seats = _between(on.seats) if on.seats.low >= 1 else f"may not fit, at best {on.seats.high:.0f}"
-    return on.card.name, _bytes(on.seat_bytes), seats, _duration(on.trial_seconds), _duration(on.search_seconds)
+def _cells(forecast: GpuForecast) -> tuple[str, ...]:
+    name, memory = forecast.gpu.name, _bytes(forecast.seat_bytes)
+    if not forecast.fits:
+        return name, memory, "does not fit", "", ""
+    seats = forecast.seats
+    count = _range(seats) if seats.low >= 1 else f"may not fit, at best {seats.high:.0f}"
+    return name, memory, count, _duration(forecast.trial_seconds), _duration(forecast.search_seconds)
 
 
-def _besides(plan: Plan, here: Sequence[GpuModel]) -> list[str]:
-    lines = [f"{card.name}: {card.examples}." for card in GPU_CLASSES]
-    lines += [] if here else ["No NVIDIA GPU answers on this machine."]
-    lines += [f"No trial is started after {plan.budget.hours:g} hours."] if plan.budget.hours else []
+def _notes(plan: Plan, gpus: Sequence[GpuModel]) -> list[str]:
+    lines = [f"{gpu.name}: {gpu.examples}." for gpu in GPU_CLASSES]
+    lines += [] if gpus else ["No NVIDIA GPU was found on this machine."]
+    lines += [f"No trial starts after {plan.budget.hours:g} hours."] if plan.budget.hours else []
     return [
         *lines,
         f"Nothing was started. To search: the same command without --dry-run ({display_path(plan.run.path)})",
@@ -93,7 +92,7 @@ def _downloads(plan: Plan, size: ModelSize) -> str:
     needed = (
         []
         if size.is_downloaded
-        else [f"the model, about {size.file_bytes / 1e9:.1f} GB, unless it is in the hub's cache"]
+        else [f"the model, about {size.file_bytes / 1e9:.1f} GB, unless the Hub's cache has it"]
     )
     recogniser = plan.space.probe.recogniser
     if "/" in recogniser and not Path(recogniser).is_dir():
@@ -102,20 +101,22 @@ def _downloads(plan: Plan, size: ModelSize) -> str:
 
 
 def _steps(plan: Plan, work: SearchWork) -> int:
-    """Optimizer steps in an epoch, at least."""
+    """The fewest optimizer steps that an epoch may have."""
     domain = plan.space.draw.get("accumulation")
     return max(1, work.passes_per_epoch // (max(domain.boundary_values()) if domain else 1))
 
 
 def _free(folder: Path) -> str:
-    return format_bytes(shutil.disk_usage(existing_parent(folder)).free)
+    """Free space on the disk that `folder`, which need not exist yet, will be on."""
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    return format_bytes(shutil.disk_usage(existing).free)
 
 
-def _shown_model(model: str) -> str:
+def _display_model(model: str) -> str:
     return display_path(Path(model)) if Path(model).is_dir() else model
 
 
-def _between(numbers: Range) -> str:
+def _range(numbers: Range) -> str:
     low, high = (f"{number:,.0f}" for number in numbers)
     return low if low == high else f"{low}–{high}"
 
@@ -137,11 +138,6 @@ def _duration(seconds: Range) -> str:
 
 
 def _rounded(numbers: Range) -> str:
-    """With a digit or two: nobody knows it better."""
+    """Two significant digits: the estimate is no more precise."""
     low, high = (f"{float(f'{number:.2g}'):,.10g}" for number in numbers)
     return low if low == high else f"{low}–{high}"
-
-
-def _say(lines: Sequence[str], console: Console) -> None:
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)

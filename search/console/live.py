@@ -1,4 +1,4 @@
-"""The view in a terminal: one table of trials that is drawn over and over, a progress bar and what is best so far."""
+"""The view for a terminal: a table of trials, a progress bar and the best trial so far, redrawn in place."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spaces.records.trial import Outcome, Phase, Point
 
 FRAMES_PER_SECOND = 2
 LINES_AROUND_TABLE = 8
-"""Of the terminal's height, for everything but the trials."""
+"""Lines of the terminal that are not rows of the table."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ class _Row:
 
 @contextmanager
 def open_view(console: Console, trials: int, at_once: int) -> Iterator[View]:
-    """The view that suits the console, for a search of so many trials, so many of them at once."""
+    """The view that suits the console, for a search of `trials` trials of which `at_once` run concurrently."""
     if not console.is_terminal:
         yield PlainView(console)
         return
@@ -47,20 +47,20 @@ def open_view(console: Console, trials: int, at_once: int) -> Iterator[View]:
 
 
 class LiveView:
-    """Keeps what is known of every trial; `render` draws it. The drawing thread only reads."""
+    """Keeps the state of every trial. `render` draws it, from another thread that only reads."""
 
     def __init__(self, console: Console, trials: int, at_once: int) -> None:
         self._console, self._trials, self._at_once = console, trials, at_once
         self._rows: dict[str, _Row] = {}
         self._base: Outcome | None = None
-        self._doing = ""
-        self._pace = ProgressRate()
+        self._progress = ""
+        self._rate = ProgressRate()
 
-    def progress(self, what: str, done: int, of: int) -> None:
-        self._doing = self._pace.words(what, done, of)
+    def progress(self, what: str, done: int, total: int) -> None:
+        self._progress = self._rate.describe(what, done, total)
 
     def base(self, outcome: Outcome) -> None:
-        self._base, self._doing = outcome, ""
+        self._base, self._progress = outcome, ""
 
     def started(self, trial: str, draw: Draw) -> None:
         self._rows.setdefault(trial, _Row(draw, time.monotonic()))
@@ -79,8 +79,8 @@ class LiveView:
     def render(self) -> Group:
         rows = dict(self._rows)
         trials = [self._table(rows), self._bar(rows)] if rows else []
-        words = [Text(text, style="bold") for text in (self._best(rows), self._doing) if text]
-        return Group(*trials, *words)
+        texts = [Text(text, style="bold") for text in (self._best(rows), self._progress) if text]
+        return Group(*trials, *texts)
 
     def _table(self, rows: dict[str, _Row]) -> Table:
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
@@ -88,9 +88,9 @@ class LiveView:
             table.add_column(heading, no_wrap=heading == "trial")
         for heading in ("epoch", "loss"):
             table.add_column(heading, justify="right", no_wrap=True)
-        table.add_column("doing, or how it ended")
-        room = max(3, self._console.height - LINES_AROUND_TABLE)
-        for trial, row in list(rows.items())[-room:]:
+        table.add_column("state")
+        shown = max(3, self._console.height - LINES_AROUND_TABLE)
+        for trial, row in list(rows.items())[-shown:]:
             table.add_row(trial, row.draw.describe(), *_progress_cells(row), _state_cell(row))
         return table
 
@@ -102,31 +102,31 @@ class LiveView:
         return grid
 
     def _eta(self, rows: dict[str, _Row], left: int) -> str:
-        lasted = [row.seconds for row in rows.values() if row.outcome is not None and row.seconds]
-        if not lasted or left <= 0:
+        durations = [row.seconds for row in rows.values() if row.outcome is not None and row.seconds]
+        if not durations or left <= 0:
             return ""
         running = sum(time.monotonic() - row.started for row in rows.values() if row.outcome is None)
-        seconds = max(0.0, (left * sum(lasted) / len(lasted) - running) / self._at_once)
+        seconds = max(0.0, (left * sum(durations) / len(durations) - running) / self._at_once)
         return f", about {seconds / 60:.0f} min left" if seconds >= 60 else ", less than a minute left"
 
     def _best(self, rows: dict[str, _Row]) -> str:
-        said = []
+        parts = []
         if self._base is not None and self._base.verdict is not None:
-            said.append(f"base model {self._base.verdict.score:.3f}")
+            parts.append(f"base model {self._base.verdict.score:.3f}")
         accepted = [row.outcome for row in rows.values() if row.outcome is not None and row.outcome.accepted]
         if accepted:
             best = max(accepted, key=lambda outcome: outcome.verdict.score)
-            said.append(f"best so far {best.trial}, score {best.verdict.score:.3f}")
-        return " · ".join(said)
+            parts.append(f"best so far {best.trial}, score {best.verdict.score:.3f}")
+        return " · ".join(parts)
 
 
 def _progress_cells(row: _Row) -> tuple[str, str]:
-    counts = row.point
+    point = row.point
     if row.outcome is not None:
-        counts = row.outcome.kept if row.outcome.verdict else row.outcome.point
-    if counts is None:
+        point = row.outcome.kept if row.outcome.verdict else row.outcome.point
+    if point is None:
         return "", ""
-    return f"{counts.epoch:.1f}/{row.draw.epochs}", f"{row.draw.objective} {counts.loss:.3f}"
+    return f"{point.epoch:.1f}/{row.draw.epochs}", f"{row.draw.objective} {point.loss:.3f}"
 
 
 def _state_cell(row: _Row) -> Text:

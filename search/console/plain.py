@@ -1,7 +1,4 @@
-"""The view where standard output is no terminal: a line per event.
-
-How long work that is counted still takes, from how it has gone so far.
-"""
+"""The view for output that is not a terminal: one line per event."""
 
 from __future__ import annotations
 
@@ -9,60 +6,56 @@ import time
 
 from rich.console import Console
 
-from search.console.view import describe_result
+from search.console.view import describe_result, print_lines
 from spaces.draw import Draw
 from spaces.records.trial import Outcome, Phase, Point
 
-SHOWN_AFTER = 2.0
-"""Seconds that a pace is measured over before anything is foretold by it."""
-
-
-class ProgressRate:
-    """Of one piece of work after another, told apart by their names."""
-
-    def __init__(self) -> None:
-        self._what = ""
-        self._begun = (0.0, 0)
-
-    def words(self, what: str, done: int, of: int) -> str:
-        """`encoding clips 12/60, about 3 min left`; only `what` where there is nothing to count."""
-        now = time.monotonic()
-        if what != self._what:
-            self._what, self._begun = what, (now, done)
-        if of <= 1:
-            return what
-        since, first = self._begun
-        counted = f"{what} {done}/{of}"
-        if now - since < SHOWN_AFTER or done <= first or done >= of:
-            return counted
-        minutes = (of - done) * (now - since) / (done - first) / 60
-        return f"{counted}, " + ("less than a minute left" if minutes < 1 else f"about {minutes:.0f} min left")
-
-
-SECONDS_BETWEEN = 60
+MIN_RATE_SECONDS = 2.0
+"""A rate is measured over at least this long before a time left is shown."""
+SECONDS_BETWEEN_LINES = 60
 """At least, between two lines about the same work."""
 
 
+class ProgressRate:
+    """Estimates the time left of the work in progress from its rate so far."""
+
+    def __init__(self) -> None:
+        self._what = ""
+        self._started = (0.0, 0)
+
+    def describe(self, what: str, done: int, total: int) -> str:
+        """`encoding clips 12/60, about 3 min left`; only `what` if the work cannot be counted."""
+        now = time.monotonic()
+        if what != self._what:
+            self._what, self._started = what, (now, done)
+        if total <= 1:
+            return what
+        start, done_at_start = self._started
+        text = f"{what} {done}/{total}"
+        if now - start < MIN_RATE_SECONDS or done <= done_at_start or done >= total:
+            return text
+        minutes = (total - done) * (now - start) / (done - done_at_start) / 60
+        return f"{text}, " + ("less than a minute left" if minutes < 1 else f"about {minutes:.0f} min left")
+
+
 class PlainView:
-    """Says each thing once; points of a curve are left to the ledger and TensorBoard."""
+    """Prints each event once. The points of a curve go to the ledger and TensorBoard only."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._said: set[str] = set()
-        self._pace = ProgressRate()
-        self._next = 0.0
-        self._probing: set[str] = set()
+        self._rate = ProgressRate()
+        self._announced: set[str] = set()
+        self._next_progress = 0.0
         self._started: set[str] = set()
+        self._probing: set[str] = set()
 
-    def progress(self, what: str, done: int, of: int) -> None:
-        words = self._pace.words(what, done, of)
-        if what not in self._said:
-            self._said.add(what)
-            self.say(what)
-            self._next = time.monotonic() + SECONDS_BETWEEN
-        elif time.monotonic() >= self._next:
-            self.say(words)
-            self._next = time.monotonic() + SECONDS_BETWEEN
+    def progress(self, what: str, done: int, total: int) -> None:
+        text = self._rate.describe(what, done, total)
+        if what in self._announced and time.monotonic() < self._next_progress:
+            return
+        self.say(text if what in self._announced else what)
+        self._announced.add(what)
+        self._next_progress = time.monotonic() + SECONDS_BETWEEN_LINES
 
     def base(self, outcome: Outcome) -> None:
         self.say(f"base model: {describe_result(outcome).removeprefix('base, ')}")
@@ -80,4 +73,4 @@ class PlainView:
         self.say(f"{outcome.trial} ended: {describe_result(outcome)}; {outcome.reason}")
 
     def say(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        print_lines([text], self._console)

@@ -1,25 +1,28 @@
-"""What somebody sees while a search runs."""
+"""The interface of a view, which shows a running search, and how results and paths are worded."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
+
+from rich.console import Console
 
 from spaces.draw import Draw
 from spaces.records.trial import Outcome, Phase, Point
 
 
 class View(Protocol):
-    """Hears of everything that happens, in order, from the driver's thread."""
+    """Shows a running search. The driver's thread calls it with each event, in order."""
 
-    def progress(self, what: str, done: int, of: int) -> None:
-        """Work before the first trial; `of` 0 or 1 when it cannot be counted."""
+    def progress(self, what: str, done: int, total: int) -> None:
+        """Work before the first trial; `total` is 0 or 1 when the work cannot be counted."""
         ...
 
     def base(self, outcome: Outcome) -> None: ...
 
     def started(self, trial: str, draw: Draw) -> None:
-        """Also when a trial that was cut off starts again."""
+        """Also called when an interrupted trial starts again."""
         ...
 
     def point(self, trial: str, point: Point, phase: Phase) -> None: ...
@@ -27,14 +30,25 @@ class View(Protocol):
     def ended(self, outcome: Outcome) -> None: ...
 
     def say(self, text: str) -> None:
-        """A line of its own."""
+        """Shows a message on its own line."""
         ...
 
 
+def print_lines(lines: Iterable[str], console: Console) -> None:
+    """Prints each line as it is: without markup, colours or wrapping."""
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 def display_path(path: Path) -> str:
-    """A path as one would type it: from the working directory, where it lies below."""
+    """Relative to the working directory if the path is below it, as a user would type it."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def resume_command(run: Path) -> str:
+    """The command that continues the search in the folder `run`."""
+    return f"python search/run.py --out {display_path(run)} --resume"
 
 
 def describe_flags(outcome: Outcome) -> str:
@@ -44,7 +58,7 @@ def describe_flags(outcome: Outcome) -> str:
 
 
 def describe_result(outcome: Outcome) -> str:
-    """An ending and what the probe made of it, in a few words."""
+    """The ending and the verdict: `in_band, rejected, score 0.150 (garbled ×2)`."""
     ending = outcome.ending.value if outcome.ending else "base"
     if outcome.verdict is None:
         return ending

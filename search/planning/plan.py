@@ -1,4 +1,7 @@
-"""What a search is to do, resolved from the command line before anything starts."""
+"""The plan of a search: the command line resolved into everything that decides what the search does.
+
+In: `Arguments`. Out: a `Plan`, from `make_plan`; `search.checking` checks it and adds `CheckedData`.
+"""
 
 from __future__ import annotations
 
@@ -26,16 +29,16 @@ from trainable.files.cache import cache_folder
 DEMO_SPACE = "demo"
 DEMO_VOICE = Path(__file__).parents[2] / "demo" / "voice"
 VOICE_SPACE = "voice"
-"""The space of a voice of one's own, when none is named."""
+"""The default space for `--data`."""
 SEED = 1
 LOCAL = "local"
-MOVABLE = {"budget", "evidence"}
-"""Parts of a space that the command line adds to."""
+NOT_COMPARED = {"budget", "evidence"}
+"""Parts of a space that options change, so a resumed search does not compare them."""
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """The command line as it was typed; None where nothing was."""
+    """The options of the command line; None for an option that was not given."""
 
     data: tuple[str, ...] = ()
     max_audio_hours: float | None = None
@@ -58,28 +61,28 @@ class Arguments:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that decides what a search does. Equal plans on one machine search alike."""
+    """Everything that decides what a search does. Equal plans give equal searches on one machine."""
 
     space: Space
     family: str
     """Module of the model family."""
     sources: tuple[Source, ...]
-    """The first one's first speaker is the voice that is probed."""
+    """The first speaker of the first source is the voice that is probed."""
     auto_reference: bool
     model: str
-    """Hub id, or folder (absolute)."""
+    """Hub id, or absolute path of a folder."""
     run: RunFolder
-    """Absolute: workers have other working directories."""
+    """Absolute, because workers have other working directories."""
     resume: bool
     seed: int
     budget: Budget
     address: str
-    """`local`, or where a Ray cluster answers: `auto`, or host:port."""
+    """`local`, or the address of a Ray cluster: `auto` or host:port."""
     cache: Path
-    """Folder of what all searches share."""
+    """Folder that all searches share."""
     mode: ExecutionMode = ExecutionMode()
     storage: str | None = None
-    """Address of the run's folder in storage; None where every node reaches the folder itself."""
+    """Address of the run folder in object storage; None if every node reaches the folder itself."""
 
     @property
     def stored(self) -> Storage | None:
@@ -90,107 +93,111 @@ class Plan:
         return self.sources == (demo_source(),)
 
 
-def make_plan(typed: Arguments, now: datetime, environment: Mapping[str, str]) -> Plan:
-    """The plan that was asked for. Reads the space and, on --resume, the ledger; checks nothing else.
-
-    Raises InputError, which says what to type instead.
-    """
-    address = _address(typed, environment)
-    if typed.resume:
-        return _resumed(typed, address)
-    space_name, sources = _space_and_sources(typed, address)
+def make_plan(arguments: Arguments, now: datetime, environment: Mapping[str, str]) -> Plan:
+    """Reads the space and, on --resume, the ledger; checks nothing else. Raises InputError for impossible options."""
+    address = _address(arguments, environment)
+    if arguments.resume:
+        return _resumed_plan(arguments, address)
+    space_name, sources = _space_and_sources(arguments, address)
     space = _load(space_name)
-    model = _absolute(typed.model or space.model)
-    space = _with_evidence(space, typed.like, model)
+    model = _absolute(arguments.model or space.model)
+    space = _with_evidence(space, arguments.like, model)
     name = DEMO_SPACE if sources == (demo_source(),) else sources[0].name
-    out = typed.out or Path("runs") / f"{name}-{now:%Y%m%d-%H%M%S}"
+    out = arguments.out or Path("runs") / f"{name}-{now:%Y%m%d-%H%M%S}"
     return Plan(
         space=space,
         family=FAMILIES[space.family].module,
         sources=sources,
-        auto_reference=typed.auto_ref,
+        auto_reference=arguments.auto_ref,
         model=model,
         run=RunFolder(out.resolve()),
         resume=False,
-        seed=SEED if typed.seed is None else typed.seed,
-        budget=_budget(space.budget, typed),
+        seed=SEED if arguments.seed is None else arguments.seed,
+        budget=_budget(space.budget, arguments),
         address=address,
         cache=cache_folder(),
-        mode=typed.mode,
-        storage=checked_uri(typed.storage) if typed.storage else None,
+        mode=arguments.mode,
+        storage=checked_uri(arguments.storage) if arguments.storage else None,
     )
 
 
-def _resumed(typed: Arguments, address: str) -> Plan:
-    """The search that the ledger began; the command line may move its data and change its budget, nothing else."""
-    if typed.out is None:
-        raise InputError("--resume needs --out RUN, the folder of the search that is to go on")
-    run = RunFolder(typed.out.resolve())
+def _resumed_plan(arguments: Arguments, address: str) -> Plan:
+    """The plan in the ledger. Options may only move its data and change its budget."""
+    if arguments.out is None:
+        raise InputError("--resume needs --out RUN, the folder of the search to continue")
+    run = RunFolder(arguments.out.resolve())
     history = read_ledger(run.ledger)
-    begun = history.search
-    if begun is None:
-        raise InputError(f"{run.ledger}: its first line cannot be read; start anew with another --out")
-    space, budget = _begun_space(run, history, begun)
-    _refuse_changes(typed, begun)
+    started = history.search
+    if started is None:
+        raise InputError(f"{run.ledger}: its first line cannot be read; start a new search with another --out")
+    space, budget = _recorded_space(run, history, started)
+    _refuse_changes(arguments, started)
     return Plan(
         space=space,
-        family=require_known_family(begun.family, f"{run.ledger}"),
-        sources=_sources(typed) or tuple(Source.parse(source) for source in begun.data),
-        auto_reference=typed.auto_ref or begun.auto_reference,
-        model=begun.model,
+        family=require_known_family(started.family, f"{run.ledger}"),
+        sources=_sources(arguments) or tuple(Source.parse(source) for source in started.data),
+        auto_reference=arguments.auto_ref or started.auto_reference,
+        model=started.model,
         run=run,
         resume=True,
-        seed=begun.seed,
-        # What the command line asked for the last time still holds.
-        budget=_budget(budget, typed),
+        seed=started.seed,
+        # Options of the last command line still hold.
+        budget=_budget(budget, arguments),
         address=address,
         cache=cache_folder(),
-        mode=typed.mode,
-        storage=checked_uri(typed.storage) if typed.storage else history.storage,
+        mode=arguments.mode,
+        storage=checked_uri(arguments.storage) if arguments.storage else history.storage,
     )
 
 
-def _begun_space(run: RunFolder, history: History, begun: SearchStarted) -> tuple[Space, Budget]:
-    """The space that it began with, and the budget that it was last given."""
+def _recorded_space(run: RunFolder, history: History, started: SearchStarted) -> tuple[Space, Budget]:
+    """The space that the search started with, and its latest budget."""
     try:
-        space = Space.model_validate(begun.space)
+        space = Space.model_validate(started.space)
         return space, Budget.model_validate(history.budget) if history.budget else space.budget
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"]))
         raise InputError(
-            f"{run.ledger}: its space is not one that this Sweetspot can search ({where}: {problem['msg']}); go on "
-            "with the version that began it, or start anew with another --out"
+            f"{run.ledger}: this version of Sweetspot cannot search its space ({where}: {problem['msg']}); continue "
+            "with the version that started it, or start a new search with another --out"
         ) from None
 
 
 def _with_evidence(space: Space, like: tuple[Path, ...], model: str) -> Space:
-    """The space, with what those runs heard as evidence beside its own."""
-    found = [tested for run in like for tested in read_prior_runs(RunFolder(run.resolve()), model)]
-    return space.model_copy(update={"evidence": (*space.evidence, *found)})
+    """The space, with the verdicts of those runs added to its evidence."""
+    prior_runs = [prior for run in like for prior in read_prior_runs(RunFolder(run.resolve()), model)]
+    return space.model_copy(update={"evidence": (*space.evidence, *prior_runs)})
 
 
-def _refuse_changes(typed: Arguments, begun: SearchStarted) -> None:
-    if typed.like:
-        raise InputError("--like: what other runs teach is in the ledger since this search began; leave it out")
-    space = typed.space and _load(typed.space).model_dump(mode="json", exclude=MOVABLE)
-    begun_space = {key: value for key, value in begun.space.items() if key not in MOVABLE}
-    for option, now, then in (
-        ("--space", space, begun_space),
-        ("--model", typed.model and _absolute(typed.model), begun.model),
-        ("--seed", typed.seed, begun.seed),
+def _refuse_changes(arguments: Arguments, started: SearchStarted) -> None:
+    if arguments.like:
+        raise InputError(
+            "--like cannot be given with --resume: the ledger holds the prior runs that this search started with; "
+            "leave it out"
+        )
+    space = arguments.space and _load(arguments.space).model_dump(mode="json", exclude=NOT_COMPARED)
+    recorded_space = {key: value for key, value in started.space.items() if key not in NOT_COMPARED}
+    for option, given, recorded in (
+        ("--space", space, recorded_space),
+        ("--model", arguments.model and _absolute(arguments.model), started.model),
+        ("--seed", arguments.seed, started.seed),
     ):
-        if now is not None and now != then:
-            said = "" if option == "--space" else f", {then}"
+        if given is not None and given != recorded:
+            expected = "" if option == "--space" else f", which is {recorded}"
             raise InputError(
-                f"{option} is not what this search began with{said}; leave it out, or start anew with another --out"
+                f"{option} differs from the one this search started with{expected}; leave it out, or start a new "
+                "search with another --out"
             )
 
 
-def _address(typed: Arguments, environment: Mapping[str, str]) -> str:
-    address = typed.address or environment.get("RAY_ADDRESS") or LOCAL
+def _address(arguments: Arguments, environment: Mapping[str, str]) -> str:
+    address = arguments.address or environment.get("RAY_ADDRESS") or LOCAL
     if address.startswith("ray://"):
-        raise InputError(f"--address {address}: run this command on the cluster's head instead, with --address auto")
+        raise InputError(
+            f"--address {address}: Ray clients are not supported; run this command on the cluster's head, with "
+            "--address auto"
+        )
     return address
 
 
@@ -198,30 +205,30 @@ def demo_source() -> Source:
     return Source.parse(str(DEMO_VOICE))
 
 
-def _sources(typed: Arguments) -> tuple[Source, ...]:
-    sources = [Source.parse(text) for text in typed.data]
-    twice = [source for place, source in enumerate(sources) if source in sources[:place]]
-    if twice:
-        raise InputError(f"--data {twice[0]}: given twice; to pass over it more often, add ,weight=2")
-    return tuple(source.model_copy(update={"hours": source.hours or typed.max_audio_hours}) for source in sources)
+def _sources(arguments: Arguments) -> tuple[Source, ...]:
+    sources = [Source.parse(text) for text in arguments.data]
+    repeated = [source for index, source in enumerate(sources) if source in sources[:index]]
+    if repeated:
+        raise InputError(f"--data {repeated[0]}: given twice; to train on it more often, add ,weight=2")
+    return tuple(source.model_copy(update={"hours": source.hours or arguments.max_audio_hours}) for source in sources)
 
 
-def _space_and_sources(typed: Arguments, address: str) -> tuple[str, tuple[Source, ...]]:
-    if typed.data:
-        return typed.space or VOICE_SPACE, _sources(typed)
-    if typed.space == DEMO_SPACE or (typed.space is None and address == LOCAL):
+def _space_and_sources(arguments: Arguments, address: str) -> tuple[str, tuple[Source, ...]]:
+    if arguments.data:
+        return arguments.space or VOICE_SPACE, _sources(arguments)
+    if arguments.space == DEMO_SPACE or (arguments.space is None and address == LOCAL):
         return DEMO_SPACE, (demo_source(),)
-    if typed.space is not None:
-        load_space(typed.space)
-        raise InputError(f"--space {typed.space} needs a voice: add --data FOLDER")
+    if arguments.space is not None:
+        load_space(arguments.space)
+        raise InputError(f"--space {arguments.space} needs a voice dataset: add --data FOLDER")
     raise InputError(
-        f"a cluster is configured ({address}), so say what to search there: --data FOLDER for a voice of your own, "
-        "--space demo for the demo voice, or --address local for this machine alone"
+        f"a cluster is configured ({address}), so choose what to search there: --data FOLDER for a voice of your own, "
+        "--space demo for the demo voice, or --address local for this machine only"
     )
 
 
 def _load(name: str) -> Space:
-    """The space, with the paths that its probe names absolute: workers have other working directories."""
+    """The space, with absolute paths for its probe, because workers have other working directories."""
     space = load_space(name)
     lines, recogniser = Path(space.probe.lines), Path(space.probe.recogniser)
     paths = {"lines": lines} if lines.is_file() else {}
@@ -230,14 +237,10 @@ def _load(name: str) -> Space:
     return space.model_copy(update={"probe": space.probe.model_copy(update=absolute)})
 
 
-def _budget(budget: Budget, typed: Arguments) -> Budget:
-    changed = {
-        "trials": typed.trials,
-        "accept": typed.accept,
-        "hours": typed.hours,
-        "gpu_hours": typed.gpu_hours,
-    }
-    return budget.model_copy(update={name: value for name, value in changed.items() if value is not None})
+def _budget(budget: Budget, arguments: Arguments) -> Budget:
+    """The budget, with the limits that options give."""
+    limits = {name: getattr(arguments, name) for name in ("trials", "accept", "hours", "gpu_hours")}
+    return budget.model_copy(update={name: limit for name, limit in limits.items() if limit is not None})
 
 
 def _absolute(model: str) -> str:
@@ -246,9 +249,9 @@ def _absolute(model: str) -> str:
 
 @dataclass(frozen=True)
 class CheckedData:
-    """The voice of a plan that can be carried out."""
+    """The voice dataset of a plan that has passed all checks."""
 
     dataset: VoiceDataset
     split: DatasetSplit
     findings: tuple[Finding, ...]
-    """What is worth knowing of it; no error is among them."""
+    """Warnings; errors are raised instead."""

@@ -1,4 +1,4 @@
-"""One writer per run folder: two searches never write to the same one."""
+"""The lock of a run folder, so that two searches never write to the same one."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from spaces.errors import InputError
 from trainable.files.atomic import write_text
 
 LOCK_FILE, WRITER_FILE = ".lock", ".writer.json"
-"""In the run's folder. The first is locked as long as a search writes there; the second says who does."""
+"""In the run folder. A search that writes there holds a lock on the first; the second describes its process."""
 
 
 class RunWriter(BaseModel):
-    """Whose search writes to a run folder, for the message to whoever wants to as well."""
+    """The process that writes to a run folder, for the message to a second one."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -35,10 +35,10 @@ class RunWriter(BaseModel):
 
 @contextmanager
 def writer_lock(run: RunFolder) -> Iterator[None]:
-    """Holds the run's lock within. Raises InputError while another process holds it.
+    """Holds the lock of the run folder. Raises InputError while another process holds it.
 
-    The kernel lets go of the lock when its process dies, so a search that was killed keeps nobody out. On shared
-    storage it holds between machines as far as `flock` does there.
+    The kernel releases the lock when its process dies, so a killed search does not block the next one. On a shared
+    folder the lock works between machines if `flock` does there.
     """
     run.path.mkdir(parents=True, exist_ok=True)
     writer = run.path / WRITER_FILE
@@ -46,7 +46,7 @@ def writer_lock(run: RunFolder) -> Iterator[None]:
     try:
         lock.acquire(blocking=False)
     except Timeout:
-        raise InputError(_taken(run.path)) from None
+        raise InputError(_locked_message(run.path)) from None
     try:
         write_text(writer, RunWriter().model_dump_json())
         yield
@@ -56,13 +56,13 @@ def writer_lock(run: RunFolder) -> Iterator[None]:
 
 
 def refuse_if_locked(run: RunFolder) -> None:
-    """Raises InputError while another process writes to the run. Nobody is kept out by having asked."""
+    """Raises InputError while another process writes to the run. Does not keep the lock itself."""
     if is_locked(run):
-        raise InputError(_taken(run.path))
+        raise InputError(_locked_message(run.path))
 
 
 def is_locked(run: RunFolder) -> bool:
-    """Whether a search writes to the run on this disk."""
+    """Whether a search is writing to the run folder on this disk."""
     if not (run.path / LOCK_FILE).exists():
         return False
     lock = FileLock(run.path / LOCK_FILE)
@@ -74,12 +74,12 @@ def is_locked(run: RunFolder) -> bool:
     return False
 
 
-def _taken(folder: Path) -> str:
+def _locked_message(folder: Path) -> str:
     try:
-        who = f" ({RunWriter.model_validate_json((folder / WRITER_FILE).read_bytes())})"
+        writer = f" ({RunWriter.model_validate_json((folder / WRITER_FILE).read_bytes())})"
     except (OSError, ValidationError):
-        who = ""
+        writer = ""
     return (
-        f"{folder}: another search is writing here{who}; wait until it has ended or end it with Ctrl-C, then go on "
-        "with --resume, or give another --out"
+        f"{folder}: another search is writing here{writer}; wait until it ends or end it with Ctrl-C, then "
+        "continue with --resume, or give another --out"
     )

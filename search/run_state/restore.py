@@ -1,4 +1,4 @@
-"""A run that storage has: refused to another search, and brought back to a disk that has lost it."""
+"""Checks the run in object storage before a search, and restores it to a disk that has lost it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ LEDGER = RunFolder(Path()).ledger.name
 
 
 def check_storage(plan: Plan) -> list[Finding]:
-    """Writes, reads and deletes a file there. Raises InputError where that fails, and where another search is kept."""
+    """Writes, reads and deletes a file in storage. Warns of a model that storage does not bring to the nodes.
+
+    Raises InputError if that fails, or if another search is stored there.
+    """
     if plan.storage is None:
         return []
     stored = ObjectStore(plan.storage)
     if not plan.resume and stored.read(LEDGER) is not None:
         raise InputError(
-            f"--storage {plan.storage}: holds another search; add --resume --out RUN to go on with it, or give another"
+            f"--storage {plan.storage}: holds another search; add --resume --out RUN to continue it, or give another"
         )
     stored.check()
     if not Path(plan.model).is_dir():
@@ -39,43 +42,43 @@ def check_storage(plan: Plan) -> list[Finding]:
             severity=Severity.WARNING,
             check="storage",
             where=plan.model,
-            message="a model in a folder has to be on every node, at this path: --storage brings datasets there, and "
-            "no models; one of the hub is fetched by each node",
+            message="this folder must exist on every node: --storage copies datasets to the nodes, but not models; "
+            "each node downloads a model of the Hub by itself",
         )
     ]
 
 
-def restore_run(typed: Arguments, on_progress: OnProgress) -> None:
-    """Before --resume: what storage knows and this disk does not. Nothing where the run has no storage.
+def restore_run(arguments: Arguments, on_progress: OnProgress) -> None:
+    """Before --resume, fetches what storage has and this disk lacks. Does nothing for a run without storage.
 
-    The ledger says which of the two is newer: it only grows. Raises InputError where neither is, and where storage has
-    no search.
+    The longer ledger is the newer one, because a ledger only grows. Raises InputError if the two ledgers differ, or if
+    storage holds no search.
     """
-    if not typed.resume or typed.out is None:
+    if not arguments.resume or arguments.out is None:
         return
-    run = RunFolder(typed.out.resolve())
+    run = RunFolder(arguments.out.resolve())
     here = run.ledger.read_bytes() if run.ledger.is_file() else b""
-    uri = typed.storage or (read_ledger(run.ledger).storage if here else None)
+    uri = arguments.storage or (read_ledger(run.ledger).storage if here else None)
     if uri is None:
         return
     refuse_if_locked(run)
     mirror = Mirror.of(Storage(root=run.path, uri=checked_uri(uri)))
     there = mirror.stored.read(LEDGER)
     if there is None and not here:
-        raise InputError(f"--storage {uri}: no search is kept there, nor in {run.path}; look for another address")
+        raise InputError(f"--storage {uri}: no search is kept there, nor in {run.path}; check the address")
     if there is None or here.startswith(there):
         return
     if not there.startswith(here):
         raise InputError(
-            f"{run.path} and {uri} hold the same search, gone on with in both places; give --out another folder to go "
-            "on with what is in storage, or another --storage to go on with what is on this disk"
+            f"{run.path} and {uri} hold the same search, continued separately; give another --out to continue the one "
+            "in storage, or another --storage to continue the one on this disk"
         )
     _pull_all(run, mirror, on_progress)
-    _adopt(run)
+    _record_missing_draws(run)
 
 
 def _pull_all(run: RunFolder, mirror: Mirror, on_progress: OnProgress) -> None:
-    """The ledger last: whoever finds it finds all that it speaks of."""
+    """Fetches the ledger last, so that all trials it records are there."""
     names = mirror.stored.listing(run.trials.name)
     trials = sorted({name.split("/")[1] for name in names if not is_ignored(name)})
     folders = [run.prepared, run.base, run.best, *(run.trial(name) for name in trials)]
@@ -85,8 +88,8 @@ def _pull_all(run: RunFolder, mirror: Mirror, on_progress: OnProgress) -> None:
     mirror.pull(".", but=WORKER_ENTRIES)
 
 
-def _adopt(run: RunFolder) -> None:
-    """Trials that were drawn after the ledger was last pushed are in it again, with what they have come to."""
+def _record_missing_draws(run: RunFolder) -> None:
+    """Adds trials to the ledger that were drawn after it was last pushed."""
     known = read_ledger(run.ledger).drawn
     folders = sorted(run.trials.iterdir()) if run.trials.is_dir() else []
     for folder in folders:
@@ -96,7 +99,7 @@ def _adopt(run: RunFolder) -> None:
 
 
 def _draw_of(folder: TrialFolder) -> Draw | None:
-    """As its outcome or its last checkpoint has it; None where the trial came to neither."""
+    """The draw in the outcome or the last checkpoint of a trial; None if it has neither."""
     outcome = folder.read_outcome()
     if outcome is not None:
         return outcome.draw

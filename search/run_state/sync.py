@@ -1,4 +1,4 @@
-"""What of a run goes to storage and comes from there, for a cluster whose nodes share no folder."""
+"""Copies a run between disks and object storage, for a cluster whose nodes share no folder."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from trainable.files.mirror import SYNC_RECORDS, Mirror, pull
 from trainable.files.object_store import ObjectStore, file_system
 
 MIRROR_SECONDS = 60.0
-"""How old what storage has of the driver's own files may be."""
-LOOK_SECONDS = 1.0
-"""How often it is looked whether the search is to stop, which isolated trials on other nodes learn from storage."""
-DATA, GIVEN, RAY = "data", "given", "ray"
-"""In storage alone: datasets from the head's disk, files that every node needs, and Ray Train's bookkeeping."""
-WORKER_ENTRIES = ("trials", "prepared", "base", "best", DATA, GIVEN, RAY)
-"""Entries of a run that are copied by whoever works in them. All others the driver alone writes."""
+"""The driver's files in storage are at most this old."""
+STOP_CHECK_SECONDS = 1.0
+"""How often the driver looks for the stop file, which isolated trials on other nodes read from storage."""
+DATA, LINES, RAY = "data", "given", "ray"
+"""Folders in storage only: datasets of the head, the file of probe lines, and Ray Train's bookkeeping."""
+WORKER_ENTRIES = ("trials", "prepared", "base", "best", DATA, LINES, RAY)
+"""Entries of a run that workers write and copy themselves. Only the driver writes all others."""
 
 
 def push_bookkeeping(plan: Plan) -> None:
-    """The driver's own files: ledger, journal, TensorBoard, report. Raises StorageError."""
+    """Copies the driver's files to storage: ledger, journal, TensorBoard, report. Raises StorageError."""
     if plan.stored is not None:
         Mirror.of(plan.stored).push(".", but=WORKER_ENTRIES)
 
 
 @contextmanager
 def mirrored(plan: Plan, checked: CheckedData, stop_file: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Within, the driver's files are in storage, a minute old at most, and so is what nodes need from the head's disk.
+    """Keeps the driver's files in storage up to date, and copies there what nodes need from the head's disk.
 
-    Storage that fails within is told and tried again; at the ends of it StorageError is raised.
+    A failure within is reported through `say` and tried again; at entry and exit it raises StorageError.
     """
     if plan.stored is None:
         yield
         return
-    _push_what_nodes_need(plan, checked)
-    _push_what_is_new_to_storage(plan, plan.stored)
+    _push_inputs(plan, checked)
+    _push_existing_run(plan, plan.stored)
     push_bookkeeping(plan)
     done = threading.Event()
     thread = threading.Thread(target=_keep_pushing, args=(plan, stop_file, say, done), daemon=True)
@@ -54,7 +54,7 @@ def mirrored(plan: Plan, checked: CheckedData, stop_file: Path, say: Callable[[s
     except BaseException:
         done.set()
         thread.join()
-        # What went wrong is told, whatever becomes of the ledger's copy.
+        # The first error matters more than a failed copy.
         with suppress(OSError):
             push_bookkeeping(plan)
         raise
@@ -64,39 +64,42 @@ def mirrored(plan: Plan, checked: CheckedData, stop_file: Path, say: Callable[[s
 
 
 def pull_prepared(storage: Storage | None, lines: str) -> None:
-    """What every node needs that trains or listens; `lines` of the probe, by name or as a file. Raises StorageError."""
+    """Fetches what a node needs to train and probe. `lines` of the probe: a name or a file. Raises StorageError."""
     if storage is None:
         return
     run = RunFolder(storage.root)
     pull(storage, run.prepared)
     pull(storage, run.base)
     if Path(lines).is_absolute():
-        place = _from_the_top(Path(lines))
-        _bring(storage, GIVEN, lambda name: name == place)
+        stored_name = _below_root(Path(lines))
+        _pull_area(storage, LINES, lambda name: name == stored_name)
 
 
 def pull_data(storage: Storage | None, sources: Iterable[Source]) -> None:
-    """What of these was on the head's disk, to the same paths: the folders and lists that they name, and recordings
-    elsewhere. Whoever can write to storage writes no other file to a node. Raises StorageError."""
+    """Fetches the datasets of the head's disk, to the same paths. Raises StorageError.
+
+    Only the folders and lists that `sources` name and audio files are fetched, so that write access to storage does not
+    mean write access to other files of a node.
+    """
     if storage is None:
         return
-    places = [_from_the_top(source.path) for source in sources if source.path is not None]
+    folders = [_below_root(source.path) for source in sources if source.path is not None]
 
     def is_wanted(name: str) -> bool:
         path = PurePosixPath(name)
-        return path.suffix.lower() in AUDIO_SUFFIXES or any(path.is_relative_to(place) for place in places)
+        return path.suffix.lower() in AUDIO_SUFFIXES or any(path.is_relative_to(folder) for folder in folders)
 
-    _bring(storage, DATA, is_wanted)
+    _pull_area(storage, DATA, is_wanted)
 
 
 def pull_ledger(storage: Storage | None) -> None:
-    """As it was pushed last. Nothing on the disk where a driver writes it. Raises StorageError."""
+    """Fetches the ledger as last pushed, except where the driver writes it. Raises StorageError."""
     if storage is not None and not is_locked(RunFolder(storage.root)):
         pull(storage, RunFolder(storage.root).ledger)
 
 
 def ray_storage(storage: Storage | None, folder: Path) -> dict[str, Any]:
-    """What a Ray Train run is told of where it keeps its bookkeeping: `folder`, where every node reaches that."""
+    """Where Ray Train keeps its bookkeeping, as arguments of its RunConfig: in storage, or in the shared `folder`."""
     if storage is None:
         return {"storage_path": str(folder)}
     system, path = file_system(join_uri(storage.uri, RAY))
@@ -104,63 +107,63 @@ def ray_storage(storage: Storage | None, folder: Path) -> dict[str, Any]:
 
 
 class StopSignal:
-    """Whether a search is to stop, for a trial by itself on any node."""
+    """Tells an isolated trial, on any node, whether the search is stopping."""
 
     SECONDS = 5.0
-    """How often storage is asked."""
+    """Between two queries of storage."""
 
     def __init__(self, storage: Storage | None, stop_file: Path) -> None:
         self._storage, self._stop_file = storage, stop_file
-        self._asked = time.monotonic()
-        self._stands = False
+        self._queried = time.monotonic()
+        self._is_stopping = False
 
     def __call__(self) -> bool:
         if self._storage is None:
             return self._stop_file.exists()
-        if not self._stands and time.monotonic() - self._asked >= self.SECONDS:
+        if not self._is_stopping and time.monotonic() - self._queried >= self.SECONDS:
             name = self._stop_file.relative_to(self._storage.root).as_posix()
-            self._stands = bool(ObjectStore(self._storage.uri).listing(name))
-            self._asked = time.monotonic()
-        return self._stands
+            self._is_stopping = bool(ObjectStore(self._storage.uri).listing(name))
+            self._queried = time.monotonic()
+        return self._is_stopping
 
 
 def _keep_pushing(plan: Plan, stop_file: Path, say: Callable[[str], None], done: threading.Event) -> None:
-    pushed, is_told, was_stopping = time.monotonic(), False, stop_file.exists()
-    while not done.wait(LOOK_SECONDS):
+    pushed, has_failed, was_stopping = time.monotonic(), False, stop_file.exists()
+    while not done.wait(STOP_CHECK_SECONDS):
         is_stopping = stop_file.exists()
         if is_stopping == was_stopping and time.monotonic() - pushed < MIRROR_SECONDS:
             continue
         try:
             push_bookkeeping(plan)
         except OSError as error:
-            if not is_told:
-                say(f"{error}; until then the search goes on, and its ledger is on this disk alone")
-            is_told = True
+            if not has_failed:
+                say(f"{error}; until then the search continues, and its ledger is on this disk only")
+            has_failed = True
         else:
-            is_told, was_stopping = False, is_stopping
+            has_failed, was_stopping = False, is_stopping
         pushed = time.monotonic()
 
 
-def _push_what_nodes_need(plan: Plan, checked: CheckedData) -> None:
-    """Datasets and the probe's lines keep their paths. Models do not travel: they are large, and on every node, or on
-    the hub."""
+def _push_inputs(plan: Plan, checked: CheckedData) -> None:
+    """Copies datasets and the probe's lines to storage under their paths. Models are not copied: they are large, and
+    either on every node or on the Hub."""
     assert plan.stored is not None
-    for place, source in enumerate(plan.sources):
+    for index, source in enumerate(plan.sources):
         if source.path is None:
             continue
-        heard = [clip.audio for clip in checked.dataset.clips if clip.source == place]
-        heard += [speaker.reference.audio for speaker in checked.dataset.speakers if speaker.reference]
-        outside = [path for path in dict.fromkeys(heard) if not path.is_relative_to(source.path)]
+        recordings = [clip.audio for clip in checked.dataset.clips if clip.source == index]
+        recordings += [speaker.reference.audio for speaker in checked.dataset.speakers if speaker.reference]
+        outside = [path for path in dict.fromkeys(recordings) if not path.is_relative_to(source.path)]
         for path in (source.path, *outside):
             if path.exists() and not path.is_relative_to(plan.cache):
-                _outside_the_run(plan.stored, DATA).push(_from_the_top(path))
+                _area_mirror(plan.stored, DATA).push(_below_root(path))
     lines = Path(plan.space.probe.lines)
     if lines.is_absolute():
-        _outside_the_run(plan.stored, GIVEN).push(_from_the_top(lines))
+        _area_mirror(plan.stored, LINES).push(_below_root(lines))
 
 
-def _push_what_is_new_to_storage(plan: Plan, storage: Storage) -> None:
-    """What this disk has of a run that storage has not seen."""
+def _push_existing_run(plan: Plan, storage: Storage) -> None:
+    """Copies a resumed run from this disk to storage that does not have it."""
     if not plan.resume or ObjectStore(storage.uri).read(plan.run.ledger.name) is not None:
         return
     folders = sorted(plan.run.trials.iterdir()) if plan.run.trials.is_dir() else []
@@ -168,16 +171,16 @@ def _push_what_is_new_to_storage(plan: Plan, storage: Storage) -> None:
         Mirror.of(storage).push(folder.relative_to(plan.run.path).as_posix())
 
 
-def _bring(storage: Storage, area: str, wanted: Callable[[str], bool]) -> None:
-    """Nothing on the disk where a driver works: that is where these files come from."""
+def _pull_area(storage: Storage, area: str, wanted: Callable[[str], bool]) -> None:
+    """Does nothing on the disk of the driver, which these files come from."""
     if not is_locked(RunFolder(storage.root)):
-        _outside_the_run(storage, area).bring(".", wanted)
+        _area_mirror(storage, area).bring(".", wanted)
 
 
-def _outside_the_run(storage: Storage, area: str) -> Mirror:
-    """Every absolute path, below that area of storage."""
+def _area_mirror(storage: Storage, area: str) -> Mirror:
+    """Maps absolute paths to an area of storage."""
     return Mirror(Path("/"), ObjectStore(join_uri(storage.uri, area)), storage.root / SYNC_RECORDS / area)
 
 
-def _from_the_top(path: Path) -> str:
+def _below_root(path: Path) -> str:
     return path.relative_to("/").as_posix()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 from clusters import make
 from clusters.make import SYNCED, aws_file, committed, kuberay_file, onprem_file
 from clusters.sites import HEAD, WORKERS, Aws, HeadMemory, KubeRay, OnPrem
-from search.planning.layout import MOST_SEATS
+from search.planning.layout import MAX_SEATS
 from spaces.errors import InputError
 from tests.support.paths import ROOT
 
@@ -136,8 +137,8 @@ def test_a_node_gets_what_installing_takes_and_nothing_beside_it(path: str) -> N
     assert mounts == {f"~/sweetspot/{name}": name for name in SYNCED}
     assert all((ROOT / name).exists() for name in SYNCED)
     built = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    packages = re.search(r"^packages = \[(.*?)\]", built, re.DOTALL | re.MULTILINE)[1]
-    assert {name.partition(".")[0] for name in re.findall(r'"([^"]+)"', packages)} <= set(SYNCED)
+    packages = tomllib.loads(built)["tool"]["setuptools"]["packages"]["find"]["include"]
+    assert {name.removesuffix("*") for name in packages} <= set(SYNCED)
 
 
 def test_the_head_holds_the_trial_functions_of_all_benches() -> None:
@@ -145,7 +146,7 @@ def test_the_head_holds_the_trial_functions_of_all_benches() -> None:
     head = file["available_node_types"][file["head_node_type"]]
     assert head["resources"]["GPU"] == 0
     assert head["node_config"]["InstanceType"] == HEAD.instance
-    gib = file["max_workers"] * MOST_SEATS * 200 / 1024
+    gib = file["max_workers"] * MAX_SEATS * 200 / 1024
     assert HeadMemory(file["max_workers"]).trials == gib
     assert gib < HeadMemory(file["max_workers"]).total < 0.8 * HEAD.memory_gib
     assert f"{gib:.1f} GiB" in (ROOT / "cluster.yaml").read_text(encoding="utf-8")

@@ -19,6 +19,7 @@ from search.planning.execution_mode import ExecutionMode
 from search.planning.plan import DEMO_VOICE, Arguments, make_plan
 from search.run import run
 from spaces.errors import InputError
+from spaces.families import FAMILIES, FamilyEntry
 from spaces.space import FOLDER, Budget
 from tests.support.made_runs import started
 from tests.support.toy_search import toy_plan
@@ -80,16 +81,16 @@ def test_how_trials_run_can_be_said():
     assert plan(mode=ExecutionMode(seats=3, max_benches=2)).mode == ExecutionMode(seats=3, max_benches=2)
 
 
-def test_what_cannot_be_packed_runs_in_isolation_and_that_is_said(tmp_path, monkeypatch):
-    """The family of a toy model has no check module, and no objection; one that has is asked."""
+def test_draws_that_cannot_be_packed_run_in_isolation_with_a_reason(tmp_path, monkeypatch):
+    """The toy family has no check module, so nothing speaks against packing it."""
     packable = toy_plan(tmp_path)
     assert checks.choose_mode(packable) == (packable, None)
-    package = tmp_path / "choosy_family"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "check.py").write_text("def why_not_packed(model, shape): return f'rank {shape.rank} is too high'")
+    (tmp_path / "choosy_check.py").write_text(
+        "def why_not_packed(model, shape): return f'rank {shape.rank} is too high'"
+    )
     monkeypatch.syspath_prepend(tmp_path)
-    choosy = dataclasses.replace(packable, family="choosy_family.family")
+    monkeypatch.setitem(FAMILIES, "choosy", FamilyEntry("choosy_family", check="choosy_check"))
+    choosy = dataclasses.replace(packable, family="choosy_family")
     assert checks.choose_mode(choosy) == (
         dataclasses.replace(choosy, mode=ExecutionMode(isolate=True)),
         "rank 8 is too high",
@@ -209,7 +210,7 @@ def test_a_dataset_that_cannot_be_used_is_refused(voice, tmp_path, spoil, said):
         (lambda tmp: ["--resume"], ["--resume needs --out"]),
         (lambda tmp: ["--resume", "--out", str(tmp / "none")], ["no ledger"]),
         (lambda tmp: ["--resume", "--out", str(with_search(tmp / "old")), "--seed", "5"], ["--seed", "leave it out"]),
-        (lambda tmp: ["--resume", "--out", str(with_search(tmp / "old"))], ["changed since this search began"]),
+        (lambda tmp: ["--resume", "--out", str(with_search(tmp / "old"))], ["changed since this search started"]),
         (lambda tmp: ["--address", "ray://head:10001"], ["--address auto"]),
         (lambda tmp: ["--isolate", "--seats", "3"], ["--isolate", "--seats", "leave one out"]),
     ],

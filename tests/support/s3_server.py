@@ -38,7 +38,7 @@ def serving(address: str, port: int) -> Iterator[str]:
             patch.setenv(name, value)
         running.start()
         host, port = running.get_host_and_port()
-        system, _ = FileSystem.fromuri_of(f"{uri_of(f'{host}:{port}')}&allow_bucket_creation=true")
+        system, _ = FileSystem.from_uri(f"{uri_of(f'{host}:{port}')}&allow_bucket_creation=true")
         system.create_dir("bucket")
         try:
             yield f"{host}:{port}"

@@ -70,7 +70,7 @@ try:
         time.sleep(float(chosen.get("--hours", 0)))
 except KeyboardInterrupt:
     print("ended in good order")
-    print(f"Go on:   python search/run.py --out {out} --resume")
+    print(f"Resume:  python search/run.py --out {out} --resume")
     sys.exit(130)
 print(f"Adapter: {out}/best")
 sys.exit(code)

@@ -26,8 +26,8 @@ def main(folder: Path) -> None:
     plan.run.path.mkdir(exist_ok=True)
     (plan.run.path / frail_family.DOOM).touch()
     print_introduction(plan, checked, None, console)
-    finish = run_search(plan, checked, console)
-    print_summary(finish, draw_search(plan.run), write_report(plan.run), console)
+    end = run_search(plan, checked, console)
+    print_summary(end, draw_search(plan.run), write_report(plan.run), console)
     kept = next(each.trial for each in read_ledger(plan.run.ledger).outcomes.values() if each.checkpoint)
     export_trial(plan.run, kept, folder / "exported", family=plan.family)
 

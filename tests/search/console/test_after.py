@@ -27,9 +27,9 @@ def plan(tmp_path: Path) -> Plan:
     return toy_plan(tmp_path)
 
 
-def told(finish: SearchEnd) -> str:
+def told(end: SearchEnd) -> str:
     said = io.StringIO()
-    print_summary(finish, Path("search.png"), Path("report/index.html"), Console(file=said, width=80))
+    print_summary(end, Path("search.png"), Path("report/index.html"), Console(file=said, width=80))
     return said.getvalue()
 
 
@@ -41,9 +41,9 @@ def history(*outcomes) -> History:
 def test_a_finished_search_says_what_was_found_and_what_to_type_next(plan, tmp_path):
     run = write_run(tmp_path / "crafted")
     demo = dataclasses.replace(plan, sources=(demo_source(),), run=run)
-    finish = SearchEnd(demo, read_ledger(run.ledger), "all 7 trials were drawn", False, None)
-    said = told(finish)
-    assert finish.exit_code == 0
+    end = SearchEnd(demo, read_ledger(run.ledger), "all 7 trials were drawn", False, None)
+    said = told(end)
+    assert end.exit_code == 0
     for words in (
         "Best: t3, score 0.800",
         "better than the base model's own cloning",
@@ -61,18 +61,18 @@ def test_a_finished_search_says_what_was_found_and_what_to_type_next(plan, tmp_p
 
 
 def test_a_failed_export_is_no_success_and_loses_nothing(plan):
-    finish = SearchEnd(
+    end = SearchEnd(
         plan, history(outcome("t1", heard=verdict([0.9, 0.9]))), "1 accepted", False, "MemoryError: too big"
     )
-    assert finish.exit_code == 1
-    assert "was not exported: MemoryError: too big" in told(finish)
-    assert f"python -m results.export {plan.run.path}" in told(finish)
+    assert end.exit_code == 1
+    assert "was not exported: MemoryError: too big" in told(end)
+    assert f"python -m results.export {plan.run.path}" in told(end)
 
 
 def test_an_interrupted_search_says_how_it_goes_on(plan):
-    finish = SearchEnd(plan, history(outcome("t1", heard=verdict([0.9, 0.9]))), "interrupted", True, None)
-    assert finish.exit_code == 130
-    assert f"python search/run.py --out {plan.run.path} --resume" in told(finish)
+    end = SearchEnd(plan, history(outcome("t1", heard=verdict([0.9, 0.9]))), "interrupted", True, None)
+    assert end.exit_code == 130
+    assert f"python search/run.py --out {plan.run.path} --resume" in told(end)
 
 
 @pytest.mark.parametrize(
@@ -83,12 +83,12 @@ def test_an_interrupted_search_says_how_it_goes_on(plan):
 def test_a_search_that_no_node_came_for_says_how_it_goes_on(plan, heard, problem):
     before = history(outcome("t1", heard=heard))
     stranded = dataclasses.replace(before, drawn={**before.drawn, "t2": draw(), "t3": draw()})
-    finish = SearchEnd(plan, stranded, "a node with 1 GPU has not come within 30 minutes", False, problem)
-    said = told(finish)
+    end = SearchEnd(plan, stranded, "a node with 1 GPU has not come within 30 minutes", False, problem)
+    said = told(end)
     for trial in ("t2", "t3"):
-        assert f"{trial}  not finished; goes on with --resume" in said
+        assert f"{trial}  not finished, continues with --resume" in said
     assert "failed" not in said.split("Search ended")[0]
-    assert f"Go on:   python search/run.py --out {plan.run.path} --resume" in said
+    assert f"Resume:  python search/run.py --out {plan.run.path} --resume" in said
 
 
 @pytest.mark.parametrize(
@@ -101,14 +101,14 @@ def test_a_search_that_no_node_came_for_says_how_it_goes_on(plan, heard, problem
     ],
 )
 def test_nothing_accepted_says_why_and_what_to_change(plan, ended, advice):
-    finish = SearchEnd(plan, history(ended), "all 1 trials were drawn", False, None)
-    said = told(finish)
-    assert finish.exit_code == 3
+    end = SearchEnd(plan, history(ended), "all 1 trials were drawn", False, None)
+    said = told(end)
+    assert end.exit_code == 3
     assert "No adapter was accepted" in said and advice in said and "Nearest: t1" in said
 
 
 def test_a_loss_that_rose_needs_a_lower_rate_not_a_higher_one(plan):
     write_curve(RunFolder(plan.run.path), "t1", [point(0, 4.0), point(24, 5.0)])
-    finish = SearchEnd(plan, history(outcome("t1", Ending.HOPELESS, stopped=point(24, 5.0))), "all drawn", False, None)
-    assert ADVICE[LOSS_ROSE] in told(finish)
-    assert ADVICE[Ending.HOPELESS] not in told(finish)
+    end = SearchEnd(plan, history(outcome("t1", Ending.HOPELESS, stopped=point(24, 5.0))), "all drawn", False, None)
+    assert ADVICE[LOSS_ROSE] in told(end)
+    assert ADVICE[Ending.HOPELESS] not in told(end)

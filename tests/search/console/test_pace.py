@@ -23,20 +23,20 @@ def clock(monkeypatch) -> Clock:
 
 
 def test_the_time_that_is_left_comes_from_the_pace_so_far(clock) -> None:
-    words = ProgressRate().words
-    assert words("encoding", 10, 100) == "encoding 10/100"
+    describe = ProgressRate().describe
+    assert describe("encoding", 10, 100) == "encoding 10/100"
     clock.now += 1
-    assert words("encoding", 11, 100) == "encoding 11/100"
+    assert describe("encoding", 11, 100) == "encoding 11/100"
     clock.now += 59
-    assert words("encoding", 20, 100) == "encoding 20/100, about 8 min left"
+    assert describe("encoding", 20, 100) == "encoding 20/100, about 8 min left"
     clock.now += 120
-    assert words("encoding", 95, 100) == "encoding 95/100, less than a minute left"
-    assert words("encoding", 100, 100) == "encoding 100/100"
+    assert describe("encoding", 95, 100) == "encoding 95/100, less than a minute left"
+    assert describe("encoding", 100, 100) == "encoding 100/100"
 
 
 def test_other_work_has_a_pace_of_its_own(clock) -> None:
-    words = ProgressRate().words
-    words("measuring", 0, 100)
+    describe = ProgressRate().describe
+    describe("measuring", 0, 100)
     clock.now += 600
-    assert words("encoding", 1, 100) == "encoding 1/100"
-    assert words("calibrating", 0, 1) == "calibrating"
+    assert describe("encoding", 1, 100) == "encoding 1/100"
+    assert describe("calibrating", 0, 1) == "calibrating"

@@ -22,7 +22,7 @@ from search.checking.checks import check_plan
 from search.console.after import DONE
 from search.planning import disk
 from search.planning.cost_table import Range
-from search.planning.disk import check_disk, full_disk, is_disk_full
+from search.planning.disk import check_disk, disk_full_reason, is_disk_full
 from search.planning.forecast import DiskForecast
 from search.planning.plan import Plan
 from spaces.errors import InputError
@@ -79,11 +79,10 @@ def test_a_disk_that_surely_does_not_do_is_refused(tmp_path, monkeypatch, size, 
 
 
 def test_a_full_disk_is_noticed_before_a_trial_is_begun(tmp_path, monkeypatch) -> None:
-    why = full_disk(tmp_path, NEEDED)
     free(monkeypatch, 2 * GB)
-    assert why() is None
+    assert disk_full_reason(tmp_path, NEEDED) is None
     free(monkeypatch, 1.5 * GB)
-    assert why() == "the disk is full (1.5 GB free, a trial takes 2.0 GB)"
+    assert disk_full_reason(tmp_path, NEEDED) == "the disk is full (1.5 GB free, a trial takes 2.0 GB)"
 
 
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path) -> None:
@@ -150,7 +149,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.usefixtures("local_ray")
 def test_a_search_whose_disk_fills_up_loses_nothing_and_goes_on_once_there_is_room(small_disk, monkeypatch) -> None:
-    monkeypatch.setattr(disk, "LEAST_FREE_BYTES", 0)
+    monkeypatch.setattr(disk, "MIN_FREE_BYTES", 0)
     monkeypatch.setattr(disk, "FULL_BYTES", 2**20)
     plan = toy_plan(small_disk, "tests.support.frail_family", trials=4, lora_lr=0.06)
     checked = check_plan(plan)
@@ -160,20 +159,20 @@ def test_a_search_whose_disk_fills_up_loses_nothing_and_goes_on_once_there_is_ro
     filler.start()
     said = io.StringIO()
     try:
-        finish = driver.run_search(plan, checked, Console(file=said, width=200))
+        end = driver.run_search(plan, checked, Console(file=said, width=200))
     except Exception as error:
         assert is_disk_full(error), error
     else:
-        assert "the disk is full" in finish.reason
+        assert "the disk is full" in end.reason
     filler.join()
     before = read_ledger(plan.run.ledger)
     assert before.outcomes and Ending.FAILED not in {each.ending for each in before.outcomes.values()}
 
     ballast.unlink()
     again = dataclasses.replace(plan, resume=True)
-    finish = driver.run_search(again, check_plan(again), Console(file=said, width=200))
+    end = driver.run_search(again, check_plan(again), Console(file=said, width=200))
     after = read_ledger(plan.run.ledger)
-    assert finish.exit_code == DONE
+    assert end.exit_code == DONE
     assert {trial: after.outcomes[trial] for trial in before.outcomes} == before.outcomes
     assert len(after.outcomes) == 4 and not after.running
     assert {each.ending for each in after.outcomes.values()} == {Ending.IN_BAND}

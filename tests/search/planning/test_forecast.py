@@ -61,15 +61,15 @@ def test_an_unknown_model_has_no_size(tmp_path) -> None:
     assert size_of(str(tmp_path), SHAPE) is None
 
 
-@pytest.mark.parametrize("card", [*GPU_CLASSES, CPU], ids=lambda card: card.name)
-def test_every_answer_is_a_range(card) -> None:
-    on = forecast_gpu(work(), SIZE, card)
+@pytest.mark.parametrize("gpu", [*GPU_CLASSES, CPU], ids=lambda gpu: gpu.name)
+def test_every_answer_is_a_range(gpu) -> None:
+    on = forecast_gpu(work(), SIZE, gpu)
     for low, high in (on.seats, on.seat_bytes, on.trial_seconds, on.search_seconds):
         assert 0 <= low <= high
     assert on.search_seconds.low < on.search_seconds.high
 
 
-@pytest.mark.parametrize("card", GPU_CLASSES, ids=lambda card: card.name)
+@pytest.mark.parametrize("gpu", GPU_CLASSES, ids=lambda gpu: gpu.name)
 @pytest.mark.parametrize(
     ("less", "more"),
     [
@@ -80,18 +80,18 @@ def test_every_answer_is_a_range(card) -> None:
     ],
     ids=["clips", "many clips", "longer clips", "trials"],
 )
-def test_more_work_takes_longer_and_more_disk(card, less, more) -> None:
-    short, long = forecast_gpu(less, SIZE, card), forecast_gpu(more, SIZE, card)
+def test_more_work_takes_longer_and_more_disk(gpu, less, more) -> None:
+    short, long = forecast_gpu(less, SIZE, gpu), forecast_gpu(more, SIZE, gpu)
     assert all(a < b for a, b in zip(short.search_seconds, long.search_seconds, strict=True))
     assert all(a < b for a, b in zip(forecast_disk(less, SIZE).whole, forecast_disk(more, SIZE).whole, strict=True))
 
 
 def test_more_memory_holds_more_seats() -> None:
-    many = dataclasses.replace(work(), most_seats=100)
-    seats = [forecast_gpu(many, SIZE, card).seats for card in GPU_CLASSES]
+    many = dataclasses.replace(work(), max_seats=100)
+    seats = [forecast_gpu(many, SIZE, gpu).seats for gpu in GPU_CLASSES]
     for fewer, more in zip(seats, seats[1:], strict=False):
         assert fewer.low < more.low and fewer.high < more.high
-    assert all(forecast_gpu(work(), SIZE, card).seats.high <= 6 for card in GPU_CLASSES)
+    assert all(forecast_gpu(work(), SIZE, gpu).seats.high <= 6 for gpu in GPU_CLASSES)
 
 
 def test_longer_clips_and_higher_ranks_take_larger_seats() -> None:
@@ -110,8 +110,8 @@ def test_what_does_not_fit_is_said_to() -> None:
 
 
 def test_isolated_trials_have_no_neighbours() -> None:
-    assert work(mode=ExecutionMode(isolate=True)).most_seats == 1
-    assert work(mode=ExecutionMode(seats=3)).most_seats == 3
+    assert work(mode=ExecutionMode(isolate=True)).max_seats == 1
+    assert work(mode=ExecutionMode(seats=3)).max_seats == 3
 
 
 @pytest.mark.parametrize(
@@ -128,8 +128,8 @@ def test_isolated_trials_have_no_neighbours() -> None:
     ],
 )
 def test_gpus_are_read_from_their_driver(answer, expected) -> None:
-    like = {card.flops: card.name for card in GPU_CLASSES}
-    assert [(card.name, like[card.flops]) for card in parse_nvidia_smi(answer)] == expected
+    like = {gpu.flops: gpu.name for gpu in GPU_CLASSES}
+    assert [(gpu.name, like[gpu.flops]) for gpu in parse_nvidia_smi(answer)] == expected
 
 
 def test_a_dry_run_starts_and_writes_nothing(tmp_path, monkeypatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from search.planning.execution_mode import ExecutionMode
-from search.planning.layout import MOST_SEATS, lay_out_benches
+from search.planning.layout import MAX_SEATS, lay_out_benches
 from search.planning.resources import RAY_BYTES, Resources
 from spaces.errors import InputError
 
@@ -17,17 +17,17 @@ GB = 1e9
     [
         (2, 0, 6, ExecutionMode(), 1, 1, 2, 2),
         (2, 0, 3, ExecutionMode(), 1, 1, 1, 1),
-        (16, 0, 99, ExecutionMode(), 1, 1, MOST_SEATS, MOST_SEATS),
+        (16, 0, 99, ExecutionMode(), 1, 1, MAX_SEATS, MAX_SEATS),
         (16, 1, 16, ExecutionMode(), 1, 1, 6, 6),
         (64, 8, 24, ExecutionMode(), 8, 8, 1, 8),
         (64, 8, 6, ExecutionMode(), 2, 8, 1, 2),
-        (64, 4, 99, ExecutionMode(), 4, 4, MOST_SEATS, 32),
+        (64, 4, 99, ExecutionMode(), 4, 4, MAX_SEATS, 32),
         (64, 4, 16, ExecutionMode(), 3, 4, 2, 6),
         (64, 4, 4, ExecutionMode(seats=3), 4, 4, 3, 12),
-        (64, 4, 99, ExecutionMode(gpus_per_bench=2), 2, 2, MOST_SEATS, 16),
-        (64, 4, 99, ExecutionMode(gpus_per_bench=3, max_benches=4), 1, 4, MOST_SEATS, 32),
-        (64, 4, 99, ExecutionMode(max_benches=2), 2, 2, MOST_SEATS, 16),
-        (8, 0, 99, ExecutionMode(gpus_per_bench=1, max_benches=2), 1, 2, MOST_SEATS, 16),
+        (64, 4, 99, ExecutionMode(gpus_per_bench=2), 2, 2, MAX_SEATS, 16),
+        (64, 4, 99, ExecutionMode(gpus_per_bench=3, max_benches=4), 1, 4, MAX_SEATS, 32),
+        (64, 4, 99, ExecutionMode(max_benches=2), 2, 2, MAX_SEATS, 16),
+        (8, 0, 99, ExecutionMode(gpus_per_bench=1, max_benches=2), 1, 2, MAX_SEATS, 16),
     ],
 )
 def test_trials_are_spread_over_benches_and_never_more_than_a_search_can_learn_from(

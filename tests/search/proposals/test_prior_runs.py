@@ -55,5 +55,5 @@ def test_what_teaches_nothing_is_refused(tmp_path, make, model, told):
 
 
 def test_what_was_learned_stays_when_a_search_goes_on(tmp_path):
-    with pytest.raises(InputError, match="--like: what other runs teach is in the ledger"):
+    with pytest.raises(InputError, match="--like cannot be given with --resume"):
         make_plan(Arguments(resume=True, out=write_run(tmp_path).path, like=(Path("x"),)), NOW, {})

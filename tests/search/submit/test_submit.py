@@ -161,7 +161,7 @@ def test_the_first_ctrl_c_ends_the_search_there_in_good_order(typed) -> None:
     assert typed(trials=100, hours=0.5) == 130
     interrupt.join()
     assert "ended in good order" in typed.printed and len(typed.lines()) < 100
-    assert f"Go on:   python search/run.py --cluster toy.yaml --out {typed.out.path} --resume" in typed.printed
+    assert f"Resume:  python search/run.py --cluster toy.yaml --out {typed.out.path} --resume" in typed.printed
     assert typed.out.ledger.exists()
 
 

@@ -136,7 +136,7 @@ def test_a_search_that_went_on_in_two_places_is_refused(tmp_path) -> None:
     for each in (plan, other):
         Ledger(each.run.ledger).append(TrialEnded(outcome=made_runs.outcome("t001")))
     push_bookkeeping(other)
-    with pytest.raises(InputError, match="gone on with in both places"):
+    with pytest.raises(InputError, match="continued separately"):
         resume(plan)
 
 
@@ -185,7 +185,7 @@ def test_a_search_that_began_without_storage_is_pushed_whole(tmp_path) -> None:
 
 
 def test_storage_that_fails_while_a_search_runs_is_told_once_and_caught_up_with(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(sync, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(sync, "STOP_CHECK_SECONDS", 0.01)
     monkeypatch.setattr(sync, "MIRROR_SECONDS", 0.01)
     plan = crafted_run(tmp_path)
     checked, said = check_plan(stored_plan(tmp_path / "new")), []
