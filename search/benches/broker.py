@@ -72,9 +72,9 @@ class BenchBroker:
             self._launch()
         self._control = asyncio.create_task(self._control_loop())
 
-    async def request_seat(self, trial: str, job: str) -> str:
+    async def request_seat(self, trial: str, spec: str) -> str:
         """See `SeatQueue.request`."""
-        lease = self._seats.request(trial, job)
+        lease = self._seats.request(trial, spec)
         self._notify()
         return lease
 

@@ -59,7 +59,7 @@ class BenchReport:
 class BenchCommand:
     """What a bench is to do next."""
 
-    jobs: tuple[str, ...] = ()
+    trial_specs: tuple[str, ...] = ()
     """Trials to seat, each a TrialSpec as JSON."""
     dismissed: tuple[str, ...] = ()
     """Trials whose seats are to be freed."""
@@ -75,4 +75,4 @@ class BenchCommand:
 
     @property
     def is_empty(self) -> bool:
-        return not (self.jobs or self.dismissed or self.task or self.build_pack or self.close or self.exit)
+        return not (self.trial_specs or self.dismissed or self.task or self.build_pack or self.close or self.exit)

@@ -22,7 +22,7 @@ FINAL_DEATHS = 6
 @dataclass
 class _Lease:
     trial: str
-    job: str
+    spec: str
     events: list[Event] = field(default_factory=list)
 
 
@@ -61,11 +61,11 @@ class SeatQueue:
         self._starved: set[str] = set()
         """Trials that ran out of memory without neighbours, and benches that did so without a trial."""
 
-    def request(self, trial: str, job: str) -> str:
+    def request(self, trial: str, spec: str) -> str:
         """Queues this trial, with its TrialSpec as JSON; returns its lease. An older lease of the trial ends."""
         self.release_trial(trial)
         lease = self._new_id()
-        self._leases[lease] = _Lease(trial, job)
+        self._leases[lease] = _Lease(trial, spec)
         if self.stopping:
             self._add_event(lease, Cancelled(trial))
         else:
@@ -128,15 +128,15 @@ class SeatQueue:
         """Which trials to dismiss, and which to seat. `report` is the one that was recorded last."""
         held = {trial: lease for trial, lease in self._seated_at(bench) if lease in self._leases}
         dismissed = tuple(trial for trial in report.seated if trial not in held)
-        jobs = []
+        trial_specs = []
         for name in self._choose(bench, report.free):
             self._waiting.remove(name)
             lease = self._leases[name]
             self._seated[lease.trial] = (bench, name)
-            jobs.append(lease.job)
-        self._benches[bench].seated = len(report.seated) + len(jobs)
+            trial_specs.append(lease.spec)
+        self._benches[bench].seated = len(report.seated) + len(trial_specs)
         build_pack = report.seats == 0 and bool(self._seatable())
-        return BenchCommand(tuple(jobs), dismissed, build_pack=build_pack, stop=self.stopping)
+        return BenchCommand(tuple(trial_specs), dismissed, build_pack=build_pack, stop=self.stopping)
 
     def lose_bench(self, bench: str, reason: str, is_fault: bool = False) -> None:
         """A bench's process is gone, or must end: its generation is no longer current, and its trials lose their seats.

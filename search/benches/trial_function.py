@@ -9,7 +9,7 @@ from typing import Any
 from ray.actor import ActorHandle
 
 from search.cluster.failure import LostError, StorageFailedError
-from search.tuning.tune_report import JOB, TRIAL, TuneReport, ensure_outcome
+from search.tuning.tune_report import SPEC, TRIAL, TuneReport, ensure_outcome
 from spaces.errors import first_line
 from spaces.records.trial import Ending, Outcome
 from spaces.records.trial_spec import TrialSpec
@@ -33,23 +33,23 @@ def trial_function(broker: ActorHandle) -> Callable[[dict[str, Any]], None]:
         import ray
         from ray import tune
 
-        job = TrialSpec.model_validate_json(config[JOB])
+        spec = TrialSpec.model_validate_json(config[SPEC])
 
         def train_in_seat() -> Outcome:
-            lease = ray.get(broker.request_seat.remote(job.trial, config[JOB]), timeout=BROKER_RESTART_SECONDS)
+            lease = ray.get(broker.request_seat.remote(spec.trial, config[SPEC]), timeout=BROKER_RESTART_SECONDS)
             try:
                 while True:
                     poll = broker.next_events.remote(lease, POLL_SECONDS)
                     for event in ray.get(poll, timeout=BROKER_RESTART_SECONDS):
                         if not isinstance(event, Progress):
-                            return _outcome(job, event)
-                        tune.report(TuneReport(job, event.point, event.phase).as_result())
+                            return _outcome(spec, event)
+                        tune.report(TuneReport(spec, event.point, event.phase).as_result())
             finally:
                 broker.release_seat.remote(lease)
 
         outcome = _retry_while_storage_fails(train_in_seat)
         # `done` spares Tune another call.
-        tune.report({TRIAL: job.trial, "ending": outcome.ending.value, "accepted": outcome.accepted, "done": True})
+        tune.report({TRIAL: spec.trial, "ending": outcome.ending.value, "accepted": outcome.accepted, "done": True})
 
     return trial
 
@@ -71,7 +71,7 @@ def _retry_while_storage_fails(train_in_seat: Callable[[], Outcome]) -> Outcome:
             pause = min(MAX_PAUSE_SECONDS, 2 * pause)
 
 
-def _outcome(job: TrialSpec, event: Event) -> Outcome:
+def _outcome(spec: TrialSpec, event: Event) -> Outcome:
     """The trial's outcome after its last event; written here where its bench could not write one.
 
     Raises LostError when the trial has not ended, StorageFailedError when that is because storage fails.
@@ -87,6 +87,6 @@ def _outcome(job: TrialSpec, event: Event) -> Outcome:
         case Cancelled():
             ending, reason = Ending.CANCELLED, "stopped before it had a seat"
     try:
-        return ensure_outcome(job, ending, reason)
+        return ensure_outcome(spec, ending, reason)
     except OSError as error:
         raise StorageFailedError(first_line(error)) from None

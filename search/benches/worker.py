@@ -150,10 +150,10 @@ class _BenchWorker:
         for trial in command.dismissed:
             self._bench.remove(trial)
             self._outbox.forget(trial)
-        for text in command.jobs:
-            job = TrialSpec.model_validate_json(text)
-            self._outbox.seated.add(job.trial)
-            self._bench.seat(job)
+        for text in command.trial_specs:
+            spec = TrialSpec.model_validate_json(text)
+            self._outbox.seated.add(spec.trial)
+            self._bench.seat(spec)
 
     def _build_pack(self) -> None:
         """Builds a pack and its bench. Where that fails, it would fail for every trial: all that wait fail."""

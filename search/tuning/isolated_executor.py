@@ -14,7 +14,7 @@ from search.cluster.nodes import driver_node_resources
 from search.planning.resources import TrialResources
 from search.run_state.sync import StopSignal, pull_prepared, ray_storage
 from search.tuning.executor import Result
-from search.tuning.tune_report import JOB, REPORT_SECONDS, TRIAL, TuneReport, ensure_outcome
+from search.tuning.tune_report import REPORT_SECONDS, SPEC, TRIAL, TuneReport, ensure_outcome
 from spaces.cli import OnProgress
 from spaces.records.trial import Ending, Phase, Point
 from spaces.records.trial_spec import TrialSpec
@@ -109,14 +109,14 @@ def trial_function(machine: TrialResources, bookkeeping: Path, stop_file: Path) 
         from ray.train.torch import TorchTrainer
         from ray.tune.integration.ray_train import TuneReportCallback
 
-        job = TrialSpec.model_validate_json(config[JOB])
+        spec = TrialSpec.model_validate_json(config[SPEC])
         trainer = TorchTrainer(
             train,
             train_loop_config={**config, STOP: str(stop_file), THREADS: threads},
             scaling_config=ScalingConfig(num_workers=1, use_gpu=use_gpu, resources_per_worker=resources),
             run_config=RunConfig(
-                name=f"train-{job.trial}",
-                **ray_storage(job.storage, bookkeeping),
+                name=f"train-{spec.trial}",
+                **ray_storage(spec.storage, bookkeeping),
                 callbacks=[TuneReportCallback()],
                 failure_config=FailureConfig(max_failures=RESTARTS),
             ),
@@ -124,9 +124,9 @@ def trial_function(machine: TrialResources, bookkeeping: Path, stop_file: Path) 
         try:
             trainer.fit()
         except WorkerGroupError as error:
-            ensure_outcome(job, Ending.FAILED, root_reason(error))
-        outcome = ensure_outcome(job, Ending.FAILED, "its loop came to an end without an outcome")
-        tune.report({TRIAL: job.trial, "ending": outcome.ending.value, "accepted": outcome.accepted})
+            ensure_outcome(spec, Ending.FAILED, root_reason(error))
+        outcome = ensure_outcome(spec, Ending.FAILED, "its loop came to an end without an outcome")
+        tune.report({TRIAL: spec.trial, "ending": outcome.ending.value, "accepted": outcome.accepted})
 
     return trial
 
@@ -139,15 +139,15 @@ def train(config: dict[str, Any]) -> None:
     from trainable.training.run_trial import run_trial
 
     torch.set_num_threads(config[THREADS])
-    job, stop_file = TrialSpec.model_validate_json(config[JOB]), Path(config[STOP])
+    spec, stop_file = TrialSpec.model_validate_json(config[SPEC]), Path(config[STOP])
     reported = -REPORT_SECONDS
 
     def on_point(point: Point, phase: Phase) -> None:
         nonlocal reported
         if phase is Phase.TRAINING and time.monotonic() - reported < REPORT_SECONDS:
             return
-        ray.train.report(TuneReport(job, point, phase).as_result())
+        ray.train.report(TuneReport(spec, point, phase).as_result())
         reported = time.monotonic()
 
-    pull_prepared(job.storage, job.probe.lines)
-    run_trial(job, on_point, StopSignal(job.storage, stop_file))
+    pull_prepared(spec.storage, spec.probe.lines)
+    run_trial(spec, on_point, StopSignal(spec.storage, stop_file))

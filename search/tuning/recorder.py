@@ -16,7 +16,7 @@ from results.tensorboard.writer import TensorBoardWriter
 from search.cluster.failure import root_reason
 from search.console.view import View
 from search.proposals.budget import BudgetTracker
-from search.tuning.tune_report import JOB, TuneReport, ensure_outcome
+from search.tuning.tune_report import SPEC, TuneReport, ensure_outcome
 from spaces.band import Band
 from spaces.draw import Draw
 from spaces.records.trial import Ending, Outcome
@@ -83,9 +83,9 @@ class Recorder(Callback):
         prune_ended_trial(TrialFolder(self._run.trial(outcome.trial)), outcome)
 
     def on_trial_start(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: Any) -> None:
-        job = _job(trial)
-        self.running.add(job.trial)
-        self._view.started(job.trial, job.draw)
+        spec = _spec_of(trial)
+        self.running.add(spec.trial)
+        self._view.started(spec.trial, spec.draw)
 
     def on_trial_result(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: Any
@@ -93,7 +93,7 @@ class Recorder(Callback):
         report = TuneReport.of(result)
         if report is None:
             return
-        name = report.job.trial
+        name = report.spec.trial
         self._budget.update(name, report.point.gpu_seconds)
         self._view.point(name, report.point, report.phase)
         if time.monotonic() - self._copied.get(name, float("-inf")) >= BOARD_SECONDS:
@@ -108,17 +108,17 @@ class Recorder(Callback):
         self._record_ending(trial, Ending.FAILED, root_reason(error) if error else "its process ended without a word")
 
     def _record_ending(self, trial: TuneTrial, ending: Ending, reason: str) -> None:
-        job = _job(trial)
-        self.running.discard(job.trial)
-        self._on_complete(job.trial)
+        spec = _spec_of(trial)
+        self.running.discard(spec.trial)
+        self._on_complete(spec.trial)
         stuck = self._budget.stuck_reason()
-        if stuck and TrialFolder(job.path).read_outcome() is None:
-            self._view.say(f"{job.trial} goes on with --resume: {stuck}")
+        if stuck and TrialFolder(spec.path).read_outcome() is None:
+            self._view.say(f"{spec.trial} goes on with --resume: {stuck}")
             return
         try:
-            outcome = ensure_outcome(job, ending, reason)
+            outcome = ensure_outcome(spec, ending, reason)
         except StorageError as error:
-            self._view.say(f"{job.trial} goes on with --resume: {error}")
+            self._view.say(f"{spec.trial} goes on with --resume: {error}")
             return
         self.record_outcome(outcome)
 
@@ -127,5 +127,5 @@ class Recorder(Callback):
         return {}
 
 
-def _job(trial: TuneTrial) -> TrialSpec:
-    return TrialSpec.model_validate_json(trial.config[JOB])
+def _spec_of(trial: TuneTrial) -> TrialSpec:
+    return TrialSpec.model_validate_json(trial.config[SPEC])

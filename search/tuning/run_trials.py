@@ -20,7 +20,7 @@ from search.tuning.recorder import Recorder
 from search.tuning.resume import ResumeState, read_resume_state
 from search.tuning.searcher import DrawSearcher
 from search.tuning.stopper import BandStopper
-from search.tuning.tune_report import JOB, TRIAL
+from search.tuning.tune_report import SPEC, TRIAL
 from spaces.band import Band
 from spaces.draw import Draw
 from spaces.records.trial import Outcome
@@ -118,9 +118,9 @@ def run_trials(
     board.close()
 
 
-def tune_config(job: TrialSpec) -> dict[str, Any]:
+def tune_config(spec: TrialSpec) -> dict[str, Any]:
     """The config that Tune passes to a trial's function."""
-    return {TRIAL: job.trial, JOB: job.model_dump_json()}
+    return {TRIAL: spec.trial, SPEC: spec.model_dump_json()}
 
 
 def _restore(run: RunFolder, resume: ResumeState, budget: BudgetTracker, recorder: Recorder) -> None:

@@ -46,16 +46,16 @@ class BandStopper(Stopper):
         report = TuneReport.of(result)
         if report is None or report.phase is not Phase.TRAINING:
             return False
-        folder = TrialFolder(report.job.path)
+        folder = TrialFolder(report.spec.path)
         curve, chance = folder.read_points(), folder.read_second_chance()
-        checked = self._checked.setdefault(report.job.trial, _Checked())
+        checked = self._checked.setdefault(report.spec.trial, _Checked())
         if len(curve) < checked.points:
             # The trial was interrupted and has resumed from an earlier checkpoint.
             checked.points, checked.end = 0, None
         if chance is not None and checked.end is not None and checked.end.step <= chance.outcome.point.step:
             # It was rejected there, and trains on.
             checked.end = None
-        decide_ending = self._rule(report.job, chance)
+        decide_ending = self._rule(report.spec, chance)
         while checked.end is None and checked.points < len(curve):
             checked.points += 1
             if decide_ending(curve[: checked.points]) is not None:
@@ -65,11 +65,11 @@ class BandStopper(Stopper):
     def stop_all(self) -> bool:
         return self._is_drained()
 
-    def _rule(self, job: TrialSpec, chance: SecondChance | None) -> Callable[[list[Point]], Ending | None]:
+    def _rule(self, spec: TrialSpec, chance: SecondChance | None) -> Callable[[list[Point]], Ending | None]:
         """The rule on a part of the curve. Points before a second chance are the loop's concern."""
-        last_step = steps_per_epoch(self._clips, job.draw.clips_per_step) * job.draw.epochs
-        exposure = effective_steps(job.draw, last_step)
-        done, band = (chance.outcome.point.step, chance.band) if chance else (-1, job.band)
+        last_step = steps_per_epoch(self._clips, spec.draw.clips_per_step) * spec.draw.epochs
+        exposure = effective_steps(spec.draw, last_step)
+        done, band = (chance.outcome.point.step, chance.band) if chance else (-1, spec.band)
         return lambda curve: decide(curve, band, self._clips, last_step, exposure) if curve[-1].step > done else None
 
     def __getstate__(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from spaces.records.trial_spec import TrialSpec
 from trainable.files.mirror import pull, push
 from trainable.files.trial_folder import TrialFolder
 
-TRIAL, JOB, POINT, PHASE = "trial", "job", "point", "phase"
+TRIAL, SPEC, POINT, PHASE = "trial", "spec", "point", "phase"
 REPORT_SECONDS = 0.5
 """At least this long between two reports of a trial: each passes several processes and waits for its reader."""
 
@@ -19,12 +19,12 @@ REPORT_SECONDS = 0.5
 class TuneReport:
     """A point of a trial's curve, and what the trial is doing there."""
 
-    job: TrialSpec
+    spec: TrialSpec
     point: Point
     phase: Phase
 
     def as_result(self) -> dict[str, Any]:
-        return {JOB: self.job.model_dump_json(), POINT: self.point.model_dump_json(), PHASE: self.phase.value}
+        return {SPEC: self.spec.model_dump_json(), POINT: self.point.model_dump_json(), PHASE: self.phase.value}
 
     @classmethod
     def of(cls, result: dict[str, Any]) -> TuneReport | None:
@@ -32,22 +32,22 @@ class TuneReport:
         if POINT not in result:
             return None
         return cls(
-            TrialSpec.model_validate_json(result[JOB]), Point.model_validate_json(result[POINT]), Phase(result[PHASE])
+            TrialSpec.model_validate_json(result[SPEC]), Point.model_validate_json(result[POINT]), Phase(result[PHASE])
         )
 
 
-def ensure_outcome(job: TrialSpec, ending: Ending, reason: str) -> Outcome:
+def ensure_outcome(spec: TrialSpec, ending: Ending, reason: str) -> Outcome:
     """Returns the outcome in the trial's folder. Where there is none, writes one there with this ending and reason."""
-    folder = TrialFolder(job.path)
-    pull(job.storage, job.path)
+    folder = TrialFolder(spec.path)
+    pull(spec.storage, spec.path)
     outcome = folder.read_outcome()
     if outcome is None:
         points = folder.read_points()
         outcome = Outcome(
-            trial=job.trial,
+            trial=spec.trial,
             ending=ending,
             reason=reason,
-            draw=job.draw,
+            draw=spec.draw,
             point=points[-1] if points else None,
             kept=None,
             checkpoint=None,
@@ -57,5 +57,5 @@ def ensure_outcome(job: TrialSpec, ending: Ending, reason: str) -> Outcome:
             gpu_seconds=points[-1].gpu_seconds if points else 0.0,
         )
         folder.write_outcome(outcome)
-        push(job.storage, job.path)
+        push(spec.storage, spec.path)
     return outcome

@@ -129,10 +129,10 @@ def compare_with_undisturbed(folder: Path, run: RunFolder) -> None:
     history = read_ledger(run.ledger)
     plan = plan_of(folder, len(history.drawn))
     for trial, draw in history.drawn.items():
-        job = trial_spec(plan, trial, draw, history.band_of(trial))
-        apart = job.model_copy(update={"folder": str(folder / "undisturbed" / trial), "family": FAMILY})
+        spec = trial_spec(plan, trial, draw, history.band_of(trial))
+        apart = spec.model_copy(update={"folder": str(folder / "undisturbed" / trial), "family": FAMILY})
         alone, ended = run_trial(apart, lambda point, phase: None), history.outcomes[trial]
-        curves = [[point.losses for point in TrialFolder(path).read_points()] for path in (apart.path, job.path)]
+        curves = [[point.losses for point in TrialFolder(path).read_points()] for path in (apart.path, spec.path)]
         kept = [(each.ending, each.kept and each.kept.losses) for each in (alone, ended)]
         verdicts = [each.verdict and each.verdict.model_dump(mode="json") for each in (alone, ended)]
         if curves[0] != curves[1] or kept[0] != kept[1] or not _alike(*verdicts):

@@ -46,11 +46,11 @@ def test_trials_are_seated_once_in_the_order_they_came():
     register(queue, "A")
     register(queue, "B")
     for trial in "xyz":
-        queue.request(trial, f"job of {trial}")
+        queue.request(trial, f"spec of {trial}")
     assert queue.waiting == 3
     assert poll(queue, "A", 0).build_pack
-    assert poll(queue, "A", 2).jobs == ("job of x", "job of y")
-    assert poll(queue, "B", 2).jobs == ("job of z",)
+    assert poll(queue, "A", 2).trial_specs == ("spec of x", "spec of y")
+    assert poll(queue, "B", 2).trial_specs == ("spec of z",)
     assert poll(queue, "A", 2, "xy").is_empty and poll(queue, "B", 2, "z").is_empty
     assert queue.waiting == 0 and queue.free_seats_of("A") == 0 and queue.free_seats_of("B") == 1
 
@@ -78,7 +78,7 @@ def test_a_trial_that_comes_back_is_seated_when_its_older_seat_is_free():
     assert queue.waiting == 0 and poll(queue, "B", 1).is_empty
     assert poll(queue, "A", 1, "x", at(7)).dismissed == ("x",)
     assert poll(queue, "B", 1).is_empty
-    assert poll(queue, "A", 1, ()).jobs == ("x again",)
+    assert poll(queue, "A", 1, ()).trial_specs == ("x again",)
     assert queue.take_events(newer) == []
     assert isinstance(queue.take_events(older)[0], Lost)
     queue.release(older)
@@ -116,15 +116,15 @@ def test_a_bench_that_starts_again_has_lost_its_trials_and_its_older_generation_
     assert isinstance(queue.take_events(lease)[0], Lost)
     queue.release(lease)
     queue.request("x", "x")
-    assert poll(queue, "A", 1).jobs == ("x",)
+    assert poll(queue, "A", 1).trial_specs == ("x",)
 
 
 def test_a_command_that_never_arrived_is_noticed():
     queue = seat_queue()
     register(queue, "A")
     lease = queue.request("x", "x")
-    assert poll(queue, "A", 1).jobs == ("x",)
-    assert poll(queue, "A", 1, ()).jobs == ()
+    assert poll(queue, "A", 1).trial_specs == ("x",)
+    assert poll(queue, "A", 1, ()).trial_specs == ()
     assert isinstance(queue.take_events(lease)[0], Lost)
 
 
@@ -177,7 +177,7 @@ def die_of(queue: SeatQueue, poison: str, trials: str, node: str = "node") -> li
     while True:
         register(queue, "A", node)
         seated: list[str] = []
-        while given := poll(queue, "A", 8, seated, *(at(further, trial) for trial in seated)).jobs:
+        while given := poll(queue, "A", 8, seated, *(at(further, trial) for trial in seated)).trial_specs:
             seated += given
             further += 1
             if poison in seated:
@@ -287,10 +287,10 @@ class QueueMachine(RuleBasedStateMachine):
         self.events[bench] = []
         if not arrives:
             return
-        assert len(self.seated[bench]) + len(command.jobs) <= 3
+        assert len(self.seated[bench]) + len(command.trial_specs) <= 3
         for trial in command.dismissed:
             self.seated[bench].remove(trial)
-        for trial in command.jobs:
+        for trial in command.trial_specs:
             assert trial not in self.seated["A"] | self.seated["B"], "two seats would write one folder"
             assert trial not in self.finished, "a trial that has ended is not seated again"
             self.seated[bench].add(trial)

@@ -64,7 +64,7 @@ class FakeBench(threading.Thread):
             if command.dismissed:
                 self.dismissed += command.dismissed
                 self._seated = None
-            for text in command.jobs:
+            for text in command.trial_specs:
                 self._seated, self._step = TrialSpec.model_validate_json(text), 0
             if self._seated:
                 events = self._advance(self._seated)
@@ -72,20 +72,20 @@ class FakeBench(threading.Thread):
                     self._seated = None
                 time.sleep(0.02)
 
-    def _advance(self, job: TrialSpec) -> list[Event]:
+    def _advance(self, spec: TrialSpec) -> list[Event]:
         self._step += 3
         points = [point(step, max(0.6, 6.0 - 0.05 * step)) for step in range(self._step + 1)]
-        write_curve(self._run_folder, job.trial, points)
-        progress: Event = Progress(job.trial, points[-1], Phase.TRAINING)
-        if job.trial == LOSES and not self._has_lost:
+        write_curve(self._run_folder, spec.trial, points)
+        progress: Event = Progress(spec.trial, points[-1], Phase.TRAINING)
+        if spec.trial == LOSES and not self._has_lost:
             self._has_lost = True
-            return [progress, Lost(job.trial, "the storage failed")]
-        if job.trial == STARVES:
-            return [progress, Failed(job.trial, ONE_SEAT)]
-        if job.trial != DISOBEYS:
-            ended = outcome(job.trial, Ending.EXHAUSTED, drawn=job.draw)
-            TrialFolder(job.path).write_outcome(ended)
-            return [progress, Finished(job.trial, ended)]
+            return [progress, Lost(spec.trial, "the storage failed")]
+        if spec.trial == STARVES:
+            return [progress, Failed(spec.trial, ONE_SEAT)]
+        if spec.trial != DISOBEYS:
+            ended = outcome(spec.trial, Ending.EXHAUSTED, drawn=spec.draw)
+            TrialFolder(spec.path).write_outcome(ended)
+            return [progress, Finished(spec.trial, ended)]
         return [progress]
 
 

@@ -16,7 +16,7 @@ from search.proposals.budget import BudgetTracker
 from search.tuning.recorder import Recorder
 from search.tuning.run_trials import tune_config
 from search.tuning.stopper import BandStopper
-from search.tuning.tune_report import JOB, TuneReport
+from search.tuning.tune_report import SPEC, TuneReport
 from spaces.band import Band
 from spaces.probe_settings import ProbeSettings
 from spaces.records.trial import Ending, Phase
@@ -32,12 +32,12 @@ def train_without_end(config: dict) -> None:
     """A trial's function that never asks whether its curve has ended."""
     from ray import tune
 
-    job = TrialSpec.model_validate_json(config[JOB])
-    run = RunFolder(Path(job.folder).parent.parent)
+    spec = TrialSpec.model_validate_json(config[SPEC])
+    run = RunFolder(Path(spec.folder).parent.parent)
     points = [point(step, max(2.0, 6.0 - 0.05 * step)) for step in range(LAST_STEP + 1)]
     for step in range(0, LAST_STEP + 1, 3):
-        write_curve(run, job.trial, points[: step + 1])
-        tune.report(TuneReport(job, points[step], Phase.TRAINING).as_result())
+        write_curve(run, spec.trial, points[: step + 1])
+        tune.report(TuneReport(spec, points[step], Phase.TRAINING).as_result())
 
 
 @pytest.mark.usefixtures("local_ray")
@@ -45,7 +45,7 @@ def test_a_trial_that_trains_past_its_ending_is_stopped_and_recorded(tmp_path):
     from ray import tune
 
     run = RunFolder(tmp_path / "run")
-    job = TrialSpec(
+    spec = TrialSpec(
         trial="t000",
         folder=str(run.trial("t000")),
         family="none",
@@ -60,14 +60,14 @@ def test_a_trial_that_trains_past_its_ending_is_stopped_and_recorded(tmp_path):
     )
     ledger = Ledger(run.ledger)
     ledger.append(started())
-    ledger.append(TrialDrawn(trial=job.trial, draw=job.draw))
+    ledger.append(TrialDrawn(trial=spec.trial, draw=spec.draw))
     said = io.StringIO()
     completed: list[str] = []
     view, budget = PlainView(Console(file=said)), BudgetTracker(Budget(trials=1))
     recorder = Recorder(run, ledger, TensorBoardWriter(run), view, budget, completed.append)
     tune.Tuner(
         tune.with_resources(train_without_end, {"CPU": 0.1}),
-        param_space=tune_config(job),
+        param_space=tune_config(spec),
         run_config=tune.RunConfig(
             name="tune",
             storage_path=str(run.ray),

@@ -30,7 +30,7 @@ def result(run: RunFolder, losses: list[float], phase: Phase = Phase.TRAINING) -
     """What Tune passes on of a trial whose curve so far is this, one loss per step."""
     points = [point(step, loss) for step, loss in enumerate(losses)]
     write_curve(run, "t000", points)
-    job = TrialSpec(
+    spec = TrialSpec(
         trial="t000",
         folder=str(run.trial("t000")),
         family="family",
@@ -43,7 +43,7 @@ def result(run: RunFolder, losses: list[float], phase: Phase = Phase.TRAINING) -
         band=BAND,
         probe=ProbeSettings(lines="digits"),
     )
-    return TuneReport(job, points[-1], phase).as_result()
+    return TuneReport(spec, points[-1], phase).as_result()
 
 
 FALLING = [6.0 - 0.05 * step for step in range(200)]

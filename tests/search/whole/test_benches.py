@@ -76,10 +76,10 @@ def test_two_workers_train_what_one_process_would(tmp_path, monkeypatch):
     together = search(plan)[0].outcomes
     assert together.keys() == {"t000", "t001"}
     for trial, outcome in together.items():
-        job = trial_spec(plan, trial, outcome.draw, plan.space.band(outcome.draw.objective)).model_copy(
+        spec = trial_spec(plan, trial, outcome.draw, plan.space.band(outcome.draw.objective)).model_copy(
             update={"folder": str(tmp_path / trial)}
         )
-        alone = run_trial(job, lambda point, phase: None)
+        alone = run_trial(spec, lambda point, phase: None)
         assert (outcome.ending, outcome.point.step) == (alone.ending, alone.point.step)
         assert outcome.point.loss == pytest.approx(alone.point.loss, rel=1e-5)
         assert outcome.verdict.score == pytest.approx(alone.verdict.score, abs=1e-3)
