@@ -1,8 +1,8 @@
-"""Does on hosts of namespaces what docs/cluster.md says, and cuts them off in mid-search.
+"""Follows docs/cluster.md on hosts of namespaces, and cuts them off in the middle of a search.
 
     python -m tests.cluster_hosts        as root, on Linux; some twenty minutes
 
-Exit codes: 0 all as it should be, 1 something was not, 2 this machine cannot make such hosts.
+Exit codes: 0 passed, 1 failed, 2 this machine cannot make such hosts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TRIALS = 6
 NOTHING_ACCEPTED = 3
 JOIN_SECONDS = 300.0
 LEAVE_SECONDS = 240.0
-"""A raylet ends a minute after it last heard from the head, and its agents a minute after that."""
+"""A raylet ends a minute after it lost the head, and its agents a minute after that."""
 
 GROUP = (
     "python -c 'import torch, torch.distributed as group; "
@@ -38,7 +38,7 @@ def main() -> int:
     if lacking:
         print(f"cluster-test cannot run here: {lacking}", file=sys.stderr)
         return 2
-    # Beside /tmp, which is small on many systems, and with short names: sockets take a hundred characters at most.
+    # Not in /tmp, which is small on many systems. Short names, since a socket path has a hundred characters at most.
     site = Path(tempfile.mkdtemp(prefix="sweetspot-", dir="/var/tmp"))
     try:
         with network(("bucket", "laptop", "head", "worker"), site) as hosts:
@@ -57,15 +57,15 @@ def _try(cluster: Cluster, shared: Path) -> None:
     say("ray up: the head has started")
     wait_until("two nodes", lambda: cluster.alive() == 2, JOIN_SECONDS)
     say("the worker has joined")
-    _hold_the_token_to_its_place(cluster)
+    _check_token(cluster)
     say("the token is on both nodes and nowhere else; without it Ray answers nobody, and the dashboard is private")
-    _reach_across(cluster)
+    _check_workers_reach_each_other(cluster)
     say("a group of torch workers reaches from one node to the other")
     run, log = shared / "run", cluster.laptop.folder / "search.log"
     search = cluster.search_on_head(f"--space demo --trials {TRIALS} --out {run}", log)
     wait_until("trials on both nodes", lambda: cluster.trains_on_both(run / "ledger.jsonl"), SEARCH_SECONDS)
     cut_off(cluster.bucket, cluster.worker)
-    say("in mid-search the worker was cut off")
+    say("the worker was cut off in the middle of the search")
     # Ray's autoscaler gives up a node for good once it has not answered for a quarter of an hour.
     wait_until("every trial's end", lambda: search.poll() is not None or _have_ended(run), SEARCH_SECONDS)
     plug_in(cluster.bucket, cluster.worker)
@@ -85,7 +85,7 @@ def _try(cluster: Cluster, shared: Path) -> None:
     say("ray down: no process is left on the head or the worker")
 
 
-def _hold_the_token_to_its_place(cluster: Cluster) -> None:
+def _check_token(cluster: Cluster) -> None:
     tokens = {host.run("cat ~/.ray/auth_token").strip() for host in (cluster.head, cluster.worker)}
     assert len(tokens) == 1, "the nodes have different tokens"
     (token,) = tokens
@@ -104,8 +104,8 @@ def _hold_the_token_to_its_place(cluster: Cluster) -> None:
         assert done.returncode != 0, f"{what}: {done.stdout}"
 
 
-def _reach_across(cluster: Cluster) -> None:
-    """Sums a number over both nodes with Gloo, although each node's name stands for its loopback there."""
+def _check_workers_reach_each_other(cluster: Cluster) -> None:
+    """Sums a number over both nodes with Gloo, although each node's own name resolves to its loopback."""
     lines = [GROUP.format(address=cluster.head.address, rank=rank) for rank in (0, 1)]
     quiet = subprocess.DEVNULL
     with subprocess.Popen(cluster.worker.command(lines[1]), stdin=quiet, stdout=quiet, stderr=quiet) as other:

@@ -1,4 +1,4 @@
-"""A cluster on hosts of namespaces, as somebody with a laptop has it: `ray up`, a search, `ray down`."""
+"""A cluster on hosts of namespaces, used from a laptop: `ray up`, a search, `ray down`."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ ALIVE = (
 
 @dataclass(frozen=True)
 class Cluster:
-    """What the on-premises file makes of a laptop, a head and one worker. `bucket` is the switch that their cables end
-    in, and serves what a cluster without a common folder needs."""
+    """A laptop, and the head and the worker of an on-premises cluster file. `bucket` is the switch of their network; it
+    also serves S3 to a cluster without a common folder."""
 
     bucket: Host
     laptop: Host
@@ -44,7 +44,7 @@ class Cluster:
         return cls(hosts["bucket"], hosts["laptop"], head, worker, file)
 
     def serve_bucket(self) -> None:
-        """Starts a server of the S3 protocol; the head and the worker, and nobody else, have the keys from here on."""
+        """Starts an S3 server. Only the head and the worker get its keys."""
         log = self.bucket.folder / "s3.log"
         with log.open("w") as file:
             line = f"cd {ROOT} && exec {PYTHON} -m tests.support.s3_server {self.bucket.address} {S3_PORT}"
@@ -67,16 +67,16 @@ class Cluster:
         return int(self.head.run(ALIVE, timeout=120).split("alive ")[1])
 
     def search_on_head(self, options: str, log: Path) -> subprocess.Popen:
-        """Starts a search on the head, which is over once the laptop loses it."""
+        """Starts a search on the head, which ends when the laptop loses the connection."""
         line = f"cd ~/sweetspot && python search/run.py {options}"
         return self._started(f'{RAY} exec {self.file} "{line}"', log)
 
     def search_from_laptop(self, options: str, log: Path) -> subprocess.Popen:
-        """Starts a search on the laptop that is done on the cluster."""
+        """Starts a search on the laptop that runs on the cluster."""
         return self._started(f"{PYTHON} search/run.py --cluster {self.file} {options}", log)
 
     def trains_on_both(self, ledger: Path) -> bool:
-        """Whether trials run on both nodes: a bench has one seat there, and as many trials run as there are benches."""
+        """Whether trials run on both nodes: each bench has one seat, and as many trials run as there are benches."""
         benches = sum(
             any("RayTrainWorker" in command for command in host.processes().values())
             for host in (self.head, self.worker)
@@ -91,7 +91,7 @@ class Cluster:
             return subprocess.Popen(self._launcher(line), stdout=file, stderr=file, stdin=subprocess.DEVNULL)
 
     def _launcher(self, line: str) -> list[str]:
-        """What runs a command on the laptop, in the root of the checkout; what it notes stays there."""
+        """The command that runs a line on the laptop, in the root of the checkout, with temporary files of its own."""
         return self.laptop.command(f"cd {ROOT} && export TMPDIR={self.laptop.folder}/home && exec {line}")
 
     def _ray(self, line: str, log: str) -> None:
@@ -110,7 +110,7 @@ class Cluster:
 
 
 def wait_until(what: str, is_so: Callable[[], bool], seconds: float) -> None:
-    """Raises AssertionError where it is not so in time."""
+    """Raises AssertionError where `is_so` is not true in time."""
     deadline = time.monotonic() + seconds
     while not is_so():
         if time.monotonic() > deadline:
@@ -119,7 +119,7 @@ def wait_until(what: str, is_so: Callable[[], bool], seconds: float) -> None:
 
 
 def assert_each_ended_once(ledger: Path, trials: int) -> None:
-    """So many trials at least, every one that was drawn, and none of them twice."""
+    """At least so many trials have ended, all that were drawn, and none twice."""
     lines = [json.loads(line) for line in ledger.read_text().splitlines()]
     drawn = [line["trial"] for line in lines if line["entry"] == "trial_drawn"]
     ended = [line["outcome"]["trial"] for line in lines if line["entry"] == "trial_ended"]

@@ -1,4 +1,4 @@
-"""A search of a voice on the laptop, by nodes that share nothing but a bucket; the laptop is cut off meanwhile."""
+"""A search of a voice on the laptop, by nodes that share only a bucket; the laptop is cut off meanwhile."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STORAGE = "s3://bucket/voice"
 LOST_SECONDS = 300.0
 """An open connection is given up after a quarter of a minute, and an attempt at another after two minutes at most."""
 OWN_LINES = ("Sends:", "Job:", "No word from", "Here:", "bash: ")
-"""How lines begin that are the laptop's own, or its shell's for lack of a terminal."""
+"""How lines begin that the laptop itself prints, or its shell without a terminal."""
 STORED = """\
 import json, sys
 from trainable.files.object_store import ObjectStore
@@ -29,7 +29,7 @@ print(json.dumps([sorted(stored.listing("")), stored.read("ledger.jsonl").decode
 
 
 def search_from_laptop(cluster: Cluster) -> None:
-    """Raises AssertionError where something of it is not as docs/cluster.md says."""
+    """Raises AssertionError where the search does not behave as docs/cluster.md says."""
     home = cluster.laptop.folder / "home"
     shutil.copytree(ROOT / "demo/voice", home / "voice")
     out, log = home / "runs/voice", cluster.laptop.folder / "laptop.log"
@@ -41,29 +41,29 @@ def search_from_laptop(cluster: Cluster) -> None:
     run = _on_disk(cluster.head, run_there)
     cut_off(cluster.bucket, cluster.laptop)
     ended = len(read_ledger(run / "ledger.jsonl").outcomes)
-    wait_until("a word of the lost connection", lambda: "No word from" in log.read_text(), LOST_SECONDS)
+    wait_until("a message on the lost connection", lambda: "No word from" in log.read_text(), LOST_SECONDS)
     wait_until("more", lambda: len(read_ledger(run / "ledger.jsonl").outcomes) > ended, SEARCH_SECONDS)
     say("the laptop was cut off, and said so; the search went on without it")
     plug_in(cluster.bucket, cluster.laptop)
     code = search.wait(timeout=SEARCH_SECONDS)
     assert code == 0, f"the search ended with {code}: {log.read_text()[-4000:]}"
-    _hold_log_to_what_was_said(cluster, log, run_there, out)
+    _check_log(cluster, log, run_there, out)
     say("the laptop was plugged in and followed the search to its end, without a line lost or told twice")
-    _hold_results_to_those_of(run, out)
-    _hold_storage_to_its_use(cluster, run_there, run)
+    _check_results(run, out)
+    _check_storage(cluster, run_there, run)
     say("the laptop has the ledger, the page, TensorBoard and the adapter; the bucket has the run")
     again = cluster.laptop.folder / "again.log"
     code = cluster.search_from_laptop("--out ~/runs/voice --resume", again).wait(timeout=SEARCH_SECONDS)
     assert code == 0 and f"{TRIALS} of {TRIALS} trials ended" in again.read_text(), again.read_text()[-4000:]
-    _hold_results_to_those_of(run, out)
+    _check_results(run, out)
     say("the same with --resume finds it ended, and trains nothing again")
     files = [log, again, *(path for path in out.rglob("*") if path.is_file())]
-    telling = [path for path in files if any(secret.encode() in path.read_bytes() for secret in (KEY, SECRET))]
-    assert not telling, f"the bucket's keys stand in {telling}"
+    leaks = [path for path in files if any(secret.encode() in path.read_bytes() for secret in (KEY, SECRET))]
+    assert not leaks, f"the bucket's keys stand in {leaks}"
 
 
 def _on_disk(host: Host, path: str) -> Path:
-    """What a path below the home folder of a host is called from outside."""
+    """The path outside a host of a path below its home folder."""
     return host.folder / "home" / Path(path).relative_to(host.folder.parent / "home")
 
 
@@ -85,8 +85,8 @@ def _has_trials_on_each_disk(cluster: Cluster, search: subprocess.Popen, log: Pa
     return all(there) and there[0].isdisjoint(there[1])
 
 
-def _hold_log_to_what_was_said(cluster: Cluster, log: Path, run: str, out: Path) -> None:
-    """On the head, by the search itself; but for what paths there are called here."""
+def _check_log(cluster: Cluster, log: Path, run: str, out: Path) -> None:
+    """The laptop has printed every line of the search on the head, with the paths of the laptop."""
     (job,) = cluster.head.folder.glob(f"ray/session_*/logs/job-driver-{Path(run).name}.log")
     here = cluster.laptop.folder.parent / "home" / out.relative_to(cluster.laptop.folder / "home")
     replaced = {
@@ -101,17 +101,17 @@ def _hold_log_to_what_was_said(cluster: Cluster, log: Path, run: str, out: Path)
     assert told == there, f"compare {log} with {job}"
 
 
-def _hold_results_to_those_of(run: Path, out: Path) -> None:
+def _check_results(run: Path, out: Path) -> None:
     assert_each_ended_once(out / "ledger.jsonl", TRIALS)
     assert (out / "ledger.jsonl").read_bytes() == (run / "ledger.jsonl").read_bytes()
     names = ("report/index.html", "search.png", "best/adapter_model.safetensors")
     missing = [name for name in names if not (out / name).is_file()]
     assert not missing and list((out / "tensorboard").rglob("events*")), f"lacking: {missing}"
     weights = [path for path in out.rglob("checkpoints/*/*") if path.is_file()]
-    assert not weights, f"weights of trials have come along: {weights}"
+    assert not weights, f"weights of trials were fetched too: {weights}"
 
 
-def _hold_storage_to_its_use(cluster: Cluster, run_there: str, run: Path) -> None:
+def _check_storage(cluster: Cluster, run_there: str, run: Path) -> None:
     names, ledger = json.loads(cluster.head.run(f"cd ~/sweetspot && python -c {shlex.quote(STORED)} {STORAGE}"))
     assert ledger == (run / "ledger.jsonl").read_text()
     trials = read_ledger(run / "ledger.jsonl").outcomes

@@ -23,7 +23,7 @@ UNSHARE = (
     "nice", "-n", "19",
     "unshare", "--net", "--pid", "--mount", "--uts", "--ipc", "--fork", "--kill-child", "--mount-proc",
 )  # fmt: skip
-"""What the first process of a host is started with. All of it gives way to whatever else the machine does."""
+"""Starts the first process of a host, at the lowest priority."""
 SSHD = """\
 HostKey {folder}/host_key
 AuthorizedKeysFile {site}/key.pub
@@ -54,47 +54,47 @@ exec {sshd} -D -e -f {folder}/sshd_config
 
 @dataclass(frozen=True)
 class Host:
-    """A host that is up. Its folder holds what others see of a disk: home, Ray's files, logs."""
+    """A running host. Its folder is its disk: home, Ray's files, logs."""
 
     name: str
     address: str
     folder: Path
     process: subprocess.Popen
     first: int
-    """Id of its first process, as it is seen from outside."""
+    """Id of its first process outside its namespace."""
 
     def command(self, line: str) -> list[str]:
-        """What runs a line of bash there, as a login would."""
+        """The command that runs a line of bash on the host, as after a login."""
         enter = ["nsenter", f"--target={self.first}", "--net", "--pid", "--mount", "--uts", "--ipc"]
         home = f"HOME={self.folder.parent / 'home'}"
         return [*enter, "env", "-i", home, f"PATH={os.environ['PATH']}", "TERM=dumb", "bash", "-ic", line]
 
     def run(self, line: str, timeout: float = 60.0) -> str:
-        """Standard output. Raises subprocess.CalledProcessError where the line fails."""
+        """Runs a line of bash; returns its standard output. Raises subprocess.CalledProcessError when it fails."""
         done = subprocess.run(
             self.command(line), capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, check=True
         )
         return done.stdout
 
     def processes(self) -> dict[int, str]:
-        """Command lines by process id, as they are seen from outside, of all but the first process."""
+        """Command lines of all but the first process, by process id outside the namespace."""
         mine, found = os.readlink(f"/proc/{self.first}/ns/pid"), {}
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
                 if os.readlink(folder / "ns/pid") == mine and int(folder.name) != self.first:
                     found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ").strip()
-        # A process without a command line has ended, and waits for somebody to ask how.
+        # A process without a command line is a zombie.
         return {pid: command for pid, command in found.items() if command}
 
     def switch_off(self) -> None:
-        """Its first process goes, and every other with it."""
+        """Kills its first process, and with it all others."""
         with suppress(ProcessLookupError):
             os.kill(self.first, signal.SIGKILL)
         self.process.wait(timeout=START_SECONDS)
 
 
 def start_host(name: str, address: str, site: Path, sshd: str) -> Host:
-    """Starts a host without a network. `site` holds the key that opens it, and becomes the place of all homes."""
+    """Starts a host without a network. `site` holds its SSH key and the mount point of all homes."""
     folder = site / name
     for part in ("home/sweetspot/.venv", "home/.ssh", "ray"):
         (folder / part).mkdir(parents=True)
@@ -103,7 +103,7 @@ def start_host(name: str, address: str, site: Path, sshd: str) -> Host:
     (folder / "home/.bashrc").write_text(PROFILE)
     (folder / "installed").touch()
     (folder / "passwd").write_text(_passwd(site / "home"))
-    # As many systems have it: the host's own name stands for an address that no other host can reach.
+    # As on many systems, the host's own name resolves to an address that no other host can reach.
     (folder / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {name}\n")
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "host_key"], check=True)
     (folder / "sshd_config").write_text(SSHD.format(folder=folder, site=site))
@@ -124,6 +124,6 @@ def start_host(name: str, address: str, site: Path, sshd: str) -> Host:
 
 
 def _passwd(home: Path) -> str:
-    """The system's users, with root's home where each host has its own."""
+    """The system's users, with root's home at the mount point."""
     others = [line for line in Path("/etc/passwd").read_text().splitlines() if not line.startswith("root:")]
     return "\n".join([f"root:x:0:0:root:{home}:/bin/bash", *others, ""])

@@ -1,4 +1,4 @@
-"""A few hosts and the cables between them."""
+"""Hosts in one network, whose cables can be pulled."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.cluster_hosts.host import UNSHARE, Host, start_host
 TOOLS = {"ip": "iproute2", "unshare": "util-linux", "nsenter": "util-linux", "ssh": "openssh-client"} | {
     "ssh-keygen": "openssh-client", "sshd": "openssh-server", "rsync": "rsync",
 }  # fmt: skip
-"""What is needed of a system, and Debian's package of it."""
+"""Programs that the test needs, and their Debian packages."""
 SUBNET = "10.77.0"
 
 
 def why_not_here() -> str | None:
-    """What this machine lacks, in words; None where hosts can be made."""
+    """Why this machine cannot make hosts; None where it can."""
     if not sys.platform.startswith("linux"):
         return f"it needs Linux, whose namespaces make the hosts; this is {sys.platform}"
     if os.geteuid() != 0:
@@ -40,7 +40,7 @@ def _tool(name: str) -> str | None:
 
 @contextmanager
 def network(names: Sequence[str], site: Path) -> Iterator[dict[str, Host]]:
-    """Hosts by name, in one network whose switch is the first one; all are gone afterwards.
+    """Yields hosts by name, in one network whose switch is the first one; all are gone afterwards.
 
     `site` is a new folder. Every host has an address, a default route and the key site/key, which opens all of them.
     """
@@ -66,7 +66,7 @@ def network(names: Sequence[str], site: Path) -> Iterator[dict[str, Host]]:
 
 
 def cut_off(switch: Host, host: Host) -> None:
-    """Pulls a host's cable; its processes go on."""
+    """Pulls a host's cable; its processes keep running."""
     _inside(switch, f"ip link set {host.name} down")
 
 

@@ -1,6 +1,7 @@
-"""The toy family, with what goes wrong in long searches: a draw that always fails, a process that is killed once, a
-draw that kills its process whenever it is trained, and training slow enough to be interrupted. What is to go wrong is
-said by files in the run's folder.
+"""The toy family with the faults of long searches, each switched on by a file in the run's folder.
+
+DOOM: one draw always fails. KILL: a process is killed once. POISON: one draw kills its process whenever it is trained.
+SLOW: training is slow enough to be interrupted.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ __all__ = ["build", "build_pack", "check_model", "export", "load_exported", "pre
 
 DOOM, KILL, POISON, SLOW = "doom", "kill", "poison", "slow"
 DOOMED, KILLED, POISONED, RESUMED = "doomed", "killed", "poisoned", "resumed"
-"""What went wrong, each a file: the draw that fails for ever, a process was killed, the draw that kills (a line each
-time), weights came from a checkpoint."""
+"""Files that record what went wrong: the draw that always fails; a process was killed; the draw that kills, a line each
+time; weights were loaded from a checkpoint."""
 POISON_STEP = 3
-PACE = 0.1
-"""Seconds per forward pass where it is slow."""
+SLOW_SECONDS = 0.1
+"""Per forward pass."""
 
 
 def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: int) -> FrailLearner:
@@ -61,7 +62,7 @@ class FrailLearner(ToyLearner):
     def losses(self, clips: Sequence[int], step: int) -> ClipLosses:
         self._has_trained = True
         if (self._run / SLOW).exists():
-            time.sleep(PACE)
+            time.sleep(SLOW_SECONDS)
         if step >= POISON_STEP and (self._run / POISON).exists():
             self._kill_if_poisoned()
         if (self._run / KILL).exists() and any(self._run.glob("trials/*/checkpoints/step-*")):
@@ -74,7 +75,7 @@ class FrailLearner(ToyLearner):
         return super().losses(clips, step)
 
     def _kill_if_poisoned(self) -> None:
-        """The first draw that comes here is the one."""
+        """The first draw that gets here is the poisonous one."""
         path, line = self._run / POISONED, self._draw.model_dump_json() + "\n"
         if not path.exists() or line in path.read_text():
             with path.open("a") as file:

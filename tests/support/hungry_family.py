@@ -1,4 +1,4 @@
-"""The toy family on a machine whose memory holds only so many seats at once: as many as the run's file `holds` says."""
+"""The toy family on a machine with memory for few seats: as many as the file `holds` in the run's folder says."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trainable.stopping.curve import ClipRow
 __all__ = ["build", "build_pack", "check_model", "export", "load_exported", "prepare", "why_not_packed"]
 
 HOLDS, GRANTED = "holds", "granted"
-"""Files in the run's folder: how many seats fit, and how many were asked for each time a pack was built."""
+"""Files in the run's folder: the seats that fit, and a line with the seats of each pack that was built."""
 
 
 def build_pack(

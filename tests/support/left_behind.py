@@ -1,4 +1,4 @@
-"""What a search that has ended must not leave in a Ray that goes on."""
+"""Checks that an ended search has left nothing in a Ray that still runs."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ray.util.state import list_actors, list_placement_groups
 
 PATIENCE_SECONDS = 60
 RAYS_OWN = "_AutoscalingCoordinatorActor"
-"""Stays as long as the cluster does."""
+"""Ray's own actor, which stays as long as the cluster."""
 
 
 def assert_nothing_is_left() -> None:
-    """No process of a search, no placement group, and none of the CPUs that it had."""
+    """No actor and no placement group is left, and all CPUs are free."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while left := _left():
         assert time.monotonic() < deadline, left

@@ -1,7 +1,7 @@
 """Several Ray nodes on one machine, each with an address of its own, for tests that add and kill them.
 
-They live in a process of their own and keep to a folder of their own: a test session may be connected to another Ray,
-and other Rays may run beside it.
+They have a process and a folder of their own: a test session may be connected to another Ray, and other Rays may run on
+the machine.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ OTHER_TORCH = "0.0.1"
 
 
 class Nodes:
-    """A head without CPUs, and whatever is added to it."""
+    """A head without CPUs, and the nodes that are added to it."""
 
     def __init__(self) -> None:
         # Ray's sockets lie in it, and their paths must be short.
@@ -62,32 +62,32 @@ class Nodes:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def add(self, again: str | None = None, has_other_torch: bool = False, cwd: Path | None = None, **node: Any) -> str:
-        """Its address, that of one that was killed where it is to come back. `node` as Ray's `add_node` takes it."""
-        how = {"other": has_other_torch, "cwd": str(cwd or ROOT), "address": again}
-        return self._ask("add", node={"num_cpus": 1, **node}, **how)["node"]
+        """Adds a node and returns its address. `again`: that of a killed node; `node`: arguments of Ray's `add_node`."""
+        options = {"other": has_other_torch, "cwd": str(cwd or ROOT), "address": again}
+        return self._ask("add", node={"num_cpus": 1, **node}, **options)["node"]
 
     def kill(self, node: str) -> None:
-        """As when its machine is switched off."""
+        """As if its machine were switched off."""
         self._ask("kill", node=node)
 
     def trains(self, node: str) -> bool:
-        """Whether a training worker runs there."""
+        """Whether a training worker runs on the node."""
         return self._ask("trains", node=node)["trains"]
 
-    def check(self, storage: str, inputs: tuple[str, ...] = (), room: Mapping[str, float] | None = None) -> str:
-        """What `search.cluster.preflight.check_nodes` says of them."""
-        return self._ask("check", storage=storage, inputs=inputs, room=room or {})["said"]
+    def check(self, storage: str, inputs: tuple[str, ...] = (), free_bytes: Mapping[str, float] | None = None) -> str:
+        """The message of `search.cluster.preflight.check_nodes`."""
+        return self._ask("check", storage=storage, inputs=inputs, free_bytes=free_bytes or {})["said"]
 
     def counts(self) -> dict[str, Any]:
-        """Actors and placement groups that Ray has, and files that its processes on the head have open."""
+        """How many actors and placement groups Ray has, and how many files its processes on the head have open."""
         return self._ask("counts")
 
     def workers(self, title: str) -> list[psutil.Process]:
-        """Processes of all nodes whose title holds that."""
+        """Processes of all nodes whose title contains `title`."""
         return [each for each in psutil.Process(self._process.pid).children(recursive=True) if title in _title(each)]
 
     def switch_off(self) -> None:
-        """All of them at once, with a kill."""
+        """Kills all nodes at once."""
         self._ask("switch_off")
 
     def _ask(self, command: str, **arguments: Any) -> dict[str, Any]:
@@ -102,8 +102,8 @@ class Nodes:
         raise AssertionError(f"the process of the nodes has ended:\n{self._log.read_text()[-3000:]}")
 
 
-class _Keeper:
-    """The other end, in the process of the nodes."""
+class _Server:
+    """Carries out the commands of `Nodes` in the process of the nodes."""
 
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster
@@ -144,7 +144,7 @@ class _Keeper:
         workers = psutil.Process(raylet.process.pid).children(recursive=True)
         return {"trains": any("RayTrainWorker" in _title(worker) for worker in workers)}
 
-    def check(self, storage: str, inputs: list[str], room: dict[str, float]) -> dict[str, Any]:
+    def check(self, storage: str, inputs: list[str], free_bytes: dict[str, float]) -> dict[str, Any]:
         import ray
 
         from search.cluster.preflight import NodeRequirements, check_nodes
@@ -153,7 +153,7 @@ class _Keeper:
         said: list[str] = []
         ray.init(address=self.address, log_to_driver=False)
         try:
-            check_nodes(NodeRequirements(storage, tuple(inputs), room), said.append)
+            check_nodes(NodeRequirements(storage, tuple(inputs), free_bytes), said.append)
         except InputError as error:
             said.append(str(error))
         finally:
@@ -200,7 +200,7 @@ def _title(process: psutil.Process) -> str:
 
 
 def _other_torch() -> Path:
-    """A folder in which Python finds the record of another torch, and no torch."""
+    """A folder with the metadata of another version of torch, and no torch."""
     record = Path(os.environ["RAY_TMPDIR"]) / "other" / f"torch-{OTHER_TORCH}.dist-info"
     record.mkdir(parents=True, exist_ok=True)
     (record / "METADATA").write_text(f"Metadata-Version: 2.1\nName: torch\nVersion: {OTHER_TORCH}\n")
@@ -208,15 +208,15 @@ def _other_torch() -> Path:
 
 
 def main() -> None:
-    keeper = _Keeper()
-    print(json.dumps({"address": keeper.address}), flush=True)
+    server = _Server()
+    print(json.dumps({"address": server.address}), flush=True)
     try:
         for line in sys.stdin:
             asked = json.loads(line)
-            answer = getattr(keeper, asked.pop("command"))(**asked)
+            answer = getattr(server, asked.pop("command"))(**asked)
             print(json.dumps(answer), flush=True)
     finally:
-        keeper.close()
+        server.close()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A bench of the toy family that writes down what happens on it."""
+"""A bench of the toy family that records its events and the calls of its pack."""
 
 from __future__ import annotations
 
@@ -18,39 +18,39 @@ from trainable.training.events import Event, Failed, Finished, Lost, Progress
 
 
 class LoggingPack(ToyPack):
-    """Writes down who trained and who spoke together, and fails as it is told to."""
+    """Records which seats trained and spoke together. `fails`: the error that a call is to raise."""
 
     def __init__(self, *arguments) -> None:
         super().__init__(*arguments)
         self.log: list[tuple[str, tuple[int, ...]]] = []
         self.fails: dict[str, Exception] = {}
 
-    def _about_to(self, what: str, seats: Sequence[int]) -> None:
+    def _record(self, what: str, seats: Sequence[int]) -> None:
         self.log.append((what, tuple(seats)))
         if what in self.fails:
             raise self.fails[what]
 
     def join(self, seat: int, draw: Draw, seed: int) -> None:
-        self._about_to("join", [seat])
+        self._record("join", [seat])
         super().join(seat, draw, seed)
 
     def validate(self, seats: Sequence[int], clips: Sequence[int]) -> dict[int, list[ClipRow]]:
-        self._about_to("validate", seats)
+        self._record("validate", seats)
         return super().validate(seats, clips)
 
     def accumulate(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
-        self._about_to("train", list(batches))
+        self._record("train", list(batches))
         return super().accumulate(batches)
 
     def speak(
         self, seats: Sequence[int], cues: Sequence[SpeechPrompt], sampling: Sampling
     ) -> dict[int, list[Utterance]]:
-        self._about_to("speak", seats)
+        self._record("speak", seats)
         return super().speak(seats, cues, sampling)
 
 
-class Told:
-    """A bench of the toy family, and what it has told."""
+class RecordedBench:
+    """A bench of the toy family, and the events that it has emitted."""
 
     def __init__(self, voice: ToyVoice, seats: int) -> None:
         def make(draw: Draw | None, seed: int) -> toy_family.ToyLearner:
@@ -65,9 +65,9 @@ class Told:
             if done():
                 return
             self.bench.advance(stop)
-        raise AssertionError("this does not come to an end")
+        raise AssertionError("not done after 500 passes")
 
-    def to_the_end(self, stop: bool = False) -> None:
+    def run_until_empty(self, stop: bool = False) -> None:
         self.until(lambda: self.bench.free_seats == self.pack.seats, stop)
 
     @property
@@ -79,5 +79,5 @@ class Told:
         return {event.trial: event for event in self.events if isinstance(event, (Failed, Lost))}
 
     def points(self, trial: str, phase: Phase) -> list[int]:
-        said = [event for event in self.events if isinstance(event, Progress) and event.trial == trial]
-        return [event.point.step for event in said if event.phase is phase]
+        progress = [event for event in self.events if isinstance(event, Progress) and event.trial == trial]
+        return [event.point.step for event in progress if event.phase is phase]

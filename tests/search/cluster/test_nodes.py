@@ -1,4 +1,4 @@
-"""What is known of a cluster's nodes before they are there, and what is waited for."""
+"""GPUs that an autoscaler may add, and the node that a search waits for."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ available_node_types:
 
 
 @pytest.mark.parametrize(("most", "gpus"), [(20, 11), (3, 9), (1, 4), (0, 0)])
-def test_the_gpus_that_may_come_are_those_of_as_many_workers_as_may_run(tmp_path, most, gpus):
+def test_the_gpus_of_as_many_workers_as_may_run_are_counted(tmp_path, most, gpus):
     (tmp_path / "up.yaml").write_text(UP.format(most=most))
     assert bootstrap_gpus(tmp_path / "up.yaml") == gpus
 
 
 @pytest.mark.parametrize("text", [None, "", "[]", "a: b", "{", "available_node_types: 3\nhead_node_type: x"])
-def test_what_is_no_cluster_declares_nothing(tmp_path, text):
+def test_a_file_that_is_no_cluster_file_has_no_gpus(tmp_path, text):
     if text is not None:
         (tmp_path / "up.yaml").write_text(text)
     assert bootstrap_gpus(tmp_path / "up.yaml") == 0
@@ -50,7 +50,7 @@ def of(cpus: float = 0, gpus: float = 0, max_gpus: float = 0) -> Resources:
         (of(cpus=8, max_gpus=4), ExecutionMode(isolate=True), "a node with 1 GPU"),
     ],
 )
-def test_a_search_waits_for_what_one_bench_takes_and_for_nothing_else(there, mode, waits_for):
+def test_a_search_waits_for_a_node_for_one_bench_and_for_no_more(there, mode, waits_for):
     bundles = missing_bundles(there, mode)
     assert (describe_bundles(bundles) if bundles else None) == waits_for
 
@@ -65,6 +65,6 @@ def test_a_search_waits_for_what_one_bench_takes_and_for_nothing_else(there, mod
         (of(cpus=2, gpus=2), ExecutionMode(gpus_per_bench=2), [of(cpus=1, gpus=1)], False),
     ],
 )
-def test_a_bench_is_held_by_nodes_that_have_what_it_takes(there, mode, nodes, held):
+def test_nodes_can_hold_a_bench_when_they_have_its_resources(there, mode, nodes, held):
     named = [Node(str(number), "", resources, is_head=False) for number, resources in enumerate(nodes)]
     assert can_hold_bench(named, lay_out_benches(there, mode, trials=9)) is held

@@ -1,4 +1,4 @@
-"""What a bench that died while it started still holds is given back."""
+"""Resources that a bench still holds after it died while it started are freed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("local_ray")
 
 @ray.remote(num_cpus=0)
 class Holder:
-    """Has a placement group, as the controller of a bench does."""
+    """Holds a placement group, as the controller of a bench does."""
 
     def hold(self, cpus: float) -> PlacementGroup:
         group = placement_group([{"CPU": cpus}])
@@ -26,13 +26,13 @@ class Holder:
 
 @pytest.fixture
 def cpus() -> Iterator[float]:
-    """All there are."""
+    """All CPUs of the cluster."""
     yield ray.cluster_resources()["CPU"]
     for group in placement_group_table():
         remove_placement_group(PlacementGroup(ray.PlacementGroupID.from_hex(group)))
 
 
-def test_what_a_dead_actor_holds_makes_room_for_what_waits(cpus: float) -> None:
+def test_a_placement_group_of_a_dead_actor_is_removed(cpus: float) -> None:
     holder = Holder.remote()
     ray.get(holder.hold.remote(cpus))
     waiting = placement_group([{"CPU": cpus}])
@@ -44,7 +44,7 @@ def test_what_a_dead_actor_holds_makes_room_for_what_waits(cpus: float) -> None:
     assert placement_group_table(waiting)["state"] == "CREATED"
 
 
-def test_what_a_living_actor_and_the_driver_hold_is_let_be(cpus: float) -> None:
+def test_placement_groups_of_a_living_actor_and_of_the_driver_stay(cpus: float) -> None:
     holder = Holder.remote()
     groups = [ray.get(holder.hold.remote(cpus / 2)), placement_group([{"CPU": cpus / 2}])]
     assert groups[1].wait(30)

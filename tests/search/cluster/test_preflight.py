@@ -1,4 +1,4 @@
-"""What is found out about the nodes of a cluster before the first trial."""
+"""The checks of a cluster's nodes before the first trial."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def nodes() -> Iterator[Nodes]:
         yield nodes
 
 
-def test_nodes_that_are_alike_are_in_order_and_a_ray_that_was_recorded_is_found(nodes, tmp_path):
+def test_equal_nodes_pass_and_a_recorded_ray_is_found(nodes, tmp_path):
     assert nodes.check(str(tmp_path), (str(tmp_path),), {str(tmp_path): 1}) == (
         "Nodes:  2 looked at: storage, versions, data, GPUs and disks are in order"
     )
@@ -45,19 +45,19 @@ def test_on_the_head_of_a_cluster_the_demo_must_be_asked_for_and_one_s_own_ray_i
 
 
 @pytest.mark.parametrize("left", ["127.0.0.1:1", "", "nonsense"])
-def test_a_record_that_nobody_answers_for_is_passed_over(tmp_path, left):
+def test_a_record_of_a_ray_that_does_not_answer_is_ignored(tmp_path, left):
     (tmp_path / "ray").mkdir()
     (tmp_path / "ray" / "ray_current_cluster").write_text(left)
     assert recorded_address({"RAY_TMPDIR": str(tmp_path)}) is None
 
 
-def test_all_that_is_amiss_is_told_at_once_each_with_its_node_and_remedy(nodes, tmp_path):
+def test_all_problems_are_reported_at_once_each_with_its_node_and_remedy(nodes, tmp_path):
     for name in ("one", "other"):
         (tmp_path / name).mkdir()
     other = nodes.add(has_other_torch=True, cwd=tmp_path / "other")
     gpu = nodes.add(num_gpus=1)
     absent = tmp_path / "absent"
-    # The folder in which a process runs is another one on the node that was started elsewhere.
+    # The node was started elsewhere, so the working folder of its processes is another one.
     said = nodes.check("/proc/self/cwd/store", (str(absent),), {str(tmp_path): 1e18})
     assert said.startswith("the cluster is not ready, ")
     for told in (
@@ -72,14 +72,14 @@ def test_all_that_is_amiss_is_told_at_once_each_with_its_node_and_remedy(nodes, 
     assert f"node {gpu}: torch" not in said
 
 
-def test_what_differs_is_told_by_name_and_the_source_by_its_own_remedy():
-    here = versions()
-    assert differences(here, here) == []
-    assert differences({**here, "ray": "1.0"}, here) == [
-        f"ray 1.0, and {here['ray']} on the driver's node: install the same on every node"
+def test_differing_versions_are_reported_by_name_and_the_source_with_its_own_remedy():
+    driver = versions()
+    assert differences(driver, driver) == []
+    assert differences({**driver, "ray": "1.0"}, driver) == [
+        f"ray 1.0, and {driver['ray']} on the driver's node: install the same on every node"
     ]
-    assert differences({**here, SOURCE: "1234"}, here)[0].startswith("another copy of the project")
-    assert differences({**here, SOURCE: MISSING}, here)[0].startswith("no copy of the project")
+    assert differences({**driver, SOURCE: "1234"}, driver)[0].startswith("another copy of the project")
+    assert differences({**driver, SOURCE: MISSING}, driver)[0].startswith("no copy of the project")
 
 
 @pytest.mark.parametrize(

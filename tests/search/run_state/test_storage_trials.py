@@ -18,7 +18,7 @@ from spaces.records.trial_spec import TrialSpec
 from spaces.storage_uri import Storage
 from tests.support.faulty_storage import FATAL, disk, faulty
 from tests.support.paths import ROOT
-from tests.support.recorded_bench import Told
+from tests.support.recorded_bench import RecordedBench
 from tests.support.toy_voice import ToyVoice, strict, timeless, timeless_curve
 from trainable.files.mirror import push
 from trainable.files.object_store import ObjectStore
@@ -82,7 +82,7 @@ def cut_at(number: int):
     return on_point
 
 
-def to_the_end(job: TrialSpec):
+def run_until_empty(job: TrialSpec):
     return run_trial(job, lambda point, phase: None)
 
 
@@ -99,7 +99,7 @@ def test_another_node_ends_a_trial_as_if_it_had_begun_it(
     voice: ToyVoice, tmp_path: Path, cuts: tuple[int, ...]
 ) -> None:
     job = voice.job(f"cut {cuts}", band=Band(low=0.6, high=0.8), **SLOW)
-    to_the_end(job)
+    run_until_empty(job)
     node = lay(voice, job, tmp_path)
     for number, cut in enumerate(cuts):
         with pytest.raises(Cut):
@@ -122,7 +122,7 @@ def tree_names(node: Node) -> set[str]:
 
 def test_the_same_through_s3(voice: ToyVoice, tmp_path: Path, s3: str) -> None:
     job = voice.job("s3", band=Band(low=0.6, high=0.8), **SLOW)
-    to_the_end(job)
+    run_until_empty(job)
     node = lay(voice, job, tmp_path, s3)
     with pytest.raises(Cut):
         run_trial(node.is_ready_for(job), cut_at(12))
@@ -136,7 +136,7 @@ def test_the_same_through_s3(voice: ToyVoice, tmp_path: Path, s3: str) -> None:
 
 def test_a_killed_process_leaves_its_checkpoint_to_another_node(voice: ToyVoice, tmp_path: Path) -> None:
     job = voice.job("killed", band=Band(low=0.6, high=0.8), **SLOW)
-    to_the_end(job)
+    run_until_empty(job)
     node = lay(voice, job, tmp_path)
     ready = node.is_ready_for(job)
     script = "import os, sys\nfrom spaces.records.trial_spec import TrialSpec\n"
@@ -157,15 +157,15 @@ def test_a_second_chance_goes_on_on_another_node(voice: ToyVoice, tmp_path: Path
     whole = strict(voice, voice.job("one", **SLOW), tmp_path / "whole")
     node = lay(voice, whole, tmp_path)
     job = node.is_ready_for(whole)
-    told = Told(voice, seats=1)
-    told.bench.seat(job)
-    told.until(lambda: TrialFolder(job.path).second_chance.exists())
+    recorded = RecordedBench(voice, seats=1)
+    recorded.bench.seat(job)
+    recorded.until(lambda: TrialFolder(job.path).second_chance.exists())
     node.is_lost()
     there = Node(tmp_path / "second").is_ready_for(whole)
     for each in (whole, there):
-        told = Told(voice, seats=1)
-        told.bench.seat(each)
-        told.to_the_end()
+        recorded = RecordedBench(voice, seats=1)
+        recorded.bench.seat(each)
+        recorded.run_until_empty()
     assert_equal(whole, there)
     assert TrialFolder(there.path).read_second_chance() is not None
 
@@ -173,7 +173,7 @@ def test_a_second_chance_goes_on_on_another_node(voice: ToyVoice, tmp_path: Path
 def test_the_driver_reads_on_its_own_disk_what_a_bench_left_on_another(voice: ToyVoice, tmp_path: Path) -> None:
     job = voice.job("read")
     there = lay(voice, job, tmp_path).is_ready_for(job)
-    outcome = to_the_end(there)
+    outcome = run_until_empty(there)
     driver = Node(tmp_path / "driver")
     here = driver.job(job)
     assert ensure_outcome(here, Ending.FAILED, "nobody was there") == outcome
@@ -199,18 +199,18 @@ def test_a_trial_whose_storage_fails_leaves_its_seat_and_the_others_stay(voice: 
     node = lay(voice, voice.job("other"), tmp_path)
     stored, local = node.is_ready_for(voice.job("stored")), voice.job("local")
     local = local.model_copy(update={"folder": str(tmp_path / "local")})
-    told = Told(voice, seats=2)
-    told.bench.seat(local)
+    recorded = RecordedBench(voice, seats=2)
+    recorded.bench.seat(local)
     with faulty(fails_from=0) as storage:
-        told.bench.seat(stored)
-        told.until(lambda: "stored" in told.failures)
+        recorded.bench.seat(stored)
+        recorded.until(lambda: "stored" in recorded.failures)
         assert storage.touched
-    failed = told.failures["stored"]
+    failed = recorded.failures["stored"]
     assert isinstance(failed, StorageFailed) and "StorageError" in failed.reason and FATAL in failed.reason
-    told.to_the_end()
-    assert told.outcomes.keys() == {"local"}
-    again = Told(voice, seats=1)
+    recorded.run_until_empty()
+    assert recorded.outcomes.keys() == {"local"}
+    again = RecordedBench(voice, seats=1)
     again.bench.seat(stored)
-    again.to_the_end()
-    assert again.outcomes["stored"].accepted == told.outcomes["local"].accepted
+    again.run_until_empty()
+    assert again.outcomes["stored"].accepted == recorded.outcomes["local"].accepted
     assert f"trials/{stored.trial}/outcome.json" in tree_names(node)

@@ -1,4 +1,4 @@
-"""A trial whose loop does not end by itself, under a real Ray Tune: the stopper ends it, and that is recorded."""
+"""Under Ray Tune a trial whose loop does not end is stopped, and that is recorded."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CLIPS, LAST_STEP, IN_BAND_AT = 48, 400, 61
 
 
 def train_without_end(config: dict) -> None:
-    """A trial's function that never asks whether its curve has ended."""
+    """A trial function that never checks whether its curve has ended."""
     from ray import tune
 
     spec = TrialSpec.model_validate_json(config[SPEC])

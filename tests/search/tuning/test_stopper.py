@@ -1,4 +1,4 @@
-"""The search's last word on a trial whose own loop does not end it."""
+"""The stopper ends a trial whose own loop does not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(tmp_path) -> RunFolder:
 
 
 def result(run: RunFolder, losses: list[float], phase: Phase = Phase.TRAINING) -> dict:
-    """What Tune passes on of a trial whose curve so far is this, one loss per step."""
+    """Tune's result dictionary of a trial with this curve, one loss per step."""
     points = [point(step, loss) for step, loss in enumerate(losses)]
     write_curve(run, "t000", points)
     spec = TrialSpec(
@@ -67,13 +67,13 @@ def test_a_trial_is_stopped_an_epoch_after_it_should_have_ended(run, losses, pha
     assert stopper("id", result(run, losses, phase)) is is_stopped
 
 
-def test_reports_between_change_nothing(run):
+def test_it_sees_points_between_two_reports(run):
     stopper = BandStopper(CLIPS, is_drained=lambda: False)
     stops = [step for step in range(1, 100, 3) if stopper("id", result(run, FALLING[: step + 1]))]
     assert stops[0] == next(step for step in range(1, 100, 3) if step > IN_BAND_AT + 12)
 
 
-def test_a_trial_that_goes_on_from_a_checkpoint_is_judged_anew(run):
+def test_a_trial_that_resumes_from_a_checkpoint_is_checked_again(run):
     stopper = BandStopper(CLIPS, is_drained=lambda: False)
     assert stopper("id", result(run, FALLING[: IN_BAND_AT + 14]))
     assert not stopper("id", result(run, FALLING[: IN_BAND_AT - 10]))
@@ -81,8 +81,8 @@ def test_a_trial_that_goes_on_from_a_checkpoint_is_judged_anew(run):
 
 
 @pytest.mark.parametrize("is_watched", [True, False])
-def test_a_second_chance_is_judged_by_its_own_band(run, is_watched):
-    """Whether or not the stopper saw the first ending before the trial went on."""
+def test_a_second_chance_has_its_own_band(run, is_watched):
+    """Whether or not the stopper saw the first ending before the trial trained on."""
     stopper, lower = BandStopper(CLIPS, is_drained=lambda: False), Band(low=1.5, high=1.8)
     again_at = next(step for step, loss in enumerate(FALLING) if loss in lower)
     if is_watched:
@@ -94,11 +94,11 @@ def test_a_second_chance_is_judged_by_its_own_band(run, is_watched):
     assert stopper("id", result(run, FALLING[: again_at + 14]))
 
 
-def test_a_result_without_a_point_is_left_alone():
+def test_a_result_without_a_point_is_ignored():
     assert not BandStopper(CLIPS, is_drained=lambda: False)("id", {"ending": "in_band"})
 
 
-def test_everything_ends_only_once_it_is_drained():
+def test_the_search_ends_only_once_it_is_drained():
     drained = False
     stopper = BandStopper(CLIPS, is_drained=lambda: drained)
     assert not stopper.stop_all()
@@ -106,5 +106,5 @@ def test_everything_ends_only_once_it_is_drained():
     assert stopper.stop_all()
 
 
-def test_it_survives_the_pickling_that_tune_does():
+def test_it_can_be_pickled_as_tune_does():
     pickle.dumps(BandStopper(CLIPS, is_drained=lambda: False))

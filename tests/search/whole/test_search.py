@@ -1,4 +1,4 @@
-"""Whole searches of the toy family on a local Ray: what goes wrong, and that nothing is lost by it."""
+"""Whole searches of the toy family on a local Ray survive faults, kills and Ctrl-C without losing a trial."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def run_search(plan: Plan) -> tuple[SearchEnd, str]:
 
 
 def entries(plan: Plan, entry: str) -> list[str]:
-    """The trials of that kind of entry, in order, with every repetition."""
+    """The trials of all ledger entries of this kind, in order."""
     lines = plan.run.ledger.read_text().splitlines()
     kinds = {"trial_drawn": TrialDrawn, "trial_ended": TrialEnded}
     found = [kinds[entry].model_validate_json(line) for line in lines if f'"entry":"{entry}"' in line]
@@ -74,8 +74,8 @@ def test_a_search_survives_a_killed_worker_and_a_draw_that_always_fails(tmp_path
         points = TrialFolder(plan.run.trial(trial)).read_points()
         assert [point.step for point in points] == list(range(len(points)))
 
-    told = [trial.state for trial in searchers[0].study.trials]
-    assert sorted(told) == [*[TrialState.COMPLETE] * 3, TrialState.FAIL]
+    states = [trial.state for trial in searchers[0].study.trials]
+    assert sorted(states) == [*[TrialState.COMPLETE] * 3, TrialState.FAIL]
     assert history.base is not None and history.base.verdict is not None
     finalists = history.confirmations.keys() - {BASE}
     assert len(finalists) == 2 and finalists < history.outcomes.keys() - {failed[0].trial}
@@ -139,7 +139,7 @@ run_search(plan, checked, Console())
 
 
 def press_ctrl_c_when_training(plan: Plan) -> None:
-    """Once a trial has gone on from its checkpoint. Workers orphaned by the kill train on for a while, but never do."""
+    """Once a trial has resumed from its checkpoint, which workers that the kill has orphaned never do."""
     resumed = plan.run.path / frail_family.RESUMED
     wait_until(resumed.exists)
     os.kill(os.getpid(), signal.SIGINT)
@@ -148,6 +148,6 @@ def press_ctrl_c_when_training(plan: Plan) -> None:
 def wait_until(happens, process: subprocess.Popen | None = None) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not happens():
-        assert time.monotonic() < deadline, "waited in vain"
-        assert process is None or process.poll() is None, "the driver ended by itself"
+        assert time.monotonic() < deadline, f"not within {PATIENCE_SECONDS} s"
+        assert process is None or process.poll() is None, "the driver has ended"
         time.sleep(0.1)

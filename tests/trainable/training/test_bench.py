@@ -12,7 +12,7 @@ from spaces.band import Band
 from spaces.errors import InputError
 from spaces.records.trial import Ending, Outcome, Phase
 from spaces.records.trial_spec import TrialSpec
-from tests.support.recorded_bench import Told
+from tests.support.recorded_bench import RecordedBench
 from tests.support.toy_voice import LONG, PASSES, SLOW, ToyVoice, in_folder, strict, timeless, timeless_curve
 from trainable.files.trial_folder import TrialFolder
 from trainable.training.checkpoint import read_checkpoints
@@ -25,10 +25,10 @@ def by_itself(voice: ToyVoice, job: TrialSpec) -> Outcome:
     bench's, which passes over two."""
     if job.draw.batch > 1:
         return run_trial(job, lambda point, phase: None)
-    told = Told(voice, seats=1)
-    told.bench.seat(job)
-    told.to_the_end()
-    return told.outcomes[job.trial]
+    recorded = RecordedBench(voice, seats=1)
+    recorded.bench.seat(job)
+    recorded.run_until_empty()
+    return recorded.outcomes[job.trial]
 
 
 @pytest.mark.parametrize("passes_between", [0, 1, 3])
@@ -46,19 +46,19 @@ def test_trials_side_by_side_end_as_each_would_alone(voice: ToyVoice, tmp_path: 
             "single clips": {"batch": 1, "accumulation": 2, "weight_decay": 0.5, "objective": "guide"},
         }.items()
     ]
-    told, waiting = Told(voice, seats=4), list(jobs)
+    recorded, waiting = RecordedBench(voice, seats=4), list(jobs)
     while waiting:
-        told.bench.seat(waiting.pop(0))
+        recorded.bench.seat(waiting.pop(0))
         for _ in range(passes_between):
-            told.bench.advance()
-        told.until(lambda: told.bench.free_seats > 0)
-    told.to_the_end()
-    assert not told.failures
+            recorded.bench.advance()
+        recorded.until(lambda: recorded.bench.free_seats > 0)
+    recorded.run_until_empty()
+    assert not recorded.failures
     for job in jobs:
         alone = in_folder(job, tmp_path / "alone")
-        assert timeless(told.outcomes[job.trial]) == timeless(by_itself(voice, alone))
+        assert timeless(recorded.outcomes[job.trial]) == timeless(by_itself(voice, alone))
         assert timeless_curve(job.path) == timeless_curve(alone.path)
-    assert {outcome.ending for outcome in told.outcomes.values()} >= {
+    assert {outcome.ending for outcome in recorded.outcomes.values()} >= {
         Ending.IN_BAND,
         Ending.HOPELESS,
         Ending.EXHAUSTED,
@@ -67,65 +67,65 @@ def test_trials_side_by_side_end_as_each_would_alone(voice: ToyVoice, tmp_path: 
 
 
 def test_a_trial_takes_a_seat_until_it_has_its_outcome(voice: ToyVoice, tmp_path: Path) -> None:
-    told = Told(voice, seats=3)
+    recorded = RecordedBench(voice, seats=3)
     for expected, name in ((2, "one"), (1, "two")):
-        told.bench.seat(in_folder(voice.job(name, **LONG), tmp_path))
-        assert told.bench.free_seats == expected
-    told.to_the_end()
-    assert [outcome.ending for outcome in told.outcomes.values()] == [Ending.EXHAUSTED] * 2
-    assert told.points("one", Phase.TRAINING) == list(range(2 * PASSES + 1))
+        recorded.bench.seat(in_folder(voice.job(name, **LONG), tmp_path))
+        assert recorded.bench.free_seats == expected
+    recorded.run_until_empty()
+    assert [outcome.ending for outcome in recorded.outcomes.values()] == [Ending.EXHAUSTED] * 2
+    assert recorded.points("one", Phase.TRAINING) == list(range(2 * PASSES + 1))
 
 
 def test_a_trial_that_has_its_outcome_only_tells_it(voice: ToyVoice, tmp_path: Path) -> None:
     """Even where every seat is taken."""
     job = in_folder(voice.job("once"), tmp_path)
-    earlier, told = run_trial(job, lambda point, phase: None), Told(voice, seats=1)
-    told.bench.seat(in_folder(voice.job("other", **LONG), tmp_path))
-    before = list(told.pack.log)
-    told.bench.seat(job)
-    assert told.events[-1] == Finished("once", earlier)
-    assert told.bench.free_seats == 0 and told.pack.log == before
+    earlier, recorded = run_trial(job, lambda point, phase: None), RecordedBench(voice, seats=1)
+    recorded.bench.seat(in_folder(voice.job("other", **LONG), tmp_path))
+    before = list(recorded.pack.log)
+    recorded.bench.seat(job)
+    assert recorded.events[-1] == Finished("once", earlier)
+    assert recorded.bench.free_seats == 0 and recorded.pack.log == before
 
 
 def test_a_join_that_fails_breaks_that_trial_alone(voice: ToyVoice, tmp_path: Path) -> None:
-    told, failed = Told(voice, seats=2), Failed("misfit", "InputError: rank 512: too large")
-    told.bench.seat(in_folder(voice.job("sound", **LONG), tmp_path))
-    told.pack.fails["join"] = InputError("rank 512: too large\nin two lines")
-    told.bench.seat(in_folder(voice.job("misfit", **LONG), tmp_path))
-    assert told.failures == {"misfit": failed} and told.bench.free_seats == 1
-    told.pack.fails.clear()
-    told.bench.seat(in_folder(voice.job("next", **LONG), tmp_path))
-    told.to_the_end()
-    assert told.outcomes.keys() == {"sound", "next"} and told.failures == {"misfit": failed}
+    recorded, failed = RecordedBench(voice, seats=2), Failed("misfit", "InputError: rank 512: too large")
+    recorded.bench.seat(in_folder(voice.job("sound", **LONG), tmp_path))
+    recorded.pack.fails["join"] = InputError("rank 512: too large\nin two lines")
+    recorded.bench.seat(in_folder(voice.job("misfit", **LONG), tmp_path))
+    assert recorded.failures == {"misfit": failed} and recorded.bench.free_seats == 1
+    recorded.pack.fails.clear()
+    recorded.bench.seat(in_folder(voice.job("next", **LONG), tmp_path))
+    recorded.run_until_empty()
+    assert recorded.outcomes.keys() == {"sound", "next"} and recorded.failures == {"misfit": failed}
 
 
 def test_a_torn_checkpoint_breaks_that_trial_alone(voice: ToyVoice, tmp_path: Path) -> None:
-    job, told = in_folder(voice.job("torn"), tmp_path), Told(voice, seats=2)
+    job, recorded = in_folder(voice.job("torn"), tmp_path), RecordedBench(voice, seats=2)
     run_trial(job, lambda point, phase: None)
     TrialFolder(job.path).outcome.unlink()
     [checkpoint] = read_checkpoints(TrialFolder(job.path).checkpoints)
     (checkpoint.folder / "adapter.safetensors").write_bytes(b"")
-    told.bench.seat(in_folder(voice.job("sound", **LONG), tmp_path))
-    told.bench.seat(job)
-    assert told.failures.keys() == {"torn"} and told.bench.free_seats == 1
-    told.to_the_end()
-    assert told.outcomes.keys() == {"sound"}
+    recorded.bench.seat(in_folder(voice.job("sound", **LONG), tmp_path))
+    recorded.bench.seat(job)
+    assert recorded.failures.keys() == {"torn"} and recorded.bench.free_seats == 1
+    recorded.run_until_empty()
+    assert recorded.outcomes.keys() == {"sound"}
 
 
 def test_an_error_while_listening_breaks_only_those_who_were_listened_to(voice: ToyVoice, tmp_path: Path) -> None:
-    told = Told(voice, seats=3)
+    recorded = RecordedBench(voice, seats=3)
     for name, changes in {"first": {}, "second": {}, "training": LONG}.items():
         job = in_folder(voice.job(name, **changes), tmp_path)
-        told.bench.seat(job.model_copy(update={"calibration": str(tmp_path / "nowhere")}))
-    told.to_the_end()
-    assert told.failures.keys() == {"first", "second"}
-    assert all(event.reason.startswith("FileNotFoundError: ") for event in told.failures.values())
-    assert all(isinstance(event, StorageFailed) for event in told.failures.values())
-    assert told.outcomes.keys() == {"training"}
+        recorded.bench.seat(job.model_copy(update={"calibration": str(tmp_path / "nowhere")}))
+    recorded.run_until_empty()
+    assert recorded.failures.keys() == {"first", "second"}
+    assert all(event.reason.startswith("FileNotFoundError: ") for event in recorded.failures.values())
+    assert all(isinstance(event, StorageFailed) for event in recorded.failures.values())
+    assert recorded.outcomes.keys() == {"training"}
     # What they left stays, and what is left to do is the listening.
-    again = Told(voice, seats=1)
+    again = RecordedBench(voice, seats=1)
     again.bench.seat(in_folder(voice.job("first"), tmp_path))
-    again.to_the_end()
+    again.run_until_empty()
     assert again.outcomes["first"].verdict is not None
     assert "train" not in {what for what, _ in again.pack.log}
 
@@ -142,51 +142,51 @@ def test_an_error_while_listening_breaks_only_those_who_were_listened_to(voice: 
 def test_a_lack_of_memory_and_a_lost_gpu_are_everybodys(
     voice: ToyVoice, tmp_path: Path, what: str, error: Exception
 ) -> None:
-    told = Told(voice, seats=2)
-    told.bench.seat(in_folder(voice.job("one", **SLOW), tmp_path))
-    told.pack.fails[what] = error
+    recorded = RecordedBench(voice, seats=2)
+    recorded.bench.seat(in_folder(voice.job("one", **SLOW), tmp_path))
+    recorded.pack.fails[what] = error
     with pytest.raises(type(error), match=str(error)):
-        told.bench.seat(in_folder(voice.job("two"), tmp_path))
-        told.to_the_end()
-    assert not told.failures and not told.outcomes
+        recorded.bench.seat(in_folder(voice.job("two"), tmp_path))
+        recorded.run_until_empty()
+    assert not recorded.failures and not recorded.outcomes
 
 
 def test_a_dismissed_trial_leaves_its_seat_and_its_files_and_may_come_again(voice: ToyVoice, tmp_path: Path) -> None:
     leaving, staying = (in_folder(voice.job(name, **LONG), tmp_path) for name in ("leaving", "staying"))
-    told = Told(voice, seats=2)
-    told.bench.seat(leaving)
-    told.bench.seat(staying)
-    told.until(lambda: told.points("leaving", Phase.TRAINING)[-1:] == [PASSES + 2])
-    told.bench.remove("nobody")
-    assert told.bench.free_seats == 0
-    told.bench.remove("leaving")
-    assert told.bench.free_seats == 1 and not told.outcomes
+    recorded = RecordedBench(voice, seats=2)
+    recorded.bench.seat(leaving)
+    recorded.bench.seat(staying)
+    recorded.until(lambda: recorded.points("leaving", Phase.TRAINING)[-1:] == [PASSES + 2])
+    recorded.bench.remove("nobody")
+    assert recorded.bench.free_seats == 0
+    recorded.bench.remove("leaving")
+    assert recorded.bench.free_seats == 1 and not recorded.outcomes
     folder = TrialFolder(leaving.path)
     assert folder.read_outcome() is None and len(folder.read_points()) == PASSES + 3
     assert [each.state.point.step for each in read_checkpoints(folder.checkpoints)] == [PASSES]
-    told.bench.advance()
-    assert told.pack.log[-1] == ("train", (1,))
-    told.bench.seat(leaving)
-    told.to_the_end()
-    assert told.outcomes.keys() == {"leaving", "staying"}
+    recorded.bench.advance()
+    assert recorded.pack.log[-1] == ("train", (1,))
+    recorded.bench.seat(leaving)
+    recorded.run_until_empty()
+    assert recorded.outcomes.keys() == {"leaving", "staying"}
     curves = [timeless_curve(job.path) for job in (leaving, staying)]
     assert curves[0] == curves[1] and len(curves[0]) == 2 * PASSES + 1
 
 
 def test_stopping_cancels_those_who_train_and_hears_those_who_wait(voice: ToyVoice, tmp_path: Path) -> None:
-    told = Told(voice, seats=3)
-    told.bench.seat(in_folder(voice.job("ready"), tmp_path))
+    recorded = RecordedBench(voice, seats=3)
+    recorded.bench.seat(in_folder(voice.job("ready"), tmp_path))
     for name in ("one", "two"):
-        told.bench.seat(in_folder(voice.job(name, **SLOW), tmp_path))
-    told.until(lambda: ("train", (1, 2)) in told.pack.log)
-    assert not told.outcomes
-    steps = told.points("one", Phase.TRAINING)[-1]
-    told.to_the_end(stop=True)
-    endings = {trial: outcome.ending for trial, outcome in told.outcomes.items()}
+        recorded.bench.seat(in_folder(voice.job(name, **SLOW), tmp_path))
+    recorded.until(lambda: ("train", (1, 2)) in recorded.pack.log)
+    assert not recorded.outcomes
+    steps = recorded.points("one", Phase.TRAINING)[-1]
+    recorded.run_until_empty(stop=True)
+    endings = {trial: outcome.ending for trial, outcome in recorded.outcomes.items()}
     assert endings == {"ready": Ending.IN_BAND, "one": Ending.CANCELLED, "two": Ending.CANCELLED}
-    assert told.outcomes["ready"].accepted
+    assert recorded.outcomes["ready"].accepted
     for name in ("one", "two"):
-        assert told.outcomes[name].verdict is None and told.outcomes[name].point.step == steps
+        assert recorded.outcomes[name].verdict is None and recorded.outcomes[name].point.step == steps
         [kept] = read_checkpoints(tmp_path / name / "checkpoints")
         assert kept.state.point.step == steps
 
@@ -199,47 +199,47 @@ def waits(log: Sequence[tuple[str, tuple[int, ...]]], seat: int) -> int:
 
 
 def test_those_who_are_ready_at_about_the_same_time_are_heard_together(voice: ToyVoice, tmp_path: Path) -> None:
-    told = Told(voice, seats=3)
-    told.bench.seat(in_folder(voice.job("first"), tmp_path))
-    told.bench.seat(in_folder(voice.job("training", **SLOW), tmp_path))
-    told.bench.advance()
-    told.bench.seat(in_folder(voice.job("second"), tmp_path))
-    told.until(lambda: len(told.outcomes) == 2)
-    assert told.outcomes.keys() == {"first", "second"}
+    recorded = RecordedBench(voice, seats=3)
+    recorded.bench.seat(in_folder(voice.job("first"), tmp_path))
+    recorded.bench.seat(in_folder(voice.job("training", **SLOW), tmp_path))
+    recorded.bench.advance()
+    recorded.bench.seat(in_folder(voice.job("second"), tmp_path))
+    recorded.until(lambda: len(recorded.outcomes) == 2)
+    assert recorded.outcomes.keys() == {"first", "second"}
     # Four lines first, and the others when they were not rejected for those.
-    assert [seats for what, seats in told.pack.log if what == "speak"] == [(0, 2), (0, 2)]
-    assert waits(told.pack.log, 0) == waits(told.pack.log, 2) + 1
-    verdicts = [outcome.verdict for outcome in told.outcomes.values()]
+    assert [seats for what, seats in recorded.pack.log if what == "speak"] == [(0, 2), (0, 2)]
+    assert waits(recorded.pack.log, 0) == waits(recorded.pack.log, 2) + 1
+    verdicts = [outcome.verdict for outcome in recorded.outcomes.values()]
     assert verdicts[0] == verdicts[1] is not None
 
 
 @pytest.mark.parametrize("accumulation", [1, 4])
 def test_nobody_waits_longer_than_half_an_epoch_for_others(voice: ToyVoice, tmp_path: Path, accumulation: int) -> None:
-    told = Told(voice, seats=2)
-    told.bench.seat(in_folder(voice.job("waiting", accumulation=accumulation), tmp_path))
-    told.bench.seat(in_folder(voice.job("training", **SLOW), tmp_path))
-    told.until(lambda: "waiting" in told.outcomes)
-    assert 0 < waits(told.pack.log, 0) <= PASSES / 2
-    assert told.bench.free_seats == 1
+    recorded = RecordedBench(voice, seats=2)
+    recorded.bench.seat(in_folder(voice.job("waiting", accumulation=accumulation), tmp_path))
+    recorded.bench.seat(in_folder(voice.job("training", **SLOW), tmp_path))
+    recorded.until(lambda: "waiting" in recorded.outcomes)
+    assert 0 < waits(recorded.pack.log, 0) <= PASSES / 2
+    assert recorded.bench.free_seats == 1
 
 
 def test_the_last_one_is_heard_at_once(voice: ToyVoice, tmp_path: Path) -> None:
-    told = Told(voice, seats=2)
-    told.bench.seat(in_folder(voice.job("only"), tmp_path))
-    told.to_the_end()
-    assert waits(told.pack.log, 0) == 0
+    recorded = RecordedBench(voice, seats=2)
+    recorded.bench.seat(in_folder(voice.job("only"), tmp_path))
+    recorded.run_until_empty()
+    assert waits(recorded.pack.log, 0) == 0
 
 
 def test_a_trial_of_another_voice_goes_on_in_its_band_and_is_heard_twice_at_most(
     voice: ToyVoice, tmp_path: Path
 ) -> None:
     job = strict(voice, voice.job("one", lora_lr=0.02, text_projection_lr=0.0, epochs=100), tmp_path)
-    told = Told(voice, seats=1)
-    told.bench.seat(job)
-    told.to_the_end()
-    outcome, folder = told.outcomes["one"], TrialFolder(job.path)
+    recorded = RecordedBench(voice, seats=1)
+    recorded.bench.seat(job)
+    recorded.run_until_empty()
+    outcome, folder = recorded.outcomes["one"], TrialFolder(job.path)
     chance = folder.read_second_chance()
-    assert [what for what, _ in told.pack.log if what == "speak"] == ["speak"] * 4
+    assert [what for what, _ in recorded.pack.log if what == "speak"] == ["speak"] * 4
     assert outcome.ending is Ending.IN_BAND and not outcome.accepted and outcome.other_verdict is not None
     assert chance.outcome.kept.loss in job.band and outcome.point.loss in chance.band
     assert outcome.point.step > chance.outcome.kept.step
@@ -252,13 +252,13 @@ def test_a_second_chance_survives_the_bench(voice: ToyVoice, tmp_path: Path) -> 
     changes = {"lora_lr": 0.02, "text_projection_lr": 0.0, "epochs": 100}
     whole = strict(voice, voice.job("one", **changes), tmp_path / "whole")
     cut = strict(voice, voice.job("one", **changes), tmp_path / "cut")
-    told = Told(voice, seats=1)
-    told.bench.seat(cut)
-    told.until(lambda: TrialFolder(cut.path).second_chance.exists())
+    recorded = RecordedBench(voice, seats=1)
+    recorded.bench.seat(cut)
+    recorded.until(lambda: TrialFolder(cut.path).second_chance.exists())
     for job in (whole, cut):
-        told = Told(voice, seats=1)
-        told.bench.seat(job)
-        told.to_the_end()
+        recorded = RecordedBench(voice, seats=1)
+        recorded.bench.seat(job)
+        recorded.run_until_empty()
     ended = [TrialFolder(job.path).read_outcome() for job in (whole, cut)]
     assert timeless(ended[0]) == timeless(ended[1])
     assert timeless_curve(whole.path) == timeless_curve(cut.path)

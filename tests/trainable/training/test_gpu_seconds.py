@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from spaces.records.trial import Phase
-from tests.support.recorded_bench import Told
+from tests.support.recorded_bench import RecordedBench
 from tests.support.toy_voice import LONG, PASSES, ToyVoice, in_folder
 from trainable.files.trial_folder import TrialFolder
 from trainable.training.checkpoint import read_checkpoints
@@ -18,24 +18,24 @@ def test_neighbours_share_the_time_that_a_pass_takes(
     voice: ToyVoice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a clock that a forward pass moves by six seconds and listening by sixty, and nothing else."""
-    told, now = Told(voice, seats=3), [0.0]
+    recorded, now = RecordedBench(voice, seats=3), [0.0]
     monkeypatch.setattr("trainable.training.bench.time.perf_counter", lambda: now[0])
     costs = {"accumulate": 6.0, "losses": 6.0, "speak": 60.0}
     for name, seconds in costs.items():
-        inner = getattr(told.pack, name)
+        inner = getattr(recorded.pack, name)
 
         def outer(*arguments, inner=inner, seconds=seconds):
             now[0] += seconds
             return inner(*arguments)
 
-        monkeypatch.setattr(told.pack, name, outer)
+        monkeypatch.setattr(recorded.pack, name, outer)
     first, second = (in_folder(voice.job(name), tmp_path) for name in ("first", "second"))
-    told.bench.seat(first)
-    told.until(lambda: told.points("first", Phase.TRAINING)[-1:] == [1])
+    recorded.bench.seat(first)
+    recorded.until(lambda: recorded.points("first", Phase.TRAINING)[-1:] == [1])
     alone = now[0]
-    told.bench.seat(second)
-    told.to_the_end()
-    spent = {trial: outcome.gpu_seconds for trial, outcome in told.outcomes.items()}
+    recorded.bench.seat(second)
+    recorded.run_until_empty()
+    spent = {trial: outcome.gpu_seconds for trial, outcome in recorded.outcomes.items()}
     assert sum(spent.values()) == pytest.approx(now[0])
     assert spent["first"] > alone and spent["second"] < now[0] - alone
     spent_at = [point.gpu_seconds for point in TrialFolder(first.path).read_points()]
@@ -43,21 +43,21 @@ def test_neighbours_share_the_time_that_a_pass_takes(
 
 
 def test_trials_cost_no_more_than_the_bench_was_there(voice: ToyVoice, tmp_path: Path) -> None:
-    started, told = time.perf_counter(), Told(voice, seats=2)
+    started, recorded = time.perf_counter(), RecordedBench(voice, seats=2)
     for name in ("one", "two"):
-        told.bench.seat(in_folder(voice.job(name), tmp_path))
-    told.to_the_end()
-    spent = [outcome.gpu_seconds for outcome in told.outcomes.values()]
+        recorded.bench.seat(in_folder(voice.job(name), tmp_path))
+    recorded.run_until_empty()
+    spent = [outcome.gpu_seconds for outcome in recorded.outcomes.values()]
     assert all(spent) and sum(spent) <= time.perf_counter() - started
 
 
 def test_what_an_earlier_attempt_cost_still_counts(voice: ToyVoice, tmp_path: Path) -> None:
-    job, told = in_folder(voice.job("again", **LONG), tmp_path), Told(voice, seats=1)
-    told.bench.seat(job)
-    told.until(lambda: told.points("again", Phase.TRAINING)[-1:] == [PASSES + 1])
+    job, recorded = in_folder(voice.job("again", **LONG), tmp_path), RecordedBench(voice, seats=1)
+    recorded.bench.seat(job)
+    recorded.until(lambda: recorded.points("again", Phase.TRAINING)[-1:] == [PASSES + 1])
     kept = read_checkpoints(TrialFolder(job.path).checkpoints)[-1].state.point
-    told.bench.remove("again")
-    told.bench.seat(job)
-    told.to_the_end()
+    recorded.bench.remove("again")
+    recorded.bench.seat(job)
+    recorded.run_until_empty()
     later = [point.gpu_seconds for point in TrialFolder(job.path).read_points() if point.step > kept.step]
     assert 0 < kept.gpu_seconds < min(later)

@@ -16,7 +16,7 @@ from spaces.records.trial import Ending, Phase, Point
 from spaces.records.trial_spec import TrialSpec
 from tests.support import toy_family
 from tests.support.pack_processes import in_processes
-from tests.support.recorded_bench import Told
+from tests.support.recorded_bench import RecordedBench
 from tests.support.toy_voice import ToyVoice, in_folder, lay, timeless_curve
 from trainable.dataset.split import DatasetSplit, Role
 from trainable.family.process_group import ProcessGroup
@@ -57,22 +57,22 @@ def test_every_epoch_is_validated_and_so_is_the_start(twenty: ToyVoice, tmp_path
 
 
 def test_nothing_is_validated_where_nothing_is_held_out(voice: ToyVoice, tmp_path: Path) -> None:
-    told = Told(voice, seats=1)
-    told.bench.seat(in_folder(voice.job("long", **LONG), tmp_path))
-    told.to_the_end()
+    recorded = RecordedBench(voice, seats=1)
+    recorded.bench.seat(in_folder(voice.job("long", **LONG), tmp_path))
+    recorded.run_until_empty()
     assert validated(TrialFolder(tmp_path / "long").read_points()) == []
-    assert "validate" not in {what for what, _ in told.pack.log}
+    assert "validate" not in {what for what, _ in recorded.pack.log}
 
 
 @pytest.mark.parametrize("at", range(2 * STEPS + 1))
 def test_it_is_the_mean_of_the_held_out_clips_without_dropout(twenty: ToyVoice, tmp_path: Path, at: int) -> None:
     """At any step that training is stopped at, by the weights that are left."""
     job = in_folder(twenty.job("stopped", **LONG, dropout=0.5, objective="guide"), tmp_path)
-    told = Told(twenty, seats=1)
-    told.bench.seat(job)
-    told.until(lambda: len(TrialFolder(job.path).read_points()) > at)
-    told.to_the_end(stop=True)
-    outcome = told.outcomes["stopped"]
+    recorded = RecordedBench(twenty, seats=1)
+    recorded.bench.seat(job)
+    recorded.until(lambda: len(TrialFolder(job.path).read_points()) > at)
+    recorded.run_until_empty(stop=True)
+    outcome = recorded.outcomes["stopped"]
     points = TrialFolder(job.path).read_points()
     assert [point.step for point in points] == list(range(at + 1)) and points[-1] == outcome.point
     learner = toy_family.build(job.model, Path(job.prepared), "auto", job.draw, job.seed)
@@ -131,25 +131,25 @@ def test_a_loss_that_is_not_finite_is_not_validated(twenty: ToyVoice, tmp_path: 
 
 
 def test_what_is_told_has_its_validation(twenty: ToyVoice, tmp_path: Path) -> None:
-    told = Told(twenty, seats=2)
+    recorded = RecordedBench(twenty, seats=2)
     for name, changes in {"in band": {}, "long": LONG}.items():
-        told.bench.seat(in_folder(twenty.job(name, **changes), tmp_path))
-    told.to_the_end()
+        recorded.bench.seat(in_folder(twenty.job(name, **changes), tmp_path))
+    recorded.run_until_empty()
     for trial in ("in band", "long"):
         written = TrialFolder(tmp_path / trial).read_points()
-        said = [event.point for event in told.events if isinstance(event, Progress) and event.trial == trial]
+        said = [event.point for event in recorded.events if isinstance(event, Progress) and event.trial == trial]
         assert said == [written[point.step] for point in said]
         assert said[-1].validation is not None
 
 
 def test_those_who_are_due_together_are_validated_together(twenty: ToyVoice, tmp_path: Path) -> None:
-    told = Told(twenty, seats=3)
+    recorded = RecordedBench(twenty, seats=3)
     for name in ("one", "two"):
-        told.bench.seat(in_folder(twenty.job(name, **LONG), tmp_path))
-    told.bench.advance()
-    told.bench.seat(in_folder(twenty.job("late", **LONG), tmp_path))
-    told.to_the_end()
-    passes = [seats for what, seats in told.pack.log if what == "validate"]
+        recorded.bench.seat(in_folder(twenty.job(name, **LONG), tmp_path))
+    recorded.bench.advance()
+    recorded.bench.seat(in_folder(twenty.job("late", **LONG), tmp_path))
+    recorded.run_until_empty()
+    passes = [seats for what, seats in recorded.pack.log if what == "validate"]
     # Two clips go into a pass, as many as are held out.
     assert sorted(passes) == [(0, 1)] * 3 + [(2,)] * 3
 
@@ -227,12 +227,12 @@ def test_a_trial_with_a_model_of_its_own_is_validated_alike(
 
 def test_side_by_side_it_is_what_it_would_be_alone(twenty: ToyVoice, tmp_path: Path) -> None:
     recipes = {"in band": {}, "over": OVER, "long": LONG, "dropped": {**LONG, "dropout": 0.4, "accumulation": 2}}
-    told = Told(twenty, seats=3)
+    recorded = RecordedBench(twenty, seats=3)
     for name, changes in recipes.items():
-        told.until(lambda: told.bench.free_seats > 0)
-        told.bench.seat(in_folder(twenty.job(name, **changes), tmp_path))
-        told.bench.advance()
-    told.to_the_end()
+        recorded.until(lambda: recorded.bench.free_seats > 0)
+        recorded.bench.seat(in_folder(twenty.job(name, **changes), tmp_path))
+        recorded.bench.advance()
+    recorded.run_until_empty()
     for name, changes in recipes.items():
         alone = in_folder(twenty.job(name, **changes), tmp_path / "alone")
         run_trial(alone, lambda point, phase: None)
