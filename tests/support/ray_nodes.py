@@ -62,7 +62,7 @@ class Nodes:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def add(self, again: str | None = None, has_other_torch: bool = False, cwd: Path | None = None, **node: Any) -> str:
-        """Adds a node and returns its address. `again`: that of a killed node; `node`: arguments of Ray's `add_node`."""
+        """Adds a node; returns its address. `again`: that of a killed node; `node`: arguments of Ray's `add_node`."""
         options = {"other": has_other_torch, "cwd": str(cwd or ROOT), "address": again}
         return self._ask("add", node={"num_cpus": 1, **node}, **options)["node"]
 
