@@ -1,7 +1,7 @@
-"""Says something with an exported adapter: `python -m results.speak DIR "text" out.wav`.
+"""Speaks a text with an exported adapter: `python -m results.speak DIR "text" out.wav`.
 
-Any layout of `results.export` will do, and adapters of other trainers. Exit codes: 0 said, 1 the voice did not stop by
-itself, 2 wrong input.
+It takes every layout of `results.export`, and adapters of other trainers. Exit codes: 0 spoken, 1 the voice did not
+stop by itself, 2 wrong input.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DID_NOT_STOP = 1
 
 
 @dataclass(frozen=True)
-class _Manner:
+class _VoiceSettings:
     """How the voice in a folder speaks."""
 
     family: str
@@ -36,35 +36,34 @@ class _Manner:
 
 def speak(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="an exported adapter or checkpoint")],
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="what to say")],
-    out: Annotated[Path, typer.Argument(metavar="OUT.WAV", help="where the speech goes, 24 kHz mono")],
-    seed: Annotated[int, typer.Option(help="equal seeds, equal speech")] = 0,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="text to speak")],
+    out: Annotated[Path, typer.Argument(metavar="OUT.WAV", help="file to write, 24 kHz mono")],
+    seed: Annotated[int, typer.Option(help="seed of the sampling; equal seeds give equal speech")] = 0,
     base: Annotated[
-        str | None, typer.Option("--base", "--model", help="a base model other than the one the adapter names")
+        str | None, typer.Option("--base", "--model", help="base model in place of the one that the adapter names")
     ] = None,
-    reference: Annotated[
-        Path | None, typer.Option(help="a recording of the voice, where the folder holds none")
-    ] = None,
+    reference: Annotated[Path | None, typer.Option(help="recording of the voice, where the folder holds none")] = None,
 ) -> None:
-    """Say a text in the voice of an exported adapter."""
+    """Speak a text in the voice of an exported adapter."""
     with exit_on_input_error():
         _check_arguments(folder, text, out)
-        manner = _manner(folder)
+        settings = _settings(folder)
 
         from trainable.family.protocol import SpeechPrompt, load_family
         from trainable.speech.audio import SAMPLE_RATE, write_audio
 
-        speaker = load_family(manner.family).load_exported(folder, base, manner.language, reference)
-        spoken = speaker.speak(SpeechPrompt(text.strip(), seed, manner.tempo.frame_cap(text)), manner.sampling)
+        synthesiser = load_family(settings.family).load_exported(folder, base, settings.language, reference)
+        prompt = SpeechPrompt(text.strip(), seed, settings.tempo.frame_cap(text))
+        utterance = synthesiser.speak(prompt, settings.sampling)
         try:
-            write_audio(out, spoken.wave)
+            write_audio(out, utterance.wave)
         except (OSError, RuntimeError) as error:
             raise InputError(f"{out}: cannot be written ({error}); give another OUT.WAV") from None
-    seconds = len(spoken.wave) / SAMPLE_RATE
-    if not spoken.eos:
+    seconds = len(utterance.wave) / SAMPLE_RATE
+    if not utterance.eos:
         typer.secho(
-            f"{out}: {seconds:.1f} s, cut off at {spoken.frame_cap} frames: the voice did not end its sentence. "
-            "Try another --seed; if it happens often, another trial",
+            f"{out}: {seconds:.1f} s, cut off at {utterance.frame_cap} frames: the voice did not end its sentence. "
+            "Try another --seed, or another trial if it happens often",
             err=True,
             fg="red",
         )
@@ -72,26 +71,26 @@ def speak(
     typer.echo(f"{out}: {seconds:.1f} s, and the voice ended its sentence by itself")
 
 
-def _manner(folder: Path) -> _Manner:
-    """What an export of Sweetspot says of itself; of anything else nothing is known, and the usual is taken."""
+def _settings(folder: Path) -> _VoiceSettings:
+    """Settings from the manifest of an export; defaults for an adapter of another trainer."""
     if (folder / MANIFEST).is_file():
-        exported = read_manifest(folder)
-        family = require_known_family(exported.family, f"{folder / MANIFEST}")
-        return _Manner(family, exported.language, exported.sampling, exported.tempo)
-    pace = SpeakingRate(pause=PAUSE_SECONDS, per_letter=1 / CHARACTERS_PER_SECOND)
-    return _Manner(FAMILIES["qwen3_tts"].module, None, Sampling(), pace)
+        manifest = read_manifest(folder)
+        family = require_known_family(manifest.family, f"{folder / MANIFEST}")
+        return _VoiceSettings(family, manifest.language, manifest.sampling, manifest.tempo)
+    tempo = SpeakingRate(pause=PAUSE_SECONDS, per_letter=1 / CHARACTERS_PER_SECOND)
+    return _VoiceSettings(FAMILIES["qwen3_tts"].module, None, Sampling(), tempo)
 
 
 def _check_arguments(folder: Path, text: str, out: Path) -> None:
-    """What can be known to fail before a model is loaded."""
+    """Raises InputError for what would fail after the model is loaded."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected an adapter that `python -m results.export RUN DIR` wrote")
     if not text.strip():
-        raise InputError("the text is empty; give something to say, in quotes")
+        raise InputError("the text is empty; give a text in quotes")
     if out.suffix.lower() != ".wav":
         raise InputError(f"{out}: expected a name that ends in .wav")
     if out.is_dir():
-        raise InputError(f"{out}: is a folder; give a file's name")
+        raise InputError(f"{out}: is a folder; give the name of a file")
     if not out.parent.is_dir():
         raise InputError(f"{out.parent}: no such folder; make it or give another OUT.WAV")
     if not os.access(out.parent, os.W_OK):

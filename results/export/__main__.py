@@ -1,7 +1,7 @@
-"""Takes an adapter out of a run: `python -m results.export RUN DIR [--trial ID]`. Possible while the search runs.
+"""Exports an adapter of a run: `python -m results.export RUN DIR [--trial ID]`, also while the search runs.
 
-What is written is loaded in a process of its own and made to speak; only if it then says what the trained model says
-is it put into place. Exit codes: 1 it does not, 2 wrong input, 3 nothing accepted.
+The export is loaded in a fresh process and made to speak; it is put in place only if it speaks as the trained model
+does. Exit codes: 1 it does not, 2 wrong input, 3 nothing accepted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ UNFAITHFUL, NOTHING_ACCEPTED = 1, 3
 
 
 class LayoutOption(StrEnum):
-    """What `--layout` takes; merged has an option of its own."""
+    """Values of `--layout`; `--merged` is an option of its own."""
 
     PEFT = "peft"
     ALEXANDRIA = "alexandria"
@@ -38,35 +38,35 @@ class LayoutOption(StrEnum):
 
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a search")],
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="where the adapter goes")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="folder to write the adapter to")],
     trial: Annotated[
-        str | None, typer.Option(help="this one, whatever its verdict; without it the best accepted")
+        str | None, typer.Option(help="export this trial, whatever its verdict; default: the best accepted")
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="where nothing was accepted, the nearest; its card says so")
+        bool, typer.Option("--force", help="export the nearest trial where none was accepted; its card says so")
     ] = False,
-    layout: Annotated[LayoutOption, typer.Option(help="which files, by who is to load them")] = LayoutOption.PEFT,
-    merged: Annotated[bool, typer.Option("--merged", help="a whole checkpoint instead of an adapter")] = False,
+    layout: Annotated[LayoutOption, typer.Option(help="file layout, by the program that loads it")] = LayoutOption.PEFT,
+    merged: Annotated[bool, typer.Option("--merged", help="export a merged checkpoint instead of an adapter")] = False,
     base: Annotated[
         str | None, typer.Option(metavar="NAME/MODEL", help="hub id of the base model, where the run names a folder")
     ] = None,
-    licence: Annotated[str, typer.Option(help="of the voice, such as cc-by-4.0; for the card")] = UNKNOWN_LICENCE,
-    to: Annotated[str | None, typer.Option("--push", metavar="NAME/MODEL", help="upload it to the hub")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what --push would upload, no more")] = False,
+    licence: Annotated[str, typer.Option(help="licence of the voice, such as cc-by-4.0")] = UNKNOWN_LICENCE,
+    to: Annotated[str | None, typer.Option("--push", metavar="NAME/MODEL", help="upload the export to the hub")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only list what --push would upload")] = False,
 ) -> None:
     """Export the best accepted adapter of a search, checked by loading it back."""
     with exit_on_input_error():
-        wish = ExportOptions(_layout(layout, merged), base, licence.lower())
+        options = ExportOptions(_layout(layout, merged), base, licence.lower())
         history = read_ledger(RunFolder(run).ledger)
         _check_push(to, dry_run, base or (history.search.model if history.search else None))
-        trial = trial or _chosen(run, history, force)
+        trial = trial or _choose(run, history, force)
         try:
             with progress_bars() as on_progress:
-                export_trial(RunFolder(run), trial, folder, wish, on_progress)
+                export_trial(RunFolder(run), trial, folder, options, on_progress)
         except UnfaithfulExport as error:
             typer.secho(str(error), err=True, fg="red")
             raise typer.Exit(UNFAITHFUL) from None
-        _print_result(history.outcomes[trial], history, folder, wish)
+        _print_result(history.outcomes[trial], history, folder, options)
         if to is not None:
             _push(folder.resolve(), to, dry_run)
 
@@ -75,21 +75,21 @@ def _layout(layout: LayoutOption, merged: bool) -> ExportLayout:
     if not merged:
         return ExportLayout(layout.value)
     if layout in (LayoutOption.ALEXANDRIA, LayoutOption.KATHRINE):
-        raise InputError(f"--merged is a whole checkpoint, and the {layout} layout holds an adapter; leave one out")
+        raise InputError(f"--merged writes a whole checkpoint, but the {layout} layout holds an adapter; leave one out")
     return ExportLayout.CUSTOM_VOICE if layout is LayoutOption.CUSTOM_VOICE else ExportLayout.MERGED
 
 
 def _check_push(repo: str | None, dry_run: bool, base: str | None) -> None:
-    """What can be known to fail before anything is exported."""
+    """Raises InputError for what would fail after the export."""
     if repo is not None:
         check_repo(repo)
         check_base(base)
     elif dry_run:
-        raise InputError("--dry-run says what --push would upload; give --push NAME/MODEL too")
+        raise InputError("--dry-run lists what --push would upload; give --push NAME/MODEL too")
 
 
-def _chosen(run: Path, history: History, force: bool) -> str:
-    """The best accepted trial; with `force` the nearest that can be exported. Exits with code 3 where there is none."""
+def _choose(run: Path, history: History, force: bool) -> str:
+    """The best accepted trial; with `force` the nearest one that can be exported. Exits with code 3 without one."""
     accepted = ranked(history)
     if accepted:
         return accepted[0].trial
@@ -106,18 +106,19 @@ def _nothing_accepted(run: Path, history: History, force: bool) -> str:
     near = nearest(history)
     if near is None:
         return f"{run}: no trial has ended yet, so there is nothing to export"
-    told = f"{run}: no trial was accepted, so nothing was exported. Nearest was {near.trial}, "
-    told += f"rejected: {'; '.join(near.verdict.reasons)}" if near.verdict else f"{near.ending}: {near.reason}"
+    message = f"{run}: no trial was accepted, so nothing was exported. The nearest was {near.trial}, "
+    message += f"rejected: {'; '.join(near.verdict.reasons)}" if near.verdict else f"{near.ending}: {near.reason}"
     if force:
-        return f"{told}. No trial has kept a checkpoint, so there is nothing to force"
-    return f"{told}. To hear it anyway: --force" if near.checkpoint else told
+        return f"{message}. No trial has kept a checkpoint, so --force has nothing to export"
+    return f"{message}. To export it anyway, add --force" if near.checkpoint else message
 
 
-def _print_result(outcome: Outcome, history: History, folder: Path, wish: ExportOptions) -> None:
+def _print_result(outcome: Outcome, history: History, folder: Path, options: ExportOptions) -> None:
     judged = "accepted" if is_accepted(outcome, history) else "rejected by the probe"
     judged = "not probed" if outcome.verdict is None else judged
-    how = "it expects what was trained and was heard anew" if wish.layout.is_whole else "it speaks as trained"
-    typer.echo(f"trial {outcome.trial}, {judged}, exported to {folder}; {how}: listen to {folder / 'sample.wav'}")
+    merged = "its logits match the adapter's and it was probed again"
+    check = merged if options.layout.is_whole else "it speaks as trained"
+    typer.echo(f"trial {outcome.trial}, {judged}, exported to {folder}; {check}: listen to {folder / 'sample.wav'}")
     typer.echo(f'next: python -m results.speak {folder} "something to say" out.wav')
 
 
@@ -128,7 +129,7 @@ def _push(folder: Path, repo: str, dry_run: bool) -> None:
         for name, size in upload.files:
             typer.echo(f"  {size:>15,}  {name}")
         return
-    typer.echo(f"uploaded to {push(upload)}; a new repository is private until you make it public")
+    typer.echo(f"uploaded to {push(upload)}; a new repository stays private until you make it public")
 
 
 if __name__ == "__main__":

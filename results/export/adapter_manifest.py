@@ -1,4 +1,4 @@
-"""What an exported adapter says about itself: `sweetspot.json`, written last; where it stands the export is whole."""
+"""The manifest of an export, `sweetspot.json`. It is content last: where it exists, the export is complete."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ FORMAT = 2
 
 
 class UnfaithfulExport(RuntimeError):
-    """What was written does not speak like what was trained."""
+    """The export does not speak like the trained model."""
 
 
 class MergedWeights(BaseModel):
-    """How a merged checkpoint compares with the adapter that it is made of."""
+    """A merged checkpoint compared with the adapter that was merged."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     difference: float
-    """Of the logits: root mean square of the difference over that of the adapter's own, each row about its mean."""
+    """Of the logits: root mean square of the difference over that of the adapter's centred logits."""
     tolerance: float
-    """More is not exported."""
+    """A larger difference is not exported."""
     verdict: Verdict
-    """On what the merged checkpoint said, judged as every trial of the search was."""
+    """The verdict on the merged checkpoint, by the criteria of the search."""
 
 
 class AdapterManifest(BaseModel):
-    """Where an adapter comes from and how it speaks."""
+    """Origin of an exported adapter, and how it speaks."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,14 +47,14 @@ class AdapterManifest(BaseModel):
     draw: Draw
     outcome: Outcome
     final: Confirmation | None = None
-    """What was heard of it as a finalist; None where it was none."""
+    """The confirmation; None for a trial that was no finalist."""
     accepted: bool
-    """By the last that was heard of it."""
+    """Whether the last verdict accepted it."""
     strength: float = 1.0
-    """What the LoRA was multiplied with before it was written: the file holds it at that strength."""
+    """Factor on the LoRA; the weights in the file include it."""
     layout: ExportLayout
     merged: MergedWeights | None = None
-    """None for an adapter, which was found to say exactly what was trained."""
+    """None for an adapter, which was verified to speak exactly as trained."""
     family: str
     """Module of the model family."""
     base_model: str
@@ -63,40 +63,38 @@ class AdapterManifest(BaseModel):
     seed: int
     sampling: Sampling
     tempo: SpeakingRate
-    """Of the dataset's voice; it says after how many frames a line that does not end is cut off."""
+    """Speaking rate of the dataset's voice; it sets the cap of frames of a line."""
     fingerprint: str
-    """The dataset's."""
+    """Fingerprint of the dataset."""
     licence: str
-    """Identifier of the voice's licence; `unknown` where nobody has said."""
+    """Identifier of the voice's licence; `unknown` where it was not given."""
     sample_text: str
-    """What `sample.wav` says, with `seed`."""
+    """Text of `sample.wav`, spoken with `seed`."""
     files: dict[str, str] = {}
-    """Every other file of the export, relative to its folder, and its SHA-256."""
+    """SHA-256 of every other file of the export, by its path relative to the folder."""
 
 
 def read_manifest(folder: Path) -> AdapterManifest:
-    """Raises InputError when the folder is missing, is no export, or was written by a newer Sweetspot."""
+    """Raises InputError for a folder that is missing, is no export, or is of another format."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected an adapter that `python -m results.export RUN DIR` wrote")
-    record = folder / MANIFEST
-    if not record.is_file():
+    path = folder / MANIFEST
+    if not path.is_file():
         raise InputError(
             f"{folder}: not an exported adapter ({MANIFEST} is missing); write one with "
             "`python -m results.export RUN DIR`"
         )
     try:
-        written = json.loads(record.read_bytes())
-        format = written.get("format") if isinstance(written, dict) else None
-        if isinstance(format, int) and format > FORMAT:
-            raise InputError(f"{record}: format {format}, but this Sweetspot reads {FORMAT}; update Sweetspot")
-        if isinstance(format, int) and format < FORMAT:
-            raise InputError(f"{record}: format {format}, of an earlier Sweetspot; export the trial again")
-        return AdapterManifest.model_validate(written)
+        content = json.loads(path.read_bytes())
+        version = content.get("format") if isinstance(content, dict) else None
+    except (ValueError, RecursionError):
+        raise InputError(f"{path}: not readable as JSON; export the trial again") from None
+    if isinstance(version, int) and version > FORMAT:
+        raise InputError(f"{path}: format {version}, but this Sweetspot reads {FORMAT}; update Sweetspot")
+    if isinstance(version, int) and version < FORMAT:
+        raise InputError(f"{path}: format {version} is from an earlier Sweetspot; export the trial again")
+    try:
+        return AdapterManifest.model_validate(content)
     except ValidationError as error:
-        raise InputError(
-            f"{record}: not readable as format {FORMAT} ({error.errors()[0]['msg']}); export the trial again"
-        ) from None
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{record}: not readable as JSON; export the trial again") from None
+        problem = error.errors()[0]["msg"]
+        raise InputError(f"{path}: not readable as format {FORMAT} ({problem}); export the trial again") from None

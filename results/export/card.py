@@ -1,4 +1,4 @@
-"""The card of an exported adapter: what it is, what was heard, how to load it, how to train it again."""
+"""The model card of an export: what it is, what the probe heard, how to load it and how to train it again."""
 
 from __future__ import annotations
 
@@ -28,100 +28,99 @@ KINDS = {
 
 def write_card(
     folder: Path,
-    exported: AdapterManifest,
+    manifest: AdapterManifest,
     voice: str,
     versus: BaseComparison | None,
     samples: Sequence[AudioSample],
     replay: str,
 ) -> None:
-    """Writes README.md, with the front matter that the hub asks for.
+    """Writes README.md with the front matter that the hub requires.
 
-    `voice` is the dataset's name, `replay` the command that trains the trial again. Texts of a dataset are shown
-    literally.
+    `voice` is the name of the dataset, `replay` the command that trains the trial again. Texts of the dataset are
+    escaped.
     """
-    base = base_name(exported.base_model)
+    base = base_name(manifest.base_model)
     sections = [
-        f"---\n{front_matter(exported)}\n---",
-        f"# {literal(voice)}: {KINDS[exported.layout].format(base=literal(base))}",
-        *([] if exported.accepted else [_warning(exported)]),
-        f"Trial {exported.trial} of a Sweetspot search. Only use this voice in ways its speaker has agreed to: whoever "
-        "publishes it vouches that the speaker consented to that.",
-        _licence(exported),
+        f"---\n{front_matter(manifest)}\n---",
+        f"# {escape_markdown(voice)}: {KINDS[manifest.layout].format(base=escape_markdown(base))}",
+        *([] if manifest.accepted else [_warning(manifest)]),
+        f"Trial {manifest.trial} of a Sweetspot search. Use this voice only in ways that its speaker has agreed to. By "
+        "publishing it you vouch that the speaker has consented.",
+        _licence(manifest),
         "## What the probe heard",
-        verdict_in_words(exported, versus),
-        "`sample.wav` says, from the files in this folder:",
-        f"    {' '.join(exported.sample_text.split())}",
+        verdict_in_words(manifest, versus),
+        "`sample.wav` was spoken from the files in this folder:",
+        f"    {' '.join(manifest.sample_text.split())}",
         *_listening(samples),
         "## How to load it",
-        loading_code(exported, base, voice),
+        loading_code(manifest, base, voice),
         "## What was trained",
-        _losses(exported),
-        "\n".join(f"- {name}: {value}" for name, value in exported.draw.model_dump(mode="json").items()),
-        f"Seed {exported.seed}, language {exported.language}, dataset fingerprint `{exported.fingerprint}`. "
-        "`sweetspot.json` holds all of it, with every measure of every line and the SHA-256 of every file.",
-        f"`{RECIPE}` is this trial as a search of one. With the same data, base model and libraries this trains it "
-        "again, from a checkout of Sweetspot:",
+        _losses(manifest),
+        "\n".join(f"- {name}: {value}" for name, value in manifest.draw.model_dump(mode="json").items()),
+        f"Seed {manifest.seed}, language {manifest.language}, dataset fingerprint `{manifest.fingerprint}`. "
+        "`sweetspot.json` holds all of this, with the measures of every line and the SHA-256 of every file.",
+        f"`{RECIPE}` holds this trial as a search of one trial. With the same data, base model and libraries, this "
+        "command trains it again from a checkout of Sweetspot:",
         f"    {replay}",
     ]
     (folder / "README.md").write_text("\n\n".join(filter(None, sections)) + "\n", encoding="utf-8")
 
 
-def front_matter(exported: AdapterManifest) -> str:
-    """YAML."""
-    whole = exported.layout.is_whole
+def front_matter(manifest: AdapterManifest) -> str:
+    """Front matter in YAML, for the hub."""
+    whole = manifest.layout.is_whole
     return ModelCardData(
-        base_model=base_name(exported.base_model),
+        base_model=base_name(manifest.base_model),
         base_model_relation="finetune" if whole else "adapter",
         library_name=None if whole else "peft",
-        license=exported.licence,
+        license=manifest.licence,
         pipeline_tag="text-to-speech",
-        tags=["lora", "text-to-speech", "sweetspot", *([] if exported.accepted else ["not-accepted"])],
+        tags=["lora", "text-to-speech", "sweetspot", *([] if manifest.accepted else ["not-accepted"])],
     ).to_yaml()
 
 
 def base_name(base_model: str) -> str:
-    """A hub id as it is; of a folder only its name, since nobody else has that path."""
+    """A hub id unchanged; of a folder only its name, because the path is local."""
     path = Path(base_model)
     return path.name if path.is_absolute() or path.is_dir() else base_model
 
 
-def literal(text: str) -> str:
-    """A text as Markdown that shows it character by character, on one line, whatever it holds."""
+def escape_markdown(text: str) -> str:
+    """Escapes a text, so that Markdown shows it literally and on one line."""
     shown = html.escape(" ".join(text.split()), quote=False)
     return re.sub(r"([\\`*_{}\[\]()#+!|~])", r"\\\1", shown)
 
 
-def _warning(exported: AdapterManifest) -> str:
-    heard = "was rejected by the probe" if exported.outcome.verdict else "was not probed"
-    return f"> **Not accepted.** This trial {heard} and was exported because somebody asked for it. Listen before use."
+def _warning(manifest: AdapterManifest) -> str:
+    state = "was rejected by the probe" if manifest.outcome.verdict else "was not probed"
+    return f"> **Not accepted.** This trial {state} and was exported by explicit request. Listen before you use it."
 
 
-def _licence(exported: AdapterManifest) -> str:
-    if exported.licence == "unknown":
-        return "Licence of the voice: unknown, nobody has said it. The base model's own licence holds besides."
-    return f"Licence of the voice: {exported.licence}. The base model's own licence holds besides."
+def _licence(manifest: AdapterManifest) -> str:
+    if manifest.licence == "unknown":
+        return "Licence of the voice: unknown. The licence of the base model also applies."
+    return f"Licence of the voice: {manifest.licence}. The licence of the base model also applies."
 
 
 def _listening(samples: Sequence[AudioSample]) -> list[str]:
     if not samples:
         return []
     rows = [
-        f"| {literal(sample.text)} | {_link(sample.audio, 'listen')} | {_link(sample.base, 'base model')} |"
+        f"| {escape_markdown(sample.text)} | {_link(sample.audio, 'listen')} | {_link(sample.base, 'listen')} |"
         for sample in samples
     ]
-    return ["Lines of the probe:", "\n".join(["| line | this voice | untrained |", "| --- | --- | --- |", *rows])]
+    return ["Lines of the probe:", "\n".join(["| line | this voice | base model |", "| --- | --- | --- |", *rows])]
 
 
 def _link(audio: str | None, name: str) -> str:
     return f"[{name}]({audio})" if audio else ""
 
 
-def _losses(exported: AdapterManifest) -> str:
-    point = exported.outcome.kept or exported.outcome.point
+def _losses(manifest: AdapterManifest) -> str:
+    point = manifest.outcome.kept or manifest.outcome.point
     if point is None:
         return ""
-    descended = exported.draw.objective
     return (
-        f"{descended} loss {point.loss:.3f} (descended) after {point.epoch:.2f} epochs; "
+        f"{manifest.draw.objective} loss {point.loss:.3f} (the objective) after {point.epoch:.2f} epochs; "
         f"guide loss {point.losses.guide:.3f}, aligned loss {point.losses.aligned:.3f}, in nats per label."
     )

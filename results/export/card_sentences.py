@@ -1,4 +1,4 @@
-"""What was heard of an exported trial, as sentences."""
+"""Sentences of a model card about what the probe heard."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from results.export.adapter_manifest import AdapterManifest, MergedWeights
 from spaces.records.confirmation import Confirmation
 
 
-def verdict_in_words(exported: AdapterManifest, versus: BaseComparison | None) -> str:
-    """The last verdict with its interval, the comparison with the base model, and what nobody could judge."""
-    final = exported.final
-    verdict = final.confirmed if final and final.confirmed else exported.outcome.verdict
+def verdict_in_words(manifest: AdapterManifest, versus: BaseComparison | None) -> str:
+    """The last verdict with its interval, the comparison with the base model, and what could not be judged."""
+    final = manifest.final
+    verdict = final.confirmed if final and final.confirmed else manifest.outcome.verdict
     if verdict is None:
-        return f"Nothing: the trial ended as {exported.outcome.ending} and was not probed."
+        return f"Nothing: the trial ended with `{manifest.outcome.ending}` and was not probed."
     judged = "Accepted" if verdict.accepted else f"**Rejected: {'; '.join(verdict.reasons)}**"
     sentences = [
-        f"{judged}; {verdict.failed_lines} of {verdict.judged_lines} lines failed, so {verdict.failure_rate} of any "
-        f"lines would (95 % confidence); score {verdict.score:.3f}."
+        f"{judged}; {verdict.failed_lines} of {verdict.judged_lines} lines failed (95 % confidence interval of the "
+        f"failure rate: {verdict.failure_rate}); score {verdict.score:.3f}."
     ]
     if final and final.confirmed:
-        sentences.append(f"These were lines that no trial was chosen by, {final.unseen} texts never spoken before.")
-    if exported.strength != 1:
+        sentences.append(f"No trial was selected by these lines; {final.unseen} of their texts were not spoken before.")
+    if manifest.strength != 1:
         sentences.append(
-            f"The LoRA is written at {exported.strength:g} of the strength it was trained to, which was heard to be "
-            "better; `text_projection` is as it was trained."
+            f"The LoRA is scaled to {manifest.strength:g} of its trained strength, which scored better; "
+            "`text_projection` is unchanged."
         )
     if versus:
         sentences.append(
-            f"Against the base model's own clone, line by line: {versus} at 95 % confidence, {versus.judgement}."
+            f"Against the base model's own clone, line by line, with a 95 % interval: {versus}, {versus.judgement}."
         )
     sentences += [f"{note[0].upper()}{note[1:]}." for note in verdict.notes]
     if final and final.instructed:
         sentences.append(_instructed(final))
     if verdict.unknown:
-        sentences.append(f"Nothing could judge whether lines are {', '.join(verdict.unknown)}.")
-    if exported.merged:
-        sentences.append(_merged(exported.merged))
+        sentences.append(f"Not judged: {', '.join(verdict.unknown)}.")
+    if manifest.merged:
+        sentences.append(_merged(manifest.merged))
     return " ".join(sentences)
 
 
@@ -45,7 +45,7 @@ def _instructed(final: Confirmation) -> str:
     rises = [pair.pitch_rise for pair in final.instructed if pair.pitch_rise is not None]
     pitch = f"{median(rises):+.1f} semitones in pitch, " if rises else ""
     return (
-        f"Asked to be excited instead of calm, it changes by {pitch}"
+        f"From the instruction to be calm to the one to be excited, speech changes by {pitch}"
         f"{median(pair.level_rise for pair in final.instructed):+.1f} dB in level and "
         f"{median(pair.speed_up for pair in final.instructed):.2f}× in tempo "
         f"(medians of {len(final.instructed)} lines)."
@@ -56,7 +56,8 @@ def _merged(merged: MergedWeights) -> str:
     verdict = merged.verdict
     judged = "accepted" if verdict.accepted else f"rejected ({'; '.join(verdict.reasons)})"
     return (
-        f"That was the adapter. Merged, its logits differ from the adapter's by {merged.difference:.1e} of "
-        f"their size ({merged.tolerance:g} are allowed), and it was heard anew: {judged}, {verdict.failed_lines} of "
-        f"{verdict.judged_lines} lines failed ({verdict.failure_rate} of any), score {verdict.score:.3f}."
+        f"All of this is about the adapter. The logits of the merged checkpoint differ from the adapter's by "
+        f"{merged.difference:.1e} (relative; {merged.tolerance:g} is allowed), and it was probed again: {judged}, "
+        f"{verdict.failed_lines} of {verdict.judged_lines} lines failed ({verdict.failure_rate}), score "
+        f"{verdict.score:.3f}."
     )

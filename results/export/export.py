@@ -1,4 +1,4 @@
-"""Takes a trial out of a run: rebuilt, written in the layout asked for, proved in a fresh process, and described."""
+"""Exports a trial of a run: rebuilds it, writes it in a layout, verifies it in a fresh process, and describes it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from results.export.adapter_manifest import MANIFEST, AdapterManifest
 from results.export.card import base_name, write_card
 from results.export.folder import export_folder, file_hashes
 from results.export.recipe import RECIPE, command, write_recipe
-from results.export.samples import export_samples, probe_samples
+from results.export.samples import export_samples, probe_samples, sample_name
 from results.run.ledger import History, SearchStarted, read_ledger
 from results.run.run_folder import RunFolder, require_known_family
 from spaces.cli import OnProgress, no_progress
+from spaces.draw import Draw
 from spaces.errors import InputError
 from spaces.probe_settings import ProbeSettings
 from spaces.records.trial import Outcome
@@ -29,20 +30,20 @@ if TYPE_CHECKING:
     from trainable.probe.criteria.calibration import Calibration
 
 DEFAULT_SAMPLE_TEXT = "One two three."
-"""Spoken when neither the trial nor the base model was probed."""
+"""The sample text when neither the trial nor the base model was probed."""
 UNKNOWN_LICENCE = "unknown"
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """How an export is to be."""
+    """Options of an export."""
 
     layout: ExportLayout = ExportLayout.PEFT
     base: str | None = None
-    """What files and card call the base model, where the run knows it as a folder of its machine."""
+    """Hub id of the base model for files and card, where the run names a local folder."""
     licence: str = UNKNOWN_LICENCE
-    """Identifier of the licence under which the voice may be used, such as cc-by-4.0."""
+    """Identifier of the voice's licence, such as cc-by-4.0."""
 
     def __post_init__(self) -> None:
         if not _LICENCE.fullmatch(self.licence):
@@ -56,29 +57,30 @@ def export_trial(
     run: RunFolder,
     trial: str,
     folder: Path,
-    wish: ExportOptions = ExportOptions(),
+    options: ExportOptions = ExportOptions(),
     on_progress: OnProgress = no_progress,
     family: str | None = None,
 ) -> Path:
-    """Exports that trial's kept checkpoint into `folder`, whatever its verdict; an earlier export there is replaced.
+    """Exports the kept checkpoint of a trial into `folder`, whatever its verdict, and returns the folder. An earlier
+    export there is replaced.
 
-    `family` is the module of the model family, where the caller knows it; without it the run's own, which has to be
-    one that is known here. Raises InputError for another one, an unknown trial, one that kept no checkpoint, a layout
-    that cannot hold it, or a folder that holds anything else, and UnfaithfulExport when what was written does not speak
-    like what was trained. Then `folder` is as it was.
+    `family` is the module of the model family; by default the run's own, which must be registered. Raises InputError
+    for an unknown family or trial, a trial without a checkpoint, a layout that cannot hold it, or a folder with other
+    content, and UnfaithfulExport when the export does not speak like the trained model. Then `folder` is unchanged.
     """
     history = read_ledger(run.ledger)
-    outcome = _outcome(history, trial)
+    outcome, draw, checkpoint = _exportable(history, trial)
     if history.search is None:
-        raise InputError(f"{run.ledger}: does not say how the search was started; {'; '.join(history.problems)}")
+        raise InputError(f"{run.ledger}: the start of the search is missing; {'; '.join(history.problems)}")
     family = family or require_known_family(history.search.family, f"{run.ledger}")
     folder = folder.resolve()
-    with export_folder(folder) as beside:
-        _Export(run, history, history.search, family, outcome, wish, on_progress).write(beside)
+    with export_folder(folder) as part:
+        _Export(run, history, history.search, family, outcome, draw, checkpoint, options, on_progress).write(part)
     return folder
 
 
-def _outcome(history: History, trial: str) -> Outcome:
+def _exportable(history: History, trial: str) -> tuple[Outcome, Draw, str]:
+    """The outcome of a trial that can be exported, its draw, and its checkpoint relative to the trial's folder."""
     outcome = history.outcomes.get(trial)
     if outcome is None:
         state = "has not ended" if trial in history.drawn else "is unknown"
@@ -86,7 +88,7 @@ def _outcome(history: History, trial: str) -> Outcome:
         raise InputError(f"trial {trial} {state}; trials that can be exported: {known}")
     if outcome.checkpoint is None or outcome.draw is None:
         raise InputError(f"trial {trial} kept no checkpoint ({outcome.ending}: {outcome.reason}); give another --trial")
-    return outcome
+    return outcome, outcome.draw, outcome.checkpoint
 
 
 @dataclass(frozen=True)
@@ -96,83 +98,85 @@ class _Export:
     search: SearchStarted
     family: str
     outcome: Outcome
-    wish: ExportOptions
+    draw: Draw
+    checkpoint: str
+    """Relative to the trial's folder."""
+    options: ExportOptions
     on_progress: OnProgress
 
-    def write(self, beside: Path) -> None:
-        """Fills an empty folder, the record last."""
+    def write(self, part: Path) -> None:
+        """Fills an empty folder; the manifest comes last."""
         from results.export.verify import WrittenExport, verify_export
         from trainable.family.protocol import load_family
         from trainable.stages.confirm import scale_lora
         from trainable.training.checkpoint import load_weights
 
         search, outcome = self.search, self.outcome
-        checkpoint = self._checkpoint()
-        reference = self._reference() if self.wish.layout is ExportLayout.ALEXANDRIA else None
-        self._tell("loading the base model", 0)
+        checkpoint = self._checkpoint_path()
+        reference = self._reference() if self.options.layout is ExportLayout.ALEXANDRIA else None
+        self._progress("loading the base model", 0)
         family = load_family(self.family)
         calibration = self._calibration()
-        heard = last_verdict(outcome, self.history)
-        strength = heard.strength if heard else 1.0
-        learner = family.build(search.model, self.run.prepared, search.space["language"], outcome.draw, search.seed)
+        verdict = last_verdict(outcome, self.history)
+        strength = verdict.strength if verdict else 1.0
+        learner = family.build(search.model, self.run.prepared, search.space["language"], self.draw, search.seed)
         learner.load_tensors(scale_lora(load_weights(checkpoint), strength))
         learner.eval()
 
-        self._tell(f"writing {outcome.trial} as {self.wish.layout}", 1)
+        self._progress(f"writing {outcome.trial} as {self.options.layout}", 1)
         request = ExportRequest(
-            layout=self.wish.layout,
+            layout=self.options.layout,
             model=search.model,
-            base_name=self.wish.base or search.model,
+            base_name=self.options.base or search.model,
             speaker=speaker_name(search.voice),
             outcome=outcome,
             reference=reference,
         )
-        family.export(learner, request, beside)
+        family.export(learner, request, part)
 
-        self._tell("loading it in a process of its own, and letting it speak", 2)
-        text = self._sample_text()
-        exported = AdapterManifest(
+        self._progress("loading the export in a fresh process and letting it speak", 2)
+        probe = ProbeSettings.model_validate(search.space["probe"])
+        manifest = AdapterManifest(
             trial=outcome.trial,
-            draw=outcome.draw,
+            draw=self.draw,
             outcome=outcome,
             final=self.history.confirmations.get(outcome.trial),
             accepted=is_accepted(outcome, self.history),
             strength=strength,
-            layout=self.wish.layout,
+            layout=self.options.layout,
             family=self.family,
             base_model=request.base_name,
             language=search.space["language"],
             seed=search.seed,
-            sampling=ProbeSettings.model_validate(search.space["probe"]).sampling,
+            sampling=probe.sampling,
             tempo=calibration.tempo,
             fingerprint=search.fingerprint,
-            licence=self.wish.licence,
-            sample_text=text,
+            licence=self.options.licence,
+            sample_text=self._sample_text(),
         )
-        written = WrittenExport(beside, exported, search.model, ProbeSettings.model_validate(search.space["probe"]))
-        self._describe(beside, exported, verify_export(written, learner, calibration))
+        written = WrittenExport(part, manifest, search.model, probe)
+        self._describe(part, manifest, verify_export(written, learner, calibration))
 
-    def _describe(self, beside: Path, exported: AdapterManifest, proof: ExportCheck) -> None:
-        """Adds recordings, recipe, card and record to a folder of weights."""
-        from results.export.verify import sample_name
+    def _describe(self, part: Path, manifest: AdapterManifest, check: ExportCheck) -> None:
+        """Adds recordings, recipe, card and manifest to a folder of weights."""
         from trainable.speech.audio import write_audio
 
-        write_audio(beside / "sample.wav", proof.sample.wave)
-        for place, (_, said) in enumerate(proof.lines):
-            write_audio(beside / sample_name(place), said.wave)
-        if proof.lines:
-            samples = export_samples(self.run, self.history, tuple(line for line, _ in proof.lines), beside)
+        write_audio(part / "sample.wav", check.sample.wave)
+        for index, (_, utterance) in enumerate(check.lines):
+            write_audio(part / sample_name(index), utterance.wave)
+        if check.lines:
+            samples = export_samples(self.run, self.history, tuple(line for line, _ in check.lines), part)
         else:
-            samples = probe_samples(self.run, self.history, self.outcome, beside)
-        exported = exported.model_copy(update={"merged": proof.merged})
-        name = base_name(exported.base_model)
-        band = self.history.band_of(exported.trial)
-        write_recipe(beside / RECIPE, self.search, exported.trial, exported.draw, band, name)
-        replay = command(self.search, name if name == exported.base_model else f"path/to/{name}")
+            samples = probe_samples(self.run, self.history, self.outcome, part)
+        manifest = manifest.model_copy(update={"merged": check.merged})
+        name = base_name(manifest.base_model)
+        band = self.history.band_of(manifest.trial)
+        write_recipe(part / RECIPE, self.search, manifest.trial, manifest.draw, band, name)
+        replay = command(self.search, name if name == manifest.base_model else f"path/to/{name}")
         versus = compare_with_base(self.outcome, self.history)
-        write_card(beside, exported, self.search.voice, versus, samples, replay)
-        exported = exported.model_copy(update={"files": file_hashes(beside)})
-        write_text(beside / MANIFEST, exported.model_dump_json(indent=1) + "\n")
+        write_card(part, manifest, self.search.voice, versus, samples, replay)
+        manifest = manifest.model_copy(update={"files": file_hashes(part)})
+        write_text(part / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
 
     def _calibration(self) -> Calibration:
         from trainable.probe.criteria.calibration import Calibration
@@ -181,34 +185,33 @@ class _Export:
             return Calibration.read(self.run.calibration)
         except ValidationError:
             raise InputError(
-                f"{self.run.calibration}: not readable by this Sweetspot; export with the version that searched"
+                f"{self.run.calibration}: not readable by this Sweetspot; export with the version that ran the search"
             ) from None
 
-    def _checkpoint(self) -> Path:
-        folder = self.run.trial(self.outcome.trial)
-        checkpoint = folder / self.outcome.checkpoint
+    def _checkpoint_path(self) -> Path:
+        checkpoint = self.run.trial(self.outcome.trial) / self.checkpoint
         if not checkpoint.resolve().is_relative_to(self.run.path.resolve()):
-            raise InputError(f"{self.run.ledger}: names a checkpoint outside the run, {self.outcome.checkpoint}")
+            raise InputError(f"{self.run.ledger}: names a checkpoint outside the run, {self.checkpoint}")
         for needed in (self.run.prepared, self.run.calibration, checkpoint):
             if not needed.exists():
                 raise InputError(
-                    f"{needed}: missing, so trial {self.outcome.trial} cannot be rebuilt; it is part of the run"
+                    f"{needed}: missing, so trial {self.outcome.trial} cannot be rebuilt; put this part of the run back"
                 )
         return checkpoint
 
     def _reference(self) -> ReferenceClip:
-        """The first speaker's, from the dataset itself: a run keeps no recording of it."""
+        """The reference clip of the first speaker, from the dataset: a run keeps no copy of it."""
         from trainable.dataset.loading.load import load_dataset
         from trainable.dataset.source import Source
         from trainable.files.cache import cache_folder
 
-        self._tell("opening the voice for its reference", 0)
+        self._progress("loading the dataset for its reference clip", 0)
         sources = tuple(Source.parse(source) for source in self.search.data)
         dataset = load_dataset(sources, self.search.auto_reference, cache_folder())
         if dataset.fingerprint() != self.search.fingerprint:
             raise InputError(
-                f"{self.search.voice}: has changed since the search, so its reference may be another one; put "
-                "the voice back, or export another layout"
+                f"{self.search.voice}: has changed since the search, so its reference clip may differ; restore the "
+                "dataset, or export another layout"
             )
         reference = dataset.speakers[0].reference
         return ReferenceClip(reference.audio, reference.text)
@@ -219,5 +222,5 @@ class _Export:
                 return probed.verdict.lines[0].text
         return DEFAULT_SAMPLE_TEXT
 
-    def _tell(self, what: str, done: int) -> None:
+    def _progress(self, what: str, done: int) -> None:
         self.on_progress(what, done, 3)

@@ -1,4 +1,4 @@
-"""The folder that an export goes to: whole or not at all, and only an earlier export is ever replaced."""
+"""The folder of an export: written atomically, and only ever in place of an earlier export."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from trainable.files.atomic import atomic_folder
 
 @contextmanager
 def export_folder(folder: Path) -> Iterator[Path]:
-    """A folder of its own beside `folder` to write to, put into its place when the block ends well; otherwise `folder`
-    stays as it was and nothing is left beside it.
+    """Yields an empty folder to write to, and puts it in place of `folder` when the block ends without an error.
 
     Raises InputError where `folder` holds anything but an earlier export, or cannot be written.
     """
@@ -29,7 +28,7 @@ def export_folder(folder: Path) -> Iterator[Path]:
 
 
 def check_target(folder: Path) -> None:
-    """Only what an earlier export wrote may be replaced. Raises InputError for anything else."""
+    """Raises InputError for a folder that holds anything but an earlier export."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: is a file; give a new folder")
     present = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir()}
@@ -43,7 +42,7 @@ def check_target(folder: Path) -> None:
 
 
 def file_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file in it but the record, by its name relative to the folder."""
+    """SHA-256 of every file but the manifest, by its path relative to the folder."""
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.name != MANIFEST:

@@ -1,7 +1,7 @@
-"""Loads an export in a process of its own, as anybody would, and says what it speaks there.
+"""Loads an export in a fresh process and returns what it speaks there.
 
-What the exporting process has in memory cannot help it: `python -m results.export.fresh_process ERRAND.json` knows the
-folder alone. Arrays travel in `.npz` files, which are read without pickle.
+Nothing in the memory of the exporting process can help it: `python -m results.export.fresh_process REQUEST.json` knows
+only the folder. Arrays are passed in `.npz` files, which are read without pickle.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from spaces.probe_settings import Sampling
 from trainable.family.protocol import SpeechPrompt, Utterance, load_family
 
 ROOT = Path(__file__).resolve().parents[2]
-EXPECTED, ANSWER = "expected.npz", "answer.npz"
+REQUEST, CODES, RESULT = "request.json", "codes.npz", "result.npz"
 
 
 class SpeechRequest(BaseModel):
-    """What the process is to do."""
+    """What the process loads and speaks."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,18 +37,18 @@ class SpeechRequest(BaseModel):
     language: str
     sampling: Sampling
     threads: int
-    """Of the caller's arithmetic: with another number of them sums round otherwise."""
-    cues: tuple[tuple[str, int, int], ...]
-    """Text, seed and frame cap of each line that is spoken."""
+    """Torch threads of the caller: with another number, sums round differently."""
+    prompts: tuple[tuple[str, int, int], ...]
+    """Text, seed and frame cap of each line."""
 
 
 @dataclass(frozen=True)
 class SpeechResult:
-    """What the export says in a process of its own."""
+    """What the export spoke in the fresh process."""
 
     utterances: tuple[Utterance, ...]
-    teacher_forced_logits: np.ndarray
-    """[frames + 1, vocabulary]: see `trainable.family.protocol.Synthesiser.teacher_forced_logits`."""
+    logits: np.ndarray
+    """[frames + 1, vocabulary]: `trainable.family.protocol.Synthesiser.teacher_forced_logits` of the first prompt."""
 
 
 class FreshProcessFailed(RuntimeError):
@@ -60,67 +60,75 @@ def speak_in_fresh_process(
     folder: Path,
     model: str | None,
     language: str,
-    cues: Sequence[SpeechPrompt],
+    prompts: Sequence[SpeechPrompt],
     sampling: Sampling,
     codes: np.ndarray,
 ) -> SpeechResult:
-    """Lets a new process load `folder`, say the cues, and look at `codes`, [frames, codebooks], of the first of them.
+    """Loads `folder` in a new process and speaks the prompts; `codes`, [frames, codebooks], are of the first prompt.
 
-    Raises FreshProcessFailed with the process's own last words.
+    Raises FreshProcessFailed with the last line that the process printed.
     """
     import torch
 
-    errand = SpeechRequest(
+    request = SpeechRequest(
         family=family,
         folder=folder,
         model=model,
         language=language,
         sampling=sampling,
         threads=torch.get_num_threads(),
-        cues=tuple((cue.text, cue.seed, cue.frame_cap) for cue in cues),
+        prompts=tuple((prompt.text, prompt.seed, prompt.frame_cap) for prompt in prompts),
     )
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    with tempfile.TemporaryDirectory(prefix="sweetspot-") as scratch:
-        np.savez(Path(scratch) / EXPECTED, codes=codes)
-        (Path(scratch) / "errand.json").write_text(errand.model_dump_json(), encoding="utf-8")
-        # -P: what lies in the current folder is not importable there.
+    with tempfile.TemporaryDirectory(prefix="sweetspot-") as name:
+        scratch = Path(name)
+        np.savez(scratch / CODES, codes=codes)
+        (scratch / REQUEST).write_text(request.model_dump_json(), encoding="utf-8")
+        # -P: modules in the current folder must not be importable.
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "results.export.fresh_process", str(Path(scratch) / "errand.json")],
+            [sys.executable, "-P", "-m", "results.export.fresh_process", str(scratch / REQUEST)],
             env={**os.environ, "PYTHONPATH": paths},
             capture_output=True,
             text=True,
             errors="replace",
         )
         if done.returncode != 0:
-            words = done.stderr.strip().splitlines()
-            raise FreshProcessFailed(words[-1] if words else f"exit code {done.returncode}")
-        return _read(Path(scratch) / ANSWER, len(cues))
+            lines = done.stderr.strip().splitlines()
+            raise FreshProcessFailed(lines[-1] if lines else f"exit code {done.returncode}")
+        return _read(scratch / RESULT, len(prompts))
+
+
+def codes_of(utterance: Utterance) -> np.ndarray:
+    """[frames, codebooks] int64. Raises FreshProcessFailed for a family that gives none."""
+    if utterance.codes is None:
+        raise FreshProcessFailed("the model family returned an utterance without codes")
+    return utterance.codes
 
 
 def run(path: Path) -> None:
-    """Does the errand in that file and leaves the answer beside it."""
+    """Carries out the request in that file and writes the result beside it."""
     import torch
 
-    errand = SpeechRequest.model_validate_json(path.read_bytes())
-    torch.set_num_threads(errand.threads)
-    speaker = load_family(errand.family).load_exported(errand.folder, errand.model, errand.language)
+    request = SpeechRequest.model_validate_json(path.read_bytes())
+    torch.set_num_threads(request.threads)
+    synthesiser = load_family(request.family).load_exported(request.folder, request.model, request.language)
     arrays: dict[str, np.ndarray] = {}
-    for number, (text, seed, cap) in enumerate(errand.cues):
-        said = speaker.speak(SpeechPrompt(text, seed, cap), errand.sampling)
-        arrays[f"wave_{number}"], arrays[f"codes_{number}"] = said.wave, said.codes
-        arrays[f"counts_{number}"] = np.array([said.frames, said.frame_cap, said.eos])
-    with np.load(path.with_name(EXPECTED), allow_pickle=False) as given:
-        arrays["teacher_forced_logits"] = speaker.teacher_forced_logits(errand.cues[0][0], given["codes"])
-    np.savez(path.with_name(ANSWER), **arrays)
+    for number, (text, seed, cap) in enumerate(request.prompts):
+        utterance = synthesiser.speak(SpeechPrompt(text, seed, cap), request.sampling)
+        arrays[f"wave_{number}"], arrays[f"codes_{number}"] = utterance.wave, codes_of(utterance)
+        arrays[f"counts_{number}"] = np.array([utterance.frames, utterance.frame_cap, utterance.eos])
+    with np.load(path.with_name(CODES), allow_pickle=False) as given:
+        arrays["logits"] = synthesiser.teacher_forced_logits(request.prompts[0][0], given["codes"])
+    np.savez(path.with_name(RESULT), allow_pickle=False, **arrays)
 
 
 def _read(path: Path, count: int) -> SpeechResult:
     with np.load(path, allow_pickle=False) as file:
-        said = []
+        utterances = []
         for number in range(count):
             frames, cap, eos = (int(value) for value in file[f"counts_{number}"])
-            said.append(Utterance(file[f"wave_{number}"], frames, cap, bool(eos), file[f"codes_{number}"]))
-        return SpeechResult(tuple(said), file["teacher_forced_logits"])
+            utterances.append(Utterance(file[f"wave_{number}"], frames, cap, bool(eos), file[f"codes_{number}"]))
+        return SpeechResult(tuple(utterances), file["logits"])
 
 
 if __name__ == "__main__":

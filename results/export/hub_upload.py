@@ -1,4 +1,4 @@
-"""Puts an export on the hub, after checking what the hub would refuse. A token is the library's own business."""
+"""Uploads an export to the Hugging Face hub, after checking what the hub would refuse. The library reads the token."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ CARD = "README.md"
 
 @dataclass(frozen=True)
 class HubUpload:
-    """What would go to the hub."""
+    """The files of an upload."""
 
     folder: Path
     repo: str
     files: tuple[tuple[str, int], ...]
-    """Name and bytes of each."""
+    """Name and size in bytes."""
 
     @property
     def bytes(self) -> int:
@@ -27,58 +27,56 @@ class HubUpload:
 
 
 def check_repo(repo: str) -> None:
-    """Raises InputError for what cannot name a repository."""
+    """Raises InputError for a name that is no repository id."""
     if not _is_repo(repo):
         raise InputError(f"--push {repo!r}: expected NAME/MODEL, of letters, digits, -, _ and .")
 
 
 def check_base(base_model: str | None) -> None:
-    """Raises InputError for a base model that the front matter of a card on the hub cannot name."""
+    """Raises InputError for a base model that is no hub id, which the front matter of a card needs."""
     if not base_model or "/" not in base_model or not _is_repo(base_model):
-        raise InputError(
-            f"the hub asks for the base model by its id, got {base_model!r}; export with --base NAME/MODEL"
-        )
+        raise InputError(f"expected the hub id of the base model, got {base_model!r}; export with --base NAME/MODEL")
 
 
 def plan_upload(folder: Path, repo: str) -> HubUpload:
-    """The export in `folder`, whole and unchanged. Asks no network.
+    """Lists the files of the export in `folder`, without the network.
 
-    Raises InputError for a file that is missing or was changed since it was exported, and for front matter that the hub
+    Raises InputError for a file that is missing or has changed since the export, and for front matter that the hub
     would refuse.
     """
     check_repo(repo)
     recorded, present = read_manifest(folder).files, file_hashes(folder)
-    odd = sorted(name for name in {*recorded, *present} if recorded.get(name) != present.get(name))
-    if odd:
-        raise InputError(f"{folder / odd[0]}: not as it was exported; export the trial again")
+    changed = sorted(name for name in {*recorded, *present} if recorded.get(name) != present.get(name))
+    if changed:
+        raise InputError(f"{folder / changed[0]}: has changed since the export; export the trial again")
     check_front_matter(folder / CARD)
     names = (*sorted(present), MANIFEST)
     return HubUpload(folder, repo, tuple((name, (folder / name).stat().st_size) for name in names))
 
 
 def check_front_matter(card: Path) -> None:
-    """Raises InputError for a card without readable front matter, or without a base model that the hub can know."""
+    """Raises InputError for a card without readable front matter, base model or licence."""
     from huggingface_hub import ModelCard
 
     try:
         data = ModelCard.load(card).data
     except Exception as error:
-        # The YAML reader has many kinds of errors, and each means the same here.
+        # The YAML reader raises many kinds of errors, which all mean the same here.
         raise InputError(f"{card}: its front matter cannot be read ({type(error).__name__}); export again") from None
     check_base(getattr(data, "base_model", None))
     if not getattr(data, "license", None):
-        raise InputError(f"{card}: the hub asks for a license; export with --licence")
+        raise InputError(f"{card}: no license, which the hub needs; export with --licence")
 
 
 def push(upload: HubUpload) -> str:
-    """Creates the repository, private where it is new, and uploads. Returns its address.
+    """Uploads the files and returns the address of the repository; a new repository is private.
 
-    Raises InputError, which never tells a token, without a token or network, or when the hub refuses.
+    Raises InputError without a token or network, or when the hub refuses. Its message never holds the token.
     """
     from huggingface_hub import HfApi, get_token
     from huggingface_hub.errors import HfHubHTTPError
 
-    kept = f"the export itself is whole: {upload.folder}"
+    kept = f"the export itself is complete: {upload.folder}"
     if get_token() is None:
         raise InputError(f"no token for the hub: log in with `hf auth login`, or set HF_TOKEN; {kept}")
     api = HfApi()
@@ -98,14 +96,14 @@ def push(upload: HubUpload) -> str:
         ) from None
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{upload.repo}: the hub cannot be reached ({type(error).__name__}); try again with the network up; {kept}"
+            f"{upload.repo}: the hub cannot be reached ({type(error).__name__}); try again with a network; {kept}"
         ) from None
     return str(url)
 
 
 def _is_repo(name: str) -> bool:
     from huggingface_hub.errors import HFValidationError
-    from huggingface_hub.utils import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     try:
         validate_repo_id(name)

@@ -1,4 +1,4 @@
-"""The few lines that load an export with plain libraries, for its card."""
+"""Python code for a model card that loads the export with plain libraries."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from trainable.family.export_request import ExportLayout, speaker_name
 CLONED = """waves, rate = model.generate_voice_clone(
     "Something to say.", ref_audio="ref.wav", x_vector_only_mode=True, non_streaming_mode=True
 )"""
-"""non_streaming_mode: it is the layout of the prompt that was trained."""
+"""non_streaming_mode: training used this layout of the prompt."""
 
 
-def loading_code(exported: AdapterManifest, base: str, voice: str) -> str:
-    """Markdown. `base` is what the base model is called, `voice` the dataset's name."""
-    shown = base if base == exported.base_model else f"path/to/{base}"
+def loading_code(manifest: AdapterManifest, base: str, voice: str) -> str:
+    """Markdown with the code. `base` is the name of the base model, `voice` that of the dataset."""
+    shown = base if base == manifest.base_model else f"path/to/{base}"
     imports = ["from qwen_tts import Qwen3TTSModel"]
-    steps = [f'model = Qwen3TTSModel.from_pretrained("{"DIR" if exported.layout.is_whole else shown}")']
-    match exported.layout:
+    steps = [f'model = Qwen3TTSModel.from_pretrained("{"DIR" if manifest.layout.is_whole else shown}")']
+    match manifest.layout:
         case ExportLayout.PEFT | ExportLayout.ALEXANDRIA:
             imports.insert(0, "from peft import PeftModel")
             steps.append('PeftModel.from_pretrained(model.model.talker, "DIR")  # text_projection is inside')
@@ -30,15 +30,13 @@ def loading_code(exported: AdapterManifest, base: str, voice: str) -> str:
                 'projection = torch.load("DIR/text_projection.bin", map_location="cpu", weights_only=True)',
                 "model.model.talker.text_projection.load_state_dict(projection)",
             ]
-        case _:
-            pass
-    if exported.layout is ExportLayout.CUSTOM_VOICE:
-        language = "Auto" if exported.language == "auto" else exported.language.capitalize()
-        said = f'"Something to say.", speaker="{speaker_name(voice)}", language="{language}"'
-        steps.append(f"waves, rate = model.generate_custom_voice(\n    {said}, non_streaming_mode=True\n)")
+    if manifest.layout is ExportLayout.CUSTOM_VOICE:
+        language = "Auto" if manifest.language == "auto" else manifest.language.capitalize()
+        arguments = f'"Something to say.", speaker="{speaker_name(voice)}", language="{language}"'
+        steps.append(f"waves, rate = model.generate_custom_voice(\n    {arguments}, non_streaming_mode=True\n)")
     else:
         steps.append(CLONED)
-    if _has_own_codec(exported.base_model):
+    if _has_own_codec(manifest.base_model):
         imports.append("from trainable.qwen3_tts import mel_codec")
         steps.insert(0, "mel_codec.register()")
     code = "\n".join([*imports, "", *steps])
@@ -46,9 +44,9 @@ def loading_code(exported: AdapterManifest, base: str, voice: str) -> str:
 
 
 def _has_own_codec(base_model: str) -> bool:
-    """Whether the base speaks through the project's codec, as the demo's does; the library must be told of it first."""
+    """Whether the base model uses the project's own codec, as the demo's does; the library must register it first."""
     try:
         config = json.loads((Path(base_model) / "speech_tokenizer" / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return config.get("model_type") == "mel_codec"
+    return isinstance(config, dict) and config.get("model_type") == "mel_codec"

@@ -1,4 +1,4 @@
-"""A trial as a space of its own: every value fixed. Searching it with the same data and seed trains it again."""
+"""The recipe of a trial: a space with every value fixed, which trains the trial again with the same data and seed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RECIPE = "recipe.toml"
 
 
 def write_recipe(path: Path, search: SearchStarted, trial: str, draw: Draw, band: Band | None, model: str) -> None:
-    """Writes the space. `band` is the interval that the trial was judged by; `model` what the base model is called."""
+    """Writes the recipe as TOML. `band` is the band of the trial, `model` the name of the base model."""
     recipe: dict[str, Any] = {
         "name": "replay",
         "about": f"Trial {trial} of a search on {search.voice}, every value as it was drawn.",
@@ -38,7 +38,7 @@ def write_recipe(path: Path, search: SearchStarted, trial: str, draw: Draw, band
 
 
 def command(search: SearchStarted, model: str) -> str:
-    """What trains it again, where DIR is the exported folder. Paths of the machine it was trained on are not told."""
+    """The command that trains the trial again, where DIR is the exported folder. Local paths are reduced to names."""
     data = " ".join(f"--data {_quoted(_portable(Source.parse(source)))}" for source in search.data)
     reference = " --auto-ref" if search.auto_reference else ""
     return (
@@ -48,9 +48,9 @@ def command(search: SearchStarted, model: str) -> str:
 
 
 def to_toml(table: Mapping[str, Any], name: str = "") -> str:
-    """Plain values and nested tables as TOML; None is left out, which TOML cannot say.
+    """Plain values and nested tables as TOML; None is left out.
 
-    A JSON string or number is one of TOML too, as long as no character of it is escaped in two halves.
+    JSON strings and numbers are valid TOML, except for surrogate pairs, which `ensure_ascii=False` avoids.
     """
     plain = {key: value for key, value in table.items() if value is not None and not isinstance(value, Mapping)}
     nested = {key: value for key, value in table.items() if isinstance(value, Mapping)}

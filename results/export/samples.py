@@ -1,4 +1,4 @@
-"""Recordings that go with an export: a few lines of the probe, beside the base model's clone of the same."""
+"""Recordings of an export: a few lines of the probe, each beside the base model's clone of the same line."""
 
 from __future__ import annotations
 
@@ -10,70 +10,74 @@ from results.analysis.ranking import last_verdict
 from results.run.ledger import History
 from results.run.run_folder import RunFolder
 from spaces.records.trial import BASE, Outcome
+from spaces.records.verdict import Verdict
 
 SAMPLES = 4
 
 
 @dataclass(frozen=True)
 class AudioSample:
-    """One line, with the recordings of it in the export's folder."""
+    """One line and its recordings, relative to the export's folder; None where a recording is missing."""
 
     text: str
     audio: str | None
-    """Relative to the folder; None where there is no recording, likewise the next."""
     base: str | None
 
 
 def probe_samples(run: RunFolder, history: History, outcome: Outcome, folder: Path) -> tuple[AudioSample, ...]:
-    """The first lines of the last that was heard of a trial, copied into `folder`; what a run has lost is left out.
+    """Copies the first lines of a trial's last verdict into `folder`; recordings that the run has lost are left out.
 
-    They were spoken before the export, by the trained model at the strength that is exported.
+    The trained model spoke them before the export, at the exported strength.
     """
-    heard = last_verdict(outcome, history)
-    if heard is None:
+    verdict = last_verdict(outcome, history)
+    if verdict is None:
         return ()
-    mine, base = run.trial(outcome.trial), _base_audio(history, outcome)
-    found = []
-    for place, line in enumerate(heard.lines[:SAMPLES]):
-        own = _copied(mine / line.audio, mine, folder, f"samples/line_{place:02d}.wav")
-        theirs = _copied(run.base / base[line.text], run.base, folder, base_name(place)) if line.text in base else None
-        if own:
-            found.append(AudioSample(line.text, own, theirs))
-    return tuple(found)
+    trial, base = run.trial(outcome.trial), _base_audio(_base_verdict(history, outcome))
+    samples = []
+    for index, line in enumerate(verdict.lines[:SAMPLES]):
+        audio = _copy(trial, line.audio, folder, sample_name(index))
+        base_audio = _copy(run.base, base.get(line.text), folder, _base_name(index))
+        if audio:
+            samples.append(AudioSample(line.text, audio, base_audio))
+    return tuple(samples)
 
 
 def export_samples(run: RunFolder, history: History, lines: tuple[str, ...], folder: Path) -> tuple[AudioSample, ...]:
-    """The same where the export itself has said these lines, as `samples/line_00.wav` and so on."""
-    base = {line.text: line.audio for line in history.base.verdict.lines} if _was_heard(history.base) else {}
+    """Samples that the export itself has spoken, already in `folder` by `sample_name`; copies the base model's."""
+    base = _base_audio(history.base.verdict if history.base else None)
     return tuple(
-        AudioSample(
-            text,
-            f"samples/line_{place:02d}.wav",
-            _copied(run.base / base[text], run.base, folder, base_name(place)) if text in base else None,
-        )
-        for place, text in enumerate(lines)
+        AudioSample(text, sample_name(index), _copy(run.base, base.get(text), folder, _base_name(index)))
+        for index, text in enumerate(lines)
     )
 
 
-def base_name(place: int) -> str:
-    return f"samples/base_{place:02d}.wav"
+def sample_name(index: int) -> str:
+    """Path of a recording in the folder of an export."""
+    return f"samples/line_{index:02d}.wav"
 
 
-def _was_heard(outcome: Outcome | None) -> bool:
-    return outcome is not None and outcome.verdict is not None
+def _base_name(index: int) -> str:
+    return f"samples/base_{index:02d}.wav"
 
 
-def _base_audio(history: History, outcome: Outcome) -> dict[str, str]:
-    """What the base model said of the same lines, by text."""
+def _base_verdict(history: History, outcome: Outcome) -> Verdict | None:
+    """The base model's verdict on the lines of the trial's last verdict."""
     final, base = history.confirmations.get(outcome.trial), history.confirmations.get(BASE)
     if final and final.confirmed and base and base.confirmed:
-        return {line.text: line.audio for line in base.confirmed.lines}
-    return {line.text: line.audio for line in history.base.verdict.lines} if _was_heard(history.base) else {}
+        return base.confirmed
+    return history.base.verdict if history.base else None
 
 
-def _copied(source: Path, within: Path, folder: Path, name: str) -> str | None:
-    """A ledger names its recordings relative to a trial; one outside of it, or that is no file, is not copied."""
-    if not source.is_file() or not source.resolve().is_relative_to(within.resolve()):
+def _base_audio(verdict: Verdict | None) -> dict[str, str]:
+    return {line.text: line.audio for line in verdict.lines} if verdict else {}
+
+
+def _copy(owner: Path, audio: str | None, folder: Path, name: str) -> str | None:
+    """Copies a recording of a trial's folder; None where it is missing or lies outside that folder."""
+    if audio is None:
+        return None
+    source = owner / audio
+    if not source.is_file() or not source.resolve().is_relative_to(owner.resolve()):
         return None
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, folder / name)

@@ -1,4 +1,4 @@
-"""Whether what was written speaks like what was trained, found out in a process that knows the files alone."""
+"""Verifies an export: whether it speaks like the trained model, in a fresh process that knows only its files."""
 
 from __future__ import annotations
 
@@ -9,95 +9,102 @@ from pathlib import Path
 import numpy as np
 
 from results.export.adapter_manifest import AdapterManifest, MergedWeights, UnfaithfulExport
-from results.export.fresh_process import FreshProcessFailed, speak_in_fresh_process
+from results.export.fresh_process import FreshProcessFailed, codes_of, speak_in_fresh_process
+from results.export.samples import sample_name
 from spaces.probe_settings import ProbeSettings
-from spaces.records.verdict import Verdict
+from spaces.records.verdict import ProbeLine, Verdict
 from trainable.family.protocol import Learner, SpeechPrompt, Utterance
 from trainable.probe.criteria.calibration import Calibration
 
 EXACT_TOLERANCE, ROUNDED_TOLERANCE = 1e-3, 0.05
-"""Tolerances of a merged checkpoint's logits: where weights and arithmetic are float32, and where one of them is
-bfloat16. Rounding a weight to that changes it by 0.1 % (root mean square), and the layers add such changes up. Start
-values: no large model has been measured."""
+"""Tolerances of a merged checkpoint's logits: with weights and arithmetic in float32, and with either in bfloat16.
+Rounding a weight to bfloat16 changes it by 0.1 % (root mean square), and the layers add such changes up. Start values:
+no large model has been measured."""
 
 
 @dataclass(frozen=True)
 class WrittenExport:
-    """What is to be proved."""
+    """An export to verify."""
 
     folder: Path
-    exported: AdapterManifest
-    """What is to be said of it."""
+    manifest: AdapterManifest
+    """The manifest that is to be written."""
     model: str
-    """The base model that was trained on."""
+    """The base model of the training."""
     probe: ProbeSettings
 
 
 @dataclass(frozen=True)
 class ExportCheck:
-    """What the export said."""
+    """What the export spoke."""
 
     sample: Utterance
     lines: tuple[tuple[str, Utterance], ...] = ()
-    """Texts that a merged checkpoint was heard with, and how it said them."""
+    """Texts with which a merged checkpoint was probed, and its utterances."""
     merged: MergedWeights | None = None
 
 
 def verify_export(written: WrittenExport, learner: Learner, calibration: Calibration) -> ExportCheck:
-    """An adapter has to say the sample in the same codes as the trained model. A merged checkpoint, whose sums round
-    otherwise, has to expect the same of it within a tolerance, and is probed anew on four lines.
+    """An adapter must speak the sample in the same codes as the trained model. A merged checkpoint, whose sums round
+    differently, must give the same logits within a tolerance, and is probed again on four lines.
 
     Raises UnfaithfulExport, which says what differs.
     """
-    about = written.exported
-    text, is_whole = about.sample_text, about.layout.is_whole
-    sample = SpeechPrompt(text, about.seed, calibration.tempo.frame_cap(text))
-    (trained,) = learner.speak([sample], about.sampling)
-    numbers, cues = _fresh_lines(written, learner, calibration) if is_whole else ((), ())
-    model = None if is_whole else written.model
+    manifest = written.manifest
+    text, is_whole = manifest.sample_text, manifest.layout.is_whole
+    sample = SpeechPrompt(text, manifest.seed, calibration.tempo.frame_cap(text))
+    (trained,) = learner.speak([sample], manifest.sampling)
+    lines = _probe_lines(written, learner, calibration) if is_whole else []
+    prompts = [sample, *(prompt for _, prompt in lines)]
     try:
-        answer = speak_in_fresh_process(
-            about.family, written.folder, model, about.language, [sample, *cues], about.sampling, trained.codes
+        codes = codes_of(trained)
+        result = speak_in_fresh_process(
+            manifest.family,
+            written.folder,
+            None if is_whole else written.model,
+            manifest.language,
+            prompts,
+            manifest.sampling,
+            codes,
         )
     except FreshProcessFailed as error:
         raise UnfaithfulExport(
-            f"trial {about.trial}: what was written could not be loaded again ({error}). Nothing was exported"
+            f"trial {manifest.trial}: the export could not be loaded again ({error}). Nothing was exported"
         ) from None
-    said, fresh = answer.utterances[0], answer.utterances[1:]
+    spoken, fresh = result.utterances[0], result.utterances[1:]
     if not is_whole:
-        _check_equal(about.trial, text, trained, said)
-        return ExportCheck(said)
-    difference = relative_difference(learner.teacher_forced_logits(text, trained.codes), answer.teacher_forced_logits)
+        _check_equal(manifest.trial, text, trained, spoken)
+        return ExportCheck(spoken)
+    difference = relative_difference(learner.teacher_forced_logits(text, codes), result.logits)
     tolerance = tolerance_of(written.folder)
     if not difference <= tolerance:
         raise UnfaithfulExport(
-            f"trial {about.trial}: the merged checkpoint's logits differ from the adapter's by {difference:.2g}, "
+            f"trial {manifest.trial}: the merged checkpoint's logits differ from the adapter's by {difference:.2g}, "
             f"expected {tolerance:g} at most. Nothing was exported"
         )
-    verdict = _verdict(written, learner, calibration, numbers, fresh)
-    if about.accepted and not verdict.accepted:
+    verdict = _verdict(written, learner, calibration, [line for line, _ in lines], fresh)
+    if manifest.accepted and not verdict.accepted:
         raise UnfaithfulExport(
-            f"trial {about.trial} was accepted, but what was merged from it was rejected: "
-            f"{'; '.join(verdict.reasons)}. Nothing was exported; the adapter itself can be"
+            f"trial {manifest.trial} was accepted, but the checkpoint merged from it was rejected: "
+            f"{'; '.join(verdict.reasons)}. Nothing was exported; export the adapter instead"
         )
-    texts = (cue.text for cue in cues)
     merged = MergedWeights(difference=difference, tolerance=tolerance, verdict=verdict)
-    return ExportCheck(said, tuple(zip(texts, fresh, strict=True)), merged)
+    return ExportCheck(spoken, tuple(zip((line.text for line, _ in lines), fresh, strict=True)), merged)
 
 
-def relative_difference(expected: np.ndarray, got: np.ndarray) -> float:
-    """Root mean square of the difference over that of what was expected, each row about its mean: a constant added to a
-    row's logits changes no probability. Both: [rows, vocabulary]. Infinite where anything is not finite.
+def relative_difference(expected: np.ndarray, actual: np.ndarray) -> float:
+    """Root mean square of the difference over that of the expected logits, each row centred: a constant added to a row
+    changes no probability. Both arrays: [rows, vocabulary]. Infinite where a value is not finite or the shapes differ.
     """
-    if expected.shape != got.shape:
+    if expected.shape != actual.shape:
         return float("inf")
-    centred, other = (each - each.mean(axis=1, keepdims=True) for each in (expected, got))
+    centred, other = (each - each.mean(axis=1, keepdims=True) for each in (expected, actual))
     difference = float(np.sqrt(np.mean((centred - other) ** 2)) / max(np.sqrt(np.mean(centred**2)), 1e-12))
     return difference if np.isfinite(difference) else float("inf")
 
 
 def tolerance_of(folder: Path) -> float:
-    """For a checkpoint's folder: by the types that its weights are stored in, and that this machine computes in."""
+    """The tolerance of a checkpoint's logits, by the types of its weights and of this machine's arithmetic."""
     import torch
     from safetensors import safe_open
 
@@ -110,51 +117,39 @@ def tolerance_of(folder: Path) -> float:
     return EXACT_TOLERANCE
 
 
-def _check_equal(trial: str, text: str, trained: Utterance, written: Utterance) -> None:
-    """On the same device in the same type, equal weights, text, seed and batch give equal codes."""
-    if trained.eos != written.eos or not np.array_equal(trained.codes, written.codes):
+def _check_equal(trial: str, text: str, trained: Utterance, exported: Utterance) -> None:
+    """On the same device and in the same type, equal weights, text, seed and batch give equal codes."""
+    if trained.eos != exported.eos or not np.array_equal(codes_of(trained), codes_of(exported)):
         raise UnfaithfulExport(
-            f"trial {trial}: the exported adapter says “{text}” in {written.frames} frames and the trained one in "
+            f"trial {trial}: the exported adapter says “{text}” in {exported.frames} frames and the trained one in "
             f"{trained.frames}, or with other codes; expected equal speech. Nothing was exported"
         )
 
 
-def _fresh_lines(
+def _probe_lines(
     written: WrittenExport, learner: Learner, calibration: Calibration
-) -> tuple[list[int], list[SpeechPrompt]]:
-    """The first lines of the search's own probe that count: their numbers in it, and their cues."""
+) -> list[tuple[ProbeLine, SpeechPrompt]]:
+    """The first deciding lines of the search's own probe, each with the prompt of that probe."""
     from trainable.probe.criteria.judge import SCREEN_LINES
     from trainable.probe.texts.lines import lines_for
 
-    lines = lines_for(written.probe.lines, learner.split)
-    numbers = [number for number, line in enumerate(lines) if line.decides][:SCREEN_LINES]
-    return numbers, [
-        SpeechPrompt(
-            lines[number].text, written.exported.seed + number, calibration.tempo.frame_cap(lines[number].text)
-        )
-        for number in numbers
-    ]
+    numbered = enumerate(lines_for(written.probe.lines, learner.split))
+    deciding = [(number, line) for number, line in numbered if line.decides]
+    seed, cap = written.manifest.seed, calibration.tempo.frame_cap
+    return [(line, SpeechPrompt(line.text, seed + number, cap(line.text))) for number, line in deciding[:SCREEN_LINES]]
 
 
 def _verdict(
     written: WrittenExport,
     learner: Learner,
     calibration: Calibration,
-    numbers: Sequence[int],
-    said: Sequence[Utterance],
+    lines: Sequence[ProbeLine],
+    utterances: Sequence[Utterance],
 ) -> Verdict:
     from trainable.probe.criteria.judge import conclude
     from trainable.probe.session.listener import Listener
-    from trainable.probe.texts.lines import lines_for
 
-    listener = Listener.open(learner, written.probe, calibration, written.exported.seed)
-    every = lines_for(written.probe.lines, learner.split)
-    lines = [every[number] for number in numbers]
-    heard = listener.listen(lines, said, [sample_name(place) for place in range(len(lines))])
-    voice = listener.hear_voice([each.wave for each in said])
-    return conclude(heard, len(lines), voice, strength=written.exported.strength, judge=listener.fingerprint)
-
-
-def sample_name(place: int) -> str:
-    """Of a recording in an export's folder."""
-    return f"samples/line_{place:02d}.wav"
+    listener = Listener.open(learner, written.probe, calibration, written.manifest.seed)
+    spoken = listener.listen(lines, utterances, [sample_name(index) for index in range(len(lines))])
+    voice = listener.hear_voice([each.wave for each in utterances])
+    return conclude(spoken, len(lines), voice, strength=written.manifest.strength, judge=listener.fingerprint)

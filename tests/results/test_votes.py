@@ -74,12 +74,12 @@ def test_a_line_twice_in_one_file_counts_once_as_first_said(run):
 @pytest.mark.parametrize(
     ("given", "changes", "said"),
     [
-        ([a_vote("t9")], {}, "trial 't9' is unknown; those heard beside the base model: t1, t2, t3"),
+        ([a_vote("t9")], {}, "trial 't9' is unknown; trials with lines of the base model: t1, t2, t3"),
         ([a_vote("base")], {}, "trial 'base' is unknown"),
         ([a_vote("t4", False, heard_run.LINES[0])], {}, "trial 't4' is unknown"),
-        ([a_vote("t3")], {}, "t3 and the base model were not both heard on the lines of finalists"),
-        ([a_vote(text="never said")], {}, "did not both say 'never said'"),
-        ([a_vote(occurrence=1)], {}, "did not both say"),
+        ([a_vote("t3")], {}, "trial t3 and the base model have not both spoken the lines of finalists"),
+        ([a_vote(text="never said")], {}, "have not both spoken 'never said'"),
+        ([a_vote(occurrence=1)], {}, "have not both spoken"),
         ([GIVEN[0], a_vote("<b>")], {}, "'<b>' is unknown"),
         ([a_vote()], {"search": "0" * 16}, "of another search"),
         ([a_vote()], {"format": 2}, "format 2"),

@@ -49,7 +49,7 @@ def exported(finished, tmp_path_factory) -> Path:
         (["--licence", "mine, all mine"], "expected an identifier such as cc-by-4.0"),
         (["--dry-run"], "give --push NAME/MODEL too"),
         (["--push", "a/b/c"], "expected NAME/MODEL"),
-        (["--push", HUB], "the hub asks for the base model by its id"),
+        (["--push", HUB], "expected the hub id of the base model"),
         (["--push", HUB, "--base", "no id"], "export with --base NAME/MODEL"),
     ],
 )
@@ -76,13 +76,13 @@ def test_a_dry_run_lists_what_would_be_uploaded(finished, tmp_path, monkeypatch)
     assert (card.data.base_model, card.data.license) == (BASE.base, "cc-by-4.0")
 
 
-def test_without_a_token_nothing_is_lost_and_the_way_is_told(exported, monkeypatch):
+def test_without_a_token_the_export_is_kept_and_the_message_says_how_to_log_in(exported, monkeypatch):
     monkeypatch.setattr("huggingface_hub.get_token", lambda: None)
-    with pytest.raises(InputError, match="hf auth login.*the export itself is whole"):
+    with pytest.raises(InputError, match="hf auth login.*the export itself is complete"):
         push(plan_upload(exported, HUB))
 
 
-def test_without_a_network_the_token_stays_untold(exported, monkeypatch):
+def test_without_a_network_the_message_does_not_hold_the_token(exported, monkeypatch):
     monkeypatch.setattr("huggingface_hub.get_token", lambda: "hf_secret")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(InputError, match="cannot be reached") as told:
@@ -93,10 +93,10 @@ def test_without_a_network_the_token_stays_untold(exported, monkeypatch):
 def test_a_file_that_was_changed_is_not_uploaded(finished, tmp_path):
     out = export.export_trial(finished, "t1", tmp_path / "out", BASE)
     write_audio(out / "sample.wav", tone(1.0))
-    with pytest.raises(InputError, match=r"sample\.wav: not as it was exported"):
+    with pytest.raises(InputError, match=r"sample\.wav: has changed since the export"):
         plan_upload(out, HUB)
     (out / "sample.wav").unlink()
-    with pytest.raises(InputError, match=r"sample\.wav: not as it was exported"):
+    with pytest.raises(InputError, match=r"sample\.wav: has changed since the export"):
         plan_upload(out, HUB)
 
 
@@ -106,7 +106,7 @@ def test_a_file_that_was_changed_is_not_uploaded(finished, tmp_path):
         ("license: mit", "got None"),
         ("base_model: ''\nlicense: mit", "got ''"),
         ("base_model: checkpoint\nlicense: mit", "got 'checkpoint'"),
-        ("base_model: a/b", "asks for a license"),
+        ("base_model: a/b", "no license, which the hub needs"),
         ("base_model: [", "cannot be read"),
     ],
 )
@@ -134,7 +134,7 @@ def test_samples_are_copied_from_the_run_beside_the_base(run, tmp_path):
         write_audio(folder / "probe" / "line 0.wav", tone(1.0))
     out = export.export_trial(run, "t2", tmp_path / "out")
     assert (out / "samples" / "line_00.wav").read_bytes() == (run.base / "probe" / "line 0.wav").read_bytes()
-    assert "| line 0 | [listen](samples/line_00.wav) | [base model](samples/base_00.wav) |" in (
+    assert "| line 0 | [listen](samples/line_00.wav) | [listen](samples/base_00.wav) |" in (
         out / "README.md"
     ).read_text(encoding="utf-8")
     assert not (out / "samples" / "line_01.wav").exists()
@@ -152,7 +152,7 @@ def test_force_exports_the_nearest_that_kept_a_checkpoint_and_marks_it(empty, tm
     assert (code, "no trial has ended" in printed) == (3, True)
     rejected(empty, tmp_path / "toy model", "t1", 1, kept=False)
     code, printed = command(export.export, empty.path, tmp_path / "out", "--force")
-    assert (code, "nothing to force" in printed) == (3, True)
+    assert (code, "--force has nothing to export" in printed) == (3, True)
     rejected(empty, tmp_path / "toy model", "t2", 2)
     code, printed = command(export.export, empty.path, tmp_path / "out")
     assert code == 3
@@ -177,10 +177,10 @@ def test_an_export_is_possible_before_and_after_the_search_has_ended(run, tmp_pa
     assert read_manifest(before) == read_manifest(after)
 
 
-def test_what_is_merged_from_an_accepted_trial_has_to_be_accepted_too(finished, tmp_path):
-    """A toy murmurs: the verdicts of this run are made up, and the recogniser that listens anew is not."""
+def test_a_checkpoint_merged_from_an_accepted_trial_must_be_accepted(finished, tmp_path):
+    """The verdicts of this run are made up, but the recogniser that probes the merged checkpoint is real."""
     code, printed = command(export.export, finished.path, tmp_path / "out", "--merged")
-    assert (code, "what was merged from it was rejected" in printed) == (1, True), printed
+    assert (code, "the checkpoint merged from it was rejected" in printed) == (1, True), printed
     assert not list(tmp_path.iterdir())
 
 
@@ -189,11 +189,11 @@ def test_a_rejected_trial_can_be_merged_with_its_fresh_verdict(finished, tmp_pat
     merged = read_manifest(out).merged
     assert merged.difference <= merged.tolerance
     assert not merged.verdict.accepted and len(merged.verdict.lines) == 4
-    assert "it was heard anew: rejected" in (out / "README.md").read_text(encoding="utf-8")
+    assert "it was probed again: rejected" in (out / "README.md").read_text(encoding="utf-8")
     assert all((out / line.audio).is_file() for line in merged.verdict.lines)
 
 
-def test_a_merged_checkpoint_that_expects_something_else_is_not_exported(finished, tmp_path, monkeypatch):
+def test_a_merged_checkpoint_with_other_logits_is_not_exported(finished, tmp_path, monkeypatch):
     monkeypatch.setattr(
         toy_family.ToyLearner,
         "teacher_forced_logits",
@@ -219,5 +219,5 @@ def test_a_record_cannot_be_made_to_name_files_elsewhere(exported, tmp_path):
     folder.mkdir()
     (folder / MANIFEST).write_text(json.dumps({**record, "files": {"../secret": "0" * 64}}))
     (tmp_path / "secret").write_text("mine")
-    with pytest.raises(InputError, match="not as it was exported"):
+    with pytest.raises(InputError, match="has changed since the export"):
         plan_upload(folder, HUB)

@@ -51,9 +51,9 @@ def test_the_card_has_front_matter_that_the_hub_accepts_and_no_path_of_this_mach
     assert card.data.base_model == "toy model"
     assert card.data.library_name == "peft"
     for words in (
-        "Accepted; 0 of 2 lines failed, so 0%–66% of any lines would (95 % confidence); score 0.850.",
-        "+0.350 (-0.285 to +0.985) at 95 % confidence, no different",
-        "aligned loss 2.000 (descended) after 2.00 epochs; guide loss 4.000",
+        "Accepted; 0 of 2 lines failed (95 % confidence interval of the failure rate: 0%–66%); score 0.850.",
+        "with a 95 % interval: +0.350 (-0.285 to +0.985), no different",
+        "aligned loss 2.000 (the objective) after 2.00 epochs; guide loss 4.000",
         'from_pretrained("path/to/toy model")',
         "PeftModel.from_pretrained(model.model.talker",
         "- lora_lr: 0.001",
@@ -164,10 +164,10 @@ def test_nothing_accepted_names_the_nearest(empty, tmp_path):
     assert (code, "no trial has ended" in said) == (3, True)
     end(empty, made_runs.outcome("t1", Ending.HOPELESS, reason="too slow"))
     code, said = command(export.export, empty.path, tmp_path / "out")
-    assert (code, "Nearest was t1, hopeless: too slow" in said) == (3, True)
+    assert (code, "The nearest was t1, hopeless: too slow" in said) == (3, True)
     end(empty, made_runs.outcome("t2", heard=made_runs.verdict([0.1], ("1 of 1 lines failed",), Flag.GARBLED)))
     code, said = command(export.export, empty.path, tmp_path / "out")
-    assert (code, "Nearest was t2, rejected: 1 of 1 lines failed" in said) == (3, True)
+    assert (code, "The nearest was t2, rejected: 1 of 1 lines failed" in said) == (3, True)
     assert not (tmp_path / "out").exists()
 
 
