@@ -1,22 +1,24 @@
-"""What a recording looks like: its spectrum over time, and its level. Arrays alone, no plot."""
+"""The spectrogram and the envelope of a recording, as arrays."""
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
 from trainable.speech.audio import SAMPLE_RATE
 
 WINDOW = 1024
-"""Samples, 43 ms: harmonics of a low voice are told apart."""
+"""Samples, 43 ms: enough to resolve the harmonics of a low voice."""
 TOP_HERTZ = 8_000.0
 RANGE_DB = 70.0
-"""Below the loudest point, everything is black."""
+"""Range below the loudest point; everything quieter is black."""
 
 
 def spectrogram(wave: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """[samples] float32 at 24 kHz → [rows, columns] in [0, 1], high frequencies first.
 
-    Level in dB within 70 of the loudest, from 0 to 8 kHz, spaced evenly in mel (O'Shaughnessy 1987): near that of ears.
+    Level within 70 dB of the loudest point, from 0 to 8 kHz, spaced evenly in mel (O'Shaughnessy 1987).
     """
     padded = np.pad(wave.astype(np.float32), WINDOW // 2)
     starts = np.linspace(0, max(0, len(padded) - WINDOW), columns).astype(int)
@@ -34,7 +36,7 @@ def spectrogram(wave: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 
 def envelope(wave: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
-    """[samples] → lowest and highest sample of each column, [columns] each."""
+    """[samples] → the lowest and the highest sample of each column, [columns] each."""
     if not len(wave):
         return np.zeros(columns), np.zeros(columns)
     edges = np.linspace(0, len(wave), columns + 1).astype(int)[:-1]
@@ -43,7 +45,7 @@ def envelope(wave: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _mel(hertz: float) -> float:
-    return 2595 * np.log10(1 + hertz / 700)
+    return 2595 * math.log10(1 + hertz / 700)
 
 
 def _hertz(mel: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The voice's own recordings that a search is compared with: its reference, and clips of texts that are spoken."""
+"""Recordings of the speaker to compare with: the reference clip, and clips of texts that the probe speaks."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from trainable.files.cache import cache_folder
 
 @dataclass(frozen=True)
 class VoiceRecordings:
-    """Where they lie."""
+    """Paths of recordings of the speaker."""
 
     reference: Path | None = None
-    """Of the voice that is searched for."""
+    """The reference clip."""
     text: str = ""
-    """What is said in it; empty where nobody wrote that down."""
+    """Transcript of the reference clip; empty where it is unknown."""
     clips: dict[str, Path] = field(default_factory=dict)
-    """By transcript."""
+    """Clips by transcript."""
     problem: str | None = None
-    """Why there are none."""
+    """Why there are no recordings."""
 
 
 def find_recordings(history: History, texts: Iterable[str]) -> VoiceRecordings:
-    """Finds the reference, and the clips that say one of these texts, in the data that the search was started with."""
+    """Finds the reference clip, and the clips with one of these texts, in the dataset of the search."""
     search = history.search
     if search is None:
-        return VoiceRecordings(problem="the ledger does not say with which data the search was started")
+        return VoiceRecordings(problem="the ledger does not name the data of the search")
     try:
         dataset = load_dataset([Source.parse(text) for text in search.data], search.auto_reference, cache_folder())
     except (InputError, OSError) as error:

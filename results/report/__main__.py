@@ -1,4 +1,4 @@
-"""Writes the listening page: `python -m results.report RUN`. Possible while the search runs."""
+"""Writes the listening page of a run: `python -m results.report RUN`, also while the search runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spaces.cli import exit_on_input_error, progress_bars
 
 
 def report(run: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a search")]) -> None:
-    """Write RUN/report/index.html, on which a search is heard and voted on; it works from disk."""
+    """Write RUN/report/index.html, a page to listen to a search and to vote; it works from disk."""
     with exit_on_input_error():
         with progress_bars() as on_progress:
             page = write_report(RunFolder(run), on_progress)

@@ -1,4 +1,4 @@
-"""What a blind round may ask: pairs of recordings of one line, a trial's and the base model's."""
+"""Data of a blind listening round: pairs of recordings of one line, a trial's and the base model's."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from results.run.vote import VOTES_FORMAT, search_id
 from spaces.records.trial import BASE
 
 ROUND_SIZE = 12
-"""Pairs of one round: some minutes of listening."""
+"""Pairs of one round, a few minutes of listening."""
 
 
 def blind_round(history: History, featured: Sequence[str], media: PageMedia) -> dict[str, Any] | None:
-    """What the page needs to hold rounds, as JSON; None where there is no pair to hear. The page draws, shuffles and
-    hides the order; recordings are by their addresses."""
+    """What the page needs for blind rounds, as JSON; None without a pair of recordings.
+
+    The page selects and shuffles pairs and hides their order. Recordings are given by address.
+    """
     pairs = []
     for trial in featured:
         for pair, (own, base) in pairs_with_base(history, trial).items():

@@ -1,12 +1,11 @@
-"""The drawings of a listening page, as SVG elements that take the page's colours and type."""
+"""The charts of a listening page, as SVG elements that use the page's colours and font."""
 
 from __future__ import annotations
 
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +21,7 @@ from trainable.training.outcome import failed_share, training_advice
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 INK, ACCEPTED, REJECTED, UNPROBED, BAND = "#010101", "#020202", "#030303", "#040404", "#050505"
 PAGE_COLOURS = {
@@ -31,78 +31,78 @@ PAGE_COLOURS = {
     UNPROBED: "var(--quiet)",
     BAND: "var(--band)",
 }
-"""Colours of a drawing, and the page's own that take their place."""
+"""Placeholder colours of a chart, and the CSS colours that replace them."""
 POINTS = 160
-"""Of one curve; more are not seen."""
+"""Most points of one curve; more would not be visible."""
 LABEL_SHARE = 0.042
-"""Of a drawing's height that a name takes."""
+"""Height of a label, as a share of the chart's height."""
 MAX_LABELS = 12
-"""Curves with their trial's name at the end; accepted ones come first."""
+"""Most curves with a label; accepted trials come first."""
 
 
 def loss_chart(objective: Objective, run: RunFolder, table: Sequence[TrialRow], history: History) -> str:
-    """The loss of every trial over its epochs, and the band."""
-    with _svg((5.6, 3.4), f"curves {objective}") as (axes, held):
-        for band in _bands(objective, history):
-            axes.axhspan(band.low, band.high, color=BAND, alpha=0.25, linewidth=0)
-        labelled = sorted((row for row in table if row.objective is objective), key=lambda row: not row.accepted)
-        ends: list[tuple[float, float, str, str]] = []
-        for place, row in enumerate(labelled):
-            points = [point for point in TrialFolder(run.trial(row.trial)).read_points() if math.isfinite(point.loss)]
-            if not points:
-                continue
-            points = points[:: max(1, len(points) // POINTS)] + points[-1:]
-            colour = _colour(row)
-            epochs, losses = [point.epoch for point in points], [point.loss for point in points]
-            axes.plot(epochs, losses, color=colour, linewidth=1.4 if row.accepted else 0.9, alpha=0.9)
-            axes.plot(epochs[-1], losses[-1], "o", color=colour, markersize=4)
-            if place < MAX_LABELS:
-                ends.append((losses[-1], epochs[-1], row.trial, colour))
-        _label(axes, ends)
-        axes.set_xlabel("epochs", color=INK, fontsize=9)
-    return held.content
+    """The loss of every trial by epoch, and the band."""
+    figure, axes = _new_chart(5.6, 3.4)
+    for band in _bands(objective, history):
+        axes.axhspan(band.low, band.high, color=BAND, alpha=0.25, linewidth=0)
+    rows = sorted((row for row in table if row.objective is objective), key=lambda row: not row.accepted)
+    ends: list[tuple[float, float, str, str]] = []
+    for index, row in enumerate(rows):
+        points = [point for point in TrialFolder(run.trial(row.trial)).read_points() if math.isfinite(point.loss)]
+        if not points:
+            continue
+        points = points[:: max(1, len(points) // POINTS)] + points[-1:]
+        colour = _colour(row)
+        epochs, losses = [point.epoch for point in points], [point.loss for point in points]
+        axes.plot(epochs, losses, color=colour, linewidth=1.4 if row.accepted else 0.9, alpha=0.9)
+        axes.plot(epochs[-1], losses[-1], "o", color=colour, markersize=4)
+        if index < MAX_LABELS:
+            ends.append((losses[-1], epochs[-1], row.trial, colour))
+    _label(axes, ends)
+    axes.set_xlabel("epochs", color=INK, fontsize=9)
+    return _to_svg(figure, f"curves {objective}")
 
 
 def acceptance_chart(objective: Objective, history: History) -> str | None:
-    """P(accepted | loss) with its 95 % interval, and each verdict as a mark; None before the first one."""
+    """P(accepted | loss) with its 95 % interval, and a mark for each verdict; None without a verdict."""
     band, verdicts = history.band(objective), _verdicts(objective, history)
     if band is None or not verdicts:
         return None
-    seen = [verdict.loss for verdict in verdicts]
+    probed = [verdict.loss for verdict in verdicts]
     margin = 0.05 * (band.high - band.low)
-    losses = np.linspace(min(band.low, *seen) - margin, max(band.high, *seen) + margin, 120)
-    found = AcceptanceModel(verdicts, band)
-    with _svg((5.6, 3.4), f"likelihood {objective}") as (axes, held):
-        for shaded in _bands(objective, history):
-            axes.axvspan(shaded.low, shaded.high, color=BAND, alpha=0.25, linewidth=0)
-        low, high = zip(*(found.interval(loss) for loss in losses), strict=True)
-        axes.fill_between(losses, low, high, color=INK, alpha=0.12, linewidth=0)
-        axes.plot(losses, [found.probability(loss) for loss in losses], color=INK, linewidth=1.5)
-        for verdict in verdicts:
-            height, colour = (1.04, ACCEPTED) if verdict.accepted else (-0.04, REJECTED)
-            axes.plot(verdict.loss, height, "o", color=colour, markersize=5, alpha=0.8, clip_on=False)
-        axes.set_ylim(-0.06, 1.06)
-        axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-        axes.set_xlabel(f"{objective} loss where it was probed", color=INK, fontsize=9)
-    return held.content
+    losses = np.linspace(min(band.low, *probed) - margin, max(band.high, *probed) + margin, 120)
+    model = AcceptanceModel(verdicts, band)
+    figure, axes = _new_chart(5.6, 3.4)
+    for shaded in _bands(objective, history):
+        axes.axvspan(shaded.low, shaded.high, color=BAND, alpha=0.25, linewidth=0)
+    low, high = zip(*(model.interval(loss) for loss in losses), strict=True)
+    axes.fill_between(losses, low, high, color=INK, alpha=0.12, linewidth=0)
+    axes.plot(losses, [model.probability(loss) for loss in losses], color=INK, linewidth=1.5)
+    for verdict in verdicts:
+        height, colour = (1.04, ACCEPTED) if verdict.accepted else (-0.04, REJECTED)
+        axes.plot(verdict.loss, height, "o", color=colour, markersize=5, alpha=0.8, clip_on=False)
+    axes.set_ylim(-0.06, 1.06)
+    axes.set_yticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+    axes.set_xlabel(f"{objective} loss of the probed checkpoint", color=INK, fontsize=9)
+    return _to_svg(figure, f"likelihood {objective}")
 
 
 def influence_chart(parameter: str, table: Sequence[TrialRow], is_log: bool) -> str:
-    """The score of every probed trial against one drawn parameter."""
-    with _svg((3.4, 2.3), f"influence {parameter}") as (axes, held):
-        for row in table:
-            if row.draw is not None and row.score is not None:
-                axes.plot(getattr(row.draw, parameter), row.score, "o", color=_colour(row), markersize=5, alpha=0.8)
-        if is_log:
-            axes.set_xscale("log")
-            axes.minorticks_off()
-        axes.margins(0.1, 0.15)
-        axes.set_xlabel(parameter.replace("_", " "), color=INK, fontsize=9)
-    return held.content
+    """The score of every probed trial by one hyperparameter."""
+    figure, axes = _new_chart(3.4, 2.3)
+    for row in table:
+        if row.draw is not None and row.score is not None:
+            axes.plot(getattr(row.draw, parameter), row.score, "o", color=_colour(row), markersize=5, alpha=0.8)
+    if is_log:
+        axes.set_xscale("log")
+        axes.minorticks_off()
+    axes.margins(0.1, 0.15)
+    axes.set_xlabel(parameter.replace("_", " "), color=INK, fontsize=9)
+    return _to_svg(figure, f"influence {parameter}")
 
 
 def varied_parameters(table: Sequence[TrialRow]) -> list[tuple[str, bool]]:
-    """Parameters that probed trials drew differently, and whether their values span more than a factor of ten."""
+    """Hyperparameters that differ between probed trials, and whether their values span more than a factor of ten."""
     draws = [row.draw for row in table if row.draw is not None and row.score is not None]
     found = []
     for name in type(draws[0]).model_fields if draws else ():
@@ -115,7 +115,7 @@ def varied_parameters(table: Sequence[TrialRow]) -> list[tuple[str, bool]]:
 
 
 def _bands(objective: Objective, history: History) -> set[Band]:
-    """The band, and of one that moves both where it may lie and where it has come to."""
+    """The band; of an auto band, both the interval that it moves in and its current place."""
     return {band for band in (history.band(objective), history.latest_band(objective)) if band}
 
 
@@ -136,44 +136,55 @@ def _colour(row: TrialRow) -> str:
 
 
 def _label(axes: Axes, ends: list[tuple[float, float, str, str]]) -> None:
-    """Each trial's name at the end of its curve, or above where another name is in the way. Ends: loss, epoch, name,
-    colour."""
+    """Writes each trial's name at the end of its curve, moved up where another name is in the way.
+
+    `ends` holds loss, epoch, name and colour.
+    """
     low, high = axes.get_ylim()
     gap, height = LABEL_SHARE * (high - low), -math.inf
     for loss, epoch, name, colour in sorted(ends):
         height = max(loss, height + gap)
-        words = {"fontsize": 8, "color": colour, "va": "center", "annotation_clip": False, "parse_math": False}
-        axes.annotate(name, (epoch, height), (4, 0), textcoords="offset points", **words)
+        axes.annotate(
+            name,
+            (epoch, height),
+            (4, 0),
+            textcoords="offset points",
+            fontsize=8,
+            color=colour,
+            va="center",
+            annotation_clip=False,
+            parse_math=False,
+        )
 
 
-class _Held:
-    content = ""
-
-
-@contextmanager
-def _svg(inches: tuple[float, float], name: str) -> Iterator[tuple[Axes, _Held]]:
-    """Axes to draw on, and where their SVG is when the block has ended; ids in it are made from the name."""
-    import matplotlib
+def _new_chart(width: float, height: float) -> tuple[Figure, Axes]:
+    """An empty chart of that size in inches."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    figure, held = Figure(figsize=inches, facecolor="none", layout="constrained"), _Held()
+    figure = Figure(figsize=(width, height), facecolor="none", layout="constrained")
     FigureCanvasSVG(figure)
     axes = figure.add_subplot(facecolor="none")
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(INK)
     axes.spines[["left", "bottom"]].set_alpha(0.35)
     axes.tick_params(length=2, colors=INK, labelsize=8)
-    yield axes, held
+    return figure, axes
+
+
+def _to_svg(figure: Figure, name: str) -> str:
+    """The SVG element of a chart, in the page's colours; its ids are derived from `name`."""
+    import matplotlib
+
     file = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = file.getvalue()
-    for colour, own in PAGE_COLOURS.items():
-        svg = svg.replace(colour, own)
-    # Several drawings share a page, and matplotlib calls the groups of each alike.
+    for colour, css in PAGE_COLOURS.items():
+        svg = svg.replace(colour, css)
+    # Matplotlib gives the groups of every chart the same ids, which would clash on one page.
     svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
     box = re.search(r'viewBox="[^"]*"', svg)
     assert box is not None
     content = svg[svg.index("<defs>") :]
-    held.content = f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" {box.group()} aria-hidden="true">{content}'
+    return f'<svg xmlns:xlink="http://www.w3.org/1999/xlink" {box.group()} aria-hidden="true">{content}'

@@ -1,4 +1,4 @@
-"""The recordings of a run beside its page, each with a picture of what it sounds like."""
+"""Recordings beside a listening page, each with a picture of its waveform and spectrogram."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ FOLDER = "media"
 COLUMNS_PER_SECOND, MIN_COLUMNS, MAX_COLUMNS = 100, 140, 480
 WAVE_ROWS, SPECTRUM_ROWS = 26, 54
 SHADES = 24
-"""Of the spectrum; fewer make smaller files."""
+"""Levels of the spectrogram; fewer make smaller files."""
 WAVE_COLOUR = (0x5B, 0x93, 0xC9, 0xFF)
-"""Told apart from a light and from a dark page."""
+"""RGBA, visible on a light and on a dark page."""
 
 
 class PageMedia:
-    """What a page refers to, in a folder beside it. What is there already and has not changed is left as it is."""
+    """The media files of a page, in a folder beside it. Unchanged files are not written again."""
 
     def __init__(self, run: RunFolder, page_folder: Path) -> None:
         self._run, self._folder = run, page_folder
         self._files: dict[str, Path] = {}
 
     def recording(self, trial: str, audio: str) -> str | None:
-        """The address of a recording, `audio` relative to the trial's folder; None where it is gone."""
+        """The address of a trial's recording, `audio` relative to its folder; None where the recording is gone."""
         owner = self._run.base if trial == BASE else self._run.trial(trial)
         file = owner / audio
         if not file.is_file() or not file.resolve().is_relative_to(owner.resolve()):
             return None
-        return self._address(_linked(file, self._folder / FOLDER / trial / audio))
+        return self._address(_link_or_copy(file, self._folder / FOLDER / trial / audio))
 
-    def of_the_voice(self, file: Path | None, name: str) -> str | None:
-        """The address of a recording of the dataset, which is called `name` here; None where it is gone."""
+    def voice_recording(self, file: Path | None, name: str) -> str | None:
+        """The address of a recording of the dataset, named `name` beside the page; None where it is gone."""
         if file is None or not file.is_file():
             return None
-        return self._address(_linked(file, self._folder / FOLDER / "voice" / f"{name}{file.suffix}"))
+        return self._address(_link_or_copy(file, self._folder / FOLDER / "voice" / f"{name}{file.suffix}"))
 
     def picture(self, address: str | None) -> str | None:
-        """The address of the picture of what stands at that address; None where it cannot be read."""
+        """The address of the picture of the recording at `address`; None where the recording cannot be read."""
         if address is None:
             return None
         file = self._files[address]
@@ -66,20 +66,20 @@ class PageMedia:
         return address
 
 
-def _linked(file: Path, target: Path) -> Path:
-    """The same file under another name, or a copy where that cannot be."""
+def _link_or_copy(file: Path, target: Path) -> Path:
+    """Makes `target` a hard link to `file`, or a copy across file systems."""
     if target.exists() and (target.samefile(file) or target.stat().st_mtime_ns == file.stat().st_mtime_ns):
         return target
-    with atomic_file(target) as beside:
+    with atomic_file(target) as part:
         try:
-            os.link(file.resolve(), beside)
+            os.link(file.resolve(), part)
         except OSError:
-            shutil.copy2(file, beside)
+            shutil.copy2(file, part)
     return target
 
 
 def _draw(wave: np.ndarray, target: Path) -> None:
-    """The wave above its spectrum, in a PNG."""
+    """Draws the waveform above the spectrogram, as PNG."""
     from matplotlib import colormaps
     from matplotlib.image import imsave
 
@@ -88,8 +88,8 @@ def _draw(wave: np.ndarray, target: Path) -> None:
     spectrum = colormaps["magma"](levels, bytes=True)
     low, high = (np.clip(edge, -1, 1) for edge in envelope(wave, columns))
     heights = np.linspace(1, -1, WAVE_ROWS)[:, None]
-    inked = (heights <= high + 1 / WAVE_ROWS) & (heights >= low - 1 / WAVE_ROWS)
+    covered = (heights <= high + 1 / WAVE_ROWS) & (heights >= low - 1 / WAVE_ROWS)
     picture = np.zeros((WAVE_ROWS, columns, 4), np.uint8)
-    picture[inked] = WAVE_COLOUR
-    with atomic_file(target) as beside:
-        imsave(beside, np.concatenate([picture, spectrum]), format="png", pil_kwargs={"optimize": True})
+    picture[covered] = WAVE_COLOUR
+    with atomic_file(target) as part:
+        imsave(part, np.concatenate([picture, spectrum]), format="png", pil_kwargs={"optimize": True})

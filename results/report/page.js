@@ -1,10 +1,10 @@
 "use strict";
 (() => {
-  // One player for the whole page: a page with thousands of recordings loads none of them before it is asked for.
+  // One player for the whole page, so that thousands of recordings are not loaded before they are played.
   const audio = new Audio();
   audio.preload = "none";
   let current = null;
-  // Of what is hidden, outside the document: an address tells whose recording it is.
+  // Addresses of blind recordings are kept outside the document, because they name the trial.
   const hidden = new WeakMap();
 
   function stop() {
@@ -39,7 +39,7 @@
     }
   });
 
-  const seen = (element) => element.getClientRects().length > 0;
+  const isVisible = (element) => element.getClientRects().length > 0;
 
   function neighbour(link, key) {
     const line = link.closest(".line");
@@ -62,7 +62,7 @@
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     const target = event.target;
     if (event.key === " " && (target.matches(".play") || target === document.body)) {
-      const link = target.matches(".play") ? target : current || [...document.querySelectorAll(".line .play")].find(seen);
+      const link = target.matches(".play") ? target : current || [...document.querySelectorAll(".line .play")].find(isVisible);
       if (link) {
         event.preventDefault();
         toggle(link);
@@ -71,15 +71,15 @@
       const next = neighbour(target, event.key);
       if (next) {
         event.preventDefault();
-        const goesOn = current !== null;
+        const wasPlaying = current !== null;
         next.focus({ preventScroll: true });
         next.closest(".line").scrollIntoView({ block: "nearest" });
-        if (goesOn) play(next);
+        if (wasPlaying) play(next);
       }
     }
   });
 
-  // Sets of lines, one at a time.
+  // Tabs show one set of lines at a time.
   const tabs = document.querySelector(".tabs");
   function show(name) {
     for (const button of tabs.querySelectorAll("button")) {
@@ -87,7 +87,7 @@
       button.setAttribute("aria-pressed", String(shown));
       const lines = document.getElementById("set-" + button.dataset.set);
       lines.hidden = !shown;
-      // The button says it.
+      // The button already shows the title.
       lines.querySelector("h3").hidden = true;
     }
   }
@@ -108,27 +108,27 @@
   addEventListener("hashchange", openTrial);
   openTrial();
 
-  // The blind round. What it is made of is inlined data; all of it is shown as text, never as markup.
+  // The blind round. Its inlined data is shown as text, never as markup.
   const data = document.getElementById("pairs");
   if (!data) return;
   const { format, search, size, pairs } = JSON.parse(data.textContent);
   const place = document.getElementById("round");
   const about = place.firstElementChild;
   const store = "sweetspot round " + search;
-  let state = recall();
+  let state = loadState();
 
-  function recall() {
+  function loadState() {
     try {
       return JSON.parse(localStorage.getItem(store));
     } catch {
       return null;
     }
   }
-  function remember() {
+  function saveState() {
     try {
       localStorage.setItem(store, JSON.stringify(state));
     } catch {
-      // A page opened from disk may be refused a memory; the votes then last as long as the page is open.
+      // A page opened from disk may have no storage; the votes then last as long as the page is open.
     }
   }
 
@@ -144,8 +144,8 @@
     return made;
   }
 
-  function below(count) {
-    // Without the bias of a remainder: what lies above the last whole multiple is drawn again.
+  function randomBelow(count) {
+    // Rejection sampling: numbers above the last multiple of count would bias the remainder.
     const drawn = new Uint32Array(1);
     do crypto.getRandomValues(drawn);
     while (drawn[0] >= 4294967296 - (4294967296 % count));
@@ -154,26 +154,26 @@
   function shuffled(items) {
     const mixed = [...items];
     for (let at = mixed.length - 1; at > 0; at--) {
-      const other = below(at + 1);
+      const other = randomBelow(at + 1);
       [mixed[at], mixed[other]] = [mixed[other], mixed[at]];
     }
     return mixed;
   }
-  const named = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const toHex = (bytes) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
-  function begin() {
+  function beginRound() {
     const chosen = shuffled(pairs).slice(0, size);
     state = {
-      round: named(crypto.getRandomValues(new Uint8Array(8))),
-      asked: chosen.map((pair) => ({ pair, first: below(2) ? "trial" : "base" })),
+      round: toHex(crypto.getRandomValues(new Uint8Array(8))),
+      asked: chosen.map((pair) => ({ pair, first: randomBelow(2) ? "trial" : "base" })),
       votes: [],
     };
-    remember();
+    saveState();
     render();
     focusOn(".play");
   }
 
-  function listen(letter, pair, which) {
+  function playButton(letter, pair, which) {
     const link = element("a", letter, { className: "play", href: "#blind" });
     link.setAttribute("role", "button");
     link.setAttribute("aria-pressed", "false");
@@ -188,7 +188,7 @@
     const { pair, first } = state.asked[state.votes.length];
     const { trial, confirmation, text, occurrence } = pair;
     state.votes.push({ trial, confirmation, text, occurrence, first, choice });
-    remember();
+    saveState();
     render();
     focusOn(state.votes.length < state.asked.length ? ".play" : ".main");
   }
@@ -198,12 +198,12 @@
     if (found) found.focus({ preventScroll: true });
   }
 
-  function ask() {
+  function question() {
     const at = state.votes.length;
     const { pair, first } = state.asked[at];
     const second = first === "trial" ? "base" : "trial";
     const text = element("p", pair.text, { className: "text", dir: "auto" });
-    const both = element("div", [listen("A", pair, first), listen("B", pair, second)], { className: "ab line" });
+    const both = element("div", [playButton("A", pair, first), playButton("B", pair, second)], { className: "ab line" });
     const choices = element("div", [
       button("A is better", "1", () => vote(first)),
       button("No difference", "2", () => vote("neither")),
@@ -227,22 +227,22 @@
     const download = button("Download votes", null, () => element("a", "", { href: address, download: name }).click());
     download.className = "main";
     return [
-      element("p", "This is how you voted:"),
+      element("p", "Your votes:"),
       element("ul", lines),
-      element("div", [download, button("Another round", null, begin)], { className: "choices" }),
+      element("div", [download, button("Another round", null, beginRound)], { className: "choices" }),
       element("p", [
-        "Then add the file to the search: ", element("code", `python -m results.votes RUN ${name}`),
+        "Then add the file to the run: ", element("code", `python -m results.votes RUN ${name}`),
       ], { className: "quiet" }),
     ];
   }
 
   function render() {
     if (!state || !state.asked) {
-      const start = button("Begin a round", null, begin);
+      const start = button("Begin a round", null, beginRound);
       start.className = "main";
       place.replaceChildren(about, element("div", [start], { className: "choices" }));
     } else if (state.votes.length < state.asked.length) {
-      place.replaceChildren(...ask());
+      place.replaceChildren(...question());
     } else {
       place.replaceChildren(...results());
     }

@@ -1,9 +1,10 @@
-"""The listening page of a run as one folder that needs nothing beside it, and nothing from the network."""
+"""The listening page of a run: an HTML file with its media beside it, which needs no network."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,26 +16,27 @@ from results.media.voice_recordings import find_recordings
 from results.report.blind import blind_round
 from results.report.charts import acceptance_chart, influence_chart, loss_chart, varied_parameters
 from results.report.media import PageMedia
-from results.report.takes import VOICE, SpokenTake, line_sets, section
+from results.report.takes import VOICE, SpokenTake, line_sets, trial_section
 from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
 from results.run.vote import tally_votes
 from spaces.cli import OnProgress, no_progress
+from spaces.draw import Objective
 from spaces.errors import InputError
 from spaces.records.trial import BASE
 from trainable.files.atomic import write_text
 
 FEATURED = 3
-"""Trials beside the base model while no finalists were heard."""
+"""Trials that are compared with the base model before the confirmation."""
 
 
 def page_path(run: RunFolder) -> Path:
-    """Where the page is, or will be."""
+    """Path of the page."""
     return run.path / "report" / "index.html"
 
 
 def write_report(run: RunFolder, on_progress: OnProgress = no_progress) -> Path:
-    """Writes the page of a run as far as it has come, and returns where it is; the recordings lie beside it.
+    """Writes the page of a run in its current state, and returns the page's path. Recordings are linked beside it.
 
     Raises InputError when there is no ledger, or when the page cannot be written.
     """
@@ -43,17 +45,17 @@ def write_report(run: RunFolder, on_progress: OnProgress = no_progress) -> Path:
     try:
         write_text(path, _page(run, history, PageMedia(run, path.parent), on_progress))
     except OSError as error:
-        raise InputError(f"{path.parent}: cannot be written ({error.strerror}); free its disk or its rights") from None
+        raise InputError(f"{path.parent}: cannot be written ({error.strerror}); check disk and permissions") from None
     return path
 
 
 def featured_trials(history: History) -> list[str]:
-    """Who stands beside the base model: the finalists, the best first; until they are heard, who would be."""
+    """The trials to compare with the base model: the finalists, best first; before the confirmation, the candidates."""
     order = [outcome.trial for outcome in ranked(history)]
-    heard = [trial for trial in history.confirmations if trial != BASE]
-    if not heard:
+    confirmed = [trial for trial in history.confirmations if trial != BASE]
+    if not confirmed:
         return [outcome.trial for outcome in finalists(history, FEATURED)]
-    return sorted(heard, key=lambda trial: order.index(trial) if trial in order else len(order))
+    return sorted(confirmed, key=lambda trial: order.index(trial) if trial in order else len(order))
 
 
 def _page(run: RunFolder, history: History, media: PageMedia, on_progress: OnProgress) -> str:
@@ -63,14 +65,14 @@ def _page(run: RunFolder, history: History, media: PageMedia, on_progress: OnPro
     table, chosen = trial_rows(run, history), featured_trials(history)
     base = history.base.verdict if history.base else None
     own = find_recordings(history, [line.text for line in base.lines] if base else [])
-    address = media.of_the_voice(own.reference, "reference")
-    done = iter(range(1_000_000))
+    address = media.voice_recording(own.reference, "reference")
+    done = itertools.count()
     sets = line_sets(
         history,
         chosen,
         own.clips,
         media,
-        lambda trial: on_progress("recordings beside the page", next(done), 0),
+        lambda: on_progress("linking recordings", next(done), 0),
     )
     folder = Path(__file__).parent
     environment = jinja2.Environment(
@@ -91,16 +93,16 @@ def _page(run: RunFolder, history: History, media: PageMedia, on_progress: OnPro
         reference=SpokenTake("reference", own.text, address, media.picture(address)) if address else None,
         problems=[*history.problems, *([own.problem] if own.problem else [])],
         sets=sets,
-        sections=[section(row, history, media) for row in table],
+        sections=[trial_section(row, history, media) for row in table],
         curves=[(each, Markup(loss_chart(each, run, table, history))) for each in _objectives(table)],
         likelihoods=[
-            (each, Markup(drawn))
+            (each, Markup(chart))
             for each in _objectives(table)
-            if (drawn := acceptance_chart(each, history)) is not None
+            if (chart := acceptance_chart(each, history)) is not None
         ],
-        influences=[(name, told, Markup(drawn)) for name, told, drawn in _influences(table, history)],
+        influences=[(name, sentence, Markup(chart)) for name, sentence, chart in _influences(table, history)],
         blind=blind_round(history, chosen, media),
-        names={VOICE: "the voice's own", BASE: "base model", **{row.trial: _name(row) for row in table if row.draw}},
+        names={VOICE: "the speaker", BASE: "base model", **{row.trial: _name(row) for row in table if row.draw}},
         model=base_name(history.search.model) if history.search else "",
         style=Markup((folder / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
@@ -109,18 +111,19 @@ def _page(run: RunFolder, history: History, media: PageMedia, on_progress: OnPro
 
 
 def _name(row: TrialRow) -> str:
-    """What a trial is called above its recordings."""
+    """The title of a trial above its recordings."""
     strength = f" at {row.strength:g}×" if row.strength != 1 else ""
     return f"{row.trial}{strength}{', rejected' if row.accepted is False else ''}"
 
 
-def _objectives(table: Sequence[TrialRow]) -> list:
+def _objectives(table: Sequence[TrialRow]) -> list[Objective]:
     return list(dict.fromkeys(row.objective for row in table if row.objective))
 
 
 def _influences(table: Sequence[TrialRow], history: History) -> list[tuple[str, str, str]]:
-    """Parameter, what is known of it in words, and the drawing; the strongest first."""
-    told = {each.parameter: str(each) for each in influences(history.outcomes.values())}
-    order = list(told)
-    found = sorted(varied_parameters(table), key=lambda each: order.index(each[0]) if each[0] in told else len(order))
-    return [(name, told.get(name, ""), influence_chart(name, table, is_log)) for name, is_log in found]
+    """Parameter, sentence on its influence, and chart; the strongest first."""
+    sentences = {each.parameter: str(each) for each in influences(history.outcomes.values())}
+    order = list(sentences)
+    found = varied_parameters(table)
+    found.sort(key=lambda each: order.index(each[0]) if each[0] in sentences else len(order))
+    return [(name, sentences.get(name, ""), influence_chart(name, table, is_log)) for name, is_log in found]

@@ -1,6 +1,6 @@
-"""One picture of a search: every trial's curve against its band, and what the probe heard in each.
+"""The overview picture of a search: the loss curve of every trial with its band, and the score of every trial.
 
-Colours are Okabe and Ito's, told apart without red and green; every mark carries its words beside it.
+Colours are Okabe and Ito's, distinguishable without red and green; every mark has a label.
 """
 
 from __future__ import annotations
@@ -36,24 +36,25 @@ MARKS = {
     Ending.CANCELLED: "D",
     Ending.FAILED: "D",
 }
+FIGURE_INCHES = (16, 9)
 LABEL_COLUMN = 1.46
-"""The width of a plot with the column of words on its right, over the width of its curves."""
+"""Width of a plot with the column of labels on its right, relative to the width of the curves."""
 LABEL_INCHES = 0.23
-"""Height of one of those words."""
+"""Height of a label."""
 MAX_LABELS = 14
-"""Curves that get their words in one plot; with more, accepted trials come first."""
+"""Most labels in one plot; accepted trials come first."""
 MAX_BARS = 12
-"""Bars on the right."""
+"""Most bars of scores."""
 
 
 def draw_search(run: RunFolder) -> Path:
-    """Draws the run as far as it has come into `search.png`, 1600 × 900 pixels. Raises InputError without a ledger."""
+    """Draws the current state of a run into `search.png`, 1600 × 900 pixels. Raises InputError without a ledger."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     history = read_ledger(run.ledger)
     table = trial_rows(run, history)
-    figure = Figure(figsize=(16, 9), dpi=100, facecolor="white")
+    figure = Figure(figsize=FIGURE_INCHES, dpi=100, facecolor="white")
     FigureCanvasAgg(figure)
     figure.text(0.04, 0.945, _title(table, history), fontsize=22, fontweight="bold", color=INK)
     figure.text(0.04, 0.905, _subtitle(history), fontsize=13, color=QUIET)
@@ -76,8 +77,8 @@ def _title(table: Sequence[TrialRow], history: History) -> str:
     best = accepted[0]
     versus = ""
     if best.vs_base:
-        words = {ComparisonResult.BETTER: "better than", ComparisonResult.WORSE: "worse than"}
-        versus = f", {words.get(best.vs_base.judgement, 'no different from')} the base model"
+        is_equal = best.vs_base.judgement is ComparisonResult.NO_DIFFERENCE
+        versus = f", {best.vs_base.judgement} {'from' if is_equal else 'than'} the base model"
     return f"{trials}, {len(accepted)} accepted; the best is {best.trial}{versus}"
 
 
@@ -85,7 +86,7 @@ def _subtitle(history: History) -> str:
     if history.search is None:
         return ""
     if history.search.space.get("name") == "demo":
-        return "The demo voice is a miniature: it shows how a search works, not how a voice will sound."
+        return "The demo voice is a miniature model: it shows how a search works, not how a voice will sound."
     return f"{history.search.model} on {history.search.voice}, {history.search.space.get('name')} space"
 
 
@@ -102,8 +103,8 @@ def _draw_curves(axes: Axes, objective: Objective, run: RunFolder, table: Sequen
     axes.set_xlim(0, right * LABEL_COLUMN)
     title = f"{objective} loss in nats per label"
     if band is not None:
-        title += f"; band {latest} shaded" + (f", found within {band}" if latest != band else "")
-        for shaded in {band, latest}:
+        title += f"; band {latest or band} shaded" + (f", found within {band}" if latest != band else "")
+        for shaded in {band, latest or band}:
             axes.axhspan(shaded.low, shaded.high, xmax=1 / LABEL_COLUMN, color=BAND, alpha=0.2, linewidth=0)
     if any(_validation(points, objective) for _, points in curves):
         title += ", held-out clips dotted"
@@ -125,7 +126,7 @@ def _points(run: RunFolder, row: TrialRow) -> list[Point]:
 
 
 def _validation(points: Sequence[Point], objective: Objective) -> list[tuple[float, float]]:
-    """Epoch and loss of the held-out clips, wherever that was measured."""
+    """Epoch and loss of the held-out clips, where it was measured."""
     pairs = [(point.epoch, point.validation.of(objective)) for point in points if point.validation]
     return [pair for pair in pairs if math.isfinite(pair[1])]
 
@@ -144,15 +145,15 @@ def _draw_curve(axes: Axes, row: TrialRow, points: Sequence[Point], history: His
 
 
 def _label_ends(axes: Axes, ends: Sequence[tuple[TrialRow, Point]], right: float) -> None:
-    """Words in a column on the right, each on its curve's height or as near as the others leave room."""
+    """Labels in a column on the right, each at the height of its curve or as near as the other labels permit."""
     chosen = sorted(ends, key=lambda end: (not end[0].accepted, end[0].accepted is None))[:MAX_LABELS]
     chosen.sort(key=lambda end: end[1].loss)
     low, high = axes.get_ylim()
-    inches = axes.get_position().height * axes.figure.get_figheight()
+    inches = axes.get_position().height * FIGURE_INCHES[1]
     heights = _spread([point.loss for _, point in chosen], (high - low) * LABEL_INCHES / inches)
     for (row, point), height in zip(chosen, heights, strict=True):
         axes.annotate(
-            f"{row.trial}  {_ending_in_words(row)}",
+            f"{row.trial}  {_ending_label(row)}",
             xy=(point.epoch, point.loss),
             xytext=(right * 1.05, height),
             fontsize=11,
@@ -170,9 +171,9 @@ def _label_ends(axes: Axes, ends: Sequence[tuple[TrialRow, Point]], right: float
 
 
 def _spread(wanted: Sequence[float], gap: float) -> list[float]:
-    """Heights at least `gap` apart that move as little as possible, least squares; `wanted` ascends.
+    """Heights at least `gap` apart with the least squared distance from `wanted`, which ascends.
 
-    With i × gap taken off the i-th height that is an isotonic regression: neighbours out of order take their mean.
+    After i × gap is subtracted from the i-th height this is isotonic regression: neighbours out of order are averaged.
     """
     pools: list[list[float]] = []
     for index, height in enumerate(wanted):
@@ -184,18 +185,19 @@ def _spread(wanted: Sequence[float], gap: float) -> list[float]:
 
 
 def _draw_scores(axes: Axes, table: Sequence[TrialRow]) -> None:
-    probed = [row for row in table if row.score is not None]
-    probed = sorted(probed, key=lambda row: (row.place is None, row.place or 0, -row.score))[:MAX_BARS]
-    for height, row in enumerate(probed):
+    probed = [(row, row.score) for row in table if row.score is not None]
+    probed.sort(key=lambda each: (each[0].place is None, each[0].place or 0, -each[1]))
+    probed = probed[:MAX_BARS]
+    box = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+    for height, (row, score) in enumerate(probed):
         colour = _colour(row)
-        words = {"fontsize": 11, "va": "bottom", "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 1.0}}
-        axes.barh(height, row.score, height=0.34, color=colour, alpha=0.55 if row.accepted is False else 1.0)
+        axes.barh(height, score, height=0.34, color=colour, alpha=0.55 if row.accepted is False else 1.0)
         axes.text(0, height - 0.32, row.trial, fontsize=12, fontweight="bold", color=colour, va="bottom")
-        axes.text(1.0, height - 0.32, _verdict_in_words(row), color=colour, ha="right", **words)
-        axes.text(row.score + 0.012, height + 0.13, f"{row.score:.2f}", color=INK, **words)
-    base = next((row for row in probed if row.place == 0), None)
-    if base is not None:
-        axes.axvline(base.score, color=BASE, linewidth=1, linestyle=(0, (4, 3)), zorder=2)
+        label = _verdict_label(row)
+        axes.text(1.0, height - 0.32, label, color=colour, ha="right", fontsize=11, va="bottom", bbox=box)
+        axes.text(score + 0.012, height + 0.13, f"{score:.2f}", color=INK, fontsize=11, va="bottom", bbox=box)
+        if row.place == 0:
+            axes.axvline(score, color=BASE, linewidth=1, linestyle=(0, (4, 3)), zorder=2)
     if not probed:
         axes.text(0.5, 0.5, "nothing probed", ha="center", color=QUIET, fontsize=12, transform=axes.transAxes)
     axes.set_xlim(0, 1)
@@ -203,8 +205,10 @@ def _draw_scores(axes: Axes, table: Sequence[TrialRow]) -> None:
     _plain(axes)
     axes.spines["left"].set_visible(False)
     axes.set_yticks([])
-    axes.set_title("What the probe heard: score of the spoken lines", loc="left", fontsize=13, color=INK)
-    axes.set_xlabel("words, voice, spectrum and tempo: 0 none, 1 all", fontsize=12, color=QUIET)
+    axes.set_title("Score of the probe", loc="left", fontsize=13, color=INK)
+    axes.set_xlabel(
+        "score, from 0 to 1: words, voice, tempo, liveliness, spectrum and quality", fontsize=12, color=QUIET
+    )
 
 
 def _plain(axes: Axes) -> None:
@@ -219,12 +223,12 @@ def _colour(row: TrialRow) -> str:
     return {True: ACCEPTED, False: REJECTED, None: UNPROBED}[row.accepted]
 
 
-def _ending_in_words(row: TrialRow) -> str:
-    ending = "overshot, went back" if row.state == Ending.OVERSHOT else row.state.replace("_", " ")
+def _ending_label(row: TrialRow) -> str:
+    ending = "overshot, restored" if row.state == Ending.OVERSHOT else row.state.replace("_", " ")
     return ending + {True: ": accepted", False: ": rejected", None: ""}[row.accepted]
 
 
-def _verdict_in_words(row: TrialRow) -> str:
+def _verdict_label(row: TrialRow) -> str:
     if row.place == 0:
         return "the base model's own clone" + ("" if row.accepted else ", rejected")
     if row.accepted is False:

@@ -1,4 +1,4 @@
-"""What was heard, set against what should have been said, word by word."""
+"""The word difference between a text and its transcript."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import NamedTuple
 from trainable.speech.text.error_rate import SPACELESS, words
 
 _TOKENS = re.compile(rf"(?:[{SPACELESS}]|[^\s{SPACELESS}]+)\s*")
-"""A word, or one letter of a script without spaces, with the space behind it."""
+"""A word, or one letter of a script without spaces, with the space after it."""
 
 
 class WordEdit(StrEnum):
     SAME = "same"
     MISSING = "missing"
-    """In the text, and not heard."""
+    """In the text but not in the transcript."""
     EXTRA = "extra"
-    """Heard, and not in the text."""
+    """In the transcript but not in the text."""
 
 
 class DiffPiece(NamedTuple):
@@ -27,19 +27,22 @@ class DiffPiece(NamedTuple):
 
 
 def word_diff(text: str, heard: str) -> list[DiffPiece]:
-    """What was heard in pieces, with what is missing between them; case and punctuation make no difference.
+    """The transcript in pieces, with the missing words between them; case and punctuation are ignored.
 
-    The pieces that are not missing spell what was heard, but for space around it; the others spell the text.
+    Without the missing pieces, the pieces spell the transcript, except for space around it.
     """
-    said, understood = _TOKENS.findall(text.strip()), _TOKENS.findall(heard.strip())
+    expected: list[str] = _TOKENS.findall(text.strip())
+    transcript: list[str] = _TOKENS.findall(heard.strip())
     pieces: list[DiffPiece] = []
-    matcher = SequenceMatcher(None, [_plain(token) for token in said], [_plain(token) for token in understood], False)
+    matcher = SequenceMatcher(
+        None, [_plain(token) for token in expected], [_plain(token) for token in transcript], False
+    )
     for kind, i, j, k, m in matcher.get_opcodes():
         if kind == "equal":
-            pieces.append(DiffPiece(WordEdit.SAME, "".join(understood[k:m])))
+            pieces.append(DiffPiece(WordEdit.SAME, "".join(transcript[k:m])))
             continue
-        missing, extra = "".join(said[i:j]), "".join(understood[k:m])
-        # A mark that stands alone was not to be heard.
+        missing, extra = "".join(expected[i:j]), "".join(transcript[k:m])
+        # Punctuation on its own is not spoken.
         if missing and words(missing):
             pieces.append(DiffPiece(WordEdit.MISSING, missing))
         if extra:

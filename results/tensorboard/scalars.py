@@ -1,4 +1,4 @@
-"""What TensorBoard draws: a trial's curve, its result as metrics, its draw as hyperparameters, and the layout."""
+"""Scalars in TensorBoard: the curve of a trial, its result, its hyperparameters, and the layout of charts."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 LAST_SCALAR = "curve"
-"""Written after all others of a step: where it stands, the step is complete."""
+"""Tag that is written last: a step that has it is complete."""
 RESULT = "result"
 METRICS = ("score", "loss", "guide", "aligned", "validation", "accepted", "epochs", "seconds", "gpu_seconds")
-"""What the HParams tab shows of every trial, under `result/`; a trial lacks what it never had."""
+"""Metrics of the HParams tab, under `result/`; a trial may lack some."""
 LAYOUT = {
     "Sweetspot": {
         "every curve in its band": ["Margin", [LAST_SCALAR, "band/low", "band/high"]],
-        "the loss that is descended, and its band": ["Multiline", [LAST_SCALAR, "band/low", "band/high"]],
+        "loss of the objective, and its band": ["Multiline", [LAST_SCALAR, "band/low", "band/high"]],
         "both losses": ["Multiline", ["loss/guide", "loss/aligned"]],
         "talker, end and sub-talker": ["Multiline", ["parts/talker", "parts/eos", "parts/sub", "parts/sub_shifted"]],
         "held-out clips": ["Multiline", ["validation/guide", "validation/aligned"]],
     }
 }
-"""Of the custom scalars tab."""
+"""Layout of the custom scalars tab."""
 
 
 def scalars(before: Point | None, point: Point, band: Band | None) -> dict[str, float]:
-    """Of one step, by tag. Speed is over the steps since the point before, so that a slow stretch shows."""
+    """The scalars of one step, by tag. Speed is over the steps since the previous point, so that slow periods show."""
     losses = point.losses
     found = {
         "loss/guide": losses.guide,
@@ -53,7 +53,7 @@ def scalars(before: Point | None, point: Point, band: Band | None) -> dict[str, 
 
 
 def progress(point: Point) -> dict[str, float]:
-    """The metrics of a trial that has come so far."""
+    """The metrics of a running trial at this point."""
     return {
         "loss": point.loss,
         "guide": point.losses.guide,
@@ -65,8 +65,8 @@ def progress(point: Point) -> dict[str, float]:
 
 
 def metrics(outcome: Outcome) -> dict[str, float]:
-    """Of a trial that has ended; the losses are those of what was probed."""
-    counts = outcome.judged_point
+    """The metrics of an ended trial; the losses are those of the probed checkpoint."""
+    point = outcome.judged_point
     found: dict[str, float] = {
         "accepted": float(outcome.accepted),
         "seconds": outcome.train_seconds + outcome.probe_seconds,
@@ -74,26 +74,26 @@ def metrics(outcome: Outcome) -> dict[str, float]:
     }
     if outcome.verdict:
         found["score"] = outcome.verdict.score
-    if counts:
-        found |= {"loss": counts.loss, "guide": counts.losses.guide, "aligned": counts.losses.aligned}
-    if counts and counts.validation and outcome.draw:
-        found["validation"] = counts.validation.of(outcome.draw.objective)
+    if point:
+        found |= {"loss": point.loss, "guide": point.losses.guide, "aligned": point.losses.aligned}
+    if point and point.validation and outcome.draw:
+        found["validation"] = point.validation.of(outcome.draw.objective)
     if outcome.point:
         found["epochs"] = outcome.point.epoch
     return found
 
 
 def add_hyperparameters(writer: SummaryWriter, draw: Draw, outcome: Outcome | None) -> None:
-    """The draw; of a trial that has ended, its ending and its verdict too, in words.
+    """Writes the draw; for an ended trial, its ending and its verdict too.
 
-    TensorBoard keeps the first that it reads of a run while it is open, so a running trial's has no word on its end:
-    the columns are there, and fill when TensorBoard is started again.
+    An open TensorBoard keeps the first hyperparameters that it reads of a run. A running trial's therefore leave out
+    ending and verdict; these columns fill when TensorBoard is restarted.
     """
     from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
     from torch.utils.tensorboard.summary import hparams
 
     values = draw.model_dump(mode="json")
-    # SummaryWriter.add_hparams opens a run of its own for them; here they belong to the trial's.
+    # SummaryWriter.add_hparams would open a run of its own; these belong to the run of the trial.
     ended = {"ending": str(outcome.ending) if outcome else "", "verdict": _verdict(outcome) if outcome else ""}
     experiment, whole, end = hparams({**values, **ended}, {f"{RESULT}/{metric}": 0.0 for metric in METRICS})
     writer.file_writer.add_summary(experiment)

@@ -1,8 +1,8 @@
 """TensorBoard event files, written by the search's driver while trials run: one folder per trial under RUN/tensorboard.
 
-Every scalar stands at the trial's own optimizer step. What a folder already holds is read back when it is first
-opened, so a restarted driver goes on where it was and doubles nothing. What is known of a trial's draw, end and
-confirmation lies in a file each, whole or not at all.
+Scalars are written at the trial's own optimizer steps. A folder is read back when it is first opened, so that a
+restarted driver continues without duplicates. Hyperparameters, result and confirmation of a trial are written
+atomically, in a file each.
 """
 
 from __future__ import annotations
@@ -31,31 +31,31 @@ if TYPE_CHECKING:
 DRAWN = "events.out.tfevents.0.drawn"
 ENDED = f"events.out.tfevents.{'9' * 10}.ended"
 CONFIRMED = f"events.out.tfevents.{'9' * 11}.final"
-"""TensorBoard reads a folder's files in the order of their names, and never goes back to an earlier one."""
+"""TensorBoard reads the files of a folder in the order of their names, and never returns to an earlier one."""
 STAGING_PREFIX = ".tensorboard."
-"""What a file is called, in the run's folder, while it is written."""
+"""Prefix of the folder, in the run's folder, in which a file is written."""
 MAX_RECORDINGS = 6
-"""Lines of a trial that can be heard; of the base model all of them. The rest lies in the trial's folder."""
+"""Lines of a trial with audio; the base model has all. The other recordings are in the trial's folder."""
 
 
 class TensorBoardWriter:
-    """The writer for one run. Not for use by two processes at once."""
+    """Writes the TensorBoard files of one run. Only one process may use it at a time."""
 
     def __init__(self, run: RunFolder) -> None:
         self._run = run
-        self._open: dict[str, _Curve] = {}
-        self._drawn: dict[str, tuple[Draw, Band]] = {}
-        """Of trials that have not begun."""
-        # An earlier writer was killed.
+        self._curves: dict[str, _Curve] = {}
+        self._begun: dict[str, tuple[Draw, Band]] = {}
+        """Trials without a curve yet."""
+        # Left by a writer that was killed.
         for aside in run.path.glob(f"{STAGING_PREFIX}*"):
             shutil.rmtree(aside, ignore_errors=True)
 
     def begin_trial(self, trial: str, draw: Draw, band: Band) -> None:
-        """A trial is about to begin; `band` judges it. One of which nothing was said is looked up in the ledger."""
-        self._drawn[trial] = draw, band
+        """Announces a trial with its draw and band. A trial that was not announced is looked up in the ledger."""
+        self._begun[trial] = draw, band
 
     def update_trial(self, trial: str) -> None:
-        """Writes the points that the trial's curve has gained."""
+        """Writes the new points of the trial's curve."""
         if self._is_ended(trial):
             return
         curve = self._curve(trial)
@@ -72,12 +72,11 @@ class TensorBoardWriter:
         curve.writer.flush()
 
     def end_trial(self, trial: str, draw: Draw, outcome: Outcome) -> None:
-        """Writes what is left of the curve; then, once, the draw with how it ended as hyperparameters, the result, the
-        verdict as text and what was spoken."""
+        """Writes the rest of the curve; then, once, hyperparameters, result, verdict as text, and recordings."""
         if self._is_ended(trial):
             return
         self.update_trial(trial)
-        # One step after the curve, so that it is the last that is said of each.
+        # One step after the curve, so that the result is the last value of each tag.
         step = self._curve(trial).last_step + 1
         self._close(trial)
 
@@ -87,13 +86,13 @@ class TensorBoardWriter:
             if outcome.verdict:
                 add_lines(writer, self._run.trial(trial), outcome.verdict.lines[:MAX_RECORDINGS], step)
 
-        # The first word on hyperparameters is the one that TensorBoard believes.
+        # TensorBoard keeps the first hyperparameters that it reads.
         (self._folder(trial) / DRAWN).unlink(missing_ok=True)
-        self._write_whole(trial, ENDED, fill)
+        self._write_atomically(trial, ENDED, fill)
 
     def add_base(self, outcome: Outcome) -> None:
-        """Writes, once, row zero's result and verdict, what it said beside the voice's own recordings, and how curves
-        are laid out."""
+        """Writes, once, result, verdict and recordings of the base model, the speaker's own recordings, and the layout
+        of charts."""
         if self._is_ended(BASE):
             return
         lines = outcome.verdict.lines if outcome.verdict else ()
@@ -105,27 +104,27 @@ class TensorBoardWriter:
             add_lines(writer, self._run.base, lines, 0)
             add_voice(writer, lines, own)
 
-        self._write_whole(BASE, ENDED, fill)
+        self._write_atomically(BASE, ENDED, fill)
 
     def add_confirmation(self, final: Confirmation) -> None:
-        """Writes, once, what was heard of a finalist, or of the base model beside them."""
+        """Writes, once, the confirmation of a finalist or of the base model."""
         if (self._folder(final.trial) / CONFIRMED).is_file():
             return
         folder = self._run.base if final.trial == BASE else self._run.trial(final.trial)
 
         def fill(writer: SummaryWriter) -> None:
-            heard = final.confirmed
+            confirmed = final.confirmed
             writer.add_scalar("final/accepted", float(final.accepted), 0)
-            if heard:
-                writer.add_scalar("final/score", heard.score, 0)
-                writer.add_scalar("final/strength", heard.strength, 0)
-                add_lines(writer, folder, heard.lines[:MAX_RECORDINGS], 0, "final")
+            if confirmed:
+                writer.add_scalar("final/score", confirmed.score, 0)
+                writer.add_scalar("final/strength", confirmed.strength, 0)
+                add_lines(writer, folder, confirmed.lines[:MAX_RECORDINGS], 0, "final")
             writer.add_text("final", confirmation_in_words(final), 0)
 
-        self._write_whole(final.trial, CONFIRMED, fill)
+        self._write_atomically(final.trial, CONFIRMED, fill)
 
     def close(self) -> None:
-        for trial in list(self._open):
+        for trial in list(self._curves):
             self._close(trial)
 
     def _folder(self, trial: str) -> Path:
@@ -138,22 +137,23 @@ class TensorBoardWriter:
         return read_ledger(self._run.ledger) if self._run.ledger.is_file() else History()
 
     def _curve(self, trial: str) -> _Curve:
-        if trial not in self._open:
-            draw, band = self._drawn.pop(trial, None) or self._recorded(trial)
+        if trial not in self._curves:
+            begun = self._begun.pop(trial, None)
+            draw, band = begun if begun is not None else self._recorded(trial)
             if draw is not None and not (self._folder(trial) / DRAWN).is_file():
-                self._write_whole(trial, DRAWN, lambda writer: add_hyperparameters(writer, draw, None))
-            self._open[trial] = _Curve(self._folder(trial), band)
-        return self._open[trial]
+                self._write_atomically(trial, DRAWN, lambda writer: add_hyperparameters(writer, draw, None))
+            self._curves[trial] = _Curve(self._folder(trial), band)
+        return self._curves[trial]
 
     def _recorded(self, trial: str) -> tuple[Draw | None, Band | None]:
         history = self._history()
         return history.drawn.get(trial), history.band_of(trial)
 
     def _close(self, trial: str) -> None:
-        self._open.pop(trial).writer.close()
+        self._curves.pop(trial).writer.close()
 
-    def _write_whole(self, trial: str, name: str, fill: Callable[[SummaryWriter], None]) -> None:
-        """A file of events of which a reader sees all or nothing."""
+    def _write_atomically(self, trial: str, name: str, fill: Callable[[SummaryWriter], None]) -> None:
+        """Writes a file of events atomically."""
         from torch.utils.tensorboard import SummaryWriter
 
         self._folder(trial).mkdir(parents=True, exist_ok=True)
@@ -166,7 +166,7 @@ class TensorBoardWriter:
 
 
 class _Curve:
-    """One trial's events while it runs, and how far they have come."""
+    """The event file of a running trial, and its last step."""
 
     def __init__(self, folder: Path, band: Band | None) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -177,7 +177,7 @@ class _Curve:
 
 
 def _last_step(folder: Path) -> int:
-    """The last complete step in a folder of event files, -1 without any."""
+    """The last complete step in a folder of event files; -1 without one."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     if not folder.is_dir():

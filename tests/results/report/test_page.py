@@ -123,7 +123,7 @@ def test_a_recording_that_is_gone_or_lies_elsewhere_is_told(run, tmp_path):
     )
     heard_run.end(run, made_runs.outcome("t5", Ending.OVERSHOT, heard=stolen))
     content = Page(write_report(run))
-    assert content.text.count("the recording is gone") == 2
+    assert content.text.count("the recording is missing") == 2
     assert not any("ref.wav" in address and "t5" in address for address in content.addresses())
 
 

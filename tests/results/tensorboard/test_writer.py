@@ -14,7 +14,7 @@ from tensorboard.plugins.hparams import metadata
 from results.run.ledger import Ledger, TrialDrawn, read_ledger
 from results.run.run_folder import RunFolder
 from results.tensorboard.scalars import METRICS
-from results.tensorboard.text import literal
+from results.tensorboard.text import escape_markdown
 from results.tensorboard.writer import TensorBoardWriter
 from spaces.band import Band
 from spaces.records.trial import Ending
@@ -282,7 +282,7 @@ def test_a_finalist_has_its_confirmation_once(heard):
         names = ("somewhere_else_entirely", "a_line_for_finalists")
         assert set(read.Tags()["audio"]) == {f"final/{name}/spoken" for name in names}
     words = events(heard, "t1").Tensors("final/text_summary")[0].tensor_proto.string_val[0].decode()
-    assert "at 0.5 of its strength: accepted" in words
+    assert "at strength 0.5: accepted" in words
 
 
 HOSTILE = [
@@ -308,4 +308,4 @@ def test_what_was_said_is_shown_literally_and_drawn(heard, said):
 
 @pytest.mark.parametrize("said", [*HOSTILE, "plain words, as they are."])
 def test_literal_text_is_what_a_reader_sees(said):
-    assert html.unescape(markdown_to_safe_html(literal(said))) == f"<p>{said}</p>"
+    assert html.unescape(markdown_to_safe_html(escape_markdown(said))) == f"<p>{said}</p>"
