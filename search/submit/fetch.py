@@ -1,4 +1,4 @@
-"""Brings the results of a search from the head of a cluster into its folder here."""
+"""Fetches the results of a search from the head of a cluster into the run folder here."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from search.submit.head import Head
 from search.submit.ray_job import LostContactError
 from spaces.errors import InputError
 
-LEFT_THERE = ("./.*", "./ray", "./prepared", "./stop", "./trials/*/checkpoints")
-"""What only a search that goes on needs."""
+NOT_FETCHED = ("./.*", "./ray", "./prepared", "./stop", "./trials/*/checkpoints")
+"""Needed only to continue the search."""
 ARRIVED, UNPACKED = ".fetched.tar.gz", ".fetched"
 
 
 def has_begun(head: Head, run: str) -> bool:
-    """Whether the run on the head has a ledger. Raises LostContactError."""
-    answer = head.run(f"test -e {shlex.quote(run)}/ledger.jsonl")
-    if answer.is_lost:
-        raise LostContactError(*answer.lines[-1:])
-    return answer.code == 0
+    """Whether the search has started: its run folder on the head has a ledger. Raises LostContactError."""
+    result = head.run(f"test -e {shlex.quote(run)}/ledger.jsonl")
+    if result.is_lost:
+        raise LostContactError(*result.lines[-1:])
+    return result.code == 0
 
 
 def fetch(head: Head, run: str, out: RunFolder) -> None:
-    """Ledger, page, TensorBoard, pictures, recordings and the exported adapter; the ledger last.
+    """Fetches the ledger, page, TensorBoard, pictures, recordings and the exported adapter.
 
-    Raises LostContactError, and InputError where this disk does not take it.
+    Raises LostContactError, or InputError if the files cannot be packed there or written here.
     """
     packed = f"{run}.tar.gz"
-    left = [f"--exclude={pattern}" for pattern in LEFT_THERE]
-    # A board is still being written by a search that goes on; a file that grows meanwhile is no failure.
-    tar = shlex.join(["tar", "-czf", packed, *left, "--warning=no-file-changed", "-C", run, "."])
-    answer = head.run(f"{tar} || test $? -eq 1")
-    if answer.is_lost:
-        raise LostContactError(*answer.lines[-1:])
-    if answer.code:
-        said = answer.lines[-1] if answer.lines else "nothing"
-        raise InputError(f"{head.name}: {run} could not be packed there ({said}); make room and type the same again")
+    excludes = [f"--exclude={pattern}" for pattern in NOT_FETCHED]
+    # While the search runs, TensorBoard files grow as they are packed; tar then exits with 1, which is no failure.
+    tar = shlex.join(["tar", "-czf", packed, *excludes, "--warning=no-file-changed", "-C", run, "."])
+    result = head.run(f"{tar} || test $? -eq 1")
+    if result.is_lost:
+        raise LostContactError(*result.lines[-1:])
+    if result.code:
+        output = result.lines[-1] if result.lines else "no output"
+        raise InputError(f"{head.name}: {run} could not be packed there ({output}); make room there and run this again")
     arrived, unpacked = out.path / ARRIVED, out.path / UNPACKED
     try:
         if not head.fetch(packed, arrived):
@@ -47,20 +47,22 @@ def fetch(head: Head, run: str, out: RunFolder) -> None:
         head.run(f"rm -f {shlex.quote(packed)}")
         shutil.rmtree(unpacked, ignore_errors=True)
         with tarfile.open(arrived) as archive:
-            # Refuses links and paths that lead out of the folder.
+            # This filter refuses links and paths that lead out of the folder.
             archive.extractall(unpacked, filter="data")
         _move(unpacked, out)
     except (OSError, tarfile.TarError, EOFError) as error:
-        raise InputError(f"{out.path}: what was fetched could not be kept ({error}); type the same again") from None
+        raise InputError(
+            f"{out.path}: the results could not be unpacked ({error}); run the same command again"
+        ) from None
     finally:
         arrived.unlink(missing_ok=True)
         shutil.rmtree(unpacked, ignore_errors=True)
 
 
 def _move(unpacked: Path, out: RunFolder) -> None:
-    """Each entry takes the place of the one that an earlier call brought."""
+    """Replaces the entries of an earlier fetch, the ledger last."""
     for entry in sorted(unpacked.iterdir(), key=lambda path: path.name == out.ledger.name):
-        there = out.path / entry.name
-        if there.is_dir():
-            shutil.rmtree(there)
-        entry.replace(there)
+        target = out.path / entry.name
+        if target.is_dir():
+            shutil.rmtree(target)
+        entry.replace(target)

@@ -1,4 +1,4 @@
-"""The head of a cluster, as a search that was started from another machine needs it."""
+"""The interface to the head of a cluster: run commands there, send and fetch files."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ OnLine = Callable[[str], None]
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What a command on the head said."""
+    """The exit code and the output of a command on the head."""
 
     code: int | None
-    """How it ended; None where the connection was gone before that was known."""
+    """Exit code; None if the connection was lost before the command ended."""
     lines: tuple[str, ...]
-    """Its output, standard error among it. Without a `code`, the last words of what should have reached the head."""
+    """Standard output and standard error; without a `code`, the last lines of the program that failed to connect."""
 
     @property
     def is_lost(self) -> bool:
@@ -25,25 +25,27 @@ class CommandResult:
 
 
 class Head(Protocol):
-    """Paths there are absolute, of plain characters."""
+    """Paths on the head are absolute and need no quoting in a shell."""
 
     @property
     def name(self) -> str:
-        """What a message calls it."""
+        """The name of the head in messages."""
         ...
 
     def run(self, command: str, on_line: OnLine | None = None) -> CommandResult:
-        """Runs a line of bash in a login shell there, and calls `on_line` with each line of its output as it comes.
+        """Runs a line of bash in a login shell on the head. Calls `on_line` with each line of output as it arrives.
 
-        Raises InputError where there is no such cluster, or it is not up.
+        Raises InputError if the cluster does not exist or is not up.
         """
         ...
 
     def send(self, folder: Path, to: str) -> bool:
-        """Copies what is in a folder into one that exists there; what is there already is not sent again. Whether it
-        arrived: False where the connection was lost."""
+        """Copies the contents of a folder into an existing folder on the head; files that are there are not sent again.
+
+        Returns False if the connection was lost.
+        """
         ...
 
     def fetch(self, file: str, to: Path) -> bool:
-        """Copies a file from there. Whether it arrived."""
+        """Copies a file from the head. Returns False if the connection was lost."""
         ...

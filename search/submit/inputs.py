@@ -1,4 +1,4 @@
-"""What a command line names on this machine, and what the same command line reads on the head of a cluster."""
+"""The local files that a command line names, and the command line that reads their copies on the head."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from trainable.dataset.clip import VoiceDataset
 from trainable.dataset.source import LIST_SUFFIXES, Source
 
 PROJECT = ("spaces", "trainable", "results", "search", "demo")
-"""Packages that a search is made of."""
-NOT_PASSED_ON = ("cluster", "out", "resume", "address")
-REFERENCE_WORDS = ("ref_text.txt", "ref.txt")
+"""Folders of the checkout that a search needs."""
+NOT_FORWARDED = ("cluster", "out", "resume", "address")
+REFERENCE_TRANSCRIPTS = ("ref_text.txt", "ref.txt")
 
 Option = tuple[str, str, tuple[str, ...]]
-"""Of the command line: its parameter, how it is written, and its values; none for a switch."""
+"""A given option: its parameter, its flag, and its values; no values for a switch."""
 
 
 def given_options(context: typer.Context) -> tuple[Option, ...]:
-    """Every option that was typed, whatever a search may be asked for."""
+    """Every option that was given, read from the command itself so that new options are included."""
     options = []
     for parameter in context.command.params:
         name = parameter.name or ""
         source = context.get_parameter_source(name)
-        # Typer may bring a click of its own, whose sources are other objects of the same names.
+        # Typer may bundle its own click, whose sources are different objects with the same names.
         if source is None or source.name != "COMMANDLINE":
             continue
         value = context.params[name]
@@ -49,31 +49,33 @@ def given_options(context: typer.Context) -> tuple[Option, ...]:
 def command_line(
     options: Sequence[Option], replacements: Mapping[str, Sequence[str]], run: str, resume: bool = False
 ) -> list[str]:
-    """The same search, to be typed on the head in the project's folder. `replacements` are values of options that lie
-    elsewhere there, by parameter, or that have to be said there; `run` is the folder there for the run."""
+    """The command line of the same search on the head, in the folder of the project. `run` is its run folder there.
+
+    `replacements` are the values of options that differ there, by parameter, including options that were not given.
+    """
     words = ["python", "search/run.py", "--address", "auto", "--out", run, *(["--resume"] if resume else [])]
-    for name, written, values in options:
-        if name in NOT_PASSED_ON:
+    for name, flag, values in options:
+        if name in NOT_FORWARDED:
             continue
-        words += [written] if not values else []
-        # With a sign of equality a value may begin with a dash.
-        words += [f"{written}={value}" for value in replacements.get(name, values)]
-    typed = {name for name, _, _ in options}
+        words += [flag] if not values else []
+        # After an equals sign, a value may begin with a dash.
+        words += [f"{flag}={value}" for value in replacements.get(name, values)]
+    given = {name for name, _, _ in options}
     return words + [
-        f"--{name}={value}" for name, values in replacements.items() if name not in typed for value in values
+        f"--{name}={value}" for name, values in replacements.items() if name not in given for value in values
     ]
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What has to be sent, and the values of options there; both by where inputs lie on the head."""
+    """The bundles to upload, and the values of options on the head, which name files of those bundles."""
 
     bundles: tuple[UploadBundle, ...]
     replacements: Mapping[str, tuple[str, ...]]
 
 
 def project_bundle(root: Path) -> UploadBundle:
-    """The project as it is here, but for what a search does not need."""
+    """The files of the checkout that a search needs."""
     files: dict[str, Path | bytes] = {}
     for package in PROJECT:
         inner = visible_files(root / package)
@@ -82,49 +84,49 @@ def project_bundle(root: Path) -> UploadBundle:
 
 
 def inputs_of(plan: Plan, dataset: VoiceDataset, options: Iterable[Option], folder: str) -> Inputs:
-    """Everything local that the options name, to lie in `folder` on the head.
+    """Bundles every local file that the options name, for `folder` on the head.
 
-    Raises InputError for a file that cannot be read.
+    Raises OSError for a file that cannot be read, InputError for a path in a space file that cannot be replaced.
     """
-    typed = {name: values for name, _, values in options}
+    given = {name: values for name, _, values in options}
     bundles: list[UploadBundle] = []
     replacements: dict[str, tuple[str, ...]] = {}
-    # What a space of the project's own names lies in the project, which is gone there once Ray was started again. Where
-    # nodes share no folder, the project alone is on each of them.
-    is_shared = "storage" not in typed
-    if plan.is_demo and "data" not in typed and is_shared:
-        typed = {**typed, "data": (str(plan.sources[0]),), "space": (DEMO_SPACE,)}
-    if "data" in typed:
-        placed = [_place_source(Source.parse(text), dataset, folder) for text in typed["data"]]
-        bundles += [bundle for bundle, _ in placed if bundle]
-        replacements["data"] = tuple(text for _, text in placed)
-    if "model" in typed and Path(plan.model).is_dir():
+    # The uploaded project is gone when Ray restarts, and files of its own spaces with it, so these are bundled too.
+    # Without a shared folder, only the project reaches every node, so they must stay in it.
+    is_shared = "storage" not in given
+    if plan.is_demo and "data" not in given and is_shared:
+        given = {**given, "data": (str(plan.sources[0]),), "space": (DEMO_SPACE,)}
+    if "data" in given:
+        bundled = [_bundle_source(Source.parse(text), dataset, folder) for text in given["data"]]
+        bundles += [bundle for bundle, _ in bundled if bundle]
+        replacements["data"] = tuple(text for _, text in bundled)
+    if "model" in given and Path(plan.model).is_dir():
         bundle = _folder_bundle(Path(plan.model))
         bundles.append(bundle)
         replacements["model"] = (f"{folder}/{bundle.name}",)
-    own = FOLDER / f"{typed['space'][0]}.toml" if "space" in typed else None
-    is_own_model = "model" not in typed and Path(plan.model).is_dir()
+    own = FOLDER / f"{given['space'][0]}.toml" if "space" in given else None
+    is_own_model = "model" not in given and Path(plan.model).is_dir()
     if own and (not own.is_file() or (is_own_model and is_shared)):
-        path = own if own.is_file() else Path(typed["space"][0])
-        bundle, named = _space_bundle(path, plan, "model" in typed, folder)
+        path = own if own.is_file() else Path(given["space"][0])
+        bundle, named = _space_bundle(path, plan, "model" in given, folder)
         bundles += [bundle, *named]
         replacements["space"] = (f"{folder}/{bundle.name}/space.toml",)
-    if "like" in typed:
-        runs = [_run_bundle(Path(run)) for run in typed["like"]]
+    if "like" in given:
+        runs = [_run_bundle(Path(run)) for run in given["like"]]
         bundles += runs
         replacements["like"] = tuple(f"{folder}/{bundle.name}" for bundle in runs)
     return Inputs(tuple(bundles), replacements)
 
 
 def _run_bundle(run: Path) -> UploadBundle:
-    """Of a run on a similar voice what is learned from: what was heard, and where curves began."""
+    """The files of a prior run that a search learns from: its ledger and curves."""
     curves = sorted(run.glob("trials/*/curve.jsonl"))
     paths = (RunFolder(run).ledger, *curves)
     return make_bundle("like", {path.relative_to(run).as_posix(): path for path in paths})
 
 
-def _place_source(source: Source, dataset: VoiceDataset, folder: str) -> tuple[UploadBundle | None, str]:
-    """The bundle of a source, and its text on the head; a source of the hub is fetched there."""
+def _bundle_source(source: Source, dataset: VoiceDataset, folder: str) -> tuple[UploadBundle | None, str]:
+    """The bundle of a source and the source on the head. A source of the Hub has no bundle: the head downloads it."""
     if source.path is None:
         return None, str(source)
     is_list = source.path.suffix.lower() in LIST_SUFFIXES and source.path.is_file()
@@ -132,22 +134,22 @@ def _place_source(source: Source, dataset: VoiceDataset, folder: str) -> tuple[U
     named = _named_by_list(source.path, dataset) if is_list else visible_files(home)
     files = {name: _without_absolute_paths(path, home) for name, path in named.items()}
     bundle = make_bundle(source.name, files)
-    there = Path(folder, bundle.name, source.path.name) if is_list else Path(folder, bundle.name)
-    return bundle, str(source.model_copy(update={"path": there}))
+    path = Path(folder, bundle.name, source.path.name) if is_list else Path(folder, bundle.name)
+    return bundle, str(source.model_copy(update={"path": path}))
 
 
 def _named_by_list(listed: Path, dataset: VoiceDataset) -> dict[str, Path | bytes]:
-    """A list of clips, and of its folder only what is read through it: the folder may be somebody's home."""
+    """A list of clips and the files it names. Other files of its folder are left out: it may be a home folder."""
     home = listed.parent
-    spoken = {clip.audio for clip in dataset.clips} | {each.reference.audio for each in dataset.speakers}
-    words = {audio.with_suffix(".txt") for audio in spoken} | {home / name for name in REFERENCE_WORDS}
-    words |= {audio.with_name(name) for audio in spoken for name in REFERENCE_WORDS}
-    paths = (listed, *spoken, *(path for path in words if path.is_file()))
+    audio_files = {clip.audio for clip in dataset.clips} | {each.reference.audio for each in dataset.speakers}
+    transcripts = {audio.with_suffix(".txt") for audio in audio_files} | {home / name for name in REFERENCE_TRANSCRIPTS}
+    transcripts |= {audio.with_name(name) for audio in audio_files for name in REFERENCE_TRANSCRIPTS}
+    paths = (listed, *audio_files, *(path for path in transcripts if path.is_file()))
     return {path.relative_to(home).as_posix(): path for path in paths if path.is_relative_to(home)}
 
 
 def _without_absolute_paths(path: Path, home: Path) -> Path | bytes:
-    """Of a JSONL that names files of its folder by absolute paths, the same with relative ones."""
+    """The file, or its content with relative paths if it is a JSONL that names files below `home` by absolute paths."""
     if path.suffix.lower() != ".jsonl":
         return path
     homes = [f"{each}/" for each in {str(home), str(home.resolve())}]
@@ -174,32 +176,36 @@ def _relative(line: str, homes: Sequence[str], up: str) -> str:
     return line if changed.items() <= row.items() else json.dumps({**row, **changed}, ensure_ascii=False)
 
 
+def _file_bundle(file: Path) -> UploadBundle:
+    return make_bundle(file.parent.name, {file.name: file})
+
+
 def _folder_bundle(folder: Path) -> UploadBundle:
     return make_bundle(folder.name, visible_files(folder))
 
 
-def _space_bundle(path: Path, plan: Plan, is_model_typed: bool, folder: str) -> tuple[UploadBundle, list[UploadBundle]]:
-    """A space file with the paths in it as they are on the head, and the bundles that those lead to."""
+def _space_bundle(path: Path, plan: Plan, is_model_given: bool, folder: str) -> tuple[UploadBundle, list[UploadBundle]]:
+    """A space file with its paths replaced by those on the head, and the bundles of the files they name."""
     text = path.read_text(encoding="utf-8")
     bundles: list[UploadBundle] = []
     probe = plan.space.probe
     found = {("probe", "lines"): Path(probe.lines), ("probe", "recogniser"): Path(probe.recogniser)}
-    if not is_model_typed:
+    if not is_model_given:
         found["model",] = Path(plan.model)
-    for keys, named in found.items():
-        if not named.is_absolute():
+    for keys, path_here in found.items():
+        if not path_here.is_absolute():
             continue
-        bundle = make_bundle(named.parent.name, {named.name: named}) if named.is_file() else _folder_bundle(named)
-        inner = f"/{named.name}" if named.is_file() else ""
+        bundle = _file_bundle(path_here) if path_here.is_file() else _folder_bundle(path_here)
+        inner = f"/{path_here.name}" if path_here.is_file() else ""
         text = _with_value(path, text, keys, f"{folder}/{bundle.name}{inner}")
         bundles.append(bundle)
     return make_bundle(path.stem, {"space.toml": text.encode()}), bundles
 
 
 def _with_value(path: Path, text: str, keys: tuple[str, ...], value: str) -> str:
-    """TOML with one string replaced. Raises InputError where it is not written as `key = "value"` on one line."""
-    wanted = tomllib.loads(text)
-    section = wanted
+    """The TOML with one string replaced. Raises InputError unless it is written as `key = "value"` on one line."""
+    expected = tomllib.loads(text)
+    section = expected
     for key in keys[:-1]:
         section = section[key]
     section[keys[-1]] = value
@@ -207,11 +213,11 @@ def _with_value(path: Path, text: str, keys: tuple[str, ...], value: str) -> str
     for match in line.finditer(text):
         changed = text[: match.start(2)] + json.dumps(value) + text[match.end(2) :]
         try:
-            if tomllib.loads(changed) == wanted:
+            if tomllib.loads(changed) == expected:
                 return changed
         except tomllib.TOMLDecodeError:
             continue
     name = ".".join(keys)
     raise InputError(
-        f"{path}: {name} is a path, which has to be changed for the cluster; write {name} on a line of its own"
+        f"{path}: {name} is a path, which must be replaced for the cluster; write {name} on a line of its own"
     )

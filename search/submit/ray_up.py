@@ -1,4 +1,4 @@
-"""The head of a cluster that `ray up` started, reached by Ray's own commands over SSH."""
+"""The head of a cluster that `ray up` started, reached over SSH with Ray's own commands."""
 
 from __future__ import annotations
 
@@ -21,10 +21,9 @@ from spaces.errors import InputError
 NEEDED = {"ssh": "openssh-client", "rsync": "rsync"}
 """Programs that Ray's commands call on this machine, and the Debian packages that bring them."""
 BEGIN, END = "@@ sweetspot begins", "@@ sweetspot ended"
-"""Around the output of a command."""
+"""Printed before and after the output of a command."""
 LINE = re.compile("@@ (.*) @@")
-"""A line of its output. Others are words of Ray and of SSH, also after those of a command whose connection is lost; a
-line that was cut off in the middle is another, too."""
+"""A line of its output. All other lines come from Ray or SSH, or were cut when the connection was lost."""
 MARKING = "LC_ALL=C sed -u 's/^/@@ /; s/$/ @@/'"
 NOT_UP = "Head node of cluster"
 NOISE = re.compile(
@@ -32,26 +31,26 @@ NOISE = re.compile(
     r"Loaded cached provider|If you experience issues with the cloud provider|Fetched IP|Shared connection to|"
     r"Connection to \S+ closed|Command failed|Error:|!!!|\s|$|ssh .*bash --login)"
 )
-"""Lines that never say why a connection failed."""
+"""Lines that do not say why a connection failed."""
 
 
 class RayUpHead:
     """See `search.submit.head.Head`.
 
-    Raises InputError for a file that `ray up` would not take, and where this machine lacks Ray's command, ssh or rsync.
+    Raises InputError for a file that `ray up` would refuse, or if this machine lacks Ray's command, ssh or rsync.
     """
 
     def __init__(self, cluster: Path) -> None:
-        _check(cluster)
+        _check_file(cluster)
         self._cluster = cluster
         self._ray = Path(sys.executable).with_name("ray")
         if not self._ray.is_file():
-            raise InputError(f"{self._ray}: not there; install the project in this Python's environment: make")
+            raise InputError(f"{self._ray}: not found; install the project in this Python environment with: make")
         missing = [program for program in NEEDED if shutil.which(program) is None]
         if missing:
             raise InputError(
-                f"{' and '.join(missing)}: not installed on this machine, and Ray reaches a cluster with it; "
-                f"install it, such as by: sudo apt-get install {' '.join(NEEDED[program] for program in missing)}"
+                f"{' and '.join(missing)}: not installed on this machine, and Ray needs it to reach a cluster; "
+                f"install it, for example with: sudo apt-get install {' '.join(NEEDED[program] for program in missing)}"
             )
 
     @property
@@ -59,20 +58,20 @@ class RayUpHead:
         return str(self._cluster)
 
     def run(self, command: str, on_line: OnLine | None = None) -> CommandResult:
-        # What is written in Python would otherwise wait until there is more of it.
+        # Without this, Python would hold back its output until a buffer is full.
         within = f"( export PYTHONUNBUFFERED=1; {command} ) 2>&1 | {MARKING}"
-        # The last line may have no end.
+        # The last line of output may lack its newline.
         marked = f"echo '{BEGIN}'; {within}; printf '\\n%s %d\\n' '{END}' ${{PIPESTATUS[0]}}"
-        heard = _Heard(on_line or (lambda line: None))
+        output = _Output(on_line or (lambda line: None))
         outside: list[str] = []
         with self._started("exec", self.name, marked) as lines:
             for line in lines:
-                if not heard.takes(line):
+                if not output.consume(line):
                     outside.append(line)
-        if heard.code is None:
-            self._refuse_what_is_not_up(outside)
+        if output.code is None:
+            self._check_is_up(outside)
             return CommandResult(None, _reasons(outside))
-        return CommandResult(heard.code, tuple(heard.lines))
+        return CommandResult(output.code, tuple(output.lines))
 
     def send(self, folder: Path, to: str) -> bool:
         return self._rsync("rsync-up", f"{folder}/", f"{to}/")
@@ -82,17 +81,17 @@ class RayUpHead:
 
     def _rsync(self, verb: str, source: str, target: str) -> bool:
         with self._started(verb, self.name, source, target) as lines:
-            said = list(lines)
-        self._refuse_what_is_not_up(said)
-        if any("rsync: command not found" in line or "No such file or directory: 'rsync'" in line for line in said):
-            raise InputError("rsync is needed, here and on the head: install it (apt-get install rsync)")
+            output = list(lines)
+        self._check_is_up(output)
+        if any("rsync: command not found" in line or "No such file or directory: 'rsync'" in line for line in output):
+            raise InputError("rsync: not found here or on the head; install it on both (apt-get install rsync)")
         return self._code == 0
 
     @contextmanager
     def _started(self, *arguments: str) -> Iterator[Iterator[str]]:
-        """Ray's command, and its lines as they come; it is ended with whatever waits for it.
+        """Runs Ray's command and yields the lines of its output; ends it when the block is left.
 
-        In a session of its own: Ctrl-C is for this process alone, which tells the head what to do about it.
+        The command runs in its own session, because Ctrl-C is for this process only, which passes it on to the head.
         """
         process = subprocess.Popen(
             [str(self._ray), *arguments],
@@ -110,21 +109,21 @@ class RayUpHead:
             self._code = process.wait()
             process.stdout.close()
 
-    def _refuse_what_is_not_up(self, lines: Sequence[str]) -> None:
+    def _check_is_up(self, lines: Sequence[str]) -> None:
         if any(NOT_UP in line for line in lines):
-            raise InputError(f"{self.name}: this cluster is not up; start it with `ray up {self.name}`")
+            raise InputError(f"{self.name}: the cluster is not up; start it with `ray up {self.name}`")
 
 
-class _Heard:
-    """What a command on the head has said, without the lines around it."""
+class _Output:
+    """The output and the exit code of a command, filtered from the lines of Ray and SSH."""
 
     def __init__(self, on_line: OnLine) -> None:
         self._on_line = on_line
         self.code: int | None = None
         self.lines: list[str] = []
 
-    def takes(self, line: str) -> bool:
-        """Whether the line belongs to the command."""
+    def consume(self, line: str) -> bool:
+        """Returns whether the line belongs to the command."""
         if match := LINE.fullmatch(line):
             self.lines.append(match[1])
             self._on_line(match[1])
@@ -134,15 +133,15 @@ class _Heard:
 
 
 def _reasons(lines: Sequence[str]) -> tuple[str, ...]:
-    told = [line for line in lines if not NOISE.match(line)]
-    return tuple(told[-3:])
+    """The last lines that may say why a connection failed."""
+    return tuple([line for line in lines if not NOISE.match(line)][-3:])
 
 
-def _check(cluster: Path) -> None:
+def _check_file(cluster: Path) -> None:
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     if not cluster.is_file():
-        raise InputError(f"--cluster {cluster}: no such file; expected the YAML that `ray up` was given")
+        raise InputError(f"--cluster {cluster}: no such file; give the YAML file that `ray up` was given")
     try:
         config = yaml.safe_load(cluster.read_text(encoding="utf-8"))
         if not isinstance(config, dict) or not {"cluster_name", "provider"} <= config.keys():
@@ -152,6 +151,6 @@ def _check(cluster: Path) -> None:
     except yaml.YAMLError as error:
         raise InputError(f"--cluster {cluster}: not valid YAML ({' '.join(str(error).split())})") from None
     except Exception as error:
-        # The validator's messages go on with the whole schema.
-        said = str(error).splitlines() or [type(error).__name__]
-        raise InputError(f"--cluster {cluster}: `ray up` does not take this file: {said[0]}") from None
+        # Only the first line: the validator's messages continue with the whole schema.
+        problem = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"--cluster {cluster}: `ray up` would refuse this file: {problem}") from None

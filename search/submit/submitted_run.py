@@ -1,4 +1,4 @@
-"""What the folder of a run remembers of a cluster that the search is done on."""
+"""The record of a search on a cluster, in the run folder here."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class SubmittedRun(BaseModel):
     job: str
     """Ray's submission id."""
     run: str
-    """Its folder on the head."""
+    """The run folder on the head."""
     fetched: bool = False
-    """Whether the job has ended and its results are here."""
+    """Whether the job has ended and its results are in the folder here."""
 
 
 def has_record(out: RunFolder) -> bool:
@@ -29,13 +29,13 @@ def has_record(out: RunFolder) -> bool:
 
 
 def read_record(out: RunFolder) -> SubmittedRun:
-    """Raises InputError where no search on a cluster has begun."""
+    """Raises InputError if the folder has no record."""
     path = out.path / RECORD
     try:
         return SubmittedRun.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
         raise InputError(
-            f"{path}: not there or not readable, so no search on a cluster is known to go on with"
+            f"{path}: missing or unreadable, so no search on a cluster is known here; check --out, or omit --resume"
         ) from None
 
 

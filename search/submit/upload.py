@@ -1,4 +1,4 @@
-"""Files on their way to the head of a cluster."""
+"""Bundles of files to upload to the head of a cluster."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-LONGEST_NAME = 40
+MAX_NAME_LENGTH = 40
 
 
 @dataclass(frozen=True)
 class UploadBundle:
-    """A folder to be made there. Equal files make an equal name, so what lies there under it is not sent again, and
-    nobody changes what a search reads."""
+    """A folder to create on the head. Its name depends on its files, so equal files are not sent again, and no upload
+    changes files that another search reads."""
 
     name: str
-    """Of letters, digits, dots, dashes and underscores."""
+    """Letters, digits, dots, dashes and underscores."""
     files: Mapping[str, Path | bytes]
-    """By path in the folder, with slashes: a file here, or its content."""
+    """By relative path with slashes: a file here, or its content."""
 
     def stage(self, folder: Path) -> None:
-        """Makes the folder here. A file of the same disk takes no room."""
+        """Creates the folder on this machine. Files on the same disk are hard links and take no space."""
         for name, content in self.files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(content, bytes):
                 path.write_bytes(content)
                 continue
-            # What leads there may be a link, as in the hub's cache; what arrives is a file.
+            # Links, such as those in the Hub's cache, become files.
             content = content.resolve()
             try:
                 os.link(content, path)
@@ -40,7 +40,7 @@ class UploadBundle:
 
 
 def make_bundle(name: str, files: Mapping[str, Path | bytes]) -> UploadBundle:
-    """Raises OSError for a file that cannot be read."""
+    """Names the bundle after `name` and a digest of its files. Raises OSError for a file that cannot be read."""
     digest = hashlib.sha256()
     for inner, content in sorted(files.items()):
         digest.update(f"{inner}\0".encode(errors="surrogateescape"))
@@ -53,22 +53,22 @@ def make_bundle(name: str, files: Mapping[str, Path | bytes]) -> UploadBundle:
 
 
 def visible_files(folder: Path) -> dict[str, Path]:
-    """Files below a folder by their path in it, but hidden ones. A folder that links lead to twice is in it once."""
+    """All files below a folder by their relative path, without hidden ones. Follows links, to each folder once."""
     found: dict[str, Path] = {}
     seen: set[str] = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(place)
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
         folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
         if real in seen:
             continue
         seen.add(real)
         for file in sorted(files):
-            path = Path(place, file)
+            path = Path(parent, file)
             if not file.startswith(".") and path.is_file():
                 found[path.relative_to(folder).as_posix()] = path
     return found
 
 
 def safe_name(name: str) -> str:
-    """A name of characters that no shell and no file system minds."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:LONGEST_NAME] or "data"
+    """The name with every character replaced that a shell or a file system might treat specially."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:MAX_NAME_LENGTH] or "data"

@@ -18,7 +18,7 @@ TRIALS = 6
 STORAGE = "s3://bucket/voice"
 LOST_SECONDS = 300.0
 """An open connection is given up after a quarter of a minute, and an attempt at another after two minutes at most."""
-OWN_LINES = ("Sends:", "Job:", "No word from", "Here:", "bash: ")
+OWN_LINES = ("Sends:", "Job:", "No answer from", "Here:", "bash: ")
 """How lines begin that the laptop itself prints, or its shell without a terminal."""
 STORED = """\
 import json, sys
@@ -41,7 +41,7 @@ def search_from_laptop(cluster: Cluster) -> None:
     run = _on_disk(cluster.head, run_there)
     cut_off(cluster.bucket, cluster.laptop)
     ended = len(read_ledger(run / "ledger.jsonl").outcomes)
-    wait_until("a message on the lost connection", lambda: "No word from" in log.read_text(), LOST_SECONDS)
+    wait_until("a message on the lost connection", lambda: "No answer from" in log.read_text(), LOST_SECONDS)
     wait_until("more", lambda: len(read_ledger(run / "ledger.jsonl").outcomes) > ended, SEARCH_SECONDS)
     say("the laptop was cut off, and said so; the search went on without it")
     plug_in(cluster.bucket, cluster.laptop)

@@ -1,1 +1,1 @@
-"""The room tests/clusters."""
+"""Tests of clusters/."""

@@ -1,1 +1,1 @@
-"""The room tests/search/checking."""
+"""Tests of search/checking."""

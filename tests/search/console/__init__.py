@@ -1,1 +1,1 @@
-"""The room tests/search/console."""
+"""Tests of search/console."""

@@ -1,1 +1,1 @@
-"""The room tests/search/planning."""
+"""Tests of search/planning."""

@@ -1,1 +1,1 @@
-"""The room tests/search/proposals."""
+"""Tests of search/proposals."""

@@ -1,1 +1,1 @@
-"""The room tests/search/run_state."""
+"""Tests of search/run_state."""

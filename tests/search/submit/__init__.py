@@ -1,1 +1,1 @@
-"""The room tests/search/submit."""
+"""Tests of search/submit."""

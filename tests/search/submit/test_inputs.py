@@ -1,4 +1,4 @@
-"""A command line on its way to another machine, and the files that it names."""
+"""The command line for another machine, and the bundles of the files that it names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from search.planning.plan import Arguments, make_plan
 from search.run import run
-from search.submit import inputs as laptop_inputs
+from search.submit import inputs as submit_inputs
 from search.submit.inputs import Inputs, command_line, given_options, inputs_of, project_bundle
 from search.submit.upload import make_bundle, safe_name, visible_files
 from spaces.errors import InputError
@@ -33,16 +33,16 @@ words = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 
 
 @given(values=st.lists(words, min_size=1, max_size=4), given_twice=words)
-def test_any_value_arrives_as_it_was_typed(values: list[str], given_twice: str) -> None:
+def test_any_value_arrives_as_it_was_given(values: list[str], given_twice: str) -> None:
     options = [("data", "--data", tuple(values)), ("model", "--model", (given_twice,)), ("isolate", "--isolate", ())]
     line = shlex.join(command_line(options, {}, "/run"))
-    told = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True).stdout
+    printed = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True).stdout
     expected = ["python", "search/run.py", "--address", "auto", "--out", "/run"]
     expected += [*(f"--data={value}" for value in values), f"--model={given_twice}", "--isolate"]
-    assert told.decode().split("\0")[:-1] == expected
+    assert printed.decode().split("\0")[:-1] == expected
 
 
-def test_what_lies_elsewhere_there_is_replaced_and_what_is_about_here_is_left_out() -> None:
+def test_paths_are_replaced_and_options_about_this_machine_are_left_out() -> None:
     options = [
         ("data", "--data", ("a", "b")),
         ("trials", "--trials", ("3",)),
@@ -63,8 +63,8 @@ def test_what_lies_elsewhere_there_is_replaced_and_what_is_about_here_is_left_ou
     ]
 
 
-def test_every_option_that_is_typed_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also those that a search comes to have: they are taken from the command itself."""
+def test_every_given_option_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Options are read from the command itself, so that new ones are included."""
     seen = []
     monkeypatch.setattr(
         "search.submit.submit.submit_search", lambda head, request, console: seen.append(request.options) or 0
@@ -87,7 +87,7 @@ def test_every_option_that_is_typed_is_known(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("option", [["--dry-run"], ["--address", "auto"]])
-def test_what_is_about_this_machine_does_not_go_with_a_cluster(option: list[str]) -> None:
+def test_options_about_this_machine_cannot_be_combined_with_a_cluster(option: list[str]) -> None:
     app = typer.Typer()
     app.command()(run)
     done = CliRunner().invoke(app, ["--cluster", "cluster.yaml", *option])
@@ -102,13 +102,13 @@ def packed(*data: str, **typed: object) -> Inputs:
 
 
 def arrived(inputs: Inputs, folder: Path) -> Path:
-    """What lies there afterwards."""
+    """The bundles as folders on the head."""
     for bundle in inputs.bundles:
         bundle.stage(folder / bundle.name)
     return folder
 
 
-def test_a_folder_is_sent_whole_without_what_is_hidden_and_links_arrive_as_files(tmp_path: Path) -> None:
+def test_a_folder_is_sent_without_hidden_files_and_links_arrive_as_files(tmp_path: Path) -> None:
     voice = make_voice(tmp_path / "voice")
     (voice / ".git").mkdir()
     (voice / ".git" / "config").touch()
@@ -125,8 +125,8 @@ def test_a_folder_is_sent_whole_without_what_is_hidden_and_links_arrive_as_files
     assert not any(path.is_symlink() for path in there.iterdir())
 
 
-def test_of_a_list_only_what_it_names_is_sent_and_its_absolute_paths_are_made_relative(tmp_path: Path) -> None:
-    """Its folder may be somebody's home."""
+def test_of_a_list_only_the_files_it_names_are_sent_and_absolute_paths_become_relative(tmp_path: Path) -> None:
+    """Its folder may be a home folder."""
     home = make_voice(tmp_path / "home")
     (home / "private.txt").touch()
     lines = [json.loads(line) for line in (home / "metadata.jsonl").read_text().splitlines()]
@@ -134,13 +134,13 @@ def test_of_a_list_only_what_it_names_is_sent_and_its_absolute_paths_are_made_re
     rows = [
         {"audio": str(home / line["audio_filepath"]), "text": line["text"], "ref_audio": "ref.wav"} for line in lines
     ]
-    (home / "my list.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + "no JSON, and told so\n\n")
+    (home / "my list.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows) + "not JSON\n\n")
     inputs = packed(str(home / "my list.jsonl"))
     (there,) = arrived(inputs, tmp_path / "there").iterdir()
     assert inputs.replacements == {"data": (f"{THERE}/{there.name}/my list.jsonl",)}
     assert "private.txt" not in {path.name for path in there.iterdir()}
-    (there / "my list.jsonl").write_text((there / "my list.jsonl").read_text().replace("no JSON, and told so", ""))
-    (home / "my list.jsonl").write_text((home / "my list.jsonl").read_text().replace("no JSON, and told so", ""))
+    (there / "my list.jsonl").write_text((there / "my list.jsonl").read_text().replace("not JSON", ""))
+    (home / "my list.jsonl").write_text((home / "my list.jsonl").read_text().replace("not JSON", ""))
     here, gone = (
         load_dataset([Source.parse(str(folder / "my list.jsonl"))], True, tmp_path / "cache")
         for folder in (home, there)
@@ -148,11 +148,11 @@ def test_of_a_list_only_what_it_names_is_sent_and_its_absolute_paths_are_made_re
     assert gone.fingerprint() == here.fingerprint()
 
 
-def test_what_the_hub_has_is_not_sent(tmp_path: Path) -> None:
+def test_data_and_models_of_the_hub_are_not_sent(tmp_path: Path) -> None:
     voice = make_voice(tmp_path / "voice")
     inputs = packed(str(voice), model="somebody/model", space="alexandria")
     assert len(inputs.bundles) == 1 and inputs.replacements.keys() == {"data"}
-    assert laptop_inputs._place_source(Source.parse("hf:somebody/voices:nb"), None, THERE) == (
+    assert submit_inputs._bundle_source(Source.parse("hf:somebody/voices:nb"), None, THERE) == (
         None,
         "hf:somebody/voices:nb:",
     )
@@ -161,7 +161,7 @@ def test_what_the_hub_has_is_not_sent(tmp_path: Path) -> None:
 SPACE = (FOLDER / "voice.toml").read_text()
 
 
-def test_a_space_file_takes_along_what_it_names(tmp_path: Path) -> None:
+def test_a_space_file_is_sent_with_the_files_it_names(tmp_path: Path) -> None:
     voice, model = make_voice(tmp_path / "voice"), make_toy_model(tmp_path / 'a "model"')
     (tmp_path / "my lines.txt").write_text("one line\nanother line\n")
     probe = load_space("voice").probe.lines
@@ -188,8 +188,8 @@ def test_a_space_file_takes_along_what_it_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [(), ("voice",)], ids=["the demo", "another voice in its space"])
-def test_the_demo_lies_where_it_stays_when_ray_is_started_again(tmp_path: Path, monkeypatch, data) -> None:
-    """The project is sent to a Ray and goes with it; a run that is gone on with names its voice and model by paths."""
+def test_the_demo_is_sent_to_a_folder_that_survives_a_restart_of_ray(tmp_path: Path, monkeypatch, data) -> None:
+    """The uploaded project is gone after a restart; a resumed run names its voice and model by paths."""
     monkeypatch.chdir(tmp_path)
     make_voice(tmp_path / "voice")
     made = make_plan(Arguments(data=data, space="demo"), NOW, {"RAY_ADDRESS": "auto"})
@@ -210,8 +210,8 @@ def test_the_demo_lies_where_it_stays_when_ray_is_started_again(tmp_path: Path, 
     assert moved.fingerprint() == dataset.fingerprint()
 
 
-def test_with_storage_the_demos_model_is_that_of_the_project_which_every_node_has(tmp_path: Path, monkeypatch) -> None:
-    """What is sent lies on the head, and nodes that need storage do not share its folders."""
+def test_with_storage_the_demo_model_of_the_uploaded_project_is_used(tmp_path: Path, monkeypatch) -> None:
+    """Only the project reaches every node: bundles are on the head, whose folders the nodes do not share."""
     monkeypatch.chdir(tmp_path)
     make_voice(tmp_path / "voice")
     made = make_plan(Arguments(data=("voice",), space="demo", storage="s3://b/p"), NOW, {"RAY_ADDRESS": "auto"})
@@ -223,13 +223,13 @@ def test_with_storage_the_demos_model_is_that_of_the_project_which_every_node_ha
     assert words == [f"--data={THERE}/{voice.name}", "--space=demo", "--storage=s3://b/p"]
 
 
-def test_the_project_is_what_a_search_needs_and_nothing_else() -> None:
+def test_the_project_bundle_has_only_what_a_search_needs() -> None:
     names = set(project_bundle(ROOT).files)
     assert {"search/run.py", "spaces/voice.toml", "demo/checkpoint/config.json", "results/report/page.css"} <= names
     assert not [name for name in names if "__pycache__" in name or name.startswith((".", "tests", "runs"))]
 
 
-def test_equal_files_have_equal_names_and_others_have_not(tmp_path: Path) -> None:
+def test_bundles_have_equal_names_only_if_their_files_are_equal(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("words")
     one = make_bundle("my voice", {"a": tmp_path / "a", "b": b"bytes"})
     assert make_bundle("my voice", {"b": b"bytes", "a": tmp_path / "a"}).name == one.name
@@ -242,14 +242,14 @@ def test_equal_files_have_equal_names_and_others_have_not(tmp_path: Path) -> Non
 
 
 @given(words)
-def test_a_name_is_plain(name: str) -> None:
+def test_a_safe_name_has_only_safe_characters(name: str) -> None:
     assert safe_name(name) and set(safe_name(name)) <= set(
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
     )
     assert not safe_name(name).startswith(("-", "."))
 
 
-def test_typed_options_of_nothing_are_none() -> None:
+def test_without_options_none_are_given() -> None:
     context = typer.main.get_command(_app()).make_context("run", [])
     assert given_options(context) == ()
 

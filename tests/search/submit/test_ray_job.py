@@ -1,4 +1,4 @@
-"""The log of a job through a connection that is lost: each line of it is told once, whatever a lost one ended with."""
+"""Following the log of a job over lost connections: each line is passed on once."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ BEGIN, END = f"Running entrypoint for job {JOB}: bash", f"@@ {JOB} ended with 3"
 LOG = ["words", "line 0", "line 1", "line 2"]
 
 
-class PlayedHead:
-    """Says what it was given, one connection after another; all but the last are lost."""
+class ScriptedHead:
+    """Plays the given lines, one list per connection; all connections but the last are lost."""
 
-    name = "played"
+    name = "scripted"
 
     def __init__(self, connections: Sequence[Sequence[str]]) -> None:
         self._connections = list(connections)
 
     def run(self, command: str, on_line: OnLine | None = None) -> CommandResult:
-        said = self._connections.pop(0)
-        for line in said:
+        lines = self._connections.pop(0)
+        for line in lines:
             on_line(line)
-        return CommandResult(0 if not self._connections else None, tuple(said))
+        return CommandResult(0 if not self._connections else None, tuple(lines))
 
     def send(self, folder: Path, to: str) -> bool:
         return False
@@ -37,19 +37,19 @@ class PlayedHead:
 
 
 @pytest.mark.parametrize(
-    ("lost", "told"),
+    ("lost", "expected"),
     [
         ([], LOG),
         (LOG[:2], LOG),
         (LOG, LOG),
-        # Cut off in mid-line: the rest of it is not lost.
+        # A line that is cut in the middle is passed on again whole.
         (["words", "li"], ["words", "li", *LOG[1:]]),
-        # A last word of the program that was cut off.
+        # A last line of the program that lost the connection.
         (["words", "Killed"], ["words", "Killed", *LOG[1:]]),
         ([*LOG[:3], "Traceback", "  File"], [*LOG[:3], "Traceback", "  File", *LOG[3:]]),
     ],
 )
-def test_no_line_is_lost_or_told_twice(lost: list[str], told: list[str]) -> None:
-    heard: list[str] = []
-    ended = Follower(PlayedHead([[BEGIN, *lost], [BEGIN, *LOG, "", END]]), JOB, heard.append).follow()
-    assert (heard, ended.code) == (told, 3)
+def test_no_line_is_lost_or_repeated(lost: list[str], expected: list[str]) -> None:
+    received: list[str] = []
+    end = Follower(ScriptedHead([[BEGIN, *lost], [BEGIN, *LOG, "", END]]), JOB, received.append).follow()
+    assert (received, end.code) == (expected, 3)

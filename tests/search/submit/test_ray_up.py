@@ -1,4 +1,4 @@
-"""The head of a cluster through Ray's own commands: everything is real but the cable, for which `ssh` is a script."""
+"""The head of a cluster through Ray's own commands. Only `ssh` is replaced, by a script that runs commands here."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def head(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RayUpHead:
 
 
 @pytest.mark.parametrize("program", ["ssh", "rsync"])
-def test_a_machine_without_what_ray_calls_is_told_what_to_install(
+def test_a_machine_without_ssh_or_rsync_is_told_what_to_install(
     head: RayUpHead, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
     other = {"ssh": "rsync", "rsync": "ssh"}[program]
@@ -72,17 +72,17 @@ def test_a_machine_without_what_ray_calls_is_told_what_to_install(
         RayUpHead(tmp_path / "cluster.yaml")
 
 
-def test_what_a_command_says_arrives_line_by_line_with_its_exit_code(head: RayUpHead) -> None:
-    heard: list[str] = []
+def test_output_arrives_line_by_line_with_the_exit_code(head: RayUpHead) -> None:
+    received: list[str] = []
     script = "echo 'it'\"'\"'s $HOME'; echo; printf '%s' \"$HOME\" | wc -l; echo ü >&2; echo no end; printf x; exit 3"
-    answer = head.run(script, heard.append)
-    assert (answer.code, answer.is_lost) == (3, False)
-    assert heard == list(answer.lines) == ["it's $HOME", "", "0", "ü", "no end", "x"]
+    result = head.run(script, received.append)
+    assert (result.code, result.is_lost) == (3, False)
+    assert received == list(result.lines) == ["it's $HOME", "", "0", "ü", "no end", "x"]
 
 
 @pytest.mark.skipif(shutil.which("rsync") is None, reason="needs rsync on the path, which copies the files")
-def test_folders_and_files_travel_and_a_lost_connection_is_no_error(head: RayUpHead, tmp_path: Path) -> None:
-    home, here = tmp_path / "home", tmp_path / "a parcel"
+def test_folders_and_files_are_copied_and_a_lost_connection_is_no_error(head: RayUpHead, tmp_path: Path) -> None:
+    home, here = tmp_path / "home", tmp_path / "a bundle"
     (here / "inner").mkdir(parents=True)
     (here / "inner" / "some one's.txt").write_text("words")
     (home / "there").mkdir()
@@ -92,41 +92,41 @@ def test_folders_and_files_travel_and_a_lost_connection_is_no_error(head: RayUpH
     assert (tmp_path / "back").read_text() == "words"
     (home / "unplugged").touch()
     assert not head.send(here, f"{home}/there") and not head.fetch(f"{home}/there/x", tmp_path / "x")
-    answer = head.run("true")
-    assert answer.is_lost and any("Connection timed out" in line for line in answer.lines), answer
+    result = head.run("true")
+    assert result.is_lost and any("Connection timed out" in line for line in result.lines), result
 
 
 @pytest.mark.parametrize(("arrived", "whole"), [("", []), ("@@ one @@\n@@ two @", ["one"]), ("@@ one @@\n@@", ["one"])])
-def test_of_a_connection_that_is_lost_meanwhile_only_the_commands_own_whole_lines_are_heard(
+def test_a_lost_connection_keeps_only_whole_lines_of_the_command(
     head: RayUpHead, tmp_path: Path, arrived: str, whole: list[str]
 ) -> None:
     (tmp_path / "home" / "unplugged_after").write_text(str(len(f"{BEGIN}\n{arrived}")))
-    heard: list[str] = []
-    answer = head.run("echo one; echo two; echo three", heard.append)
-    assert heard == whole
-    assert answer.is_lost and answer.lines[-1] == "Timeout, not responding."
+    received: list[str] = []
+    result = head.run("echo one; echo two; echo three", received.append)
+    assert received == whole
+    assert result.is_lost and result.lines[-1] == "Timeout, not responding."
 
 
-def test_a_cluster_that_is_not_up_is_told_with_the_remedy(head: RayUpHead, tmp_path: Path) -> None:
+def test_a_cluster_that_is_not_up_is_refused_with_the_remedy(head: RayUpHead, tmp_path: Path) -> None:
     (tmp_path / "tmp" / "ray" / "cluster-toy.state").unlink()
     for attempt in (lambda: head.run("true"), lambda: head.send(tmp_path / "home", "/there")):
-        with pytest.raises(InputError, match="cluster.yaml: this cluster is not up; start it with `ray up"):
+        with pytest.raises(InputError, match="cluster.yaml: the cluster is not up; start it with `ray up"):
             attempt()
 
 
 @pytest.mark.parametrize(
     ("text", "refusal"),
     [
-        (None, "no such file; expected the YAML that `ray up` was given"),
+        (None, "no such file; give the YAML file that `ray up` was given"),
         ("a: [", "not valid YAML"),
         ("!!python/object/apply:os.system ['true']", "not valid YAML"),
         ("just words", "it has no cluster_name and provider"),
         ("apiVersion: ray.io/v1\nkind: RayCluster\n", "it has no cluster_name and provider"),
-        (CLUSTER + "max_wrkers: 3\n", "does not take this file: .*max_wrkers"),
-        (CLUSTER.replace("local", "lokal"), "does not take this file"),
+        (CLUSTER + "max_wrkers: 3\n", "would refuse this file: .*max_wrkers"),
+        (CLUSTER.replace("local", "lokal"), "would refuse this file"),
     ],
 )
-def test_a_file_that_ray_up_would_not_take_is_refused(tmp_path: Path, text: str | None, refusal: str) -> None:
+def test_a_file_that_ray_up_would_refuse_is_refused(tmp_path: Path, text: str | None, refusal: str) -> None:
     path = tmp_path / "mine.yaml"
     if text is not None:
         path.write_text(text)
@@ -135,6 +135,7 @@ def test_a_file_that_ray_up_would_not_take_is_refused(tmp_path: Path, text: str 
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.usefixtures("head")
 @pytest.mark.parametrize("path", ["cluster.yaml", "clusters/onprem.yaml"])
 def test_the_projects_own_cluster_files_are_taken(path: str, capfd: pytest.CaptureFixture[str]) -> None:
     RayUpHead(ROOT / path)

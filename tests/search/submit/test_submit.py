@@ -181,7 +181,7 @@ def test_the_second_ctrl_c_leaves_it_alone(typed, head) -> None:
     interrupts = once(typed, "line 1", twice)
     assert typed(trials=100, hours=0.5) == 130
     interrupts.join()
-    assert "Left alone" in typed.printed and not read_record(typed.out).fetched
+    assert "no longer followed" in typed.printed and not read_record(typed.out).fetched
     assert typed(resume=True) == 130
     assert "ended in good order" in typed.printed and read_record(typed.out).fetched
 
@@ -201,7 +201,7 @@ def test_a_search_that_was_killed_is_told_and_what_it_found_is_fetched(typed, he
     killed = once(typed, "line 1", lambda: head.run(f"kill -KILL $(pgrep --full --newest '{search}')"))
     assert typed(trials=100, hours=0.5) == 137
     killed.join()
-    assert "was ended there, exit code 137" in typed.printed and "--resume" in typed.printed
+    assert "was killed there, exit code 137" in typed.printed and "--resume" in typed.printed
     assert typed.out.ledger.exists() and read_record(typed.out).fetched
 
 
@@ -209,7 +209,7 @@ def test_a_job_that_is_killed_without_a_word_is_told(typed, head) -> None:
     killed = once(typed, "line 1", lambda: head.run("kill -KILL -- -$(cat jobs/*.group)"))
     assert typed(trials=100, hours=0.5) == 1
     killed.join()
-    assert "has ended without a word: the job failed" in typed.printed and typed.out.ledger.exists()
+    assert "ended without an exit code (the job failed)" in typed.printed and typed.out.ledger.exists()
 
 
 def test_what_ray_there_does_not_know_any_more_goes_on_as_another_job(typed, head) -> None:
@@ -225,7 +225,7 @@ def test_what_ray_there_does_not_know_any_more_goes_on_as_another_job(typed, hea
     head.is_cut_off = False
     head.run("kill -KILL -- -$(cat jobs/*.group); rm -r jobs")
     assert typed(resume=True, trials=2) == 0
-    assert "goes on as another job" in typed.printed and typed.lines() == ["line 0", "line 1"]
+    assert "continues as another job" in typed.printed and typed.lines() == ["line 0", "line 1"]
     assert typed.out.ledger.read_text().count("{}") == 2
 
 
