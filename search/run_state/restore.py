@@ -63,7 +63,7 @@ def restore_run(arguments: Arguments, on_progress: OnProgress) -> None:
         return
     refuse_if_locked(run)
     mirror = Mirror.of(Storage(root=run.path, uri=checked_uri(uri)))
-    there = mirror.stored.read(LEDGER)
+    there = mirror.store.read(LEDGER)
     if there is None and not here:
         raise InputError(f"--storage {uri}: no search is kept there, nor in {run.path}; check the address")
     if there is None or here.startswith(there):
@@ -79,13 +79,13 @@ def restore_run(arguments: Arguments, on_progress: OnProgress) -> None:
 
 def _pull_all(run: RunFolder, mirror: Mirror, on_progress: OnProgress) -> None:
     """Fetches the ledger last, so that all trials it records are there."""
-    names = mirror.stored.listing(run.trials.name)
+    names = mirror.store.listing(run.trials.name)
     trials = sorted({name.split("/")[1] for name in names if not is_ignored(name)})
     folders = [run.prepared, run.base, run.best, *(run.trial(name) for name in trials)]
     for done, folder in enumerate(folders):
         on_progress("fetching the run from storage", done, len(folders) + 1)
         mirror.pull(folder.relative_to(run.path).as_posix())
-    mirror.pull(".", but=WORKER_ENTRIES)
+    mirror.pull(".", exclude=WORKER_ENTRIES)
 
 
 def _record_missing_draws(run: RunFolder) -> None:

@@ -31,7 +31,7 @@ WORKER_ENTRIES = ("trials", "prepared", "base", "best", DATA, LINES, RAY)
 def push_bookkeeping(plan: Plan) -> None:
     """Copies the driver's files to storage: ledger, journal, TensorBoard, report. Raises StorageError."""
     if plan.stored is not None:
-        Mirror.of(plan.stored).push(".", but=WORKER_ENTRIES)
+        Mirror.of(plan.stored).push(".", exclude=WORKER_ENTRIES)
 
 
 @contextmanager
@@ -174,7 +174,7 @@ def _push_existing_run(plan: Plan, storage: Storage) -> None:
 def _pull_area(storage: Storage, area: str, wanted: Callable[[str], bool]) -> None:
     """Does nothing on the disk of the driver, which these files come from."""
     if not is_locked(RunFolder(storage.root)):
-        _area_mirror(storage, area).bring(".", wanted)
+        _area_mirror(storage, area).fetch_missing(".", wanted)
 
 
 def _area_mirror(storage: Storage, area: str) -> Mirror:

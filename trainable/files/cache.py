@@ -1,4 +1,4 @@
-"""What is worked out once and shared by all searches: measures of recordings, codes, datasets from the hub."""
+"""The cache that all searches share: measures of recordings, codec codes, datasets from the hub."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ VARIABLE = "SWEETSPOT_CACHE"
 def cache_folder() -> Path:
     """`$SWEETSPOT_CACHE`, else `sweetspot` in the user's cache folder. On a cluster it should be shared storage.
 
-    Everything in it can be deleted at any time; it is only slower then.
+    Everything in it can be deleted at any time, at the cost of computing it again.
     """
     named = os.environ.get(VARIABLE)
     if named:

@@ -1,8 +1,8 @@
-"""Folders of a run between a node's disk and storage, for clusters whose nodes share no folder.
+"""Mirrors folders of a run between a node's disk and object storage, for clusters whose nodes share no folder.
 
-Whoever works in a folder pulls it before and pushes it after. One of all nodes does so at a time, so a folder is copied
-whole, what is not in it any more is deleted, and what is equal already is not sent again. Files that say that others
-are complete are written after those, and go before them.
+A process pulls a folder before it works in it, and pushes it afterwards. Only one node works in a folder at a time, so
+a folder is copied as a whole: files that are gone are deleted, and equal files are not copied again. A marker, which
+says that the files beside it are complete, is written after those and removed before them.
 """
 
 from __future__ import annotations
@@ -21,98 +21,111 @@ from trainable.files.atomic import write_text
 from trainable.files.object_store import FileStamp, ObjectStore, StorageError, is_ignored
 
 WRITTEN_LAST = ("roster.json", "prepared.json", "COMPLETE", "second_chance.json", "outcome.json", "ledger.jsonl")
-"""They are written in this order, after everything else."""
+"""Files that are written after all others, in this order."""
 MARKERS = ("roster.json", "prepared.json", "COMPLETE", "outcome.json")
-"""Of these, those that say that what is beside them is complete."""
+"""Those of them that say that the files beside them are complete."""
 SYNC_RECORDS = ".mirror"
-"""Folder in the run's, of what this disk and storage were known to have in common; on this disk alone."""
+"""Folder in the run's, on this disk only, that records how files looked when disk and storage were last equal."""
 THREADS = 8
-"""Files under way: most of the time of a small one is waiting."""
+"""Concurrent copies: a small file is mostly latency."""
 ATTEMPTS = 3
-"""A file that goes away between being listed and being read is looked for anew so often."""
+"""How often a listing is repeated when a file disappears between being listed and being read."""
+
+SyncRecord = Mapping[str, tuple[FileStamp, FileStamp]]
+"""By file name: its stamps on this disk and in storage when both were last equal."""
 
 
 def push(storage: Storage | None, folder: Path) -> None:
-    """Makes a folder or file of the run in storage what it is on this disk. Nothing where nodes share the folder, or
-    where there is none on this disk. Raises StorageError, also when another node has changed it there since it was
-    pulled here: that node has taken it over."""
+    """Makes a folder or file of the run in storage equal to the one on this disk.
+
+    Does nothing where nodes share the folder, or where this disk does not have it. Raises StorageError, also when
+    another node has changed it in storage since it was pulled here, and so has taken it over.
+    """
     if storage is not None:
         Mirror.of(storage).push(folder.relative_to(storage.root).as_posix(), unless_overtaken=True)
 
 
 def pull(storage: Storage | None, folder: Path) -> None:
-    """Makes a folder or file of the run on this disk what it is in storage. Where nobody has changed it there since
-    this disk was last in step, what is here is as new or newer, and only what is lost here is fetched. Raises
-    StorageError."""
+    """Makes a folder or file of the run on this disk equal to the one in storage.
+
+    Where storage has not changed since the last sync, this disk is as new or newer: only files missing here are
+    fetched. Raises StorageError.
+    """
     if storage is not None:
         Mirror.of(storage).pull(folder.relative_to(storage.root).as_posix())
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """A folder on this disk and one in storage. A part is named by its path in both, with slashes; "." is the whole."""
+    """A folder on this disk and one in storage. A part is named by its path in both, with slashes; "." is all of it."""
 
     root: Path
-    stored: ObjectStore
+    store: ObjectStore
     records: Path
-    """Folder for what is known of each part."""
+    """Folder of the sync records, one per part."""
 
     @classmethod
     def of(cls, storage: Storage) -> Mirror:
-        """The run's folder itself."""
+        """The mirror of the run's folder."""
         return cls(storage.root, ObjectStore(storage.uri), storage.root / SYNC_RECORDS)
 
-    def push(self, part: str, but: Collection[str] = (), unless_overtaken: bool = False) -> None:
-        """See `push`; all `but` these entries of the part. Whoever alone writes it need not mind others."""
+    def push(self, part: str, exclude: Collection[str] = (), unless_overtaken: bool = False) -> None:
+        """See `push`; leaves out the entries of the part named in `exclude`."""
         part = _clean(part)
-        here = self._here(part, but)
-        if not here:
+        local = self._local(part, exclude)
+        if not local:
             return
-        there, known = self._there(part, but), self._known(part)
-        if unless_overtaken and there and there != _seen(known):
+        stored, record = self._stored(part, exclude), self._read_record(part)
+        if unless_overtaken and stored and stored != _stored_stamps(record):
             raise StorageError(
-                f"{self.stored.uri}: another node has changed {part} since it was read here, and goes on with it"
+                f"{self.store.uri}: another node has changed {part} since it was read here, and goes on with it"
             )
-        changed = [name for name, stamp in here.items() if name not in there or known.get(name) != (stamp, there[name])]
-        gone = [name for name in there if name not in here]
+        changed = [
+            name for name, stamp in local.items() if name not in stored or record.get(name) != (stamp, stored[name])
+        ]
+        gone = [name for name in stored if name not in local]
         if changed or gone:
-            self._replace(changed, gone, there, self._send, self.stored.remove)
-            there = self._there(part, but)
-        self._know(part, {name: (stamp, there[name]) for name, stamp in here.items() if name in there})
+            self._update(changed, gone, stored, self._send, self.store.remove)
+            stored = self._stored(part, exclude)
+        self._write_record(part, {name: (stamp, stored[name]) for name, stamp in local.items() if name in stored})
 
-    def pull(self, part: str, but: Collection[str] = ()) -> None:
-        """See `pull`; all `but` these entries of the part."""
+    def pull(self, part: str, exclude: Collection[str] = ()) -> None:
+        """See `pull`; leaves out the entries of the part named in `exclude`."""
         part = _clean(part)
-        for tries_left in reversed(range(ATTEMPTS)):
+        for attempts_left in reversed(range(ATTEMPTS)):
             try:
-                self._pull(part, but)
+                self._pull(part, exclude)
                 return
             except FileNotFoundError:
-                if not tries_left:
+                if not attempts_left:
                     raise
 
-    def bring(self, part: str, wanted: Callable[[str], bool] = lambda name: True) -> None:
-        """Fetches what of it is wanted and this disk lacks or has in another size. Deletes nothing: what is beside it
-        is not the run's."""
-        there = self.stored.listing(_clean(part))
-        names = [name for name in there if ".." not in PurePosixPath(name).parts and wanted(name)]
-        _at_once(self._fetch, [name for name in names if _size(self.root / name) != there[name][0]])
+    def fetch_missing(self, part: str, is_wanted: Callable[[str], bool] = lambda name: True) -> None:
+        """Fetches the wanted files that this disk lacks or has in another size.
 
-    def _pull(self, part: str, but: Collection[str]) -> None:
-        here, there, known = self._here(part, but), self._there(part, but), self._known(part)
-        if there == _seen(known):
-            lost = there.keys() - here.keys()
-            self._replace(lost, (), (), self._fetch, self._forget)
-            there = {name: there[name] for name in lost}
-        elif there:
-            changed = [name for name in there if name not in here or known.get(name) != (here[name], there[name])]
-            gone = [name for name in here if name not in there]
-            self._replace(changed, gone, here, self._fetch, self._forget)
-            known = {}
-        here = self._here(part, but)
-        self._know(part, known | {name: (here[name], stamp) for name, stamp in there.items() if name in here})
+        Deletes nothing, because files beside them may not belong to the run.
+        """
+        stored = self.store.listing(_clean(part))
+        names = [name for name in stored if ".." not in PurePosixPath(name).parts and is_wanted(name)]
+        _in_parallel(self._fetch, [name for name in names if _size(self.root / name) != stored[name][0]])
 
-    def _replace(
+    def _pull(self, part: str, exclude: Collection[str]) -> None:
+        local, stored, record = self._local(part, exclude), self._stored(part, exclude), self._read_record(part)
+        if stored == _stored_stamps(record):
+            missing = stored.keys() - local.keys()
+            self._update(missing, (), (), self._fetch, self._delete)
+            stored = {name: stored[name] for name in missing}
+        elif stored:
+            changed = [name for name in stored if name not in local or record.get(name) != (local[name], stored[name])]
+            gone = [name for name in local if name not in stored]
+            self._update(changed, gone, local, self._fetch, self._delete)
+            record = {}
+        local = self._local(part, exclude)
+        self._write_record(
+            part, record | {name: (local[name], stamp) for name, stamp in stored.items() if name in local}
+        )
+
+    def _update(
         self,
         changed: Iterable[str],
         gone: Iterable[str],
@@ -120,27 +133,28 @@ class Mirror:
         copy: Callable[[str], None],
         remove: Callable[[str], None],
     ) -> None:
-        """At no moment does a marker stand in the target beside what it does not stand for."""
+        """Copies changed files to the target and removes gone ones from it, in an order that keeps markers true: at no
+        moment does a marker stand beside files that it does not describe."""
         plain = [name for name in changed if not _rank(name)]
         folders = {PurePosixPath(name).parent for name in plain}
-        spoilt = [name for name in target if _is_marker(name) and PurePosixPath(name).parent in folders]
-        for name in sorted(spoilt, key=_rank, reverse=True):
+        outdated = [name for name in target if _is_marker(name) and PurePosixPath(name).parent in folders]
+        for name in sorted(outdated, key=_rank, reverse=True):
             remove(name)
-        _at_once(copy, plain)
-        late = {name for name in changed if _rank(name)} | (set(spoilt) - set(gone))
-        for name in sorted(late, key=_rank):
+        _in_parallel(copy, plain)
+        last = {name for name in changed if _rank(name)} | (set(outdated) - set(gone))
+        for name in sorted(last, key=_rank):
             copy(name)
         for name in sorted(gone, key=_rank, reverse=True):
             remove(name)
 
     def _send(self, name: str) -> None:
-        self.stored.send(self.root / name, name)
+        self.store.send(self.root / name, name)
 
     def _fetch(self, name: str) -> None:
-        self.stored.fetch(name, self.root / name)
+        self.store.fetch(name, self.root / name)
 
-    def _forget(self, name: str) -> None:
-        """Folders that are empty afterwards go too."""
+    def _delete(self, name: str) -> None:
+        """Deletes a file on this disk, and the folders that are empty then."""
         path = self.root / name
         path.unlink(missing_ok=True)
         with suppress(OSError):
@@ -148,15 +162,16 @@ class Mirror:
                 path = path.parent
                 path.rmdir()
 
-    def _here(self, part: str, but: Collection[str]) -> dict[str, FileStamp]:
+    def _local(self, part: str, exclude: Collection[str]) -> dict[str, FileStamp]:
+        """The part's files on this disk, by name."""
         top = self.root / part
         if top.is_file():
             return {part: _stamp(top)}
         found: dict[str, FileStamp] = {}
         for folder, folders, files in os.walk(top):
-            if but and Path(folder) == top:
-                folders[:] = [name for name in folders if name not in but]
-                files = [name for name in files if name not in but]
+            if exclude and Path(folder) == top:
+                folders[:] = [name for name in folders if name not in exclude]
+                files = [name for name in files if name not in exclude]
             folders[:] = [name for name in folders if not is_ignored(name)]
             for file in files:
                 path = Path(folder, file)
@@ -165,40 +180,40 @@ class Mirror:
                         found[path.relative_to(self.root).as_posix()] = _stamp(path)
         return dict(sorted(found.items()))
 
-    def _there(self, part: str, but: Collection[str]) -> dict[str, FileStamp]:
-        """As `_here`: names are passed over by what they are below the part."""
-        listed = self.stored.listing(part, but)
+    def _stored(self, part: str, exclude: Collection[str]) -> dict[str, FileStamp]:
+        """The part's files in storage, by name. As in `_local`, only names below the part may be ignored."""
+        listed = self.store.listing(part, exclude)
         return {name: stamp for name, stamp in listed.items() if not is_ignored(name.removeprefix(part))}
 
-    def _record(self, part: str) -> Path:
+    def _record_path(self, part: str) -> Path:
         return self.records / f"{sha256(part.encode()).hexdigest()[:32]}.json"
 
-    def _known(self, part: str) -> dict[str, tuple[FileStamp, FileStamp]]:
-        """Of each file, how it looked here and there when both were equal."""
+    def _read_record(self, part: str) -> dict[str, tuple[FileStamp, FileStamp]]:
+        """The part's sync record; empty where there is none for this storage."""
         try:
-            record = json.loads(self._record(part).read_text(encoding="utf-8"))
+            record = json.loads(self._record_path(part).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        if record["uri"] != self.stored.uri:
+        if record["uri"] != self.store.uri:
             return {}
-        return {name: (tuple(here), tuple(there)) for name, (here, there) in record["files"].items()}
+        return {name: (tuple(local), tuple(stored)) for name, (local, stored) in record["files"].items()}
 
-    def _know(self, part: str, files: dict[str, tuple[FileStamp, FileStamp]]) -> None:
-        if files != self._known(part):
-            write_text(self._record(part), json.dumps({"uri": self.stored.uri, "files": files}))
+    def _write_record(self, part: str, files: SyncRecord) -> None:
+        if files != self._read_record(part):
+            write_text(self._record_path(part), json.dumps({"uri": self.store.uri, "files": files}))
 
 
 def _clean(part: str) -> str:
     return "" if part == "." else part
 
 
-def _seen(known: Mapping[str, tuple[FileStamp, FileStamp]]) -> dict[str, FileStamp]:
-    """How storage was when both were equal."""
-    return {name: there for name, (_, there) in known.items()}
+def _stored_stamps(record: SyncRecord) -> dict[str, FileStamp]:
+    """How storage looked when both were last equal."""
+    return {name: stored for name, (_, stored) in record.items()}
 
 
 def _rank(name: str) -> int:
-    """0 for a plain file; what is written later is higher."""
+    """0 for an ordinary file; higher for one that is written later."""
     last = PurePosixPath(name).name
     return WRITTEN_LAST.index(last) + 1 if last in WRITTEN_LAST else 0
 
@@ -216,12 +231,12 @@ def _stamp(path: Path) -> FileStamp:
     return status.st_size, status.st_mtime_ns
 
 
-def _at_once(copy: Callable[[str], None], names: Collection[str]) -> None:
-    """The first that fails ends the others that have not begun."""
+def _in_parallel(copy: Callable[[str], None], names: Collection[str]) -> None:
+    """Copies the files. The first error cancels the copies that have not begun."""
     with ThreadPoolExecutor(THREADS) as pool:
-        under_way = [pool.submit(copy, name) for name in names]
+        pending = [pool.submit(copy, name) for name in names]
         try:
-            for each in as_completed(under_way):
+            for each in as_completed(pending):
                 each.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)

@@ -1,4 +1,4 @@
-"""A model on shared storage, copied once to each node's own disk."""
+"""Copies a model from shared storage to each node's own disk, once."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ VARIABLE = "SWEETSPOT_NODE_CACHE"
 
 
 def node_copy(folder: Path) -> Path:
-    """The copy of a model's folder under `$SWEETSPOT_NODE_CACHE` on this node; the folder itself where that is not set
-    or its disk has no room.
+    """The copy of a model's folder under `$SWEETSPOT_NODE_CACHE` on this node; the folder itself where the variable is
+    not set or the disk is too full.
 
-    The first process that asks makes it, whoever asks meanwhile waits; a folder whose files have changed is copied
-    anew. What a killed process left half copied is never used.
+    The first process to call this makes the copy, and others wait for it. A folder whose files have changed is copied
+    again. An unfinished copy of a killed process is never used.
     """
     named = os.environ.get(VARIABLE)
     if not named:
@@ -38,6 +38,6 @@ def node_copy(folder: Path) -> Path:
 
 
 def _digest(folder: Path, files: list[Path]) -> str:
-    """Of names, sizes and times: the weights themselves are what should be read once."""
-    told = [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    return hashlib.sha256(repr((str(folder), told)).encode()).hexdigest()[:12]
+    """Hash of names, sizes and times. The weights are not read: the copy is there to read them only once."""
+    entries = [(str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    return hashlib.sha256(repr((str(folder), entries)).encode()).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""Files in storage, through pyarrow's filesystems. What fails for a while is tried again."""
+"""Files in object storage, through pyarrow's filesystems. Operations that fail are retried for a while."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
 RETRY_SECONDS = 60.0
-"""How long one file is tried again before storage is given up."""
+"""How long an operation on one file is retried before it fails."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
 CHUNK_BYTES = 8 * 2**20
 DISK_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-"""Of the node's own disk, which storage cannot mend."""
+"""Errors of the node's own disk; retrying does not help."""
 PERMANENT_ERRORS = (
     "ACCESS_DENIED",
     "INVALID_ACCESS_KEY_ID",
@@ -38,99 +38,103 @@ PERMANENT_ERRORS = (
     "EXPIRED_TOKEN",
     "NO_SUCH_BUCKET",
 )
-"""What the AWS SDK calls errors that no patience mends."""
+"""Names of errors of the AWS SDK that retrying does not help."""
 SECRETS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 FileStamp = tuple[int, int]
-"""Bytes, and when it was written, in nanoseconds as far as storage tells them."""
+"""Size in bytes, and time of the last write in nanoseconds, as precise as storage gives it."""
 Result = TypeVar("Result")
 
 
 class StorageError(InputError, OSError):
-    """Storage does not do what was asked of it, and was asked for long enough."""
+    """An operation on storage failed for good."""
 
 
 def is_ignored(name: str) -> bool:
-    """Whether no mirror holds this: names that begin with a dot, and what is still being written."""
+    """Whether mirrors leave this file out: names that begin with a dot, and unfinished writes."""
     return any(part.startswith(".") or part.endswith(UNFINISHED) for part in PurePosixPath(name).parts)
 
 
 @dataclass(frozen=True)
 class ObjectStore:
-    """A folder in storage; names are relative to it, with slashes. Methods raise StorageError, which names the address
-    and the remedy; those that read also raise FileNotFoundError."""
+    """A folder in storage. Names are relative to it, with slashes.
+
+    Methods raise StorageError, which names the address and the remedy. Those that read also raise FileNotFoundError.
+    """
 
     uri: str
 
-    def listing(self, part: str, but: Collection[str] = ()) -> dict[str, FileStamp]:
-        """Every finished file in that folder, or the file itself; empty where there is nothing. `but` these entries of
-        it."""
-        return self._patiently("listed", lambda: self._list(part, but))
+    def listing(self, part: str, exclude: Collection[str] = ()) -> dict[str, FileStamp]:
+        """Every finished file in the folder `part`, or the file `part` itself; empty where there is none.
+
+        Entries of the folder named in `exclude` are left out.
+        """
+        return self._retry("listed", lambda: self._list(part, exclude))
 
     def send(self, local: Path, name: str) -> None:
-        """A reader of storage sees all of the file or none. A local file that has gone away is left out."""
+        """Uploads a file; readers see all of it or none. A local file that no longer exists is skipped."""
         try:
-            self._patiently("written", lambda: self._send(local, name))
+            self._retry("written", lambda: self._send(local, name))
         except FileNotFoundError as error:
-            raise StorageError(self._told("written", error, is_lasting=True)) from None
+            raise StorageError(self._message("written", error, is_permanent=True)) from None
 
     def fetch(self, name: str, local: Path) -> None:
-        """Whoever reads the local file sees all of it or none."""
+        """Downloads a file; readers see all of it or none."""
         try:
             local.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             if error.errno in DISK_FULL_ERRORS:
                 raise
             raise StorageError(
-                f"{local.parent}: cannot be made on {gethostname()} ({error.strerror}); what is in storage gets the "
+                f"{local.parent}: cannot be made on {gethostname()} ({error.strerror}); files in storage have the "
                 "same absolute path on every node: give --data and --out folders that can be made on each"
             ) from None
-        self._patiently("read", lambda: self._fetch(name, local))
+        self._retry("read", lambda: self._fetch(name, local))
 
     def read(self, name: str) -> bytes | None:
-        """A small file; None where it is not there."""
+        """The content of a small file; None where it does not exist."""
         try:
-            return self._patiently("read", lambda: self._read(name))
+            return self._retry("read", lambda: self._read(name))
         except FileNotFoundError:
             return None
 
     def remove(self, name: str) -> None:
-        """A file that is not there is no error."""
+        """Removes a file, if it exists."""
         with suppress(FileNotFoundError):
-            self._patiently("written", lambda: self._place[0].delete_file(self._path(name)))
+            self._retry("written", lambda: self._location[0].delete_file(self._path(name)))
 
     def check(self) -> None:
         """Writes a file, reads it and deletes it."""
-        name, text = f".written-{uuid.uuid4().hex[:12]}", b"read back"
+        name, content = f".written-{uuid.uuid4().hex[:12]}", b"read back"
         with NamedTemporaryFile() as file:
-            file.write(text)
+            file.write(content)
             file.flush()
             self.send(Path(file.name), name)
         read = self.read(name)
         self.remove(name)
-        if read != text:
-            raise StorageError(f"{self.uri}: what is written there cannot be read back; give another --storage")
+        if read != content:
+            raise StorageError(f"{self.uri}: a file written there cannot be read back; give another --storage")
 
     @property
-    def _place(self) -> tuple[FileSystem, str]:
+    def _location(self) -> tuple[FileSystem, str]:
         return file_system(self.uri)
 
     def _path(self, name: str) -> str:
-        return "/".join(filter(None, (self._place[1].rstrip("/"), name)))
+        return "/".join(filter(None, (self._location[1].rstrip("/"), name)))
 
     @property
     def _is_local(self) -> bool:
         return self.uri.startswith("file:")
 
-    def _list(self, part: str, but: Collection[str]) -> dict[str, FileStamp]:
+    def _list(self, part: str, exclude: Collection[str]) -> dict[str, FileStamp]:
         from pyarrow.fs import FileSelector, FileType
 
-        system, base = self._place[0], self._path("")
+        system, base = self._location[0], self._path("")
         top = system.get_file_info(self._path(part))
         if top.type == FileType.Directory:
-            found = system.get_file_info(FileSelector(top.path, recursive=not but, allow_not_found=True))
-            if but:
-                kept = [info for info in found if info.base_name not in but]
+            found = system.get_file_info(FileSelector(top.path, recursive=not exclude, allow_not_found=True))
+            if exclude:
+                kept = [info for info in found if info.base_name not in exclude]
                 found = [info for info in kept if info.type == FileType.File]
                 for info in kept:
                     if info.type == FileType.Directory:
@@ -145,7 +149,7 @@ class ObjectStore:
         }
 
     def _send(self, local: Path, name: str) -> None:
-        system, path = self._place[0], self._path(name)
+        system, path = self._location[0], self._path(name)
         try:
             source = local.open("rb")
         except FileNotFoundError:
@@ -156,13 +160,13 @@ class ObjectStore:
                 return
             folder, _, last = path.rpartition("/")
             system.create_dir(folder, recursive=True)
-            beside = f"{folder}/.{last}.{uuid.uuid4().hex[:12]}{UNFINISHED}"
-            self._write(source, beside)
-            system.move(beside, path)
+            part = f"{folder}/.{last}.{uuid.uuid4().hex[:12]}{UNFINISHED}"
+            self._write(source, part)
+            system.move(part, path)
 
     def _write(self, source, path: str) -> None:
-        """An object appears when its stream is closed, also when that is because of an error; such a one is removed."""
-        system = self._place[0]
+        """Removes the object after an error: closing its stream makes it appear even then."""
+        system = self._location[0]
         stream = system.open_output_stream(path)
         try:
             shutil.copyfileobj(source, stream, CHUNK_BYTES)
@@ -176,17 +180,17 @@ class ObjectStore:
 
     def _fetch(self, name: str, local: Path) -> None:
         with (
-            self._place[0].open_input_stream(self._path(name)) as stream,
-            atomic_file(local) as beside,
-            beside.open("wb") as file,
+            self._location[0].open_input_stream(self._path(name)) as stream,
+            atomic_file(local) as part,
+            part.open("wb") as file,
         ):
             shutil.copyfileobj(stream, file, CHUNK_BYTES)
 
     def _read(self, name: str) -> bytes:
-        with self._place[0].open_input_stream(self._path(name)) as stream:
+        with self._location[0].open_input_stream(self._path(name)) as stream:
             return stream.read()
 
-    def _patiently(self, done: str, call: Callable[[], Result]) -> Result:
+    def _retry(self, action: str, call: Callable[[], Result]) -> Result:
         deadline, pause = time.monotonic() + RETRY_SECONDS, FIRST_PAUSE_SECONDS
         while True:
             try:
@@ -196,40 +200,42 @@ class ObjectStore:
             except OSError as error:
                 if error.errno in DISK_FULL_ERRORS:
                     raise
-                is_lasting = any(word in str(error) for word in PERMANENT_ERRORS)
-                if is_lasting or time.monotonic() + pause > deadline:
-                    raise StorageError(self._told(done, error, is_lasting)) from None
+                is_permanent = any(name in str(error) for name in PERMANENT_ERRORS)
+                if is_permanent or time.monotonic() + pause > deadline:
+                    raise StorageError(self._message(action, error, is_permanent)) from None
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
-    def _told(self, done: str, error: OSError, is_lasting: bool) -> str:
+    def _message(self, action: str, error: OSError, is_permanent: bool) -> str:
         remedy = (
-            "see that the bucket is there and that every node may list, read, write and delete in it, by an instance "
+            "check that the bucket exists and that every node may list, read, write and delete in it, by an instance "
             "profile or by its environment"
-            if is_lasting
-            else "see that every node reaches it"
+            if is_permanent
+            else "check that every node reaches it"
         )
-        return f"{self.uri}: cannot be {done} ({_without_secrets(error)}); {remedy}, then go on with --resume"
+        return f"{self.uri}: cannot be {action} ({_without_secrets(error)}); {remedy}, then go on with --resume"
 
 
 def _without_secrets(error: OSError) -> str:
-    """The first line of it."""
-    said = (str(error).splitlines() or [type(error).__name__])[0]
+    """The first line of the error's message."""
+    message = (str(error).splitlines() or [type(error).__name__])[0]
     for name in SECRETS:
         if os.environ.get(name):
-            said = said.replace(os.environ[name], f"${name}")
-    return said
+            message = message.replace(os.environ[name], f"${name}")
+    return message
 
 
 @lru_cache(maxsize=8)
 def file_system(uri: str) -> tuple[FileSystem, str]:
-    """Pyarrow's, and the path in it. Where no region is named, this asks storage for that of the bucket. Raises
-    InputError for an address that pyarrow does not understand."""
+    """Pyarrow's filesystem, and the path in it. Asks storage for the region of a bucket where none is named.
+
+    Raises InputError for an address that pyarrow does not understand.
+    """
     import pyarrow
     from pyarrow.fs import FileSystem
 
     try:
         return FileSystem.from_uri(uri)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowNotImplementedError) as error:
-        said = str(error).splitlines()[0]
-        raise InputError(f"--storage {uri}: pyarrow does not understand this address ({said})") from None
+        message = str(error).splitlines()[0]
+        raise InputError(f"--storage {uri}: pyarrow does not understand this address ({message})") from None

@@ -1,7 +1,4 @@
-"""What a trial keeps on disk, and how it is read back.
-
-What is left of a trial's checkpoints once it has ended. No torch: whoever writes the ledger does it.
-"""
+"""Reads and writes the files of one trial. Needs no torch."""
 
 from __future__ import annotations
 
@@ -16,12 +13,15 @@ from typing import IO
 from spaces.records.trial import Outcome, Point, SecondChance
 from trainable.files.atomic import write_text
 
+OPTIMIZER = "optimizer.safetensors"
+"""In a checkpoint: two thirds of its size, needed only to train on."""
+
 
 @dataclass(frozen=True)
 class TrialFolder:
     """The folder of one trial: `curve.jsonl`, `checkpoints/`, `probe/`, and `outcome.json` when it has ended.
 
-    One that was rejected and went on has `second_chance.json` and, for the second time, `probe_2/`.
+    A trial that was rejected and trained on also has `second_chance.json` and, after its second probe, `probe_2/`.
     """
 
     path: Path
@@ -40,7 +40,7 @@ class TrialFolder:
         return self.path / "outcome.json"
 
     def read_outcome(self) -> Outcome | None:
-        """How the trial ended; None while it has not."""
+        """None while the trial has not ended."""
         return Outcome.model_validate_json(self.outcome.read_text()) if self.outcome.is_file() else None
 
     def write_outcome(self, outcome: Outcome) -> None:
@@ -48,19 +48,18 @@ class TrialFolder:
 
     @property
     def second_chance(self) -> Path:
-        """Stands where the trial was rejected once and has gone on."""
         return self.path / "second_chance.json"
 
     def read_second_chance(self) -> SecondChance | None:
-        """None before a first rejection, and where there was nothing to go on to."""
+        """None unless the trial was rejected once and trained on."""
         path = self.second_chance
         return SecondChance.model_validate_json(path.read_text()) if path.is_file() else None
 
-    def write_second_chance(self, chance: SecondChance) -> None:
-        write_text(self.second_chance, chance.model_dump_json(indent=1))
+    def write_second_chance(self, second_chance: SecondChance) -> None:
+        write_text(self.second_chance, second_chance.model_dump_json(indent=1))
 
     def read_points(self) -> list[Point]:
-        """The curve so far. A line cut by a crash ends it."""
+        """The curve so far, up to a line that a crash has cut."""
         points = []
         if self.curve.is_file():
             for line in self.curve.read_text().splitlines():
@@ -72,29 +71,29 @@ class TrialFolder:
 
 
 class CurveFile:
-    """A trial's curve while it is being written: a JSON line per point, on disk as soon as it is known."""
+    """Writes a trial's curve, a JSON line per point, each flushed at once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file: IO[str] | None = None
-        self._latest: int | None = None
-        self._start = 0
+        self._latest_step: int | None = None
+        self._line_start = 0
 
     def begin(self, points: Iterable[Point]) -> None:
         """Starts the file anew with these points."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._file, self._latest = self._path.open("w", encoding="utf-8"), None
+        self._file, self._latest_step = self._path.open("w", encoding="utf-8"), None
         for point in points:
             self.add(point)
 
     def add(self, point: Point) -> None:
-        """A point of the step that was written last takes that line's place."""
+        """Appends a point; one of the latest step replaces its line. Raises ValueError before `begin`."""
         if self._file is None:
             raise ValueError(f"{self._path}: expected begin() before add()")
-        if point.step == self._latest:
-            self._file.seek(self._start)
+        if point.step == self._latest_step:
+            self._file.seek(self._line_start)
             self._file.truncate()
-        self._latest, self._start = point.step, self._file.tell()
+        self._latest_step, self._line_start = point.step, self._file.tell()
         self._file.write(point.model_dump_json() + "\n")
         self._file.flush()
 
@@ -103,13 +102,11 @@ class CurveFile:
             self._file.close()
 
 
-OPTIMIZER = "optimizer.safetensors"
-"""In a checkpoint: two thirds of its size, and of use only to a trial that trains on."""
-
-
 def prune_ended_trial(folder: TrialFolder, outcome: Outcome) -> None:
-    """Keeps the weights of the checkpoint that counts, for exports, and nothing else. May be done again; what cannot be
-    removed stays."""
+    """Removes all checkpoints but the weights of the one that counts, which exports need.
+
+    It may be called again. Files that cannot be removed stay.
+    """
     counts = folder.path / outcome.checkpoint if outcome.checkpoint else None
     for checkpoint in folder.checkpoints.glob("*"):
         with suppress(OSError):

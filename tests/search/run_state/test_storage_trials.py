@@ -39,7 +39,7 @@ class Node:
     """A disk of its own under the run of everybody."""
 
     def __init__(self, folder: Path, uri: str | None = None) -> None:
-        self.storage = disk(folder.parent, folder.name, uri).stored.uri
+        self.storage = disk(folder.parent, folder.name, uri).store.uri
         self.run = RunFolder(folder)
         self.stored = Storage(root=folder, uri=self.storage)
 

@@ -140,7 +140,7 @@ def test_a_disk_that_another_has_overtaken_undoes_nothing(tmp_path) -> None:
     other.push(TRIAL)
     write(late.root, checkpoint(9, "too late"))
     with pytest.raises(StorageError, match="another node has changed trials/t000"):
-        push(Storage(root=late.root, uri=late.stored.uri), late.root / TRIAL)
+        push(Storage(root=late.root, uri=late.store.uri), late.root / TRIAL)
     assert tree(tmp_path / "storage") == AFTER
 
 
@@ -187,11 +187,11 @@ def test_a_part_may_be_a_file_or_all_but_some_entries(tmp_path) -> None:
     write(here.root, {"ledger.jsonl": "1", "tensorboard/a": "2", "trials/t000/curve.jsonl": "3", "ray/x": "4"})
     here.push("ledger.jsonl")
     assert tree(tmp_path / "storage") == {"ledger.jsonl": "1"}
-    here.push(".", but=("trials", "ray"))
+    here.push(".", exclude=("trials", "ray"))
     assert tree(tmp_path / "storage").keys() == {"ledger.jsonl", "tensorboard/a"}
     here.push("trials/t000")
     write(there.root, {"trials/t009/curve.jsonl": "another's"})
-    there.pull(".", but=("trials", "ray"))
+    there.pull(".", exclude=("trials", "ray"))
     assert tree(there.root).keys() == {"ledger.jsonl", "tensorboard/a", "trials/t009/curve.jsonl"}
 
 
@@ -202,7 +202,7 @@ def test_what_is_brought_overwrites_nothing_of_equal_size_and_deletes_nothing(tm
     write(there.root, {"voice/a.wav": "AAAA", "voice/b.wav": "b", "voice/own.wav": "mine"})
     write(here.root, {".hidden/voice/d.wav": "d"})
     here.push(".hidden/voice")
-    there.bring(".")
+    there.fetch_missing(".")
     expected = {"voice/a.wav": "AAAA", "voice/b.wav": "bbbb", "voice/c.wav": "cccc", "voice/own.wav": "mine"}
     assert tree(there.root) == expected
     assert (there.root / ".hidden/voice/d.wav").read_text() == "d"

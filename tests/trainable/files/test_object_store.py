@@ -46,7 +46,7 @@ def told(here, error: str, monkeypatch) -> str:
 def test_storage_that_stays_away_is_told_with_its_address_and_the_remedy(tmp_path, in_no_time, monkeypatch) -> None:
     said = told(disk(tmp_path, "here"), "timed out with hush/hush\nat line 5", monkeypatch)
     assert said == (
-        f"file://{tmp_path}/storage: cannot be written (timed out with $AWS_SECRET_ACCESS_KEY); see that every node "
+        f"file://{tmp_path}/storage: cannot be written (timed out with $AWS_SECRET_ACCESS_KEY); check that every node "
         "reaches it, then go on with --resume"
     )
     assert 30 < sum(in_no_time) <= object_store.RETRY_SECONDS
@@ -80,7 +80,7 @@ def test_a_path_that_cannot_be_made_on_a_node_is_told(tmp_path) -> None:
     here.push(".")
     write(there.root, {"voice": "a file where a folder should be"})
     with pytest.raises(StorageError, match="voice: cannot be made on .*give --data and --out folders"):
-        there.bring(".")
+        there.fetch_missing(".")
 
 
 def test_the_wrapper_of_these_tests_passes_everything_else_on() -> None:

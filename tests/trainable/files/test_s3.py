@@ -90,8 +90,8 @@ def test_parts_of_a_run_with_odd_names(uri, tmp_path) -> None:
     here, there = disk(tmp_path, "here", uri), disk(tmp_path, "there", uri)
     files = {"a b/ø+%25 c.txt": "odd", "tensorboard/x": "kept", "trials/t000/x": "left out"}
     write(here.root, files)
-    here.push(".", but=("trials",))
-    there.pull(".", but=("trials",))
+    here.push(".", exclude=("trials",))
+    there.pull(".", exclude=("trials",))
     assert tree(there.root) == {name: text for name, text in files.items() if name != "trials/t000/x"}
 
 
@@ -112,7 +112,7 @@ def test_what_nodes_write_before_the_first_trial_is_read_and_goes_again(uri) -> 
 
 def test_a_bucket_that_is_not_there_is_told_without_secrets(s3, tmp_path) -> None:
     nowhere = s3.replace("//bucket", "//no-such-bucket")
-    with pytest.raises(StorageError, match="see that the bucket is there") as raised:
+    with pytest.raises(StorageError, match="check that the bucket exists") as raised:
         ObjectStore(nowhere).check()
     assert str(raised.value).startswith(nowhere)
     assert KEY not in str(raised.value) and SECRET not in str(raised.value)
@@ -123,6 +123,6 @@ def test_a_server_that_is_not_there_is_told(monkeypatch, tmp_path) -> None:
     uri = "s3://bucket/run?endpoint_override=http://127.0.0.1:9&scheme=http&region=us-east-1"
     mirror = Mirror.of(Storage(root=tmp_path, uri=uri))
     write(tmp_path, checkpoint(1, "one"))
-    with pytest.raises(StorageError, match="see that every node reaches it") as raised:
+    with pytest.raises(StorageError, match="check that every node reaches it") as raised:
         mirror.push(TRIAL)
     assert str(raised.value).startswith(uri) and "\n" not in str(raised.value)
