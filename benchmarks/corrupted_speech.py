@@ -176,7 +176,7 @@ def _clean_judged(voice: int) -> tuple[Heard, Heard]:
     ways = list(zip(*map(judge.listen, waves, BENCH.corpus.sentences[CALIBRATION:]), strict=True))
     generator = np.random.default_rng(voice)
     draws = [generator.choice(len(waves), VERDICT_LINES, replace=False) for _ in range(DRAWS)]
-    voices = [judge.hear_voice([waves[place] for place in drawn]) for drawn in draws]
+    voices = [judge.match_speaker([waves[place] for place in drawn]) for drawn in draws]
     return tuple(
         Heard(
             list(lines),
@@ -200,7 +200,7 @@ def _judged(name: str, voice: int) -> tuple[Heard, Heard]:
     for first in range(0, len(lines) - SCREEN_LINES + 1, SCREEN_LINES):
         group = slice(first, first + SCREEN_LINES)
         heard = [deaf.listen(*each)[0] for each in zip(waves[group], texts[group], strict=True)]
-        likeness = judge.hear_voice(waves[group])
+        likeness = judge.match_speaker(waves[group])
         concluded = verdict(heard, likeness)
         sets[0].append((heard, concluded))
         # As with clips: nobody is asked for the words of a set that its sound already rejects.
@@ -254,7 +254,7 @@ def _seconds(judge: Judge, lines: Sequence[Line]) -> str:
     seconds = float("inf")
     for _ in range(5):
         started = time.process_time()
-        verdict([deaf.listen(wave, text)[0]], deaf.hear_voice([wave]))
+        verdict([deaf.listen(wave, text)[0]], deaf.match_speaker([wave]))
         seconds = min(seconds, time.process_time() - started)
     met = _met(seconds < MOST_SECONDS)
     return f"10 s of audio without a recogniser: {seconds:.2f} s of one core, target < {MOST_SECONDS} s: {met}"

@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from spaces.records.verdict import SpokenLine, Verdict
-from trainable.probe.criteria.calibration import unit
 from trainable.probe.criteria.flags import flags_of
-from trainable.probe.criteria.judge import conclude
-from trainable.probe.measures.line import LineMeasures, VoiceMeasures, measure, own_measures
-from trainable.probe.measures.similarity import SpeakerMatch, hear_voice, long_pieces
+from trainable.probe.criteria.judge import make_verdict
+from trainable.probe.measures.line import LineMeasures, VoiceMeasures, measure_line, voice_measures
+from trainable.probe.measures.similarity import SpeakerMatch, match_speaker, speech_pieces, unit_vector
 from trainable.qwen3_tts.data.speaker_embeddings import QwenSpeakerEncoder
 from trainable.speech.asr.recogniser import Recogniser
 from trainable.speech.audio import SAMPLE_RATE
-from trainable.speech.tempo import SpeakingRate, fit_tempo
+from trainable.speech.tempo import SpeakingRate, fit_speaking_rate
 from trainable.speech.text.error_rate import character_error
 
 DEMO = Path(__file__).parent.parent / "demo" / "checkpoint"
@@ -26,7 +25,7 @@ VERDICT_LINES = 20
 
 def verdict(lines: Sequence[SpokenLine], voice: SpeakerMatch) -> Verdict:
     """As a probe of twenty lines concludes."""
-    return conclude(lines, VERDICT_LINES, voice)
+    return make_verdict(lines, VERDICT_LINES, voice)
 
 
 @dataclass(frozen=True)
@@ -45,32 +44,32 @@ class Judge:
     def of(
         cls, texts: Sequence[str], waves: Sequence[np.ndarray], encoder: QwenSpeakerEncoder, ears: Recogniser | None
     ) -> Judge:
-        tempo = fit_tempo(texts, [wave.size / SAMPLE_RATE for wave in waves])
-        heard = ears.hear(waves) if ears else [None] * len(waves)
+        tempo = fit_speaking_rate(texts, [wave.size / SAMPLE_RATE for wave in waves])
+        heard = ears.transcribe(waves) if ears else [None] * len(waves)
         measured = [
-            measure(wave, text, understood, True, tempo.expected_seconds(text))
+            measure_line(wave, text, understood, True, tempo.expected_seconds(text))
             for wave, text, understood in zip(waves, texts, heard, strict=True)
         ]
-        reference = unit(np.mean([unit(encoder.embed(wave).numpy()) for wave in waves], axis=0))
-        own = [float(unit(encoder.embed(piece).numpy()) @ reference) for piece in long_pieces(waves)]
-        return cls(tempo, own_measures(measured), reference, min(own, default=None), encoder, ears)
+        reference = unit_vector(np.mean([unit_vector(encoder.embed(wave).numpy()) for wave in waves], axis=0))
+        own = [float(unit_vector(encoder.embed(piece).numpy()) @ reference) for piece in speech_pieces(waves)]
+        return cls(tempo, voice_measures(measured), reference, min(own, default=None), encoder, ears)
 
     def listen(self, wave: np.ndarray, text: str) -> tuple[SpokenLine, SpokenLine]:
         """The line as it is judged by sound alone, and by its words as well.
 
         Nobody is asked for the words of a line that its sound already rejects. wave: [samples] float32 at 24 kHz.
         """
-        measured = measure(wave, text, None, True, self.tempo.expected_seconds(text))
+        measured = measure_line(wave, text, None, True, self.tempo.expected_seconds(text))
         by_sound = self._line(measured)
         if self.ears is None or by_sound.failed:
             return by_sound, by_sound
-        heard = self.ears.hear([wave])[0]
+        heard = self.ears.transcribe([wave])[0]
         return by_sound, self._line(replace(measured, heard=heard, character_error=character_error(text, heard)))
 
-    def hear_voice(self, waves: Sequence[np.ndarray]) -> SpeakerMatch:
+    def match_speaker(self, waves: Sequence[np.ndarray]) -> SpeakerMatch:
         """[samples] float32 at 24 kHz each."""
-        return hear_voice(
-            waves, lambda wave: float(unit(self.encoder.embed(wave).numpy()) @ self.reference), self.least, None
+        return match_speaker(
+            waves, lambda wave: float(unit_vector(self.encoder.embed(wave).numpy()) @ self.reference), self.least, None
         )
 
     def _line(self, measured: LineMeasures) -> SpokenLine:

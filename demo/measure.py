@@ -28,7 +28,7 @@ MAX_NEW_TOKENS = 128
 
 def words_heard(recogniser: PocketSphinx, texts: Sequence[str], waves: Sequence[np.ndarray]) -> float:
     """The share of words heard right over all texts, each text's word error rate counted as 1 at most."""
-    errors = [min(1.0, jiwer.wer(text, heard)) for text, heard in zip(texts, recogniser.hear(waves), strict=True)]
+    errors = [min(1.0, jiwer.wer(text, heard)) for text, heard in zip(texts, recogniser.transcribe(waves), strict=True)]
     return 1.0 - float(np.average(errors, weights=[len(text.split()) for text in texts]))
 
 

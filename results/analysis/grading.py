@@ -46,10 +46,10 @@ def word_error_rate(verdict: Verdict) -> float | None:
     """Word error rate over all deciding lines that are long enough; None without a recogniser."""
     import jiwer
 
-    from trainable.speech.text.error_rate import words
+    from trainable.speech.text.error_rate import normalise
 
     pairs = [
-        (words(line.text), words(line.heard))
+        (normalise(line.text), normalise(line.heard))
         for line in verdict.lines
         if line.decides and line.heard is not None and sum(map(str.isalnum, line.text)) >= MIN_LETTERS
     ]

@@ -146,10 +146,10 @@ def _verdict(
     lines: Sequence[ProbeLine],
     utterances: Sequence[Utterance],
 ) -> Verdict:
-    from trainable.probe.criteria.judge import conclude
+    from trainable.probe.criteria.judge import make_verdict
     from trainable.probe.session.listener import Listener
 
     listener = Listener.open(learner, written.probe, calibration, written.manifest.seed)
-    spoken = listener.listen(lines, utterances, [sample_name(index) for index in range(len(lines))])
-    voice = listener.hear_voice([each.wave for each in utterances])
-    return conclude(spoken, len(lines), voice, strength=written.manifest.strength, judge=listener.fingerprint)
+    spoken = listener.judge_lines(lines, utterances, [sample_name(index) for index in range(len(lines))])
+    voice = listener.match_speaker([each.wave for each in utterances])
+    return make_verdict(spoken, len(lines), voice, strength=written.manifest.strength, judge=listener.fingerprint)

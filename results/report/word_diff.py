@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import NamedTuple
 
-from trainable.speech.text.error_rate import SPACELESS, words
+from trainable.speech.text.error_rate import SPACELESS, normalise
 
 _TOKENS = re.compile(rf"(?:[{SPACELESS}]|[^\s{SPACELESS}]+)\s*")
 """A word, or one letter of a script without spaces, with the space after it."""
@@ -43,12 +43,12 @@ def word_diff(text: str, heard: str) -> list[DiffPiece]:
             continue
         missing, extra = "".join(expected[i:j]), "".join(transcript[k:m])
         # Punctuation on its own is not spoken.
-        if missing and words(missing):
+        if missing and normalise(missing):
             pieces.append(DiffPiece(WordEdit.MISSING, missing))
         if extra:
-            pieces.append(DiffPiece(WordEdit.EXTRA if words(extra) else WordEdit.SAME, extra))
+            pieces.append(DiffPiece(WordEdit.EXTRA if normalise(extra) else WordEdit.SAME, extra))
     return pieces
 
 
 def _plain(token: str) -> str:
-    return words(token) or token.strip()
+    return normalise(token) or token.strip()

@@ -24,7 +24,7 @@ from tests.support.tiny_xvector import make_tiny_xvector
 from tests.support.voices import make_voice, tone
 from trainable.dataset.loading.load import open_dataset
 from trainable.dataset.source import Source
-from trainable.probe.speaker.encoder import open_voice_encoder
+from trainable.probe.speaker.encoder import open_speaker_encoder
 from trainable.qwen3_tts.checkpoint.load import load_base
 from trainable.speech.asr.recogniser import open_recogniser
 
@@ -138,7 +138,7 @@ def ctc(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "load"),
     [
-        (xvector, lambda folder: open_voice_encoder(str(folder))),
+        (xvector, lambda folder: open_speaker_encoder(str(folder))),
         (ctc, lambda folder: open_recogniser(str(folder), [], "auto")),
     ],
     ids=["x-vectors", "recogniser"],

@@ -1,4 +1,4 @@
-"""`python -m trainable.probe` as a test runs it."""
+"""Runs `python -m trainable.probe` in this process on recordings made from the demo voice."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 import soundfile
 from typer.testing import CliRunner, Result
 
-from tests.support.corruptions import DEMO_VOICE, demo_clips, joined_lines
-from tests.support.paths import ROOT
+from tests.support.corruptions import demo_clips, joined_lines
+from tests.support.paths import DEMO, DEMO_VOICE
 from trainable.probe.__main__ import app
 from trainable.speech.audio import SAMPLE_RATE
 
-DEMO_CHECKPOINT = ROOT / "demo" / "checkpoint"
 WAVE, TEXT = next(line for line in joined_lines(demo_clips(), 4.0) if len(line[1]) > 50)
-LISTENING = ["--recogniser", "pocketsphinx", "--language", "en"]
-ENCODING = ["--encoder", DEMO_CHECKPOINT]
+CLIP = DEMO_VOICE / "clip_000.wav"
+WITH_RECOGNISER = ["--recogniser", "pocketsphinx", "--language", "en"]
+WITH_ENCODER = ["--encoder", DEMO / "checkpoint"]
 
 
 def probe(*arguments: object) -> Result:
@@ -30,18 +30,17 @@ def recording(path: Path, wave: np.ndarray, rate: int = SAMPLE_RATE, subtype: st
 
 
 def verdict(*arguments: object) -> dict:
+    """The JSON verdict on one recording; its exit code is checked."""
     result = probe(*arguments, "--json")
     assert result.exit_code in (0, 1), result.output
-    said = json.loads(result.stdout)
-    assert result.exit_code == (0 if said["accepted"] else 1)
-    return said
+    judged = json.loads(result.stdout)
+    assert result.exit_code == (0 if judged["accepted"] else 1)
+    return judged
 
 
 def no_constant(name: str) -> None:
+    """For `json.loads(parse_constant=…)`: NaN and Infinity are not JSON."""
     raise AssertionError(f"{name} is no JSON")
-
-
-CLIP = DEMO_VOICE / "clip_000.wav"
 
 
 def manifest(folder: Path, *lines: object) -> Path:

@@ -1,1 +1,1 @@
-"""The probe: speaks a fixed set of lines with an adapter and listens to them."""
+"""The probe: lets an adapter speak a fixed set of lines and judges the recordings."""

@@ -1,4 +1,4 @@
-"""`python -m trainable.probe CLIP --text "…"`"""
+"""Entry point of `python -m trainable.probe`."""
 
 from __future__ import annotations
 

@@ -11,13 +11,13 @@ from spaces.errors import InputError
 from trainable.files.atomic import atomic_file
 
 SAMPLE_RATE = 24_000
-"""Hz; every model family here speaks and hears at this rate."""
+"""Hz; every model family works at this rate."""
 
 
 def read_audio(path: Path) -> np.ndarray:
-    """The file as [samples] float32, 24 kHz, mono (channels averaged).
+    """Reads a file as [samples] float32, 24 kHz, mono (channels averaged).
 
-    Raises InputError when the file is missing, unreadable, empty or holds numbers that are not finite.
+    Raises InputError when the file is missing, unreadable or empty, or holds samples that are not finite.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such audio file")
@@ -40,7 +40,7 @@ def write_audio(path: Path, wave: np.ndarray) -> None:
 
 
 def resample(wave: np.ndarray, rate: int, to: int) -> np.ndarray:
-    """[samples] float32 at `rate` Hz → [samples'] float32 at `to` Hz. Torch is loaded only where rates differ."""
+    """[samples] float32 at `rate` Hz → [samples'] float32 at `to` Hz. Torch is imported only when the rates differ."""
     if rate == to:
         return np.ascontiguousarray(wave, dtype=np.float32)
     import torch

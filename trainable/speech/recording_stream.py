@@ -1,4 +1,4 @@
-"""One recording of any length, read in blocks: an hour takes no more memory than a minute."""
+"""Reads a recording of any length in blocks, so that an hour takes no more memory than a minute."""
 
 from __future__ import annotations
 
@@ -16,44 +16,44 @@ from trainable.speech.audio import SAMPLE_RATE, resample
 from trainable.speech.vad import RATE, SpeechDetector, TimeSpan
 
 BLOCK_SECONDS = 32
-"""Whole seconds, so that every block is whole samples at any rate; resampling errs for 1 ms at each end of one."""
+"""Whole seconds, so that every block holds whole samples at any rate. Resampling is inexact for 1 ms at each end."""
 LEVEL_SECONDS = 0.01
-"""Seconds per level that is kept, 1.4 MB an hour."""
-HUSH_SECONDS = 0.05
-"""Seconds over which quiet is judged: longer than a period of any voice, shorter than the gap between two words."""
+"""Seconds per stored level; 1.4 MB an hour."""
+QUIET_SECONDS = 0.05
+"""Seconds over which quiet is judged: longer than a pitch period of any voice, shorter than a gap between words."""
 EDGE_SECONDS = 0.05
-"""Read on both sides of what is resampled and cut off again, so that its ends are not filtered against silence."""
+"""Extra audio on both sides that is resampled and cut off again, so that the ends are not filtered against silence."""
 
 
 @dataclass(frozen=True)
 class RecordingStream:
-    """A file that soundfile reads. Every method raises InputError where it does not."""
+    """An audio file. Every method raises InputError when the file cannot be read."""
 
     path: Path
 
     def seconds(self) -> float:
-        """As its header says."""
-        with self._opened() as file:
+        """The length that the header gives."""
+        with self._open() as file:
             return file.frames / file.samplerate
 
     def blocks(self) -> Iterator[np.ndarray]:
         """[samples] float32 at 16 kHz, mono; 32 s each, the last one shorter."""
-        with self._opened() as file:
+        with self._open() as file:
             rate = file.samplerate
             for block in file.blocks(BLOCK_SECONDS * rate, dtype="float32", always_2d=True):
                 yield resample(self._mono(block), rate, RATE)
 
     def wave(self, span: TimeSpan) -> np.ndarray:
-        """[samples] float32 at 24 kHz, mono, of a stretch. Stretches that meet share no sample and miss none."""
-        with self._opened() as file:
+        """[samples] float32 at 24 kHz, mono, of one span. Adjacent spans share no sample and miss none."""
+        with self._open() as file:
             rate = file.samplerate
             first, last = round(span.start * SAMPLE_RATE), round(span.end * SAMPLE_RATE)
             edge = round(EDGE_SECONDS * SAMPLE_RATE)
-            # The block begins on a whole second, where samples of both rates meet.
+            # Start on a whole second, where samples of both rates coincide.
             begin = max(first - edge, 0) // SAMPLE_RATE
             file.seek(begin * rate)
-            wanted = math.ceil((last + edge) / SAMPLE_RATE * rate) - begin * rate
-            wave = resample(self._mono(file.read(wanted, dtype="float32", always_2d=True)), rate, SAMPLE_RATE)
+            frames = math.ceil((last + edge) / SAMPLE_RATE * rate) - begin * rate
+            wave = resample(self._mono(file.read(frames, dtype="float32", always_2d=True)), rate, SAMPLE_RATE)
         return wave[first - begin * SAMPLE_RATE : last - begin * SAMPLE_RATE]
 
     def _mono(self, block: np.ndarray) -> np.ndarray:
@@ -63,7 +63,7 @@ class RecordingStream:
         return mono
 
     @contextmanager
-    def _opened(self) -> Iterator[soundfile.SoundFile]:
+    def _open(self) -> Iterator[soundfile.SoundFile]:
         if not self.path.is_file():
             raise InputError(f"{self.path}: no such recording")
         try:
@@ -75,46 +75,46 @@ class RecordingStream:
 
 @dataclass(frozen=True)
 class SpeechScan:
-    """What listening through a recording once leaves: where speech is, and how loud every hundredth of a second was."""
+    """The result of one pass through a recording: its speech, and its level every 10 ms."""
 
     speech: list[TimeSpan]
     seconds: float
-    """As many as could be read, whatever the header says."""
+    """The length that could be read, which may differ from the header's."""
     levels: np.ndarray = field(repr=False)
-    """[hundredths] float32, root mean square."""
+    """[hundredths of a second] float32, root mean square."""
 
-    def quiet(self, earliest: float, latest: float) -> float:
-        """The middle of the quietest twentieth of a second between two times."""
-        width = round(HUSH_SECONDS / LEVEL_SECONDS)
+    def quietest(self, earliest: float, latest: float) -> float:
+        """The middle of the quietest 50 ms between two times, in seconds."""
+        width = round(QUIET_SECONDS / LEVEL_SECONDS)
         first, last = math.ceil(earliest / LEVEL_SECONDS), math.floor(latest / LEVEL_SECONDS)
         levels = self.levels[first:last]
         if levels.size < width:
             return (earliest + latest) / 2
-        hushes = np.convolve(np.square(levels, dtype=np.float64), np.ones(width), mode="valid")
-        return (first + int(hushes.argmin()) + width / 2) * LEVEL_SECONDS
+        energies = np.convolve(np.square(levels, dtype=np.float64), np.ones(width), mode="valid")
+        return (first + int(energies.argmin()) + width / 2) * LEVEL_SECONDS
 
 
-def levels_of(wave: np.ndarray) -> np.ndarray:
-    """[samples] at 16 kHz → [hundredths] float32, the root mean square of every hundredth of a second."""
+def rms_levels(wave: np.ndarray) -> np.ndarray:
+    """[samples] at 16 kHz → [hundredths of a second] float32, root mean square."""
     width = round(LEVEL_SECONDS * RATE)
     whole = wave[: wave.size - wave.size % width].reshape(-1, width)
     return np.sqrt(np.square(whole).mean(axis=1))
 
 
-def listen(recording: RecordingStream, on_progress: Callable[[int, int], None]) -> SpeechScan:
-    """Listens through a recording once. `on_progress(done, of)` is told seconds, rounded.
+def scan_speech(recording: RecordingStream, on_progress: Callable[[int, int], None]) -> SpeechScan:
+    """Detects speech in a whole recording. `on_progress(done, total)` receives whole seconds.
 
-    Raises InputError where it cannot be read, or holds nothing.
+    Raises InputError when the recording cannot be read or is empty.
     """
     detector = SpeechDetector()
     expected = round(recording.seconds())
     samples = 0
     levels = []
     for block in recording.blocks():
-        detector.hear(block)
+        detector.feed(block)
         samples += block.size
-        levels.append(levels_of(block))
+        levels.append(rms_levels(block))
         on_progress(min(round(samples / RATE), expected), expected)
     if not samples:
         raise InputError(f"{recording.path}: empty, it holds 0 samples")
-    return SpeechScan(detector.speech(), samples / RATE, np.concatenate(levels))
+    return SpeechScan(detector.finish(), samples / RATE, np.concatenate(levels))

@@ -1,7 +1,4 @@
-"""How long a line should take, learned from the dataset's own clips.
-
-How long a text should take in a voice of which nothing is known.
-"""
+"""Estimates how long a text takes to speak: fitted to a voice's own clips, or from its script alone."""
 
 from __future__ import annotations
 
@@ -13,30 +10,32 @@ from pydantic import BaseModel, ConfigDict
 
 CODEC_FRAMES_PER_SECOND = 12.5
 
-SHORT_LETTERS = 25
-"""Shorter lines vary too much in length for a ratio; they may take up to 3 s."""
+FRAME_CAP_FACTOR, FRAME_CAP_SECONDS, MIN_FRAME_CAP = 3.0, 2.0, 75
+"""A line may take three times its expected length and 2 s more, and at least 75 codec frames (6 s)."""
 
-SHORT_SECONDS = 3.0
+SHORT_LETTERS = 25
+"""The length of shorter texts varies too much for a ratio; they may take up to `MAX_SHORT_SECONDS`."""
+
+MAX_SHORT_SECONDS = 3.0
 
 LINE_TEMPO = (0.55, 1.8)
-"""A line's length over the expected one, where little is known of the voice. Clean clips spread by 10 % per clip, so
-this is wide; the median is tight."""
+"""Bounds on a line's length over its expected length, where little is known of the voice. Single clean clips spread by
+10 %, so these are wide; the bounds on the median (`judge.MEDIAN_TEMPO`) are tight."""
 
-STEADY_TEMPO = (0.7, 1.4)
-"""The bounds of a voice that is known well are never tighter."""
+NARROWEST_TEMPO = (0.7, 1.4)
+"""The bounds of a well-known voice are never tighter than these."""
 
-BEYOND_OWN = 1.25
-"""Times longer than the longest, or shorter than the shortest, of the voice's own clips over their expected lengths.
-Adapters that listeners took kept within 0.83 and 1.09 in 80 % of clips (Alexandria). On eight espeak-ng and flite
-voices, 20 own clips each, this flags none of 320 other clean clips, all clips cut at half and 9 in 10 that lack their
-middle."""
+TEMPO_MARGIN = 1.25
+"""Factor beyond the longest and shortest of the voice's own clips over their expected lengths. Adapters that listeners
+took kept within 0.83 and 1.09 in 80 % of clips (Alexandria). On eight espeak-ng and flite voices, 20 own clips each,
+this flags none of 320 other clean clips, all clips cut at half and 9 in 10 that lack their middle."""
 
-LEAST_CLIPS = 20
-"""Fewer clips say little about how far a voice's tempo reaches."""
+MIN_CLIPS = 20
+"""Fewer clips say little about the range of a voice's tempo."""
 
 
 def letters(text: str) -> int:
-    """Letters and digits of a text, in any script."""
+    """Number of letters and digits in a text, in any script."""
     return sum(character.isalnum() for character in text)
 
 
@@ -52,36 +51,34 @@ class SpeakingRate(BaseModel):
         return self.pause + self.per_letter * letters(text)
 
     def frame_cap(self, text: str) -> int:
-        """Codec frames after which a line is cut off: three times what it should take and 2 s, at least 6 s.
-
-        A run that never reaches its end costs seconds, not the 164 s of the library's own limit.
-        """
-        return max(75, round(CODEC_FRAMES_PER_SECOND * (3 * self.expected_seconds(text) + 2)))
+        """Codec frames after which a line is cut off, so that a runaway costs seconds and not the library's 164 s."""
+        seconds = FRAME_CAP_FACTOR * self.expected_seconds(text) + FRAME_CAP_SECONDS
+        return max(MIN_FRAME_CAP, round(CODEC_FRAMES_PER_SECOND * seconds))
 
 
-def line_tempo(own: Sequence[float]) -> tuple[float, float]:
-    """Least and most of a line's length over the expected one, given those ratios of the voice's own clips."""
-    if len(own) < LEAST_CLIPS:
+def tempo_bounds(own: Sequence[float]) -> tuple[float, float]:
+    """Least and most of a line's length over its expected length, given these ratios of the voice's own clips."""
+    if len(own) < MIN_CLIPS:
         return LINE_TEMPO
-    (least, most), (slow_enough, fast_enough) = LINE_TEMPO, STEADY_TEMPO
+    (least, most), (slow_enough, fast_enough) = LINE_TEMPO, NARROWEST_TEMPO
     return (
-        min(max(least, min(own) / BEYOND_OWN), slow_enough),
-        max(min(most, max(own) * BEYOND_OWN), fast_enough),
+        min(max(least, min(own) / TEMPO_MARGIN), slow_enough),
+        max(min(most, max(own) * TEMPO_MARGIN), fast_enough),
     )
 
 
 def is_off_tempo(text: str, seconds: float, expected_seconds: float, own: Sequence[float]) -> bool:
-    """Whether a line is far longer or shorter than it should be, given those ratios of the voice's own clips."""
-    least, most = line_tempo(own)
+    """Whether a line is far too long or too short. `own` are the voice's own clips' lengths over the expected ones."""
+    least, most = tempo_bounds(own)
     if letters(text) < SHORT_LETTERS:
-        return seconds > max(SHORT_SECONDS, LINE_TEMPO[1] * expected_seconds)
+        return seconds > max(MAX_SHORT_SECONDS, LINE_TEMPO[1] * expected_seconds)
     return not least <= seconds / expected_seconds <= most
 
 
-def fit_tempo(texts: Sequence[str], seconds: Sequence[float]) -> SpeakingRate:
-    """Least squares with both terms at least 0; one rate through the origin when the clips are all of one length.
+def fit_speaking_rate(texts: Sequence[str], seconds: Sequence[float]) -> SpeakingRate:
+    """Least squares with both terms at least 0; one rate through the origin when all texts have one length.
 
-    Raises ValueError when there is no clip with a letter in it.
+    Raises ValueError when no text has a letter.
     """
     counts = np.array([letters(text) for text in texts], dtype=np.float64)
     lengths = np.asarray(seconds, dtype=np.float64)
@@ -102,35 +99,37 @@ PAUSE_SECONDS = 0.3
 """Before, between and after the words, whatever the text."""
 
 CHARACTERS_PER_SECOND = 15.0
-"""Of letters and the spaces between words: 150 words a minute, each of five letters and a space. The demo voice's clips
-take 0.8 to 1.24 of what this says."""
+"""Letters and the spaces between words: 150 words a minute, each of five letters and a space. The demo voice's clips
+take 0.8 to 1.24 of what this gives."""
 
 SYLLABLES_PER_SECOND = 5.0
-"""Where a letter is a whole syllable, and of digits. Pellegrino, Coupé and Marsico (2011) measured 5.2 syllables a
-second of Mandarin and 7.8 of Japanese, whose Han letters have more than one each."""
+"""For scripts in which a letter is a whole syllable, and for digits. Pellegrino, Coupé and Marsico (2011) measured 5.2
+syllables a second of Mandarin and 7.8 of Japanese, whose Han letters have more than one each."""
 
 ALPHABETS = ("LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "GEORGIAN", "FULLWIDTH", "MODIFIER", "MATHEMATICAL")
 SYLLABARIES = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO", "ETHIOPIC", "YI", "DIGIT", "IDEOGRAPHIC")
 """First words of the Unicode names of their letters."""
 
+MAX_UNKNOWN_SHARE = 0.1
+
 
 def default_seconds(text: str) -> float | None:
     """Seconds that reading the text aloud commonly takes.
 
-    None where more than a tenth of its letters are of a script whose pace is not known, such as one that leaves
-    vowels out.
+    None when more than a tenth of its letters are of a script whose pace is not known, such as one that leaves out
+    vowels.
     """
-    kinds = [_kind(character) for character in text if character.isalnum()]
-    if kinds.count(None) > 0.1 * len(kinds):
+    rates = [_units_per_second(character) for character in text if character.isalnum()]
+    if rates.count(None) > MAX_UNKNOWN_SHARE * len(rates):
         return None
-    spoken = sum(1 / (kind or CHARACTERS_PER_SECOND) for kind in kinds)
-    # Between words of letters only: digits and syllables have their own, slower pace.
+    spoken = sum(1 / (rate or CHARACTERS_PER_SECOND) for rate in rates)
+    # Spaces count between words with letters or digits only.
     spaces = sum(bool(letters(word)) for word in text.split()) - 1
     return PAUSE_SECONDS + spoken + max(0, spaces) / CHARACTERS_PER_SECOND
 
 
-def _kind(character: str) -> float | None:
-    """Such characters a second; None for those of another script."""
+def _units_per_second(character: str) -> float | None:
+    """How many such characters are spoken per second; None for an unknown script."""
     script = unicodedata.name(character, "").partition(" ")[0].partition("-")[0]
     if script in SYLLABARIES:
         return SYLLABLES_PER_SECOND

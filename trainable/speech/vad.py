@@ -1,4 +1,4 @@
-"""Where somebody speaks: Silero's voice activity detector, whose weights lie in its package."""
+"""Voice activity detection with Silero, whose weights are part of its package."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 RATE = 16_000
-"""Hz that the detector hears at."""
+"""Hz; the detector's input rate."""
 WINDOW = 512
-"""Samples per judgement of the detector at 16 kHz: 32 ms."""
-LEAST_SPEECH = 100
-"""Milliseconds. Silero's own default of 250 would drop an "Oh!", which is worth a clip."""
+"""Samples per prediction at 16 kHz: 32 ms."""
+MIN_SPEECH_MS = 100
+"""Silero's default of 250 ms would drop an "Oh!", which is a usable clip."""
 
 
 class TimeSpan(NamedTuple):
@@ -28,49 +28,49 @@ class TimeSpan(NamedTuple):
 
 
 class SpeechDetector:
-    """Hears one recording block by block, so that its length does not matter for memory."""
+    """Detects speech in one recording block by block, so that memory does not grow with its length."""
 
     def __init__(self) -> None:
         with _one_thread():
             from silero_vad import load_silero_vad
 
             self._model = load_silero_vad()
-        self.begin()
+        self.reset()
 
-    def begin(self) -> None:
-        """Forgets what it has heard; the next block is the start of another recording."""
+    def reset(self) -> None:
+        """Starts a new recording."""
         self._model.reset_states()
         self._rest = np.zeros(0, dtype=np.float32)
         self._probabilities: list[float] = []
         self._samples = 0
 
-    def hear(self, block: np.ndarray) -> None:
-        """Goes on with [samples] float32 at 16 kHz, mono."""
+    def feed(self, block: np.ndarray) -> None:
+        """Takes the next block, [samples] float32 at 16 kHz, mono."""
         self._samples += block.size
-        heard = np.concatenate([self._rest, block])
-        whole = heard.size - heard.size % WINDOW
-        self._judge(heard[:whole])
-        self._rest = heard[whole:]
+        pending = np.concatenate([self._rest, block])
+        whole = pending.size - pending.size % WINDOW
+        self._predict(pending[:whole])
+        self._rest = pending[whole:]
 
-    def speech(self) -> list[TimeSpan]:
-        """Ends the recording: its stretches of speech, in order, with pauses of at least 0.1 s between them."""
+    def finish(self) -> list[TimeSpan]:
+        """Ends the recording and returns its speech in order, with pauses of at least 0.1 s in between."""
         from silero_vad import get_speech_timestamps_from_probs
 
         if self._rest.size:
-            self._judge(np.pad(self._rest, (0, WINDOW - self._rest.size)))
+            self._predict(np.pad(self._rest, (0, WINDOW - self._rest.size)))
             self._rest = self._rest[:0]
         found = get_speech_timestamps_from_probs(
-            self._probabilities, min_speech_duration_ms=LEAST_SPEECH, audio_length_samples=self._samples
+            self._probabilities, min_speech_duration_ms=MIN_SPEECH_MS, audio_length_samples=self._samples
         )
         return [TimeSpan(float(each["start"]) / RATE, float(each["end"]) / RATE) for each in found]
 
-    def speech_in(self, wave: np.ndarray) -> list[TimeSpan]:
-        """Stretches of speech in a whole recording, [samples] float32 at 16 kHz, mono."""
-        self.begin()
-        self.hear(wave)
-        return self.speech()
+    def detect(self, wave: np.ndarray) -> list[TimeSpan]:
+        """The speech of a whole recording, [samples] float32 at 16 kHz, mono."""
+        self.reset()
+        self.feed(wave)
+        return self.finish()
 
-    def _judge(self, samples: np.ndarray) -> None:
+    def _predict(self, samples: np.ndarray) -> None:
         import torch
 
         with torch.inference_mode(), _one_thread():
@@ -80,9 +80,9 @@ class SpeechDetector:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """The model is so small that threads wait for each other: on a busy machine two are twenty times as slow as one.
+    """Limits torch to one thread: with a model this small, two threads on a busy machine are twenty times slower.
 
-    Silero's package sets one thread for the whole process when it is imported; a recogniser on the CPU needs them all.
+    Importing Silero sets one thread for the whole process; the old number is restored, since recognisers need it.
     """
     import torch
 

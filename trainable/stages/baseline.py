@@ -17,7 +17,7 @@ from trainable.dataset.source import Source
 from trainable.family.protocol import load_family
 from trainable.files.trial_folder import TrialFolder
 from trainable.probe.criteria.calibration import calibrate
-from trainable.probe.criteria.judge_fingerprint import freeze
+from trainable.probe.criteria.judge_fingerprint import fingerprint_judge
 from trainable.probe.session.listener import Listener
 from trainable.probe.session.probe import ProbeScript, ProbeSubject, probe
 from trainable.probe.texts.lines import confirmation_lines, lines_for
@@ -73,7 +73,7 @@ def measure_baseline(plan: BaselineSettings, on_progress: OnProgress) -> Outcome
     calibration.write(plan.base / CALIBRATION)
     lines = lines_for(plan.probe.lines, learner.split)
     others = confirmation_lines(plan.probe.lines, learner.split)
-    freeze(calibration, plan.probe, lines, others, plan.seed).write(plan.base)
+    fingerprint_judge(calibration, plan.probe, lines, others, plan.seed).write(plan.base)
     on_progress("listening to the base model", 0, 1)
     started = time.perf_counter()
     verdicts = probe(

@@ -19,7 +19,7 @@ from spaces.records.confirmation import STRENGTHS, Confirmation, InstructedLine,
 from spaces.records.verdict import Verdict
 from trainable.family.protocol import Learner, SpeechPrompt, load_family
 from trainable.probe.criteria.calibration import Calibration
-from trainable.probe.measures.prosody import delivery
+from trainable.probe.measures.prosody import measure_delivery
 from trainable.probe.session.listener import Listener
 from trainable.probe.session.probe import ProbeScript, ProbeSubject, probe
 from trainable.probe.texts.instructions import CALM, EXCITED, instructed_lines
@@ -157,7 +157,7 @@ class _Hearing:
         for number, utterance in enumerate(spoken):
             name = f"{RECORDINGS}/instructed/line_{number // 2:02d}_{'excited' if number % 2 else 'calm'}.wav"
             write_audio(self._finalist.folder / name, utterance.wave)
-            delivered.append(delivery(utterance.wave, name))
+            delivered.append(measure_delivery(utterance.wave, name))
         pairs = zip(texts, delivered[::2], delivered[1::2], strict=True)
         return tuple(InstructedLine(text=text, calm=calm, excited=excited) for text, calm, excited in pairs)
 

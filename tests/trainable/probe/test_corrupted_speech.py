@@ -75,13 +75,13 @@ def test_what_is_spoilt_fails(name: str, voices: list[Known]) -> None:
 def test_what_four_lines_tell_together_is_rejected_by_sound_alone(name: str, voices: list[Known]) -> None:
     for voice in voices:
         waves, deaf = voice.spoilt(name), replace(voice, judge=replace(voice.judge, ears=None))
-        assert not verdict(deaf.listen(waves), deaf.judge.hear_voice(waves)).accepted
+        assert not verdict(deaf.listen(waves), deaf.judge.match_speaker(waves)).accepted
 
 
 def test_clean_speech_is_accepted(voices: list[Known]) -> None:
     for voice in voices:
         waves = [line.wave for line in voice.lines]
-        concluded = verdict(voice.listen(waves), voice.judge.hear_voice(waves))
+        concluded = verdict(voice.listen(waves), voice.judge.match_speaker(waves))
         assert concluded.accepted and concluded.failed_lines == 0
 
 

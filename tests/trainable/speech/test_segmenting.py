@@ -1,4 +1,4 @@
-"""Where a long recording is cut: pure arithmetic on its pauses."""
+"""Where a long recording is cut, from its pauses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spaces.errors import InputError
-from trainable.speech.segmenting import LONGEST_INNER_PAUSE, ROOM, ClipLengths, best_reference, cut
+from trainable.speech.segmenting import MAX_INNER_PAUSE, PADDING, ClipLengths, best_reference, cut
 from trainable.speech.vad import TimeSpan
 
 NEAR = 1e-6
@@ -72,13 +72,13 @@ def test_all_speech_is_in_exactly_one_clip(recording: tuple[list[TimeSpan], floa
     held = sum(max(0.0, min(clip.end, each.end) - max(clip.start, each.start)) for clip in clips for each in speech)
     assert held == pytest.approx(sum(each.seconds for each in speech))
     for each in speech:
-        if each.seconds <= lengths.longest - 2 * ROOM:
+        if each.seconds <= lengths.longest - 2 * PADDING:
             assert not any(each.start < edge < each.end for edge in edges), "cut in the middle of a word"
     for clip, after in zip(clips, clips[1:], strict=False):
         if min(clip.seconds, after.seconds) < lengths.shortest - NEAR:
             said = max(min(each.end, clip.end) for each in speech if each.start < clip.end)
             goes_on = min(max(each.start, after.start) for each in speech if each.end > after.start)
-            assert goes_on - said > LONGEST_INNER_PAUSE - NEAR or after.end - clip.start > lengths.longest - NEAR, (
+            assert goes_on - said > MAX_INNER_PAUSE - NEAR or after.end - clip.start > lengths.longest - NEAR, (
                 "a clip is too short, and could be joined"
             )
 
@@ -104,6 +104,6 @@ def test_the_reference_is_long_and_fluent(
 
 
 @pytest.mark.parametrize(("shortest", "longest"), [(3, 3), (5, 2), (0, 4), (-1, 4), (0.2, 0.8), (float("nan"), 4)])
-def test_bounds_that_no_clip_can_keep_are_refused(shortest: float, longest: float) -> None:
+def test_impossible_bounds_are_refused(shortest: float, longest: float) -> None:
     with pytest.raises(InputError, match="--m"):
         ClipLengths(shortest, longest)

@@ -12,7 +12,7 @@ import numpy as np
 from spaces.errors import InputError
 from trainable.dataset.transcribe.transcript import FileVersion, Transcript
 from trainable.speech.asr.whisper import RATE, Transcription, Whisper
-from trainable.speech.asr.windows import pieces
+from trainable.speech.asr.windows import split_windows
 from trainable.speech.audio import SAMPLE_RATE, read_audio, resample
 from trainable.speech.vad import SpeechDetector
 
@@ -45,7 +45,7 @@ class SegmentTranscriber:
     def transcribe(self, folder: Path, recordings: Sequence[FileVersion]) -> list[Transcript]:
         """A transcript for each recording. An unreadable recording gives one that says why."""
         opened = [self._open(folder / each.name) for each in recordings]
-        transcriptions = iter(self._whisper.hear([piece for each in opened for piece in each.pieces]))
+        transcriptions = iter(self._whisper.transcribe([piece for each in opened for piece in each.pieces]))
         return [
             self._transcript(recording, each, [next(transcriptions) for _ in each.pieces])
             for recording, each in zip(recordings, opened, strict=True)
@@ -56,8 +56,8 @@ class SegmentTranscriber:
             wave = resample(read_audio(path), SAMPLE_RATE, RATE)
         except InputError as error:
             return SegmentedRecording(problem=str(error).removeprefix(f"{path}: "))
-        speech = self._detector.speech_in(wave)
-        return SegmentedRecording(wave.size / RATE, sum(each.seconds for each in speech), pieces(wave, speech))
+        speech = self._detector.detect(wave)
+        return SegmentedRecording(wave.size / RATE, sum(each.seconds for each in speech), split_windows(wave, speech))
 
     def _transcript(
         self, recording: FileVersion, opened: SegmentedRecording, segments: Sequence[Transcription]

@@ -16,7 +16,7 @@ from pathlib import Path
 from spaces.errors import InputError
 from trainable.files.atomic import UNFINISHED, write_text
 from trainable.speech.audio import write_audio
-from trainable.speech.recording_stream import RecordingStream, SpeechScan, listen
+from trainable.speech.recording_stream import RecordingStream, SpeechScan, scan_speech
 from trainable.speech.segmenting import ClipLengths, best_reference, cut
 from trainable.speech.vad import TimeSpan
 
@@ -55,7 +55,7 @@ def split_recording(
     plan = _plan(recording, lengths, reference)
     if _holds_split(out, plan) and (out / DONE_FILE).is_file():
         return _read(out, seconds)
-    scan = listen(source, on_progress)
+    scan = scan_speech(source, on_progress)
     done = plan_cuts(scan, lengths, reference)
     if not done.clips:
         raise InputError(f"{recording}: no speech in its {scan.seconds:.0f} s; listen to it, or record it louder")
@@ -77,12 +77,12 @@ def plan_cuts(scan: SpeechScan, lengths: ClipLengths, reference: bool) -> Record
     whole = TimeSpan(0.0, scan.seconds)
     best = best_reference(scan.speech, whole) if reference else None
     if best is None:
-        return RecordingSplit(tuple(cut(scan.speech, whole, lengths, scan.quiet)), None, scan.seconds)
+        return RecordingSplit(tuple(cut(scan.speech, whole, lengths, scan.quietest)), None, scan.seconds)
     before = [each for each in scan.speech if each.end <= best.start]
     behind = [each for each in scan.speech if each.start >= best.end]
     clips = [
-        *cut(before, TimeSpan(0.0, best.start), lengths, scan.quiet),
-        *cut(behind, TimeSpan(best.end, scan.seconds), lengths, scan.quiet),
+        *cut(before, TimeSpan(0.0, best.start), lengths, scan.quietest),
+        *cut(behind, TimeSpan(best.end, scan.seconds), lengths, scan.quietest),
     ]
     return RecordingSplit(tuple(clips), best, scan.seconds)
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from trainable.dataset.checks.recordings import LONG_SECONDS, MIN_TEMPO_CLIPS, tempo_factor
 from trainable.dataset.transcribe.transcript import Transcript
 from trainable.speech.tempo import letters
-from trainable.speech.text.error_rate import words
-from trainable.speech.text.hallucinations import is_credits, is_invented
+from trainable.speech.text.error_rate import normalise
+from trainable.speech.text.hallucinations import is_hallucinated, is_subtitle_credits
 
 MIN_CONFIDENCE = math.exp(-0.5)
 """A mean log-probability of -0.5; Whisper's own decoder rejects a segment at -1 (Radford et al., 2022)."""
@@ -72,7 +72,7 @@ def suspicions(transcript: Transcript, typical: TypicalSpeech) -> list[str]:
 
 def repeated_phrase(text: str) -> str | None:
     """A phrase that is said three times or more in a row, in lower case; None where there is none."""
-    found = REPEATED.search(words(text) + " ")
+    found = REPEATED.search(normalise(text) + " ")
     return found[1].strip() if found else None
 
 
@@ -82,9 +82,9 @@ def _low_confidence(transcript: Transcript) -> str:
 
 
 def _hallucination(text: str) -> str:
-    if is_credits(text):
+    if is_subtitle_credits(text):
         return "reads like the credits of subtitles, which Whisper makes up"
-    return "a phrase that Whisper makes up where there is little to hear" if is_invented(text) else ""
+    return "a phrase that Whisper makes up where there is little to hear" if is_hallucinated(text) else ""
 
 
 def _repetition(text: str) -> str:

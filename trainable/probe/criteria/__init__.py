@@ -1,1 +1,1 @@
-"""The room trainable/probe/criteria."""
+"""From measures to verdicts: calibration to a voice, thresholds, flags, scores and the decision on a probe."""

@@ -1,4 +1,4 @@
-"""What a healthy clip of this voice measures: the first speaker's own clips through the codec and back."""
+"""Calibrates the probe to a voice: measures the first speaker's own clips, decoded from their codes."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from trainable.family.protocol import ListenableModel
 from trainable.files.atomic import write_text
 from trainable.probe.criteria.ground_truth import check_ground_truth
 from trainable.probe.criteria.judge import BaseResult
-from trainable.probe.measures.dnsmos import qualities
-from trainable.probe.measures.line import VoiceMeasures, measure, own_measures
-from trainable.probe.measures.similarity import long_pieces
+from trainable.probe.measures.dnsmos import overall_qualities
+from trainable.probe.measures.line import VoiceMeasures, measure_line, voice_measures
+from trainable.probe.measures.similarity import speech_pieces, unit_vector
 from trainable.probe.measures.spectrum import average_spectrum, spectral_distance
 from trainable.probe.texts.lines import confirmation_lines, lines_for
 from trainable.speech.asr.recogniser import Recogniser, open_recogniser
-from trainable.speech.tempo import SpeakingRate, fit_tempo, letters
-from trainable.speech.text.error_rate import JUDGED_LETTERS
+from trainable.speech.tempo import SpeakingRate, fit_speaking_rate, letters
+from trainable.speech.text.error_rate import MIN_JUDGED_LETTERS
 
 
 class Calibration(BaseModel):
-    """The probe's yardsticks for one voice; measured once, the same for the base model and every trial."""
+    """The probe's reference measures of one voice; measured once and used for the base model and every trial."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tempo: SpeakingRate
     vocabulary: tuple[str, ...]
-    """Texts that tell the recogniser which words it may hear, and in what order they come."""
+    """Texts for the recogniser's language model."""
     reference: tuple[float, ...]
     """Mean speaker embedding of the ground truth, unit length."""
     similarity_ceiling: float
@@ -43,17 +43,17 @@ class Calibration(BaseModel):
     spectral_floor: float
     """Median distance of one ground-truth clip to that mean, dB."""
     similarity_least: float | None
-    """Least cosine of a piece of 7 s or more of the ground truth's joined speech; None with too little speech."""
+    """Least cosine of pieces of the ground truth's joined speech, 7 s or more each; None with too little speech."""
     own: VoiceMeasures
     base_similarity: float | None = None
-    """Median cosine of the base model's own clone; None until it has been heard, or said too little."""
+    """Median cosine of the base model's own clone; None until it was probed, and with too little speech."""
     base_heard: BaseResult | None = None
-    """How the base model's own clone does; None until it has been heard."""
+    """Result of the base model's own clone; None until it was probed."""
 
-    def with_base(self, heard: Verdict) -> Calibration:
-        """What is as near to the voice, or ends as rarely, as the base model's own clone is not the trials' doing."""
-        base = BaseResult(heard.end_probability, heard.missed_ends, heard.failed_lines, heard.judged_lines)
-        return self.model_copy(update={"base_similarity": heard.voice_similarity, "base_heard": base})
+    def with_base(self, verdict: Verdict) -> Calibration:
+        """Adds the base model's verdict, so that trials are not blamed for a weakness of the base model."""
+        base = BaseResult(verdict.end_probability, verdict.missed_ends, verdict.failed_lines, verdict.judged_lines)
+        return self.model_copy(update={"base_similarity": verdict.voice_similarity, "base_heard": base})
 
     def write(self, path: Path) -> None:
         write_text(path, self.model_dump_json(indent=1))
@@ -64,18 +64,18 @@ class Calibration(BaseModel):
 
     def similarity(self, embedding: np.ndarray) -> float:
         """Cosine of a speaker embedding [dimensions] to this voice."""
-        return float(unit(embedding) @ np.asarray(self.reference))
+        return float(unit_vector(embedding) @ np.asarray(self.reference))
 
     def spectral_distance(self, wave: np.ndarray) -> float:
-        """Of [samples] float32 at 24 kHz to this voice, dB."""
+        """Distance of the average spectrum of [samples] float32 at 24 kHz to this voice's, dB."""
         return spectral_distance(average_spectrum(wave), np.asarray(self.spectrum))
 
 
 def calibrate(voice: ListenableModel, settings: ProbeSettings) -> Calibration:
     """Measures the first speaker's own clips.
 
-    Raises InputError when the recogniser cannot be had or lacks too many of their words, and when the probe would
-    reject them.
+    Raises InputError when the recogniser cannot be opened or lacks too many of their words, and when the probe rejects
+    the clips.
     """
     entries = voice.split.entries
     clips = voice.split.calibration
@@ -84,46 +84,43 @@ def calibrate(voice: ListenableModel, settings: ProbeSettings) -> Calibration:
     texts = [entries[clip].text for clip in clips]
     vocabulary = tuple(dict.fromkeys((*(line.text for line in lines), *texts)))
     recogniser = open_recogniser(settings.recogniser, vocabulary, settings.language)
-    tempo = fit_tempo([entry.text for entry in own], [entry.seconds for entry in own])
+    tempo = fit_speaking_rate([entry.text for entry in own], [entry.seconds for entry in own])
     waves = [voice.ground_truth(clip) for clip in clips]
     measured = [
-        replace(measure(wave, text, heard, True, tempo.expected_seconds(text), settings.language), quality=quality)
+        replace(measure_line(wave, text, heard, True, tempo.expected_seconds(text), settings.language), quality=quality)
         for wave, text, heard, quality in zip(
-            waves, texts, _hear(texts, waves, recogniser), qualities(waves), strict=True
+            waves, texts, _transcribe(texts, waves, recogniser), overall_qualities(waves), strict=True
         )
     ]
     check_ground_truth(measured)
-    embeddings = np.stack([unit(voice.speaker_embedding(wave)) for wave in waves])
-    mean = unit(embeddings.mean(axis=0))
-    likenesses = [float(unit(voice.speaker_embedding(piece)) @ mean) for piece in long_pieces(waves)]
+    embeddings = np.stack([unit_vector(voice.speaker_embedding(wave)) for wave in waves])
+    mean = unit_vector(embeddings.mean(axis=0))
+    similarities = [float(unit_vector(voice.speaker_embedding(piece)) @ mean) for piece in speech_pieces(waves)]
     spectra = np.stack([average_spectrum(wave) for wave in waves])
     return Calibration(
         tempo=tempo,
         vocabulary=vocabulary,
         reference=tuple(float(value) for value in mean),
-        similarity_ceiling=float(np.median(_to_the_others(embeddings))),
+        similarity_ceiling=float(np.median(_leave_one_out_cosines(embeddings))),
         spectrum=tuple(float(value) for value in spectra.mean(axis=0)),
         spectral_floor=float(np.median([spectral_distance(each, spectra.mean(axis=0)) for each in spectra])),
-        similarity_least=min(likenesses, default=None),
-        own=own_measures(measured),
+        similarity_least=min(similarities, default=None),
+        own=voice_measures(measured),
     )
 
 
-def _hear(texts: Sequence[str], waves: Sequence[np.ndarray], recogniser: Recogniser | None) -> list[str | None]:
-    """Nobody is asked about a recording too short to be judged by its words."""
-    judged = [at for at, text in enumerate(texts) if letters(text) >= JUDGED_LETTERS]
-    heard = dict(zip(judged, recogniser.hear([waves[at] for at in judged]), strict=True)) if recogniser else {}
-    return [heard.get(at) for at in range(len(texts))]
+def _transcribe(texts: Sequence[str], waves: Sequence[np.ndarray], recogniser: Recogniser | None) -> list[str | None]:
+    """The transcript of each wave; None without a recogniser, and for texts too short to be judged by their words."""
+    if recogniser is None:
+        return [None] * len(texts)
+    judged = [at for at, text in enumerate(texts) if letters(text) >= MIN_JUDGED_LETTERS]
+    transcripts = dict(zip(judged, recogniser.transcribe([waves[at] for at in judged]), strict=True))
+    return [transcripts.get(at) for at in range(len(texts))]
 
 
-def unit(vector: np.ndarray) -> np.ndarray:
-    """The vector at length 1; a zero vector stays zero."""
-    return vector / max(float(np.linalg.norm(vector)), 1e-12)
-
-
-def _to_the_others(embeddings: np.ndarray) -> list[float]:
-    """Each row's cosine to the mean of all other rows; [1.0] for a single row."""
+def _leave_one_out_cosines(embeddings: np.ndarray) -> list[float]:
+    """The cosine of each row [clips, dimensions] to the mean of all other rows; [1.0] for a single row."""
     total = embeddings.sum(axis=0)
     if len(embeddings) == 1:
         return [1.0]
-    return [float(row @ unit(total - row)) for row in embeddings]
+    return [float(row @ unit_vector(total - row)) for row in embeddings]

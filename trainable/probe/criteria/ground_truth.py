@@ -1,4 +1,4 @@
-"""Whether a probe can be trusted with a voice: the recordings themselves, judged as a trial's lines are."""
+"""Checks that the probe accepts the voice's own recordings, since otherwise its verdicts mean nothing."""
 
 from __future__ import annotations
 
@@ -8,46 +8,47 @@ from collections.abc import Sequence
 from spaces.errors import InputError
 from spaces.records.verdict import Flag
 from trainable.probe.criteria.flags import flags_of
-from trainable.probe.measures.line import LineMeasures, VoiceMeasures, own_measures
-from trainable.probe.measures.pauses import TAIL
+from trainable.probe.measures.line import LineMeasures, VoiceMeasures, voice_measures
+from trainable.probe.measures.pauses import MAX_TAIL
 
-FAILING_SHARE = 0.05
-"""Of the ground truth's clips; a probe that rejects more of what a person recorded is wrong about trials too."""
-LEAST_FAILING = 2
-"""One odd clip among a few is no proof."""
-NAMED = 3
+MAX_FAILING_SHARE = 0.05
+"""Largest share of the voice's own clips that may fail; a probe that rejects more is wrong about trials too."""
+MIN_FAILING = 2
+"""A single bad clip among a few proves nothing."""
+MAX_LISTED = 3
 
 
 def check_ground_truth(clips: Sequence[LineMeasures]) -> None:
-    """Raises InputError when the probe would reject more than 5 % of the recordings, with the flags and clips.
+    """Raises InputError, with flags and clips, when the probe rejects more than 5 % of the voice's own recordings.
 
-    They are judged as if nothing were known of the voice, whose own measures would excuse whatever it does; but a
-    reader may pause, so pauses between words are judged by the voice's own.
+    They are judged with the default thresholds, since their own measures would excuse them. Only pauses between words
+    are judged by the voice's own, because a reader may pause.
     """
-    known = VoiceMeasures(inner_pauses=own_measures(clips).inner_pauses)
+    known = VoiceMeasures(inner_pauses=voice_measures(clips).inner_pauses)
     judged = [(clip, [flag for flag in flags_of(clip, known) if flag.rejects]) for clip in clips]
-    flagged = [(clip, flags) for clip, flags in judged if flags]
-    if len(flagged) < LEAST_FAILING or len(flagged) <= FAILING_SHARE * len(clips):
+    failing = [(clip, flags) for clip, flags in judged if flags]
+    if len(failing) < MIN_FAILING or len(failing) <= MAX_FAILING_SHARE * len(clips):
         return
-    counts = Counter(flag for _, flags in flagged for flag in flags)
-    told = ", ".join(f"{flag} in {count}" for flag, count in counts.most_common())
+    counts = Counter(flag for _, flags in failing for flag in flags)
+    summary = ", ".join(f"{flag} in {count}" for flag, count in counts.most_common())
     lines = [
-        f"the probe rejects {len(flagged)} of {len(clips)} recordings of the voice itself ({told}), so it would be "
-        "wrong about every trial:",
-        *(f"  {_in_words(clip, flags)}" for clip, flags in flagged[:NAMED]),
+        f"the probe rejects {len(failing)} of {len(clips)} recordings of the voice itself ({summary}), so its verdicts "
+        "on trials would be wrong:",
+        *(f"  {_describe(clip, flags)}" for clip, flags in failing[:MAX_LISTED]),
         _remedy(counts),
     ]
     raise InputError("\n".join(lines))
 
 
-def _in_words(clip: LineMeasures, flags: Sequence[Flag]) -> str:
+def _describe(clip: LineMeasures, flags: Sequence[Flag]) -> str:
     text = clip.text if len(clip.text) <= 60 else f"{clip.text[:59]}…"
     heard = f", heard “{clip.heard[:60]}”" if clip.heard is not None and Flag.GARBLED in flags else ""
-    lasts = (
-        f", lasts {clip.seconds:.1f} s where {clip.expected_seconds:.1f} were expected" if Flag.TEMPO in flags else ""
-    )
-    lasts += f", {clip.pauses.tail:.1f} s of silence at its end" if lasts and clip.pauses.tail > TAIL else ""
-    return f"“{text}”: {', '.join(flags)}{heard}{lasts}"
+    length = ""
+    if Flag.TEMPO in flags:
+        length = f", lasts {clip.seconds:.1f} s where {clip.expected_seconds:.1f} were expected"
+        if clip.pauses.tail > MAX_TAIL:
+            length += f", {clip.pauses.tail:.1f} s of silence at its end"
+    return f"“{text}”: {', '.join(flags)}{heard}{length}"
 
 
 def _remedy(counts: Counter[Flag]) -> str:
@@ -57,4 +58,4 @@ def _remedy(counts: Counter[Flag]) -> str:
             "recogniser does not understand the voice: name another in the space's [probe], set its language, or "
             'recogniser = "none"'
         )
-    return "mend these recordings or leave them out; python -m trainable.dataset check says more"
+    return "repair these recordings or leave them out; python -m trainable.dataset check says more"

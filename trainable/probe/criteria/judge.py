@@ -1,4 +1,4 @@
-"""From the flags of lines to the verdict on a probe. Pure: nothing here listens or speaks."""
+"""Decides on a probe: spoken lines with their flags in, a `Verdict` out. Pure: no audio, no model."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from spaces.records.verdict import Flag, SpokenLine, Verdict
 from trainable.probe.measures.similarity import SpeakerMatch
 from trainable.speech.tempo import SHORT_LETTERS, letters
 
-MEDIAN_TEMPO = (0.85, 1.18)
-"""The median over at least four lines. On made corruptions it caught 1.3× speech in 99 % at 0.4 % false alarms."""
+MEDIAN_TEMPO, MIN_TEMPO_LINES = (0.85, 1.18), 4
+"""Bounds on the median of length over expected length, over at least four lines. On synthetic corruptions they caught
+1.3× speech in 99 % at 0.4 % false alarms."""
 
 SCREEN_LINES, SCREEN_FAILURES = 4, 2
-"""Two failures in the first four lines reject at once; else three in twenty. A trial that fails 3 % of its lines is
+"""Two failures in the first four lines reject at once; else three in twenty do. A trial that fails 3 % of its lines is
 rejected in 2.4 % of probes, one that fails 30 % in 97 %."""
 
-FAILED_SHARE = 0.15
+MAX_FAILED_SHARE = 0.15
 
+MAX_FAILURE_RATE = 0.05
+"""A confirmation rejects when the failure rate exceeds this with 95 % confidence: from 7 of 60 lines."""
 
-SURE_RATE = 0.05
-"""A finalist is turned down when it surely, with 95 % confidence, fails more than one line in twenty: from 7 of 60."""
+MIN_END_PROBABILITY, MIN_END_SHARE = 0.01, 0.1
+"""A voice whose end-of-speech probability, at the ends of held-out clips, is below 1 % and below a tenth of the base
+model's is rejected after one line. Healthy demo voices have 99.9 %; these start values are untested on large models."""
 
-UNLIKELY_ENDS = (0.01, 0.1)
-"""A voice whose probability of the end, where held-out clips end, is below 1 % and below a tenth of the base model's is
-rejected unheard but for one line. Healthy demo voices have 99.9 %; the numbers are a start, seen on no large model."""
-
-SURPRISING = 0.05
-"""Missed ends as many as these or more would come from the base model's rate in fewer than 5 % of probes."""
+SIGNIFICANCE = 0.05
+"""Missed ends are more than chance explains when the base model's rate gives as many in fewer than 5 % of probes."""
 
 
 @dataclass(frozen=True)
 class BaseResult:
-    """How the base model's own clone does, on the same lines."""
+    """How the base model's own clone does on the same lines."""
 
     probability: float | None
     """See `Verdict.end_probability`."""
     missed: int
-    """Ends that did not come."""
+    """Lines that did not end."""
     failed: int
-    """Lines that failed, those among them."""
+    """Lines that failed, those that did not end included."""
     lines: int
-    """That count."""
+    """Lines that count."""
 
     @property
     def failed_share(self) -> float:
@@ -53,34 +53,33 @@ class BaseResult:
 
 def fails_screen(lines: Sequence[SpokenLine]) -> bool:
     """Whether the first four lines that count already reject."""
-    return sum(line.failed for line in counted(lines)[:SCREEN_LINES]) >= SCREEN_FAILURES
+    return sum(line.failed for line in deciding_lines(lines)[:SCREEN_LINES]) >= SCREEN_FAILURES
 
 
-def surely_fails(lines: Sequence[SpokenLine]) -> bool:
+def exceeds_failure_rate(lines: Sequence[SpokenLine]) -> bool:
     """Whether, with 95 % confidence, more than one line in twenty fails."""
-    deciding = counted(lines)
-    return wilson(sum(line.failed for line in deciding), len(deciding)).low > SURE_RATE
+    deciding = deciding_lines(lines)
+    return wilson(sum(line.failed for line in deciding), len(deciding)).low > MAX_FAILURE_RATE
 
 
-def fails_end(probability: float | None, base: BaseResult | None) -> bool:
-    """Whether speech would hardly ever end, told without speaking. Unknown is no failure."""
+def rarely_ends(probability: float | None, base: BaseResult | None) -> bool:
+    """Whether the end-of-speech probability is too low, judged without speaking. False where it is unknown."""
     if probability is None or base is None or base.probability is None:
         return False
-    least, share = UNLIKELY_ENDS
-    return probability < min(least, share * base.probability)
+    return probability < min(MIN_END_PROBABILITY, MIN_END_SHARE * base.probability)
 
 
 def allowed_failures(planned_lines: int) -> int:
     """Lines of a whole probe that may fail: two in twenty, one in fewer than fourteen."""
-    return max(SCREEN_FAILURES, math.ceil(FAILED_SHARE * planned_lines)) - 1
+    return max(SCREEN_FAILURES, math.ceil(MAX_FAILED_SHARE * planned_lines)) - 1
 
 
-def counted(lines: Sequence[SpokenLine]) -> list[SpokenLine]:
-    """Those that decide something."""
+def deciding_lines(lines: Sequence[SpokenLine]) -> list[SpokenLine]:
+    """The lines that count."""
     return [line for line in lines if line.decides]
 
 
-def conclude(
+def make_verdict(
     lines: Sequence[SpokenLine],
     planned_lines: int,
     voice: SpeakerMatch,
@@ -91,37 +90,37 @@ def conclude(
     judge: str = "",
     confirms: bool = False,
 ) -> Verdict:
-    """The verdict on a probe's lines, in the order they were spoken.
+    """The verdict on a probe's lines, in the order in which they were spoken.
 
-    `planned_lines` that count. `base` is None for the base model itself. `confirms` asks whether failures are surely
-    too many instead of screening. Raises ValueError when no line counts.
+    `planned_lines` are the lines of the whole probe that count. `base` is None for the base model itself. `confirms`
+    tests the failure rate instead of screening. Raises ValueError when no line counts.
     """
-    deciding = counted(lines)
+    deciding = deciding_lines(lines)
     if not deciding:
         raise ValueError("a verdict needs at least one spoken line, got none")
     failed = sum(line.failed for line in deciding)
     counts = {flag: sum(flag in line.flags for line in deciding) for flag in Flag}
-    counts[Flag.VOICE_DRIFT] = voice.strange
+    counts[Flag.VOICE_DRIFT] = voice.mismatches
     reasons = []
-    if fails_end(end_probability, base):
+    if rarely_ends(end_probability, base):
         reasons.append(
-            f"it would hardly ever end: where held-out clips do, it gives the end {end_probability:.2g}, "
-            f"the base model {base.probability:.2g}"
+            f"it would hardly ever end: at the ends of held-out clips its end probability is {end_probability:.2g}, "
+            f"the base model's {base.probability:.2g}"
         )
     if _fails_too_often(deciding, planned_lines, confirms):
-        lines_with = {flag: count for flag, count in counts.items() if count and flag is not Flag.VOICE_DRIFT}
-        told = ", ".join(f"{flag} in {count}" for flag, count in lines_with.items() if flag.rejects)
-        reasons.append(f"{failed} of {len(deciding)} lines failed ({told})")
+        rejecting = {flag: count for flag, count in counts.items() if flag.rejects and flag is not Flag.VOICE_DRIFT}
+        summary = ", ".join(f"{flag} in {count}" for flag, count in rejecting.items() if count)
+        reasons.append(f"{failed} of {len(deciding)} lines failed ({summary})")
     ratio = _median_tempo(deciding)
     if ratio is not None and not MEDIAN_TEMPO[0] <= ratio <= MEDIAN_TEMPO[1]:
-        how = "rushed" if ratio < 1 else "slow"
-        reasons.append(f"{how}: the median line takes {ratio:.2f} of the time it should")
+        tempo = "rushed" if ratio < 1 else "slow"
+        reasons.append(f"{tempo}: the median line takes {ratio:.2f} of the time it should")
     if voice.has_drifted:
         reasons.append(
-            f"another voice: likeness {voice.similarity:.2f}, expected {voice.least:.2f} or more of this voice"
+            f"another voice: similarity {voice.similarity:.2f}, expected {voice.threshold:.2f} or more of this voice"
         )
-    nobody_listened = any(line.character_error is None for line in deciding)
-    unknown = (*([Flag.GARBLED] if nobody_listened else ()), *([Flag.VOICE_DRIFT] if voice.is_unknown else ()))
+    no_transcript = any(line.character_error is None for line in deciding)
+    unknown = (*([Flag.GARBLED] if no_transcript else ()), *([Flag.VOICE_DRIFT] if voice.is_unknown else ()))
     return Verdict(
         accepted=not reasons,
         reasons=tuple(reasons),
@@ -133,7 +132,7 @@ def conclude(
         voice_similarity=voice.similarity,
         end_probability=end_probability,
         strength=strength,
-        notes=_missed_ends(deciding, base),
+        notes=_note_missed_ends(deciding, base),
         judge=judge,
         score=sum(line.score for line in deciding) / len(deciding),
     )
@@ -141,35 +140,35 @@ def conclude(
 
 def _fails_too_often(deciding: Sequence[SpokenLine], planned_lines: int, confirms: bool) -> bool:
     if confirms:
-        return surely_fails(deciding)
+        return exceeds_failure_rate(deciding)
     return fails_screen(deciding) or sum(line.failed for line in deciding) > allowed_failures(planned_lines)
 
 
-def _missed_ends(deciding: Sequence[SpokenLine], base: BaseResult | None) -> tuple[str, ...]:
-    """What a few missed ends say beside those of the base model, which misses some as well."""
+def _note_missed_ends(deciding: Sequence[SpokenLine], base: BaseResult | None) -> tuple[str, ...]:
+    """Compares missed ends with those of the base model, which misses some as well."""
     missed = sum(not line.eos for line in deciding)
     if not missed or base is None:
         return ()
-    chance = at_least_by_chance(missed, len(deciding), base.missed, base.lines)
-    judged = "more than chance explains" if chance < SURPRISING else "no more than chance explains"
+    p_value = fisher_p_value(missed, len(deciding), base.missed, base.lines)
+    judged = "more than chance explains" if p_value < SIGNIFICANCE else "no more than chance explains"
     return (
         f"{missed} of {len(deciding)} lines never ended, of the base model's own clone {base.missed} of {base.lines}: "
-        f"{judged} (p = {chance:.2f})",
+        f"{judged} (p = {p_value:.2f})",
     )
 
 
-def at_least_by_chance(count: int, of: int, base: int, base_of: int) -> float:
-    """How likely so many or more of all the cases fall to the first group, were both groups alike.
+def fisher_p_value(count: int, of: int, base: int, base_of: int) -> float:
+    """The probability that at least `count` of all cases fall into the first group if both groups have one rate.
 
     The one-sided exact test of Fisher (1922).
     """
     all_cases, total = count + base, of + base_of
-    ways = math.comb(total, all_cases)
+    combinations = math.comb(total, all_cases)
     most = min(of, all_cases)
-    return sum(math.comb(of, k) * math.comb(base_of, all_cases - k) for k in range(count, most + 1)) / ways
+    return sum(math.comb(of, k) * math.comb(base_of, all_cases - k) for k in range(count, most + 1)) / combinations
 
 
 def _median_tempo(lines: Sequence[SpokenLine]) -> float | None:
-    """Spoken over expected seconds, over the lines long enough to tell; None with fewer than four."""
+    """Median length over expected length of the lines that are not short; None with fewer than four."""
     ratios = [line.seconds / line.expected_seconds for line in lines if letters(line.text) >= SHORT_LETTERS]
-    return median(ratios) if len(ratios) >= 4 else None
+    return median(ratios) if len(ratios) >= MIN_TEMPO_LINES else None

@@ -1,4 +1,4 @@
-"""How good one line is: a number in [0, 1] by which trials that were accepted compare."""
+"""Scores one line in [0, 1], to rank accepted trials."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from spaces.records.verdict import ScoreParts
 from trainable.probe.measures.line import LineMeasures, VoiceMeasures
 
 SPECTRAL_SPAN = 10.0
-"""dB over which the spectrum's part goes from 1 to 0. Two speakers commonly lie 4–8 dB apart."""
+"""dB over which the spectrum's part falls from 1 to 0. Two speakers are commonly 4–8 dB apart."""
 
 QUALITY_SPAN = 1.5
-"""Points of DNSMOS over which its part goes from 1 to 0. Noise at 0 dB took synthetic voices down by about as much."""
+"""Points of DNSMOS over which its part falls from 1 to 0. Noise at 0 dB lowered synthetic voices by about as much."""
 
 WEIGHTS = {"words": 3, "voice": 3, "tempo": 1, "liveliness": 1, "spectrum": 1, "quality": 1}
-"""Words and voice are what a listener misses first. Predicted quality must never outweigh them: it once rated
-gibberish in the right voice (3.07) above clean speech (2.87)."""
+"""Listeners notice words and voice first. Predicted quality must never outweigh them: it once rated gibberish in the
+right voice (3.07) above clean speech (2.87)."""
 
 
 def score_parts(
@@ -28,42 +28,48 @@ def score_parts(
     spectral_distance: float | None,
     spectral_floor: float,
 ) -> ScoreParts:
-    """Of a line that has sound, against the voice's own clips; see `ScoreParts` for each. Every part falls, or stays,
-    as its measure gets worse."""
+    """The score parts of a line that is not silent, relative to the voice's own clips; see `ScoreParts`.
+
+    No part rises when its measure gets worse.
+    """
     return ScoreParts(
-        words=None if line.character_error is None else _unit(1 - max(0.0, line.character_error - usual_error(own))),
-        voice=None if similarity is None else _unit(similarity / max(similarity_ceiling, 1e-6)),
-        tempo=_unit(1 - abs(math.log2(line.seconds / line.expected_seconds))),
+        words=None
+        if line.character_error is None
+        else _clamp(1 - max(0.0, line.character_error - typical_character_error(own))),
+        voice=None if similarity is None else _clamp(similarity / max(similarity_ceiling, 1e-6)),
+        tempo=_clamp(1 - abs(math.log2(line.seconds / line.expected_seconds))),
         liveliness=_liveliness(line, own),
-        spectrum=None if spectral_distance is None else _unit(1 - (spectral_distance - spectral_floor) / SPECTRAL_SPAN),
+        spectrum=None
+        if spectral_distance is None
+        else _clamp(1 - (spectral_distance - spectral_floor) / SPECTRAL_SPAN),
         quality=_quality(line, own),
     )
 
 
 def score_of(parts: ScoreParts | None) -> float:
-    """The weighted mean of what is known; 0 without any parts."""
+    """The weighted mean of the known parts; 0 without any."""
     if parts is None:
         return 0.0
     known = {name: value for name, value in parts.model_dump().items() if value is not None}
     return sum(WEIGHTS[name] * value for name, value in known.items()) / sum(WEIGHTS[name] for name in known)
 
 
-def usual_error(own: VoiceMeasures) -> float:
-    """The median character error of the voice's own clips; 0 where nobody listened to them."""
+def typical_character_error(own: VoiceMeasures) -> float:
+    """The median character error of the voice's own clips; 0 without a recogniser."""
     return median(own.character_errors) if own.character_errors else 0.0
 
 
 def _liveliness(line: LineMeasures, own: VoiceMeasures) -> float | None:
     pairs = ((line.pitch_range, own.pitch_ranges), (line.energy_range, own.energy_ranges))
-    parts = [min(1.0, span / max(median(usual), 1e-6)) for span, usual in pairs if span is not None and usual]
+    parts = [min(1.0, span / max(median(spans), 1e-6)) for span, spans in pairs if span is not None and spans]
     return sum(parts) / len(parts) if parts else None
 
 
 def _quality(line: LineMeasures, own: VoiceMeasures) -> float | None:
     if line.quality is None or not own.qualities:
         return None
-    return _unit(1 - (median(own.qualities) - line.quality) / QUALITY_SPAN)
+    return _clamp(1 - (median(own.qualities) - line.quality) / QUALITY_SPAN)
 
 
-def _unit(value: float) -> float:
+def _clamp(value: float) -> float:
     return min(1.0, max(0.0, value))

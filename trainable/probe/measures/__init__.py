@@ -1,1 +1,1 @@
-"""The room trainable/probe/measures."""
+"""Measures of one clip: each module takes a wave or a transcript and returns numbers."""

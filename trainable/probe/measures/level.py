@@ -1,4 +1,4 @@
-"""Measures of a waveform that need no model."""
+"""Level, share of speech and clipping of a waveform."""
 
 from __future__ import annotations
 
@@ -6,30 +6,36 @@ import numpy as np
 
 from trainable.speech.audio import SAMPLE_RATE
 
-SILENCE_DBFS = -45.0
-"""Level below which a clip, or a 20 ms window of it, counts as silent."""
+MIN_DBFS = -45.0
+"""A clip, or a 20 ms window of it, with a lower level is silent."""
+
+MIN_SPEECH_SHARE = 0.25
+"""A clip with a smaller share of windows above `MIN_DBFS` is silent."""
 
 CLIPPED_LEVEL = 0.985
-"""Share of full scale from which a sample counts as clipped."""
+"""Share of full scale from which a sample is clipped."""
+
+MAX_CLIPPED_SHARE = 0.001
+"""A clip with a larger share of clipped samples is clipped."""
 
 WINDOW = SAMPLE_RATE // 50
 
 
 def rms_dbfs(wave: np.ndarray) -> float:
-    """Level of [samples] float32 in dB relative to full scale; -120 for digital silence and for no samples at all."""
+    """Level of [samples] float32 in dB relative to full scale; -120 for digital silence and for an empty wave."""
     power = float(np.mean(np.square(wave, dtype=np.float64))) if wave.size else 0.0
     return 10 * float(np.log10(max(power, 1e-12)))
 
 
 def speech_share(wave: np.ndarray) -> float:
-    """Share of 20 ms windows above -45 dBFS, in [0, 1]; 0 when shorter than one window."""
+    """Share of 20 ms windows above `MIN_DBFS`, in [0, 1]; 0 for a wave shorter than one window."""
     windows = wave[: wave.size // WINDOW * WINDOW].reshape(-1, WINDOW)
     if not len(windows):
         return 0.0
     power = np.mean(np.square(windows, dtype=np.float64), axis=1)
-    return float(np.mean(power > 10 ** (SILENCE_DBFS / 10)))
+    return float(np.mean(power > 10 ** (MIN_DBFS / 10)))
 
 
 def clipped_share(wave: np.ndarray) -> float:
-    """Share of samples at or above 0.985 of full scale, in [0, 1]."""
+    """Share of samples at or above `CLIPPED_LEVEL`, in [0, 1]."""
     return float(np.mean(np.abs(wave) >= CLIPPED_LEVEL)) if wave.size else 0.0

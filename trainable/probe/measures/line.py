@@ -1,4 +1,4 @@
-"""Everything that is measured of one spoken line, and what the voice's own clips measure."""
+"""Measures one spoken line: wave, text and transcript in, `LineMeasures` out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from trainable.probe.measures.level import clipped_share, rms_dbfs, speech_share
 from trainable.probe.measures.missing_words import omitted_share
 from trainable.probe.measures.noise import flatness
-from trainable.probe.measures.pauses import Pauses, pauses
+from trainable.probe.measures.pauses import Pauses, measure_pauses
 from trainable.probe.measures.prosody import energy_range_db, pitch_range_semitones
 from trainable.probe.measures.sound_loops import repeated_share
 from trainable.probe.measures.stutter import stutter
@@ -23,11 +23,11 @@ from trainable.speech.text.numbers import ANY_LANGUAGE
 
 @dataclass(frozen=True)
 class LineMeasures:
-    """One line as it was heard."""
+    """The measures of one line; fields that `SpokenLine` has too bear the same names."""
 
     text: str
     heard: str | None
-    """What the recogniser understood; None where none listens, or the text is not to be understood."""
+    """Transcript of the recogniser; None without a recogniser."""
     eos: bool
     seconds: float
     expected_seconds: float
@@ -38,45 +38,48 @@ class LineMeasures:
     flatness: float
     """See `noise.flatness`, dB."""
     repeated_share: float
-    """See `loops.repeated_share`."""
+    """See `sound_loops.repeated_share`."""
     pauses: Pauses
     pitch_range: float | None
-    """Semitones; None where too little is voiced."""
+    """Semitones; None with too little voiced speech."""
     energy_range: float | None
-    """dB; None where too little is spoken."""
+    """dB; None with too little speech."""
     quality: float | None = None
-    """DNSMOS, overall, 1–5; None where too little is spoken."""
+    """DNSMOS overall, 1–5; None with too little speech."""
     stutter: float = 0.0
     """See `stutter.stutter`."""
 
 
 class VoiceMeasures(BaseModel):
-    """Of the voice's own clips through the codec and back, one number a clip: what a line is judged against."""
+    """Measures of the voice's own clips, decoded from their codes, one number a clip. Lines are judged against them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     character_errors: tuple[float, ...] = ()
     """Of clips long enough to judge; empty without a recogniser."""
     omitted_shares: tuple[float, ...] = ()
-    """See `omissions.omitted_share`; of clips whose words were understood."""
+    """See `missing_words.omitted_share`; of clips that were transcribed."""
     flatness: tuple[float, ...] = ()
     inner_pauses: tuple[float, ...] = ()
     pitch_ranges: tuple[float, ...] = ()
     energy_ranges: tuple[float, ...] = ()
     qualities: tuple[float, ...] = ()
     tempos: tuple[float, ...] = ()
-    """Lengths over the expected ones, of clips that are not short."""
+    """Length over expected length, of clips that are not short."""
 
     @property
     def character_error_p95(self) -> float | None:
         return float(np.percentile(self.character_errors, 95)) if self.character_errors else None
 
 
-def measure(
+def measure_line(
     wave: np.ndarray, text: str, heard: str | None, eos: bool, expected_seconds: float, language: str = ANY_LANGUAGE
 ) -> LineMeasures:
-    """wave: [samples] float32 at 24 kHz. `heard` is None where nobody listened; `language` is that of the text. Samples
-    that are no finite numbers make the level none either, which counts as silent."""
+    """Measures a wave, [samples] float32 at 24 kHz, that speaks `text` in `language`.
+
+    `heard` is its transcript, None without a recogniser. With samples that are not finite the level is NaN, which
+    counts as silent.
+    """
     return LineMeasures(
         text=text,
         heard=heard,
@@ -90,14 +93,14 @@ def measure(
         flatness=flatness(wave),
         repeated_share=repeated_share(wave),
         stutter=stutter(wave),
-        pauses=pauses(wave),
+        pauses=measure_pauses(wave),
         pitch_range=pitch_range_semitones(wave),
         energy_range=energy_range_db(wave),
     )
 
 
-def own_measures(clips: Sequence[LineMeasures]) -> VoiceMeasures:
-    """What lines are judged against, of the clips of the ground truth."""
+def voice_measures(clips: Sequence[LineMeasures]) -> VoiceMeasures:
+    """Collects the measures of the voice's own clips."""
     return VoiceMeasures(
         character_errors=tuple(clip.character_error for clip in clips if clip.character_error is not None),
         omitted_shares=tuple(omitted_share(clip.text, clip.heard) for clip in clips if clip.heard is not None),

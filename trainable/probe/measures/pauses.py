@@ -1,4 +1,4 @@
-"""How long a clip is quiet before, between and after its words."""
+"""Pauses of a clip: the longest one between its words, and the silence after the last word."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainable.speech.activity import FRAME_SECONDS, active_frames, sound
+from trainable.speech.activity import FRAME_SECONDS, active_frames, sanitize
 
-TAIL = 1.5
-"""Seconds without speech after the last word: the end was missed. On made corruptions this found every trailing silence
-and every trailing noise, without a false alarm on 30 clean clips."""
+MAX_TAIL = 1.5
+"""Seconds without speech after the last word; a longer tail means that the end was missed. On synthetic corruptions
+this found every trailing silence and every trailing noise, without a false alarm on 30 clean clips."""
 
-INNER = 1.5
-"""Seconds without speech between two words that are too long, where the voice's own clips never pause that long."""
+MAX_INNER_PAUSE = 1.5
+"""Seconds without speech between two words; a longer pause of the voice's own clips raises the limit."""
 
-CLICK_SECONDS = 0.06
+MIN_BURST_SECONDS = 0.06
 """Shorter bursts are clicks, not speech."""
 
 
 @dataclass(frozen=True)
 class Pauses:
-    """In seconds; a clip without any speech is all tail."""
+    """In seconds; a clip without speech is all tail."""
 
     lead: float
     """Before the first word."""
@@ -32,9 +32,9 @@ class Pauses:
     """After the last word."""
 
 
-def pauses(wave: np.ndarray) -> Pauses:
-    """Of [samples] float32 at 24 kHz, to 20 ms. Speech is what rises above the clip's own background."""
-    active = _without_clicks(active_frames(sound(wave)))
+def measure_pauses(wave: np.ndarray) -> Pauses:
+    """The pauses of [samples] float32 at 24 kHz, to 20 ms. See `activity.active_frames` for what counts as speech."""
+    active = _without_clicks(active_frames(sanitize(wave)))
     speech = np.flatnonzero(active)
     if not speech.size:
         return Pauses(lead=0.0, longest_inner=0.0, tail=active.size * FRAME_SECONDS)
@@ -45,14 +45,14 @@ def pauses(wave: np.ndarray) -> Pauses:
     )
 
 
-def inner_above(calibrated: Sequence[float]) -> float:
-    """The inner pause, seconds, above which a line pauses too long, given the longest ones of the voice's own clips."""
-    return max([INNER, *calibrated])
+def inner_pause_threshold(own: Sequence[float]) -> float:
+    """Seconds above which an inner pause is too long, given the longest one of each of the voice's own clips."""
+    return max([MAX_INNER_PAUSE, *own])
 
 
-def pauses_too_long(measured: Pauses, calibrated: Sequence[float]) -> bool:
-    """Whether a line stays quiet at its end or inside longer than speech does."""
-    return measured.tail > TAIL or measured.longest_inner > inner_above(calibrated)
+def pauses_too_long(pauses: Pauses, own: Sequence[float]) -> bool:
+    """Whether the tail or the longest inner pause of a line is too long."""
+    return pauses.tail > MAX_TAIL or pauses.longest_inner > inner_pause_threshold(own)
 
 
 def _without_clicks(active: np.ndarray) -> np.ndarray:
@@ -60,6 +60,6 @@ def _without_clicks(active: np.ndarray) -> np.ndarray:
     edges = np.flatnonzero(np.diff(np.concatenate([[False], active, [False]]).astype(np.int8)))
     kept = active.copy()
     for start, end in edges.reshape(-1, 2):
-        if (end - start) * FRAME_SECONDS < CLICK_SECONDS:
+        if (end - start) * FRAME_SECONDS < MIN_BURST_SECONDS:
             kept[start:end] = False
     return kept

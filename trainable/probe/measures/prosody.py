@@ -1,7 +1,4 @@
-"""Melody and dynamics: how far the pitch and the level of a voice move.
-
-How a line was delivered: its pitch, its level, its length.
-"""
+"""Prosody of a clip: its pitch track, and the ranges of pitch and level."""
 
 from __future__ import annotations
 
@@ -10,48 +7,49 @@ from collections.abc import Sequence
 import numpy as np
 
 from spaces.records.confirmation import Delivery
-from trainable.speech.activity import active_frames, frame_levels, sound
+from trainable.speech.activity import active_frames, frame_levels, sanitize
 from trainable.speech.audio import SAMPLE_RATE
 
 WINDOW, HOP = 1200, 480
-"""Samples: 50 ms hold three periods of the lowest pitch; one frame every 20 ms, in step with `activity`."""
+"""Samples: 50 ms hold three periods of the lowest pitch; one frame every 20 ms, aligned with `activity`."""
 
-LOWEST, HIGHEST = 60.0, 500.0
-"""Hz of the pitches looked for."""
+MIN_PITCH, MAX_PITCH = 60.0, 500.0
+"""Hz; bounds of the pitch search."""
 
-VOICED = 0.5
+MIN_VOICED_CORRELATION = 0.5
 """Normalised autocorrelation from which a frame is voiced (Boersma 1993 takes 0.45)."""
 
-NEAR_BEST = 0.88
-"""The shortest period whose peak comes so near to the best one is the pitch's; the best alone is often two periods."""
+NEAR_BEST_PEAK = 0.88
+"""The shortest lag whose peak reaches this share of the highest peak is the period; the highest is often at two."""
 
-HARMONICS = 1_200.0
-"""Hz above which the spectrum is left out: the first harmonics tell the pitch, formants and noise mislead."""
+LOWPASS_HZ = 1_200.0
+"""Hz; the first harmonics show the pitch, while formants and noise above them mislead."""
 
-NEIGHBOURS = 5
-"""Frames of the median that removes a lone jump by an octave."""
+MEDIAN_FRAMES = 5
+"""Frames of the running median, which removes single octave errors."""
 
-JUMP = 0.6
-"""Octaves from the median of the voice at which a frame's pitch counts as a mistake by an octave and is left out."""
+MAX_OCTAVES = 0.6
+"""Octaves from the clip's median pitch beyond which a frame is an octave error and is dropped."""
 
-LEAST_VOICED = 10
-"""Voiced frames, 0.2 s, below which nothing is said about a melody."""
+MIN_VOICED_FRAMES = 10
+"""With fewer voiced or active frames (0.2 s), pitch and ranges are unknown."""
 
-LOW, HIGH = 10, 90
-"""Percentiles that span a range: extremes of a pitch track are its mistakes."""
+LOW_PERCENTILE, HIGH_PERCENTILE = 10, 90
+"""Percentiles that span a range, since the extremes of a pitch track are its errors."""
 
-FLAT = 0.5
-"""A line whose range is below half the lowest tenth of the voice's own clips is flat."""
+FLAT_FACTOR, FLAT_PERCENTILE = 0.5, 10
+"""A line whose range is below half the 10th percentile of the voice's own clips is flat."""
 
-FLAT_PERCENTILE = 10
+SILENT_LEVEL = -120.0
+"""dBFS without speech: the least level that a frame can have."""
 
 
 def pitch_track(wave: np.ndarray) -> np.ndarray:
-    """[samples] float32 at 24 kHz → [frames of 20 ms] float64: Hz, nan where no voice sounds.
+    """[samples] float32 at 24 kHz → [frames of 20 ms] float64: Hz, NaN in unvoiced frames.
 
-    Peaks of the autocorrelation over that of the window (Boersma 1993).
+    Picks a peak of the autocorrelation divided by that of the window (Boersma 1993).
     """
-    wave = sound(wave)
+    wave = sanitize(wave)
     count = (wave.size - WINDOW) // HOP + 1
     if count < 1:
         return np.zeros(0)
@@ -63,54 +61,68 @@ def pitch_track(wave: np.ndarray) -> np.ndarray:
     taper = np.hanning(WINDOW).astype(np.float32)
     windows = np.lib.stride_tricks.sliding_window_view(wave, WINDOW)[::HOP][active]
     spectrum = np.abs(np.fft.rfft((windows - windows.mean(axis=1, keepdims=True)) * taper, size)) ** 2
-    spectrum[:, int(HARMONICS * size / SAMPLE_RATE) :] = 0
-    longest = int(SAMPLE_RATE / LOWEST) + 2
+    spectrum[:, int(LOWPASS_HZ * size / SAMPLE_RATE) :] = 0
+    longest = int(SAMPLE_RATE / MIN_PITCH) + 2
     own = np.fft.irfft(np.abs(np.fft.rfft(taper, size)) ** 2)[:longest]
     correlation = np.fft.irfft(spectrum)[:, :longest]
     correlation = correlation / (correlation[:, :1] + 1e-12) / (own / own[0])
     lag, strength = _first_peak(correlation)
-    track[active] = np.where(strength >= VOICED, SAMPLE_RATE / lag, np.nan)
+    track[active] = np.where(strength >= MIN_VOICED_CORRELATION, SAMPLE_RATE / lag, np.nan)
     return _without_jumps(track)
 
 
 def pitch_range_semitones(wave: np.ndarray) -> float | None:
-    """90th minus 10th percentile of the pitch of [samples] float32 at 24 kHz; None with less than 0.2 s of voice."""
+    """90th minus 10th percentile of the pitch of [samples] float32 at 24 kHz; None with less than 0.2 s voiced."""
     track = pitch_track(wave)
     voiced = track[np.isfinite(track)]
-    if voiced.size < LEAST_VOICED:
+    if voiced.size < MIN_VOICED_FRAMES:
         return None
-    low, high = np.percentile(np.log2(voiced), (LOW, HIGH))
+    low, high = np.percentile(np.log2(voiced), (LOW_PERCENTILE, HIGH_PERCENTILE))
     return float(12 * (high - low))
 
 
 def energy_range_db(wave: np.ndarray) -> float | None:
     """90th minus 10th percentile of the level of active frames, dB; None with less than 0.2 s of speech."""
-    wave = sound(wave)
+    wave = sanitize(wave)
     levels = frame_levels(wave)[active_frames(wave)]
-    if levels.size < LEAST_VOICED:
+    if levels.size < MIN_VOICED_FRAMES:
         return None
-    low, high = np.percentile(levels, (LOW, HIGH))
+    low, high = np.percentile(levels, (LOW_PERCENTILE, HIGH_PERCENTILE))
     return float(high - low)
 
 
-def flat_below(calibrated: Sequence[float]) -> float | None:
+def measure_delivery(wave: np.ndarray, audio: str) -> Delivery:
+    """Median pitch, median level and length of [samples] float32 at 24 kHz; `audio` is the recording's file name."""
+    track = pitch_track(wave)
+    voiced = track[np.isfinite(track)]
+    clean = sanitize(wave)
+    levels = frame_levels(clean)[active_frames(clean)]
+    return Delivery(
+        audio=audio,
+        pitch=float(np.median(voiced)) if voiced.size >= MIN_VOICED_FRAMES else None,
+        level=float(np.median(levels)) if levels.size else SILENT_LEVEL,
+        seconds=wave.size / SAMPLE_RATE,
+    )
+
+
+def flat_threshold(own: Sequence[float]) -> float | None:
     """The range below which a line is flat, given those of the voice's own clips; None without any."""
-    return FLAT * float(np.percentile(calibrated, FLAT_PERCENTILE)) if calibrated else None
+    return FLAT_FACTOR * float(np.percentile(own, FLAT_PERCENTILE)) if own else None
 
 
-def is_flat(measured: float | None, calibrated: Sequence[float]) -> bool:
-    """Whether a range, of pitch or of energy, lies far below the voice's own; never for what could not be measured."""
-    threshold = flat_below(calibrated)
+def is_flat(measured: float | None, own: Sequence[float]) -> bool:
+    """Whether a range of pitch or level lies far below those of the voice's own clips; False where it is unknown."""
+    threshold = flat_threshold(own)
     return measured is not None and threshold is not None and measured < threshold
 
 
 def _first_peak(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """[frames, lags] → lag of each frame's shortest near-best peak, to a fraction of a sample, and its height."""
-    first = int(SAMPLE_RATE / HIGHEST)
+    """[frames, lags] → each frame's shortest lag with a near-best peak, interpolated, and the height of that peak."""
+    first = int(SAMPLE_RATE / MAX_PITCH)
     inner = correlation[:, first:-1]
     peak = (inner >= correlation[:, first - 1 : -2]) & (inner > correlation[:, first + 1 :])
     heights = np.where(peak, inner, -1.0)
-    place = np.argmax(heights >= NEAR_BEST * np.maximum(heights.max(axis=1, keepdims=True), 1e-3), axis=1) + first
+    place = np.argmax(heights >= NEAR_BEST_PEAK * np.maximum(heights.max(axis=1, keepdims=True), 1e-3), axis=1) + first
     rows = np.arange(len(correlation))
     before, here, after = (correlation[rows, place + step] for step in (-1, 0, 1))
     bend = before - 2 * here + after
@@ -119,30 +131,12 @@ def _first_peak(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _without_jumps(track: np.ndarray) -> np.ndarray:
-    """The track smoothed by a running median, without frames about an octave away from the voice's own pitch."""
-    padded = np.pad(track, NEIGHBOURS // 2, constant_values=np.nan)
-    around = np.lib.stride_tricks.sliding_window_view(padded, NEIGHBOURS)
+    """The track smoothed by a running median, without frames about an octave away from its median."""
+    padded = np.pad(track, MEDIAN_FRAMES // 2, constant_values=np.nan)
+    around = np.lib.stride_tricks.sliding_window_view(padded, MEDIAN_FRAMES)
     voiced = np.isfinite(track)
     smooth = np.full(track.size, np.nan)
     if voiced.any():
         smooth[voiced] = np.nanmedian(around[voiced], axis=1)
-        smooth[np.abs(np.log2(smooth / np.nanmedian(smooth))) > JUMP] = np.nan
+        smooth[np.abs(np.log2(smooth / np.nanmedian(smooth))) > MAX_OCTAVES] = np.nan
     return smooth
-
-
-NO_LEVEL = -120.0
-"""dBFS where nothing is spoken: the least that a frame's level can be."""
-
-
-def delivery(wave: np.ndarray, audio: str) -> Delivery:
-    """wave: [samples] float32 at 24 kHz; `audio` is what its recording is called."""
-    track = pitch_track(wave)
-    voiced = track[np.isfinite(track)]
-    heard = sound(wave)
-    levels = frame_levels(heard)[active_frames(heard)]
-    return Delivery(
-        audio=audio,
-        pitch=float(np.median(voiced)) if voiced.size >= LEAST_VOICED else None,
-        level=float(np.median(levels)) if levels.size else NO_LEVEL,
-        seconds=wave.size / SAMPLE_RATE,
-    )

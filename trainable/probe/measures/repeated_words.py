@@ -1,103 +1,102 @@
-"""Words that a transcript has again and the text has not."""
+"""Words and phrases that a transcript repeats or adds and its text does not."""
 
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import jiwer
 
-from trainable.speech.text.error_rate import words
+from trainable.speech.text.error_rate import normalise
 
-INSERTED = 0.3
-"""Inserted words per word of the text, above which a line repeats itself or babbles on."""
+MAX_INSERTED_SHARE = 0.3
+"""More inserted words per word of the text mean that a line repeats itself or babbles."""
 
-BABBLED_ON = 4
-"""Words heard after the end of the text, and not in place of its last ones, from which a line babbles on. Of 480 clean
-clips of eight espeak-ng and flite voices, understood by pocketsphinx, none has so many and one has three; of 80
-followed by 2.3 s of babble in the same voice 78."""
+MIN_TRAILING_WORDS = 4
+"""From this many transcribed words after the end of the text, not in place of its last ones, a line babbles on. Of 480
+clean clips of eight espeak-ng and flite voices, transcribed by pocketsphinx, none has so many and one has three; of 80
+followed by 2.3 s of babble in the same voice, 78 have."""
 
-FEW_WORDS = 10
-OVER_IN_FEW, OVER_IN_MANY = 2, 3
-"""A word is repeated when it is heard so many times more often than the text has it, in a text of at most ten words and
-in a longer one; the thresholds are those of tts-audiobook-tool. Only words beside those of the text count: in place of
-others pocketsphinx hears short words such as "the", in a passage often. Counted as well, they made 31 of 224 clean
-passages of five sentences loops; as it is, none."""
+SHORT_TEXT_WORDS = 10
+EXTRA_IN_SHORT, EXTRA_IN_LONG = 2, 3
+"""A word is repeated when the transcript has it this many times more often than the text, in a text of at most ten
+words and in a longer one (thresholds of tts-audiobook-tool). Only inserted words count: pocketsphinx often puts short
+words such as "the" in place of others. With those counted, 31 of 224 clean passages of five sentences were loops;
+without, none."""
 
-ONCE = 1
-"""A word that comes so many times too often is one word wrong, as recognisers mishear them."""
 
-LONGEST_PHRASE = 12
-"""Words of the longest phrase whose repetition is looked for; a longer one comes back as over-occurring words."""
+MAX_PHRASE_WORDS = 12
+"""Longest phrase whose repetition is searched for; the words of a longer one are found as occurring too often."""
 
 
 def repeated_words(text: str, heard: str) -> list[str]:
-    """Phrases that the transcript `heard` says again and the text does not, each once; empty when there are none.
+    """Phrases that the transcript `heard` repeats and the text does not, each once.
 
-    Either a phrase comes twice in a row and one of the two is more than the text asks for, unless it is a single word
-    that comes once too often, or a word of the text comes far more often than there, and not in place of others.
+    Either a phrase comes twice in a row and one occurrence is not in the text, or a word of the text comes far more
+    often than there. A single word that comes once too often does not count: recognisers make such mistakes.
     """
-    wanted, got = words(text).split(), words(heard).split()
-    inserted = _inserted(wanted, got)
-    too_often = Counter(word for word, is_inserted in zip(got, inserted, strict=True) if is_inserted)
-    found = [phrase for phrase in _adjacent(got, inserted) if too_often.get(phrase) != ONCE]
-    allowed = OVER_IN_FEW if len(wanted) <= FEW_WORDS else OVER_IN_MANY
-    more = too_often & (Counter(got) - Counter(wanted))
+    expected, got = normalise(text).split(), normalise(heard).split()
+    inserted = _inserted(expected, got)
+    extra = Counter(word for word, is_inserted in zip(got, inserted, strict=True) if is_inserted)
+    found = [phrase for phrase in _adjacent_repeats(got, inserted) if extra.get(phrase) != 1]
+    threshold = EXTRA_IN_SHORT if len(expected) <= SHORT_TEXT_WORDS else EXTRA_IN_LONG
+    surplus = extra & (Counter(got) - Counter(expected))
     known = {word for phrase in found for word in phrase.split()}
-    found += [word for word in dict.fromkeys(got) if word in wanted and more[word] >= allowed and word not in known]
+    found += [
+        word for word in dict.fromkeys(got) if word in expected and surplus[word] >= threshold and word not in known
+    ]
     return list(dict.fromkeys(found))
 
 
 def inserted_share(text: str, heard: str) -> float:
-    """Inserted words over the words of the text, at least 0; of a text without words, the number of words heard."""
-    wanted, got = words(text).split(), words(heard).split()
-    return sum(_inserted(wanted, got)) / max(1, len(wanted))
+    """Inserted words over the words of the text, at least 0; for a text without words, the words transcribed."""
+    expected, got = normalise(text).split(), normalise(heard).split()
+    return sum(_inserted(expected, got)) / max(1, len(expected))
 
 
-def words_after_the_end(text: str, heard: str) -> int:
-    """How many more words were heard than the text has after the last word that was heard as it is written, at least 0.
+def trailing_words(text: str, heard: str) -> int:
+    """How many more words the transcript has than the text after the last word that both share, at least 0.
 
-    All of them where no word was; 0 of a text without words.
+    Without a shared word all words count; 0 for a text without words.
     """
-    wanted, got = words(text), words(heard)
-    if not wanted or not got:
+    expected, got = normalise(text), normalise(heard)
+    if not expected or not got:
         return 0
-    more = 0
-    for chunk in reversed(jiwer.process_words(wanted, got).alignments[0]):
+    extra = 0
+    for chunk in reversed(jiwer.process_words(expected, got).alignments[0]):
         if chunk.type == "equal":
             break
-        more += (chunk.hyp_end_idx - chunk.hyp_start_idx) - (chunk.ref_end_idx - chunk.ref_start_idx)
-    return max(0, more)
+        extra += (chunk.hyp_end_idx - chunk.hyp_start_idx) - (chunk.ref_end_idx - chunk.ref_start_idx)
+    return max(0, extra)
 
 
-def doubles_a_word(text: str) -> bool:
-    """Whether the text says a word twice in a row: it may sound like a stutter."""
-    said = words(text).split()
-    return any(first == second for first, second in zip(said, said[1:], strict=False))
+def has_doubled_word(text: str) -> bool:
+    """Whether the text has a word twice in a row, which may sound like a stutter."""
+    return any(first == second for first, second in pairwise(normalise(text).split()))
 
 
-def repeats_itself(text: str) -> bool:
-    """Whether the text says a word twice in a row or two words in the same order twice: it may sound like a loop."""
-    said = words(text).split()
-    pairs = list(zip(said, said[1:], strict=False))
-    return len(set(pairs)) < len(pairs) or doubles_a_word(text)
+def has_repetition(text: str) -> bool:
+    """Whether the text has a word twice in a row, or the same two words in a row twice, which may sound like a loop."""
+    pairs = list(pairwise(normalise(text).split()))
+    return len(set(pairs)) < len(pairs) or has_doubled_word(text)
 
 
-def _inserted(wanted: list[str], got: list[str]) -> list[bool]:
-    """For each word heard, whether it stands for none of the text's."""
-    if not wanted or not got:
+def _inserted(expected: list[str], got: list[str]) -> list[bool]:
+    """For each transcribed word, whether the alignment with the text inserts it."""
+    if not expected or not got:
         return [True] * len(got)
     inserted = [False] * len(got)
-    for chunk in jiwer.process_words(" ".join(wanted), " ".join(got)).alignments[0]:
+    for chunk in jiwer.process_words(" ".join(expected), " ".join(got)).alignments[0]:
         if chunk.type == "insert":
             for place in range(chunk.hyp_start_idx, chunk.hyp_end_idx):
                 inserted[place] = True
     return inserted
 
 
-def _adjacent(got: list[str], inserted: list[bool]) -> list[str]:
-    """Phrases that come twice in a row with as many insertions among them as the phrase has words."""
+def _adjacent_repeats(got: list[str], inserted: list[bool]) -> list[str]:
+    """Phrases that come twice in a row with at least as many insertions among them as the phrase has words."""
     found, covered = [], [False] * len(got)
-    for length in range(1, LONGEST_PHRASE + 1):
+    for length in range(1, MAX_PHRASE_WORDS + 1):
         for first in range(len(got) - 2 * length + 1):
             middle, last = first + length, first + 2 * length
             is_repeat = got[first:middle] == got[middle:last] and sum(inserted[first:last]) >= length

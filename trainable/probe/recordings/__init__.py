@@ -1,1 +1,1 @@
-"""The room trainable/probe/recordings."""
+"""The command `python -m trainable.probe`: judges recordings of known texts, whatever made them."""

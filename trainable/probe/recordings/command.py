@@ -1,4 +1,4 @@
-"""Judges recordings of known texts: `python -m trainable.probe CLIP --text "…"`.
+"""The command that judges recordings of known texts: `python -m trainable.probe CLIP --text "…"`.
 
 Exit codes: 0 all accepted; 1 at least one rejected; 2 wrong input.
 """
@@ -27,27 +27,27 @@ from trainable.probe.recordings.judge_recording import (
     RecordingVerdict,
     VoiceBaseline,
     check_text,
-    judge,
-    yardstick_of,
+    judge_recording,
+    measure_voice,
 )
 from trainable.probe.recordings.manifest import read_manifest
 from trainable.probe.recordings.reference_voices import ReferenceVoices
-from trainable.probe.speaker.encoder import RESEMBLYZER, check_voice_encoder
+from trainable.probe.speaker.encoder import RESEMBLYZER, check_speaker_encoder
 from trainable.probe.texts.lines import load_lines
 from trainable.speech.asr.recogniser import ANY_LANGUAGE, NONE, POCKETSPHINX, check_recogniser, open_recogniser
 from trainable.speech.tempo import letters
-from trainable.speech.text.error_rate import words
+from trainable.speech.text.error_rate import normalise
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 REJECTED = 1
-"""Exit code where at least one recording is not what it should be."""
-MOST_LIKE = 40
-"""Recordings of the voice that are measured."""
-DIGITS = "digits"
-"""Lines that pocketsphinx is given as well where the texts are nothing but digits: with enough of them it listens for
-digits alone, which halves its character error on ten of the demo voice's lines at 8 kHz, from 0.12 to 0.06."""
+"""Exit code for at least one rejected recording."""
+MAX_VOICE_CLIPS = 40
+"""Recordings of `--like` that are measured."""
+DIGIT_LINES = "digits"
+"""Lines added to pocketsphinx's vocabulary when all texts are digits: its distractors are then digits alone, which
+halves the character error on ten of the demo voice's lines at 8 kHz, from 0.12 to 0.06."""
 
 
 def probe(
@@ -81,23 +81,23 @@ def probe(
 ) -> None:
     """Judge whether a recording says what it should, as a listener would."""
     with exit_on_input_error():
-        asked = _asked(clip, text, manifest, language, reference)
-        for each in dict.fromkeys(one.language for one in asked):
+        requests = _requests(clip, text, manifest, language, reference)
+        for each in dict.fromkeys(request.language for request in requests):
             check_recogniser(recogniser, each)
         if encoder is not None:
-            check_voice_encoder(encoder)
-        own = _like(like) if like is not None else []
+            check_speaker_encoder(encoder)
+        own = _voice_clips(like) if like is not None else []
         accepted = True
         with progress_bars() as on_progress:
-            for done, judged in enumerate(_judged(asked, recogniser, encoder, own), start=1):
-                _tell(judged, as_json)
-                accepted &= judged.accepted
-                on_progress("listening", done, len(asked))
+            for done, verdict in enumerate(_verdicts(requests, recogniser, encoder, own), start=1):
+                _print_verdict(verdict, as_json)
+                accepted &= verdict.accepted
+                on_progress("judging", done, len(requests))
     if not accepted:
         raise typer.Exit(REJECTED)
 
 
-def _asked(
+def _requests(
     clip: Path | None, text: str | None, manifest: Path | None, language: str, reference: Path | None
 ) -> list[RecordingToJudge]:
     if manifest is not None and (clip is not None or text is not None):
@@ -116,73 +116,73 @@ def _asked(
     return [RecordingToJudge(audio=clip, name=printable(clip), text=text, language=language, reference=reference)]
 
 
-def _like(data: str) -> list[Clip]:
-    """Up to 40 clips of the first speaker, from all over the dataset."""
+def _voice_clips(data: str) -> list[Clip]:
+    """Up to 40 clips of the first speaker, spread over the dataset."""
     with progress_bars() as on_progress:
         dataset = load_dataset([Source.parse(data)], True, cache_folder(), on_progress)
     first = dataset.speakers[0]
     clips = [clip for clip in dataset.clips if clip.speaker == first.name and letters(clip.text)]
     if not clips:
         raise InputError(f"--like {printable(data)}: expected transcripts with letters, got none")
-    count = min(MOST_LIKE, len(clips))
+    count = min(MAX_VOICE_CLIPS, len(clips))
     return [clips[place * len(clips) // count] for place in range(count)]
 
 
-def _judged(
-    asked: Sequence[RecordingToJudge], name: str, encoder: str | None, own: Sequence[Clip]
+def _verdicts(
+    requests: Sequence[RecordingToJudge], name: str, encoder: str | None, own: Sequence[Clip]
 ) -> Iterator[RecordingVerdict]:
-    """In the order of the languages' first recordings, so that each recogniser is loaded once."""
+    """Grouped by language in the order of first occurrence, so that each recogniser is loaded once."""
     references = ReferenceVoices(encoder, [read_recording(clip.audio).wave for clip in own])
-    for language in dict.fromkeys(each.language for each in asked):
-        some = [each for each in asked if each.language == language]
-        texts = _vocabulary([each.text for each in (*some, *own)])
-        # What a library prints on the way is not part of the verdict.
+    for language in dict.fromkeys(request.language for request in requests):
+        group = [request for request in requests if request.language == language]
+        texts = _vocabulary([each.text for each in (*group, *own)])
+        # Libraries may print; stdout is for verdicts only.
         with contextlib.redirect_stdout(sys.stderr):
             recogniser = open_recogniser(name, texts, language)
-            yardstick = yardstick_of(own, recogniser, language) if own else VoiceBaseline()
-        for each in some:
+            baseline = measure_voice(own, recogniser, language) if own else VoiceBaseline()
+        for request in group:
             with contextlib.redirect_stdout(sys.stderr):
-                recording = read_recording(each.audio)
-                likeness = references.likeness(each.reference, recording.wave)
-                judged = judge(each, recording, recogniser, yardstick, likeness)
-            yield judged
+                recording = read_recording(request.audio)
+                similarity = references.similarity(request.reference, recording.wave)
+                verdict = judge_recording(request, recording, recogniser, baseline, similarity)
+            yield verdict
 
 
 def _vocabulary(texts: Sequence[str]) -> list[str]:
-    digits = [line.text for line in load_lines(DIGITS)]
-    known = {word for line in digits for word in words(line).split()}
-    return [*texts, *digits] if all(word in known for text in texts for word in words(text).split()) else [*texts]
+    digits = [line.text for line in load_lines(DIGIT_LINES)]
+    known = {word for line in digits for word in normalise(line).split()}
+    return [*texts, *digits] if all(word in known for text in texts for word in normalise(text).split()) else [*texts]
 
 
-def _tell(judged: RecordingVerdict, as_json: bool) -> None:
+def _print_verdict(verdict: RecordingVerdict, as_json: bool) -> None:
     if as_json:
-        typer.echo(judged.model_dump_json())
+        typer.echo(verdict.model_dump_json())
         return
     from rich.console import Console
 
-    render(judged, Console(highlight=False))
+    _render(verdict, Console(highlight=False))
 
 
-def render(judged: RecordingVerdict, console: Console) -> None:
-    """Prints the verdict, every measure with its threshold, and what is unknown."""
+def _render(verdict: RecordingVerdict, console: Console) -> None:
+    """Prints the verdict, every measure with its threshold, and the unknown flags."""
     from rich.table import Table
     from rich.text import Text
 
-    verdict = "accepted" if judged.accepted else "rejected"
-    raised = f": {', '.join(judged.flags)}" if judged.flags else ""
-    head = Text(f"{judged.audio}  ").append(f"{verdict}{raised}", "bold green" if judged.accepted else "bold red")
+    result = "accepted" if verdict.accepted else "rejected"
+    raised = f": {', '.join(verdict.flags)}" if verdict.flags else ""
+    head = Text(f"{verdict.audio}  ").append(f"{result}{raised}", "bold green" if verdict.accepted else "bold red")
     console.print(head)
-    if judged.heard is not None:
-        console.print(Text(f"heard: {printable(judged.heard) or 'nothing'}"))
+    if verdict.heard is not None:
+        console.print(Text(f"heard: {printable(verdict.heard) or 'nothing'}"))
     table = Table("flag", "measure", "value", "expected", "origin", box=None, pad_edge=False)
-    for name, each in judged.measures.items():
-        style = "dim" if each.flag in judged.unknown else "red" if each.is_beyond else ""
+    for name, each in verdict.measures.items():
+        style = "dim" if each.flag in verdict.unknown else "red" if each.is_beyond else ""
         value = "—" if each.value is None else f"{each.value:.3g}"
         expected = str(each.threshold or "unknown") if each.flag else "—"
         table.add_row(each.flag or "—", name, value, expected, Text(each.origin), style=style)
     console.print(table)
-    for flag, why in judged.unknown.items():
+    for flag, why in verdict.unknown.items():
         console.print(Text(f"unknown: {flag}, {why}", "yellow"))
-    if any("default pace" in each.origin for each in judged.measures.values()):
+    if any("default pace" in each.origin for each in verdict.measures.values()):
         console.print(Text(f"default pace: {DEFAULT_PACE}", "dim"))
     console.print()

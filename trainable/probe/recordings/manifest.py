@@ -1,4 +1,4 @@
-"""A list of recordings to judge: JSON lines of `audio`, `text` and perhaps `language` and `reference`."""
+"""Reads a manifest of recordings to judge: JSON lines of `audio`, `text` and optional `language` and `reference`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from trainable.dataset.user_files import lines_of, path_inside
 from trainable.probe.recordings.audio_file import check_recording
 from trainable.probe.recordings.judge_recording import RecordingToJudge, check_text
 
-SHOWN = 10
-"""Wrong lines that a message shows."""
+MAX_LISTED = 10
+"""Wrong lines that a message lists."""
 
 
 class ManifestLine(BaseModel):
@@ -26,9 +26,9 @@ class ManifestLine(BaseModel):
 
 
 def read_manifest(path: Path, language: str, reference: Path | None) -> list[RecordingToJudge]:
-    """Every line of the file, whose audio lies beside or below it; `language` and `reference` where a line names none.
+    """Every line of the file, whose audio lies beside or below it. `language` and `reference` are defaults.
 
-    Raises InputError that lists what is wrong with which line, before any recording is judged.
+    Raises InputError that lists the wrong lines, before any recording is judged.
     """
     try:
         content = path.read_text(encoding="utf-8-sig")
@@ -36,24 +36,24 @@ def read_manifest(path: Path, language: str, reference: Path | None) -> list[Rec
         why = error.strerror if isinstance(error, OSError) else "not UTF-8"
         raise InputError(f"--manifest {printable(path)}: cannot be read ({why})") from None
     folder = path.absolute().parent
-    asked, wrong = [], []
+    requests, wrong = [], []
     for number, line in enumerate(lines_of(content), start=1):
         if not line.strip():
             continue
         where = f"{printable(path)}:{number}"
         try:
-            asked.append(_asked(line, where, folder, language, reference))
+            requests.append(_request(line, where, folder, language, reference))
         except InputError as error:
             wrong.append(str(error))
     if wrong:
-        more = [f"and {len(wrong) - SHOWN} more"] if len(wrong) > SHOWN else []
-        raise InputError("\n".join([*wrong[:SHOWN], *more]))
-    if not asked:
+        more = [f"and {len(wrong) - MAX_LISTED} more"] if len(wrong) > MAX_LISTED else []
+        raise InputError("\n".join([*wrong[:MAX_LISTED], *more]))
+    if not requests:
         raise InputError(f'--manifest {printable(path)}: expected lines of {{"audio": …, "text": …}}, got none')
-    return asked
+    return requests
 
 
-def _asked(line: str, where: str, folder: Path, language: str, reference: Path | None) -> RecordingToJudge:
+def _request(line: str, where: str, folder: Path, language: str, reference: Path | None) -> RecordingToJudge:
     try:
         row = ManifestLine.model_validate_json(line)
     except ValidationError:

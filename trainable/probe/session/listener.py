@@ -1,4 +1,4 @@
-"""Who listens: a voice's yardsticks, and a recogniser that is loaded once."""
+"""Judges what a voice said: calibration and recogniser, opened once, turn utterances into `SpokenLine`s."""
 
 from __future__ import annotations
 
@@ -12,69 +12,71 @@ from spaces.records.verdict import Flag, ProbeLine, SpokenLine
 from trainable.family.protocol import ListenableModel, Utterance
 from trainable.probe.criteria.calibration import Calibration
 from trainable.probe.criteria.flags import flags_of
-from trainable.probe.criteria.judge_fingerprint import freeze
+from trainable.probe.criteria.judge_fingerprint import fingerprint_judge
 from trainable.probe.criteria.score import score_of, score_parts
-from trainable.probe.measures.dnsmos import qualities
-from trainable.probe.measures.line import measure
-from trainable.probe.measures.similarity import SpeakerMatch, hear_voice
+from trainable.probe.measures.dnsmos import overall_qualities
+from trainable.probe.measures.line import measure_line
+from trainable.probe.measures.similarity import SpeakerMatch, match_speaker
 from trainable.probe.texts.lines import confirmation_lines, lines_for
 from trainable.speech.asr.recogniser import Recogniser, open_recogniser
 
 
 @dataclass(frozen=True)
 class Listener:
-    """Knows one voice, and judges what is said in it the same way from the first line of a search to its last."""
+    """Judges lines of one voice by the same thresholds for a whole search."""
 
     voice: ListenableModel
     calibration: Calibration
     recogniser: Recogniser | None
     language: str
     fingerprint: str
-    """Of the yardsticks; see `trainable.probe.criteria.judge_fingerprint`."""
+    """See `trainable.probe.criteria.judge_fingerprint`."""
 
     @classmethod
     def open(cls, voice: ListenableModel, settings: ProbeSettings, calibration: Calibration, seed: int) -> Listener:
-        """Raises InputError as the lines and the recogniser do."""
+        """Raises InputError as `lines_for` and `open_recogniser`."""
         lines = lines_for(settings.lines, voice.split)
-        others = confirmation_lines(settings.lines, voice.split)
+        confirmation = confirmation_lines(settings.lines, voice.split)
         return cls(
             voice,
             calibration,
             open_recogniser(settings.recogniser, calibration.vocabulary, settings.language),
             settings.language,
-            freeze(calibration, settings, lines, others, seed).fingerprint,
+            fingerprint_judge(calibration, settings, lines, confirmation, seed).fingerprint,
         )
 
     def frame_cap(self, text: str) -> int:
-        """See `Tempo.frame_cap`."""
+        """See `SpeakingRate.frame_cap`."""
         return self.calibration.tempo.frame_cap(text)
 
-    def listen(
+    def judge_lines(
         self, lines: Sequence[ProbeLine], utterances: Sequence[Utterance], names: Sequence[str]
     ) -> list[SpokenLine]:
-        """What one voice said, line by line. `names` of the recordings. All are heard as one batch."""
+        """Judges the utterances of one voice, transcribed in one batch. `names` are those of the recordings."""
         waves = [each.wave for each in utterances]
-        heard = self.recogniser.hear(waves) if self.recogniser else [None] * len(lines)
-        spoken = zip(lines, utterances, heard, qualities(waves), names, strict=True)
-        return [self._measure(*each) for each in spoken]
+        transcripts = self.recogniser.transcribe(waves) if self.recogniser else [None] * len(lines)
+        spoken = zip(lines, utterances, transcripts, overall_qualities(waves), names, strict=True)
+        return [self._judge_line(*each) for each in spoken]
 
-    def hear_voice(self, waves: Sequence[np.ndarray]) -> SpeakerMatch:
-        """See `trainable.probe.measures.similarity.hear_voice`."""
-        return hear_voice(waves, self._similarity, self.calibration.similarity_least, self.calibration.base_similarity)
+    def match_speaker(self, waves: Sequence[np.ndarray]) -> SpeakerMatch:
+        """See `trainable.probe.measures.similarity.match_speaker`."""
+        known = self.calibration
+        return match_speaker(waves, self._similarity, known.similarity_least, known.base_similarity)
 
     def _similarity(self, wave: np.ndarray) -> float:
         return self.calibration.similarity(self.voice.speaker_embedding(wave))
 
-    def _measure(
+    def _judge_line(
         self, line: ProbeLine, utterance: Utterance, heard: str | None, quality: float | None, name: str
     ) -> SpokenLine:
-        """A line with hardly any sound is not asked for voice or spectrum: it has none."""
+        """Voice and spectrum of a silent line are None."""
         known, wave = self.calibration, utterance.wave
         expected = known.tempo.expected_seconds(line.text)
-        measured = replace(measure(wave, line.text, heard, utterance.eos, expected, self.language), quality=quality)
-        sounds = measured.speech_share > 0
-        similarity = self._similarity(wave) if sounds else None
-        distance = known.spectral_distance(wave) if sounds else None
+        measured = measure_line(wave, line.text, heard, utterance.eos, expected, self.language)
+        measured = replace(measured, quality=quality)
+        has_sound = measured.speech_share > 0
+        similarity = self._similarity(wave) if has_sound else None
+        distance = known.spectral_distance(wave) if has_sound else None
         flags = flags_of(measured, known.own)
         is_speech = utterance.eos and Flag.SILENT not in flags and measured.seconds > 0
         parts = (

@@ -1,4 +1,4 @@
-"""Speaking lines and listening to them."""
+"""Runs a probe: the subjects speak the lines of a script, a listener judges them, verdicts come out."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ import numpy as np
 
 from spaces.records.verdict import ProbeLine, SpokenLine, Verdict
 from trainable.family.protocol import SpeechPrompt, Utterance
-from trainable.probe.criteria.judge import SCREEN_LINES, conclude, fails_end, fails_screen, surely_fails
+from trainable.probe.criteria.judge import SCREEN_LINES, exceeds_failure_rate, fails_screen, make_verdict, rarely_ends
 from trainable.probe.session.listener import Listener
 from trainable.speech.audio import write_audio
 
-Speakers = TypeVar("Speakers", bound=Hashable)
-Speak = Callable[[Sequence[Speakers], Sequence[SpeechPrompt]], Mapping[Speakers, Sequence[Utterance]]]
-"""Lets every one of these speakers say all the cues."""
+SubjectId = TypeVar("SubjectId", bound=Hashable)
+Speak = Callable[[Sequence[SubjectId], Sequence[SpeechPrompt]], Mapping[SubjectId, Sequence[Utterance]]]
+"""Lets each of these subjects speak all the prompts."""
 
-EARLY_LINES = 20
-"""After so many lines of a confirmation it may be clear already that too many fail."""
+EARLY_STOP_LINES = 20
+"""Lines of a confirmation after which subjects that fail too often stop."""
 
 
 @dataclass(frozen=True)
 class ProbeScript:
-    """What is spoken, the same for everybody."""
+    """What is spoken, the same for all subjects."""
 
     lines: tuple[ProbeLine, ...]
     seed: int
-    """Line i is sampled from `seed + i`, so that verdicts compare line by line."""
+    """Line i is sampled with `seed + i`, so that verdicts compare line by line."""
     confirms: bool = False
-    """Whether it is asked if failures are surely too many, instead of screening."""
+    """Whether the probe tests the failure rate instead of screening."""
 
 
 @dataclass(frozen=True)
 class ProbeSubject:
-    """Who is listened to."""
+    """A model that is probed."""
 
     folder: Path
     """The trial's."""
@@ -49,69 +49,71 @@ class ProbeSubject:
 
 
 @dataclass
-class _Heard:
+class _Spoken:
     lines: list[SpokenLine] = field(default_factory=list)
     waves: list[np.ndarray] = field(default_factory=list)
 
 
 def probe(
-    speak: Speak[Speakers],
+    speak: Speak[SubjectId],
     listener: Listener,
     script: ProbeScript,
-    candidates: Mapping[Speakers, ProbeSubject],
+    subjects: Mapping[SubjectId, ProbeSubject],
     whole: bool = False,
-) -> dict[Speakers, Verdict]:
-    """The cheapest first: who would hardly ever end says one line, for the record; the others say four, and those whom
-    the four do not reject all the rest; `whole`, everybody everything. A confirmation stops after twenty likewise.
-    """
-    base, heard = listener.calibration.base_heard, {speaker: _Heard() for speaker in candidates}
-    endless = [name for name, who in candidates.items() if not whole and fails_end(who.end_probability, base)]
-    going = [name for name in candidates if name not in endless]
-    first = EARLY_LINES if script.confirms else SCREEN_LINES
-    is_rejected = surely_fails if script.confirms else fails_screen
+) -> dict[SubjectId, Verdict]:
+    """Probes all subjects, each with as few lines as its verdict needs.
 
-    _listen(speak, listener, script, {name: candidates[name] for name in endless}, heard, 0, 1)
-    _listen(speak, listener, script, {name: candidates[name] for name in going}, heard, 0, first)
-    going = [name for name in going if whole or not is_rejected(heard[name].lines)]
-    _listen(speak, listener, script, {name: candidates[name] for name in going}, heard, first, len(script.lines))
+    A subject that rarely ends speaks one line, for the record. The others speak the first four, and the rest unless
+    these reject it; a confirmation stops after twenty likewise. With `whole`, all subjects speak all lines.
+    """
+    base, spoken = listener.calibration.base_heard, {name: _Spoken() for name in subjects}
+    endless = {name: each for name, each in subjects.items() if not whole and rarely_ends(each.end_probability, base)}
+    going = {name: each for name, each in subjects.items() if name not in endless}
+    first = EARLY_STOP_LINES if script.confirms else SCREEN_LINES
+    is_rejected = exceeds_failure_rate if script.confirms else fails_screen
+
+    _speak_and_judge(speak, listener, script, endless, spoken, 0, 1)
+    _speak_and_judge(speak, listener, script, going, spoken, 0, first)
+    going = {name: each for name, each in going.items() if whole or not is_rejected(spoken[name].lines)}
+    _speak_and_judge(speak, listener, script, going, spoken, first, len(script.lines))
     planned = sum(line.decides for line in script.lines)
     return {
-        name: conclude(
-            heard[name].lines,
+        name: make_verdict(
+            spoken[name].lines,
             planned,
-            listener.hear_voice(heard[name].waves),
-            end_probability=who.end_probability,
+            listener.match_speaker(spoken[name].waves),
+            end_probability=subject.end_probability,
             base=base,
-            strength=who.strength,
+            strength=subject.strength,
             judge=listener.fingerprint,
             confirms=script.confirms,
         )
-        for name, who in candidates.items()
+        for name, subject in subjects.items()
     }
 
 
-def _listen(
-    speak: Speak[Speakers],
+def _speak_and_judge(
+    speak: Speak[SubjectId],
     listener: Listener,
     script: ProbeScript,
-    candidates: Mapping[Speakers, ProbeSubject],
-    heard: Mapping[Speakers, _Heard],
+    subjects: Mapping[SubjectId, ProbeSubject],
+    spoken: Mapping[SubjectId, _Spoken],
     first: int,
     last: int,
 ) -> None:
-    """Lets these candidates say some of the lines."""
+    """Lets these subjects speak the lines from `first` up to `last`, and adds them to `spoken`."""
     lines = script.lines[first:last]
-    if not candidates or not lines:
+    if not subjects or not lines:
         return
     numbers = range(first, first + len(lines))
-    cues = [
+    prompts = [
         SpeechPrompt(line.text, script.seed + number, listener.frame_cap(line.text))
         for number, line in zip(numbers, lines, strict=True)
     ]
-    said = speak(list(candidates), cues)
-    for name, who in candidates.items():
-        recordings = [f"{who.recordings}/line_{number:02d}.wav" for number in numbers]
-        for recording, utterance in zip(recordings, said[name], strict=True):
-            write_audio(who.folder / recording, utterance.wave)
-        heard[name].lines += listener.listen(lines, said[name], recordings)
-        heard[name].waves += [utterance.wave for utterance in said[name]]
+    utterances = speak(list(subjects), prompts)
+    for name, subject in subjects.items():
+        recordings = [f"{subject.recordings}/line_{number:02d}.wav" for number in numbers]
+        for recording, utterance in zip(recordings, utterances[name], strict=True):
+            write_audio(subject.folder / recording, utterance.wave)
+        spoken[name].lines += listener.judge_lines(lines, utterances[name], recordings)
+        spoken[name].waves += [utterance.wave for utterance in utterances[name]]

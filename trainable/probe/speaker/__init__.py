@@ -1,1 +1,1 @@
-"""The room trainable/probe/speaker."""
+"""Speaker verification: encoders that embed a voice, and enrolment of the voice to compare with."""

@@ -1,4 +1,4 @@
-"""What tells voices apart without the model that speaks: it cannot have been trained to please this one."""
+"""Checks and opens a speaker encoder by name: not the speaking model's own, which the model may be fitted to."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from trainable.speech.asr.model_config import read_config
 
 RESEMBLYZER = "resemblyzer"
 INSTALL = "pip install --no-deps resemblyzer==0.1.4 webrtcvad-wheels"
-"""Without its dependencies: they name webrtcvad, which has to be compiled, and the rest is installed anyway."""
+"""Without dependencies: they name webrtcvad, which has to be compiled, and the rest is installed anyway."""
 
 X_VECTOR = "ForXVector"
-QWEN = "qwen3_tts"
+QWEN3_TTS = "qwen3_tts"
 
-PUBLISHED = {"microsoft/wavlm-base-plus-sv": 0.86, "microsoft/wavlm-base-sv": 0.86}
-"""Least cosine of two recordings of one voice, as the model cards have it; they add that the best one depends on the
+PUBLISHED_THRESHOLDS = {"microsoft/wavlm-base-plus-sv": 0.86, "microsoft/wavlm-base-sv": 0.86}
+"""Least cosine of two recordings of one voice, from the model cards, which add that the best threshold depends on the
 data. By hub id only: a folder may hold any weights."""
 
 
@@ -28,39 +28,39 @@ class SpeakerEncoder(Protocol):
     """Embeds a voice."""
 
     def embed(self, wave: np.ndarray) -> np.ndarray:
-        """[samples] float32 at 24 kHz in which somebody speaks → [dimensions] float32, of any length.
+        """[samples] float32 at 24 kHz with speech → [dimensions] float32, of any norm.
 
-        Two are compared by their cosine. Equal audio gives equal embeddings.
+        Two embeddings are compared by their cosine. Equal audio gives equal embeddings.
         """
         ...
 
 
 def default_encoder() -> str | None:
-    """The encoder that needs no checkpoint, where it is installed."""
+    """The name of the encoder that needs no checkpoint; None where it is not installed."""
     return RESEMBLYZER if find_spec(RESEMBLYZER) and find_spec("webrtcvad") else None
 
 
-def check_voice_encoder(name: str) -> None:
-    """Whether there is such an encoder; no weights are loaded, of a hub id one file is fetched.
+def check_speaker_encoder(name: str) -> None:
+    """Checks that the encoder exists, without loading weights; of a hub id one file is downloaded.
 
     Raises InputError, with the remedy.
     """
     _kind(name)
 
 
-def open_voice_encoder(name: str) -> SpeakerEncoder:
-    """`resemblyzer`, an x-vector checkpoint of transformers by hub id or folder, or the folder of a Qwen3-TTS
-    checkpoint, whose speaker encoder alone is loaded.
+def open_speaker_encoder(name: str) -> SpeakerEncoder:
+    """Opens `resemblyzer`, an x-vector checkpoint of transformers (hub id or folder), or the speaker encoder alone of a
+    Qwen3-TTS checkpoint (folder).
 
-    Raises InputError as `check_voice_encoder`, and for weights that cannot be had or read. Nothing of a checkpoint is
-    executed.
+    Raises InputError as `check_speaker_encoder`, and for weights that cannot be found or read. No code of a checkpoint
+    is executed.
     """
     kind = _kind(name)
     if kind == RESEMBLYZER:
         from trainable.probe.speaker.resemblyzer_encoder import ResemblyzerEncoder
 
         return ResemblyzerEncoder()
-    if kind == QWEN:
+    if kind == QWEN3_TTS:
         from trainable.probe.speaker.qwen_encoder import QwenEncoder
 
         return QwenEncoder(Path(name))
@@ -70,7 +70,7 @@ def open_voice_encoder(name: str) -> SpeakerEncoder:
 
 
 def _kind(name: str) -> str:
-    """One of the three."""
+    """`RESEMBLYZER`, `X_VECTOR` or `QWEN3_TTS`."""
     if name == RESEMBLYZER and not Path(name).is_dir():
         if default_encoder() is None:
             raise InputError(f"voice encoder {RESEMBLYZER}: not installed; {INSTALL}")
@@ -84,12 +84,12 @@ def _kind(name: str) -> str:
     config = read_config(name)
     if any(str(each).endswith(X_VECTOR) for each in config.get("architectures") or ()):
         return X_VECTOR
-    if config.get("model_type") != QWEN:
+    if config.get("model_type") != QWEN3_TTS:
         raise InputError(
             f"voice encoder {name}: expected an architecture that ends in {X_VECTOR}, or a Qwen3-TTS checkpoint, got "
             f"model_type {config.get('model_type')} with architectures {config.get('architectures')}; use one such as "
             "microsoft/wavlm-base-plus-sv"
         )
     if not Path(name).is_dir():
-        raise InputError(f"voice encoder {name}: of a Qwen3-TTS checkpoint expected a folder; download it first")
-    return QWEN
+        raise InputError(f"voice encoder {name}: expected a folder for a Qwen3-TTS checkpoint; download it first")
+    return QWEN3_TTS

@@ -1,4 +1,4 @@
-"""The speaker encoder of a Qwen3-TTS checkpoint, alone: of another model than the one that speaks."""
+"""The speaker encoder alone of a Qwen3-TTS checkpoint, which need not be the one that speaks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spaces.errors import InputError
 
 
 class QwenEncoder:
-    """See `voice_encoder.VoiceEncoder`. On the CPU, where equal audio gives equal embeddings on every machine."""
+    """See `encoder.SpeakerEncoder`. Runs on the CPU, so that results do not depend on the machine's GPU."""
 
     def __init__(self, folder: Path) -> None:
         """Raises InputError for a checkpoint without a speaker encoder: only the base models have one."""

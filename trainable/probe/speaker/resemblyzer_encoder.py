@@ -1,4 +1,4 @@
-"""Resemblyzer's voice encoder, whose weights lie in its package: a d-vector (Wan et al. 2018, GE2E)."""
+"""Resemblyzer's speaker encoder, a d-vector (Wan et al. 2018, GE2E) whose weights are part of its package."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from trainable.speech.audio import SAMPLE_RATE, resample
 
 
 class ResemblyzerEncoder:
-    """See `voice_encoder.VoiceEncoder`. On the CPU: 7 s take 0.03 s of one core."""
+    """See `encoder.SpeakerEncoder`. Runs on the CPU: 7 s take 0.03 s of one core."""
 
     def __init__(self) -> None:
         from resemblyzer import VoiceEncoder
@@ -19,8 +19,8 @@ class ResemblyzerEncoder:
         from resemblyzer import normalize_volume, sampling_rate
         from resemblyzer.hparams import audio_norm_target_dBFS
 
-        heard = resample(wave.astype(np.float32), SAMPLE_RATE, sampling_rate)
-        # The spectrogram is not of logarithms, so the level matters. The library brings quieter audio alone to its own
-        # level; here louder audio comes to it as well, and a voice is as much itself at any level.
-        levelled = normalize_volume(heard, audio_norm_target_dBFS)
+        resampled = resample(wave.astype(np.float32), SAMPLE_RATE, sampling_rate)
+        # The spectrogram is linear, so the level matters. The library normalises quieter audio only; this normalises
+        # louder audio too, so that the embedding does not depend on the level.
+        levelled = normalize_volume(resampled, audio_norm_target_dBFS)
         return self._encoder.embed_utterance(levelled.astype(np.float32))

@@ -1,1 +1,1 @@
-"""The room trainable/probe/texts."""
+"""The texts that a probe speaks: shipped lines, lines of a file, and held-out transcripts."""

@@ -1,1 +1,1 @@
-"""The room trainable/speech/asr."""
+"""Speech recognisers: Whisper, CTC and CTranslate2 checkpoints, and Pocketsphinx for offline English."""

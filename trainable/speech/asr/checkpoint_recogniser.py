@@ -1,4 +1,4 @@
-"""Speech as a Whisper or a CTC checkpoint understands it, asked only where somebody speaks."""
+"""Recogniser around a Whisper or CTC checkpoint, which runs only on audio in which speech was detected."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from trainable.speech.asr.ctc import check_ctc, is_ctc, open_ctc
 from trainable.speech.asr.ctranslate2 import check_faster_whisper, is_faster_whisper, open_faster_whisper
 from trainable.speech.asr.model_config import read_config
 from trainable.speech.asr.whisper import check_whisper_language, is_whisper, open_whisper
-from trainable.speech.asr.windows import pieces
+from trainable.speech.asr.windows import split_windows
 from trainable.speech.audio import SAMPLE_RATE, resample
-from trainable.speech.text.error_rate import words
-from trainable.speech.text.hallucinations import is_credits, is_invented
+from trainable.speech.text.error_rate import normalise
+from trainable.speech.text.hallucinations import is_hallucinated, is_subtitle_credits
 from trainable.speech.vad import RATE, SpeechDetector, TimeSpan
 
-ROOM = 0.3
-"""Seconds kept before the first and after the last speech: a soft consonant is not always speech to the detector."""
-HARDLY_ANY_SECONDS = 1.0
-HARDLY_ANY_SHARE = 0.25
-"""A clip with less speech than both, of which the whole transcript is a phrase that recognisers make up, holds none. A
+PADDING = 0.3
+"""Seconds kept before the first and after the last speech, since the detector misses some soft consonants."""
+SPARSE_SPEECH_SECONDS = 1.0
+SPARSE_SPEECH_SHARE = 0.25
+"""In a clip with less speech than both, a transcript that is nothing but a known hallucination counts as empty. A
 spoken "Thank you." is most of its clip."""
 
 Transcribe = Callable[[Sequence[np.ndarray]], list[str]]
@@ -32,55 +32,56 @@ Transcribe = Callable[[Sequence[np.ndarray]], list[str]]
 
 @dataclass(frozen=True)
 class SpeechClip:
-    """What a recogniser is asked about one wave; no pieces where nobody speaks."""
+    """The windows of one wave that are transcribed; none without speech."""
 
     seconds: float = 0.0
-    spoken: float = 0.0
-    """Seconds of speech."""
-    pieces: tuple[np.ndarray, ...] = ()
+    speech_seconds: float = 0.0
+    windows: tuple[np.ndarray, ...] = ()
     """[samples] float32 at 16 kHz each, 30 s at most."""
 
-    def words(self, texts: Sequence[str]) -> str:
-        """Of the text of each piece; none where all of it is made up."""
-        heard = " ".join(texts)
-        hardly_any = self.spoken < HARDLY_ANY_SECONDS and self.spoken < HARDLY_ANY_SHARE * self.seconds
-        return "" if hardly_any and (is_credits(heard) or is_invented(heard)) else words(heard)
+    def transcript(self, texts: Sequence[str]) -> str:
+        """Joins the text of each window; empty where all of it is hallucinated."""
+        text = " ".join(texts)
+        is_sparse = (
+            self.speech_seconds < SPARSE_SPEECH_SECONDS and self.speech_seconds < SPARSE_SPEECH_SHARE * self.seconds
+        )
+        return "" if is_sparse and (is_subtitle_credits(text) or is_hallucinated(text)) else normalise(text)
 
 
 class CheckpointRecogniser:
-    """Silence and noise are heard as nothing; equal audio gives equal words."""
+    """Transcribes silence and noise as nothing, and equal audio equally."""
 
     def __init__(self, transcribe: Transcribe) -> None:
-        self._transcribe, self._detector = transcribe, SpeechDetector()
+        self._transcribe_windows, self._detector = transcribe, SpeechDetector()
 
-    def hear(self, waves: Sequence[np.ndarray]) -> list[str]:
-        """See `Recogniser.hear`."""
+    def transcribe(self, waves: Sequence[np.ndarray]) -> list[str]:
+        """See `Recogniser.transcribe`."""
         clips = [self._clip(wave) for wave in waves]
-        heard = iter(self._hear_pieces([piece for clip in clips for piece in clip.pieces]))
-        return [clip.words([next(heard) for _ in clip.pieces]) for clip in clips]
+        texts = iter(self._transcribe_longest_first([window for clip in clips for window in clip.windows]))
+        return [clip.transcript([next(texts) for _ in clip.windows]) for clip in clips]
 
     def _clip(self, wave: np.ndarray) -> SpeechClip:
         if not wave.size or not np.isfinite(wave).all():
             return SpeechClip()
         wave = resample(wave.astype(np.float32), SAMPLE_RATE, RATE)
-        speech = self._detector.speech_in(wave)
+        speech = self._detector.detect(wave)
         if not speech:
             return SpeechClip()
-        return SpeechClip(wave.size / RATE, sum(each.seconds for each in speech), pieces(*_around(wave, speech)))
+        windows = split_windows(*_trim_silence(wave, speech))
+        return SpeechClip(wave.size / RATE, sum(each.seconds for each in speech), windows)
 
-    def _hear_pieces(self, waves: Sequence[np.ndarray]) -> list[str]:
-        """Long ones first: a batch of pieces of like length waits for none, and what does not fit into memory shows at
-        once."""
+    def _transcribe_longest_first(self, waves: Sequence[np.ndarray]) -> list[str]:
+        """A batch of similar lengths needs little padding, and a batch too large for memory fails at once."""
         order = sorted(range(len(waves)), key=lambda place: -waves[place].size)
-        heard = dict(zip(order, self._transcribe([waves[place] for place in order]), strict=True))
-        return [heard[place] for place in range(len(waves))]
+        texts = dict(zip(order, self._transcribe_windows([waves[place] for place in order]), strict=True))
+        return [texts[place] for place in range(len(waves))]
 
 
 def check_checkpoint(name: str, language: str | None) -> None:
-    """Reads what the checkpoint says of itself, no weights.
+    """Reads the checkpoint's config files, no weights.
 
-    Raises InputError for what is neither a Whisper nor has a CTC head, cannot be had, does not know the language, or
-    needs a package that is missing.
+    Raises InputError for a checkpoint that is neither a Whisper nor has a CTC head, cannot be found, does not know the
+    language, or needs a package that is missing.
     """
     config = read_config(name)
     if is_whisper(config):
@@ -98,21 +99,22 @@ def check_checkpoint(name: str, language: str | None) -> None:
 
 @lru_cache(maxsize=1)
 def open_checkpoint(name: str, language: str | None) -> CheckpointRecogniser:
-    """Loads it once per process, onto a GPU where there is one: loading takes longer than a probe.
+    """Loads the checkpoint once per process, onto a GPU if there is one: loading takes longer than a probe.
 
-    Raises InputError as `check_checkpoint`, and for weights that cannot be had or read.
+    Raises InputError as `check_checkpoint`, and for weights that cannot be found or read.
     """
     check_checkpoint(name, language)
     config = read_config(name)
     if is_whisper(config):
         whisper = open_whisper(name, language)
-        return CheckpointRecogniser(lambda waves: [each.text for each in whisper.hear(waves)])
-    return CheckpointRecogniser((open_faster_whisper if is_faster_whisper(config) else open_ctc)(name, language).hear)
+        return CheckpointRecogniser(lambda waves: [each.text for each in whisper.transcribe(waves)])
+    opened = (open_faster_whisper if is_faster_whisper(config) else open_ctc)(name, language)
+    return CheckpointRecogniser(opened.transcribe)
 
 
-def _around(wave: np.ndarray, speech: Sequence[TimeSpan]) -> tuple[np.ndarray, list[TimeSpan]]:
-    """Without the silence at both ends, which Whisper fills with words."""
-    first = max(0.0, speech[0].start - ROOM)
-    last = speech[-1].end + ROOM
+def _trim_silence(wave: np.ndarray, speech: Sequence[TimeSpan]) -> tuple[np.ndarray, list[TimeSpan]]:
+    """The wave without the silence at both ends, which Whisper fills with words, and the speech spans within it."""
+    first = max(0.0, speech[0].start - PADDING)
+    last = speech[-1].end + PADDING
     trimmed = wave[round(first * RATE) : round(last * RATE)]
     return trimmed, [TimeSpan(each.start - first, each.end - first) for each in speech]

@@ -1,4 +1,4 @@
-"""A Whisper that was converted for CTranslate2, by the name of the hub or by path, as faster-whisper runs it."""
+"""Runs a Whisper checkpoint converted for CTranslate2 through faster-whisper, by hub id or folder."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spaces.errors import InputError
-from trainable.speech.asr.model_config import read_other
+from trainable.speech.asr.model_config import read_json
 from trainable.speech.asr.whisper import check_language
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
 PACKAGE = "faster_whisper"
-CONVERTED = {"lang_ids", "suppress_ids"}
-"""What the converter writes into a config.json, which names no model type."""
+CONVERTED_KEYS = {"lang_ids", "suppress_ids"}
+"""Keys of a converted checkpoint's config.json, which names no model type."""
 START, MULTILINGUAL_START = "startoftranscript", 50_258
-"""The token that starts a transcript, and its number from which on a Whisper knows more than English: a model of
-English alone has one token less before it, and names the languages nevertheless."""
+"""The token that starts a transcript, and its least id in a multilingual Whisper. An English-only model has one token
+less before it, although it lists all languages."""
 
 
 class FasterWhisper:
-    """Greedy decoding without timestamps; equal audio, equal text."""
+    """Decodes greedily and without timestamps; equal audio gives equal text."""
 
     def __init__(self, model: WhisperModel, language: str | None) -> None:
-        """`language` as `check_language` returns it."""
+        """`language` is a result of `check_language`."""
         self._model, self._language = model, language
 
-    def hear(self, waves: Sequence[np.ndarray]) -> list[str]:
+    def transcribe(self, waves: Sequence[np.ndarray]) -> list[str]:
         """Any number of [samples] float32 at 16 kHz, mono, of at most 30 s each."""
-        return [self._hear_one(wave) for wave in waves]
+        return [self._transcribe_one(wave) for wave in waves]
 
-    def _hear_one(self, wave: np.ndarray) -> str:
-        """Whether somebody speaks was asked before. A second try at another temperature would hide garble."""
+    def _transcribe_one(self, wave: np.ndarray) -> str:
+        """Speech was detected before, so no VAD here. A retry at another temperature would hide garbled speech."""
         segments, _ = self._model.transcribe(
             wave,
             language=self._language,
@@ -51,14 +51,11 @@ class FasterWhisper:
 
 def is_faster_whisper(config: Mapping[str, Any]) -> bool:
     """Whether a config.json is that of a converted Whisper."""
-    return config.keys() >= CONVERTED and "model_type" not in config
+    return config.keys() >= CONVERTED_KEYS and "model_type" not in config
 
 
 def check_faster_whisper(name: str, language: str | None) -> None:
-    """Reads which languages it knows, no weights.
-
-    Raises InputError where the package is missing, and for a language that it does not know.
-    """
+    """Checks package and language, without loading weights. Raises InputError when either is missing."""
     if find_spec(PACKAGE) is None:
         raise InputError(
             f"{name}: a Whisper for CTranslate2 needs faster-whisper, which is not installed; "
@@ -68,9 +65,9 @@ def check_faster_whisper(name: str, language: str | None) -> None:
 
 
 def open_faster_whisper(name: str, language: str | None) -> FasterWhisper:
-    """Loads it, onto a GPU where there is one. `name` is a folder or a hub id, `language` a code, a name or None.
+    """Loads the model, onto a GPU if there is one. `name` is a folder or a hub id, `language` a code, a name or None.
 
-    Raises InputError as `check_faster_whisper`, and for what cannot be had or read.
+    Raises InputError as `check_faster_whisper`, and for weights that cannot be found or read.
     """
     check_faster_whisper(name, language)
     from faster_whisper import WhisperModel
@@ -84,7 +81,7 @@ def open_faster_whisper(name: str, language: str | None) -> FasterWhisper:
 
 
 def _language(name: str, language: str | None) -> str | None:
-    """See `check_language`; of a checkpoint without a tokenizer.json nothing is known, and it is believed."""
+    """See `check_language`; without a tokenizer.json the language is taken unchecked."""
     tokens = {token["content"].strip("<|>"): token["id"] for token in _special_tokens(name)}
     known = {f"<|{token}|>": number for token, number in tokens.items() if token.isalpha() and len(token) <= 3}
     if not tokens:
@@ -93,4 +90,4 @@ def _language(name: str, language: str | None) -> str | None:
 
 
 def _special_tokens(name: str) -> list[dict[str, Any]]:
-    return list(read_other(name, "tokenizer.json").get("added_tokens") or ())
+    return list(read_json(name, "tokenizer.json").get("added_tokens") or ())

@@ -1,4 +1,4 @@
-"""What a checkpoint that understands speech says of itself, read without its weights."""
+"""Reads the JSON files of a speech model's checkpoint, without its weights."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ CONFIG = "config.json"
 
 
 def read_config(name: str) -> dict[str, Any]:
-    """The config.json of a folder, or of a hub id, of which that file alone is fetched.
+    """The config.json of a folder, or of a hub id, of which only that file is downloaded.
 
-    Raises InputError where there is no such folder or id, where it cannot be reached, and where it is no JSON object.
+    Raises InputError when there is no such folder or id, the hub cannot be reached, or the file is not a JSON object.
     """
     try:
-        config = _json(_located(name, CONFIG))
+        config = _load_json(_locate(name, CONFIG))
     except FileNotFoundError:
         raise InputError(f"{name}: no readable {CONFIG}; expected a folder or hub id of a checkpoint") from None
     if not config:
@@ -25,15 +25,15 @@ def read_config(name: str) -> dict[str, Any]:
     return config
 
 
-def read_other(name: str, file: str) -> dict[str, Any]:
-    """Another JSON object of the same checkpoint; empty where it has none. Raises InputError as `read_config`."""
+def read_json(name: str, file: str) -> dict[str, Any]:
+    """Another JSON object of the same checkpoint; empty without such a file. Raises InputError as `read_config`."""
     try:
-        return _json(_located(name, file))
+        return _load_json(_locate(name, file))
     except FileNotFoundError:
         return {}
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _load_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -43,8 +43,8 @@ def _json(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _located(name: str, file: str) -> Path:
-    """Raises FileNotFoundError for a checkpoint of the hub without that file."""
+def _locate(name: str, file: str) -> Path:
+    """The path of one file. Raises FileNotFoundError for a checkpoint of the hub without that file."""
     if Path(name).is_dir():
         return Path(name) / file
     from huggingface_hub import hf_hub_download

@@ -1,4 +1,4 @@
-"""Offline English speech, as CMU Pocketsphinx understands it with the model inside its package."""
+"""Recogniser for offline English: CMU Pocketsphinx with the acoustic model inside its package."""
 
 from __future__ import annotations
 
@@ -12,46 +12,48 @@ import numpy as np
 from spaces.errors import InputError
 from trainable.speech.asr.bigram_model import arpa
 from trainable.speech.audio import SAMPLE_RATE, resample
-from trainable.speech.text.error_rate import words
+from trainable.speech.text.error_rate import normalise
 from trainable.speech.text.numbers import ENGLISH, readings
 
 DISTRACTORS = Path(__file__).parent / "distractors"
-"""Sentences that may be heard as well as the texts: a model of one text alone would hear that text in anything. Digits
-are distracted by digits alone, in which any follows any: beside English sentences, espeak-ng voices that the demo does
-not know had 13 % character error on digits, and 1 % without; reversed and shuffled digits have over 85 % either way."""
-MOST_UNPRONOUNCED = 0.2
-"""Share of the running words. Of English lines it is below 1 %, of German and Norwegian ones above 50 %."""
+"""Sentences that the language model knows besides the texts: a model of one text alone would recognise that text in
+anything. Digits get digits alone as distractors, in which any follows any. Beside English sentences, espeak-ng voices
+that the demo does not know had 13 % character error on digits, and 1 % without; reversed and shuffled digits have over
+85 % either way."""
+MAX_UNPRONOUNCED = 0.2
+"""Largest share of the running words without a pronunciation: below 1 % in English lines, above 50 % in German and
+Norwegian ones."""
 VOICELESS, SIBILANTS = frozenset({"P", "T", "K", "F", "TH"}), frozenset({"S", "Z", "SH", "ZH", "CH", "JH"})
 
 
 class PocketSphinx:
-    """Offline English: any sequence of the words of the texts and of the distractors.
+    """Recognises any sequence of the words of the texts and of the distractors.
 
-    Half of its language model is which words follow each other in those sentences, so that hundreds of words can be
-    told apart; it does not know which sentence it hears.
+    Half of its language model are the bigrams of those sentences, so that hundreds of words can be told apart. It does
+    not know which sentence is spoken.
     """
 
     RATE = 16_000
 
     def __init__(self, sentences: Sequence[str]) -> None:
-        """Raises InputError for texts without a word, and where more than a fifth of the words have no pronunciation.
+        """Raises InputError for texts without a word, and when more than a fifth of the words have no pronunciation.
 
-        Fewer are never heard, which the voice's own clips show as well.
+        Up to a fifth are never recognised, which lowers the transcripts of the voice's own clips as well.
         """
         from pocketsphinx import Decoder, get_model_path
 
         known = _pronunciations()
-        said = [words(each).split() for sentence in sentences for each in readings(sentence, ENGLISH)]
-        running = [word for sentence in said for word in sentence]
+        spoken = [normalise(each).split() for sentence in sentences for each in readings(sentence, ENGLISH)]
+        running = [word for sentence in spoken for word in sentence]
         _check_pronounced(running, known)
-        said += distractors(set(running))
-        # A word that cannot be heard leaves its neighbours side by side, which is how they will be heard.
-        said = [[word for word in sentence if pronunciations(word, known)] for sentence in said]
+        spoken += distractors(set(running))
+        # Without an unpronounceable word its neighbours are adjacent, as they will be in the transcript.
+        spoken = [[word for word in sentence if pronunciations(word, known)] for sentence in spoken]
         with TemporaryDirectory() as folder:
             model, dictionary = Path(folder) / "sentences.arpa", Path(folder) / "words.dict"
-            model.write_text(arpa(said), encoding="utf-8")
-            # The words of the texts alone: with the whole dictionary a decoder takes seconds to open.
-            dictionary.write_text(_dictionary(sorted({word for each in said for word in each}), known), "utf-8")
+            model.write_text(arpa(spoken), encoding="utf-8")
+            # Only the words in use: with the whole dictionary a decoder takes seconds to open.
+            dictionary.write_text(_dictionary(sorted({word for each in spoken for word in each}), known), "utf-8")
             self._decoder = Decoder(
                 hmm=get_model_path("en-us/en-us"),
                 dict=str(dictionary),
@@ -61,12 +63,12 @@ class PocketSphinx:
                 loglevel="FATAL",
             )
 
-    def hear(self, waves: Sequence[np.ndarray]) -> list[str]:
-        """See `Recogniser.hear`."""
-        return [self._hear_one(wave) for wave in waves]
+    def transcribe(self, waves: Sequence[np.ndarray]) -> list[str]:
+        """See `Recogniser.transcribe`."""
+        return [self._transcribe_one(wave) for wave in waves]
 
-    def _hear_one(self, wave: np.ndarray) -> str:
-        """A quarter second of faint noise either side gives the decoder its silence model."""
+    def _transcribe_one(self, wave: np.ndarray) -> str:
+        """A quarter second of faint noise on either side gives the decoder its silence model."""
         peak = float(np.abs(wave).max()) if wave.size else 0.0
         if not 1e-4 <= peak < float("inf"):
             return ""
@@ -77,23 +79,23 @@ class PocketSphinx:
         self._decoder.start_utt()
         self._decoder.process_raw((np.clip(padded, -1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
         self._decoder.end_utt()
-        heard = self._decoder.hyp()
-        return words(heard.hypstr) if heard else ""
+        hypothesis = self._decoder.hyp()
+        return normalise(hypothesis.hypstr) if hypothesis else ""
 
 
 def pronunciations(word: str, known: Mapping[str, Sequence[str]]) -> list[str]:
-    """Phones, with spaces between, of a word as `words` has it; empty where there are none.
+    """The pronunciations of a normalised word, each as phones with spaces between; empty for an unknown word.
 
-    A possessive sounds like its word with the ending of a plural: S, Z or IH Z by the last phone.
+    A possessive is pronounced as its word with the ending of a plural: S, Z or IH Z by the last phone.
     """
     if word in known:
         return list(known[word])
     if not word.endswith("'s"):
         return []
-    return [f"{phones} {_ending(phones.split()[-1])}" for phones in known.get(word.removesuffix("'s"), ())]
+    return [f"{phones} {_plural_ending(phones.split()[-1])}" for phones in known.get(word.removesuffix("'s"), ())]
 
 
-def _ending(phone: str) -> str:
+def _plural_ending(phone: str) -> str:
     if phone in SIBILANTS:
         return "IH Z"
     return "S" if phone in VOICELESS else "Z"
@@ -101,7 +103,7 @@ def _ending(phone: str) -> str:
 
 @lru_cache(maxsize=1)
 def _pronunciations() -> dict[str, list[str]]:
-    """The dictionary inside the package; a word's further pronunciations are marked by a number, as `read(2)`."""
+    """The dictionary inside the package, which marks a word's further pronunciations by a number, as `read(2)`."""
     from pocketsphinx import get_model_path
 
     known: dict[str, list[str]] = {}
@@ -112,23 +114,23 @@ def _pronunciations() -> dict[str, list[str]]:
 
 
 def distractors(vocabulary: Collection[str]) -> list[list[str]]:
-    """Words of each sentence that distracts from texts of these words."""
+    """The words of each distractor sentence for texts with this vocabulary."""
     for name in ("digits", "english"):
         lines = (DISTRACTORS / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-        said = [words(line).split() for line in lines]
-        if set(vocabulary) <= {word for sentence in said for word in sentence}:
+        sentences = [normalise(line).split() for line in lines]
+        if set(vocabulary) <= {word for sentence in sentences for word in sentence}:
             break
-    return said
+    return sentences
 
 
 def _check_pronounced(running: Sequence[str], known: Mapping[str, Sequence[str]]) -> None:
     unknown = [word for word in running if not pronunciations(word, known)]
-    if running and len(unknown) <= MOST_UNPRONOUNCED * len(running):
+    if running and len(unknown) <= MAX_UNPRONOUNCED * len(running):
         return
     names = ", ".join(list(dict.fromkeys(unknown))[:8])
     raise InputError(
         f"pocketsphinx has no pronunciation for {len(unknown)} of {len(running)} words ({names or 'none were given'}); "
-        "it hears English only: name a Whisper or CTC checkpoint as the recogniser, or none"
+        "it knows English only: name a Whisper or CTC checkpoint as the recogniser, or none"
     )
 
 

@@ -1,4 +1,4 @@
-"""What writes down the words that were spoken."""
+"""Checks and opens a speech recogniser by name: audio in, normalised words out."""
 
 from __future__ import annotations
 
@@ -13,39 +13,38 @@ from spaces.errors import InputError
 from trainable.speech.text.numbers import ANY_LANGUAGE
 
 NONE, POCKETSPHINX = "none", "pocketsphinx"
-ENGLISH = (ANY_LANGUAGE, "en", "eng", "english")
+ENGLISH_NAMES = (ANY_LANGUAGE, "en", "eng", "english")
 
 
 class Recogniser(Protocol):
-    """Understands speech."""
+    """Transcribes speech."""
 
-    def hear(self, waves: Sequence[np.ndarray]) -> list[str]:
-        """[samples] float32 at 24 kHz each → the words understood of each, as `words` has them; empty for none.
+    def transcribe(self, waves: Sequence[np.ndarray]) -> list[str]:
+        """[samples] float32 at 24 kHz each → the transcript of each, normalised by `normalise`; empty without words.
 
-        Many at once take less time than one after the other where a model hears in batches.
+        Many waves in one call take less time than one after the other where a model runs in batches.
         """
         ...
 
 
 def check_recogniser(name: str, language: str) -> None:
-    """Whether there is such a recogniser for that language; no weights are loaded, of a hub id a file or two fetched.
+    """Checks that the recogniser exists and knows the language, without loading weights.
 
-    Raises InputError, with the remedy.
+    Of a hub id, a file or two are downloaded. Raises InputError, with the remedy.
     """
     _check_name(name, language)
     if name not in (NONE, POCKETSPHINX):
         from trainable.speech.asr.checkpoint_recogniser import check_checkpoint
 
-        check_checkpoint(name, _told(language))
+        check_checkpoint(name, _forced_language(language))
 
 
 def open_recogniser(name: str, texts: Sequence[str], language: str) -> Recogniser | None:
-    """The recogniser of that name; None for `none`. `texts` tell pocketsphinx which words it may hear; a checkpoint
-    knows its own.
+    """Opens the recogniser of that name; None for `none`.
 
-    `language` is a code as the checkpoint has it, or `auto`. A checkpoint is loaded once per process. Raises
-    InputError as `check_recogniser`, on texts that are not English to pocketsphinx, and on a checkpoint that cannot be
-    read.
+    `texts` give pocketsphinx its vocabulary; a checkpoint has its own. `language` is a code that the checkpoint knows,
+    or `auto`. A checkpoint is loaded once per process. Raises InputError as `check_recogniser`, for texts that are not
+    English with pocketsphinx, and for a checkpoint that cannot be read.
     """
     _check_name(name, language)
     if name == NONE:
@@ -56,11 +55,11 @@ def open_recogniser(name: str, texts: Sequence[str], language: str) -> Recognise
         return PocketSphinx(texts)
     from trainable.speech.asr.checkpoint_recogniser import open_checkpoint
 
-    return open_checkpoint(name, _told(language))
+    return open_checkpoint(name, _forced_language(language))
 
 
 def _check_name(name: str, language: str) -> None:
-    if name == POCKETSPHINX and language.strip().lower() not in ENGLISH:
+    if name == POCKETSPHINX and language.strip().lower() not in ENGLISH_NAMES:
         raise InputError(
             f"recogniser {name}: expected language en or {ANY_LANGUAGE}, got {language!r}; give a Whisper or CTC "
             f"checkpoint that knows it, or {NONE!r}"
@@ -75,5 +74,5 @@ def _check_name(name: str, language: str) -> None:
     )
 
 
-def _told(language: str) -> str | None:
+def _forced_language(language: str) -> str | None:
     return None if language == ANY_LANGUAGE else language

@@ -1,1 +1,1 @@
-"""The room trainable/speech/text."""
+"""Comparing texts with transcripts: normalisation, character error, numbers, Whisper's hallucinations."""

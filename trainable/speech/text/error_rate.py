@@ -1,4 +1,4 @@
-"""How much of a text was understood."""
+"""Normalises texts and computes the character error rate of a transcript."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ import jiwer
 
 from trainable.speech.text.numbers import ANY_LANGUAGE, spoken_parts
 
-JUDGED_LETTERS = 12
-"""Shorter texts are not judged by their words: one misheard word of one word says little about the speaker."""
+MIN_JUDGED_LETTERS = 12
+"""Shorter texts are not judged by their words: one misheard word in a text of one word says little."""
 
 APOSTROPHES = dict.fromkeys(map(ord, "\u2018\u2019\u201b\u02bb\u02bc\u00b4`\uff07"), "'")
 """Quotes, modifier letters and accents that stand alone: keyboards and recognisers write any of them."""
 
-UNWRITTEN = re.compile(r"[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0640]")
-"""Hebrew points and Arabic vowel signs, which readers and recognisers leave out, and the Arabic stroke that only
-stretches a line. Vowel signs of other scripts are letters to their readers, and kept."""
+OPTIONAL_MARKS = re.compile(
+    r"[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0640]"
+)
+"""Hebrew points and Arabic vowel signs, which writers and recognisers leave out, and the Arabic stroke that only
+stretches a line. Vowel signs of other scripts count as letters and are kept."""
 
 SPACELESS = (
     "\u0e00-\u0eff"  # Thai, Lao
@@ -26,56 +28,56 @@ SPACELESS = (
     "\u3005\u3007\u3040-\u30ff\u3100-\u312f"  # kana, bopomofo
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"  # Han
 )
-"""Scripts that put no space between words, so that a space beside such a letter says nothing."""
-SPACE_WITHOUT_MEANING = re.compile(f" (?=[{SPACELESS}])|(?<=[{SPACELESS}]) ")
+"""Scripts without spaces between words; a space beside such a letter has no meaning."""
+MEANINGLESS_SPACE = re.compile(f" (?=[{SPACELESS}])|(?<=[{SPACELESS}]) ")
 
 
-def words(text: str) -> str:
-    """Words as a listener could tell them apart, with single spaces between.
+def normalise(text: str) -> str:
+    """The words of a text with single spaces between, without what cannot be heard.
 
-    Case, Unicode form (NFKC) and punctuation are gone, apostrophes within a word are kept as ', marks stay with their
-    letters. Numbers stay as they are written: neither digits nor words are turned into the other. What to do follows
-    from the script of each letter, not from a language that has to be named, so text and transcript agree in any mix.
+    Case, Unicode form (NFKC) and punctuation are removed, apostrophes within a word are kept as ', marks stay with
+    their letters. Numbers stay as written: digits and number words are not converted. The rules depend on the script
+    of each letter and not on a language, so text and transcript agree in any mix of languages.
     """
     folded = unicodedata.normalize("NFKC", text.translate(APOSTROPHES)).casefold()
-    written = UNWRITTEN.sub("", folded.translate(APOSTROPHES))
+    written = OPTIONAL_MARKS.sub("", folded.translate(APOSTROPHES))
     kept = "".join(_kept(character) for character in written)
     kept = unicodedata.normalize("NFC", kept.replace("i\u0307", "i"))
     plain = " ".join(filter(None, (word.strip("'") for word in re.sub(r"'{2,}", " ", kept).split())))
-    return SPACE_WITHOUT_MEANING.sub("", plain)
+    return MEANINGLESS_SPACE.sub("", plain)
 
 
 def character_error(text: str, heard: str, language: str = ANY_LANGUAGE) -> float:
-    """Character error rate of what was heard, both normalised; 0 is perfect, above 1 means more was heard than said.
+    """Character error rate of the transcript `heard`, both texts normalised; 0 is perfect, and it may exceed 1.
 
-    Digits of either side count as the words they may stand for in the language (`spoken_parts`): each number as it
-    agrees best, one after the other, so a line of numbers takes few comparisons. Raises ValueError when the text has no
-    word to understand.
+    Digits on either side count as the words they may stand for in the language (`spoken_parts`). The best reading of
+    each number is chosen one number after the other, so that a line of numbers takes few comparisons. Raises ValueError
+    when the text has no words.
     """
-    if not words(text):
+    if not normalise(text):
         raise ValueError(f"a character error needs a text with words, got {text!r}")
     sides = [spoken_parts(text, language), spoken_parts(heard, language)]
-    chosen = [[ways[0] for ways in parts] for parts in sides]
+    chosen = [[readings[0] for readings in parts] for parts in sides]
     least = _error(*chosen)
     for side, parts in zip(chosen, sides, strict=True):
-        for place, ways in enumerate(parts):
-            best = ways[0]
-            for way in ways[1:]:
-                side[place] = way
+        for place, readings in enumerate(parts):
+            best = readings[0]
+            for reading in readings[1:]:
+                side[place] = reading
                 error = _error(*chosen)
                 if error < least:
-                    least, best = error, way
+                    least, best = error, reading
             side[place] = best
     return least
 
 
-def _error(said: Sequence[str], heard: Sequence[str]) -> float:
-    return float(jiwer.cer(words("".join(said)), words("".join(heard))))
+def _error(text_parts: Sequence[str], heard_parts: Sequence[str]) -> float:
+    return float(jiwer.cer(normalise("".join(text_parts)), normalise("".join(heard_parts))))
 
 
 def _kept(character: str) -> str:
-    """A letter, mark, digit or apostrophe itself; nothing for what is not seen, such as a soft hyphen; else a space."""
-    kind = unicodedata.category(character)
-    if kind[0] in "LNM" or character == "'":
+    """The character itself for a letter, mark, digit or apostrophe; nothing for an invisible one; else a space."""
+    category = unicodedata.category(character)
+    if category[0] in "LNM" or character == "'":
         return character
-    return "" if kind == "Cf" else " "
+    return "" if category == "Cf" else " "

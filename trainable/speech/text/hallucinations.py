@@ -1,12 +1,12 @@
-"""What Whisper says where there is nothing to hear, learned from the ends of videos."""
+"""Phrases that Whisper hallucinates without speech; it learned them from the ends of videos."""
 
 from __future__ import annotations
 
 import re
 
-from trainable.speech.text.error_rate import words
+from trainable.speech.text.error_rate import normalise
 
-INVENTED = frozenset(
+HALLUCINATED_PHRASES = frozenset(
     {
         "thank you",
         "thanks",
@@ -30,19 +30,19 @@ INVENTED = frozenset(
         "спасибо за просмотр",
     }
 )
-"""As `words` has them. People say some of it as well."""
-CREDITS = re.compile(
+"""Normalised by `normalise`. People do say some of these."""
+SUBTITLE_CREDITS = re.compile(
     r"amara\.org|subtitles by|subtitled by|undertekster|teksting av|undertexter|untertitel|sous-titr|subtítulos|字幕",
     re.IGNORECASE,
 )
-"""The credits of subtitles, which nobody reads aloud."""
+"""Credits of subtitles, which are never spoken."""
 
 
-def is_credits(text: str) -> bool:
-    """Whether it reads like the credits of subtitles."""
-    return CREDITS.search(text) is not None
+def is_subtitle_credits(text: str) -> bool:
+    """Whether a transcript holds credits of subtitles."""
+    return SUBTITLE_CREDITS.search(text) is not None
 
 
-def is_invented(text: str) -> bool:
-    """Whether all of it is a phrase that Whisper is known to make up. Somebody may have said it nevertheless."""
-    return words(text) in INVENTED
+def is_hallucinated(text: str) -> bool:
+    """Whether the whole transcript is a phrase that Whisper hallucinates, though a speaker may have said it."""
+    return normalise(text) in HALLUCINATED_PHRASES

@@ -19,7 +19,7 @@ from tests.support.paths import ROOT
 from trainable.dataset.__main__ import app
 from trainable.dataset.transcribe.split_recording import split_recording
 from trainable.speech.audio import SAMPLE_RATE, read_audio, resample
-from trainable.speech.recording_stream import BLOCK_SECONDS, RecordingStream, SpeechScan, levels_of
+from trainable.speech.recording_stream import BLOCK_SECONDS, RecordingStream, SpeechScan, rms_levels
 from trainable.speech.segmenting import ClipLengths
 from trainable.speech.vad import RATE, SpeechDetector, TimeSpan
 
@@ -30,29 +30,29 @@ NEAR = 1e-6
 def test_the_quietest_point_is_in_the_gap() -> None:
     wave = np.random.default_rng(0).normal(0, 0.1, 3 * RATE).astype(np.float32)
     wave[int(1.70 * RATE) : int(1.78 * RATE)] *= 0.01
-    heard = SpeechScan([], 3.0, levels_of(wave))
-    assert 1.70 <= heard.quiet(0.5, 2.9) <= 1.78
-    assert 0.5 <= heard.quiet(0.5, 1.0) <= 1.0
-    assert heard.quiet(1.0, 1.02) == 1.01
+    heard = SpeechScan([], 3.0, rms_levels(wave))
+    assert 1.70 <= heard.quietest(0.5, 2.9) <= 1.78
+    assert 0.5 <= heard.quietest(0.5, 1.0) <= 1.0
+    assert heard.quietest(1.0, 1.02) == 1.01
 
 
 def test_a_detector_fed_in_blocks_hears_what_it_hears_at_once() -> None:
     wave = resample(read_audio(VOICE / "ref.wav"), SAMPLE_RATE, RATE)
     detector = SpeechDetector()
-    whole = detector.speech_in(wave)
-    detector.begin()
+    whole = detector.detect(wave)
+    detector.reset()
     for block in np.array_split(wave, 7):
-        detector.hear(block)
-    assert detector.speech() == whole != []
-    assert detector.speech_in(np.zeros(RATE, dtype=np.float32)) == []
-    assert detector.speech_in(wave[:0]) == []
+        detector.feed(block)
+    assert detector.finish() == whole != []
+    assert detector.detect(np.zeros(RATE, dtype=np.float32)) == []
+    assert detector.detect(wave[:0]) == []
 
 
 def test_a_detector_leaves_the_process_its_threads() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        SpeechDetector().speech_in(np.zeros(RATE, dtype=np.float32))
+        SpeechDetector().detect(np.zeros(RATE, dtype=np.float32))
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)

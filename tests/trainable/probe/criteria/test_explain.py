@@ -1,4 +1,4 @@
-"""What stands behind a flag agrees with the judge, and the default pace follows the script."""
+"""Explained thresholds agree with the flags, and the default pace follows the script."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NUMBERS = st.floats(0, 2)
         ]
     ),
 )
-def test_what_lies_beyond_a_threshold_is_what_the_judge_flags(
+def test_a_measure_beyond_its_threshold_raises_its_flag(
     text: str, heard: str | None, level: float, numbers: list[float], flatness: float, own: tuple[VoiceMeasures, int]
 ) -> None:
     line = LineMeasures(
@@ -60,11 +60,12 @@ def test_what_lies_beyond_a_threshold_is_what_the_judge_flags(
         energy_range=numbers[9],
         stutter=numbers[11],
     )
-    likeness = SpeakerSimilarity(similarity=0.9, least=numbers[10], origin="told")
-    flags = {*flags_of(line, own[0]), *([Flag.VOICE_DRIFT] if likeness.has_drifted else [])}
-    beyond = {each.flag for each in explain(line, JudgingContext("told", *own, likeness)).values() if each.is_beyond}
+    similarity = SpeakerSimilarity(similarity=0.9, threshold=numbers[10], origin="given")
+    flags = {*flags_of(line, own[0]), *([Flag.VOICE_DRIFT] if similarity.has_drifted else [])}
+    explained = explain(line, JudgingContext("given", *own, similarity))
+    beyond = {each.flag for each in explained.values() if each.is_beyond}
     if Flag.SILENT in flags or level != level:
-        # Noise and pauses are not judged where nobody speaks, and a level that is no number lies beyond everything.
+        # Noise and pauses are not judged without speech, and a level of NaN is beyond no threshold.
         unjudged = {Flag.SILENT, Flag.NOISY, Flag.TEMPO}
         flags, beyond = flags - unjudged, beyond - unjudged
     assert flags == beyond

@@ -7,12 +7,12 @@ import pytest
 from spaces.records.verdict import Flag
 from tests.support.voices import murmur
 from trainable.probe.criteria.flags import flags_of
-from trainable.probe.measures.line import LineMeasures, VoiceMeasures, measure
+from trainable.probe.measures.line import LineMeasures, VoiceMeasures, measure_line
 from trainable.probe.measures.pauses import Pauses
 
 LONG = "a sentence that is long enough to have a tempo"
 LONGER = LONG + " of which nothing is left out"
-"""Sixteen words: of so many, four more are no third."""
+"""Sixteen words, of which four are less than a third."""
 HEALTHY = {
     "heard": None,
     "eos": True,
@@ -113,7 +113,7 @@ def test_a_voice_whose_words_are_missed_is_allowed_more(share: float, garbled: b
         (1.38, (1.0,) * 20, False),
     ],
 )
-def test_the_tempo_of_a_line_is_held_against_that_of_the_voice(ratio: float, own: tuple, flagged: bool) -> None:
+def test_the_tempo_of_a_line_is_compared_with_that_of_the_voice(ratio: float, own: tuple, flagged: bool) -> None:
     line = LineMeasures(**{"text": LONG, **HEALTHY, "seconds": 3.0 * ratio})
     assert (Flag.TEMPO in flags_of(line, OWN.model_copy(update={"tempos": own}))) is flagged
 
@@ -124,9 +124,9 @@ def test_without_clips_of_its_own_a_voice_is_neither_noisy_nor_flat() -> None:
 
 
 @pytest.mark.parametrize("sample", [float("nan"), float("inf")])
-def test_samples_that_are_no_numbers_count_as_silence(sample: float) -> None:
+def test_samples_that_are_not_finite_count_as_silence(sample: float) -> None:
     wave = murmur(3.0)
     wave[1000] = sample
-    measured = measure(wave, LONG, None, eos=True, expected_seconds=3.0)
+    measured = measure_line(wave, LONG, None, eos=True, expected_seconds=3.0)
     assert Flag.SILENT in flags_of(measured, VoiceMeasures())
-    assert flags_of(measure(murmur(3.0), LONG, None, eos=True, expected_seconds=3.0), VoiceMeasures()) == ()
+    assert flags_of(measure_line(murmur(3.0), LONG, None, eos=True, expected_seconds=3.0), VoiceMeasures()) == ()

@@ -1,4 +1,4 @@
-"""A probe that rejects the recordings themselves is refused."""
+"""A probe that rejects the voice's own recordings is refused."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def rushed() -> LineMeasures:
 
 
 def paused() -> LineMeasures:
-    """As its reader pauses."""
+    """With the pauses of a slow reader."""
     return clip(pauses=Pauses(lead=0.1, longest_inner=2.5, tail=0.1))
 
 
@@ -62,7 +62,7 @@ def clipped() -> LineMeasures:
 
 
 @pytest.mark.parametrize(
-    ("clips", "said"),
+    ("clips", "message"),
     [
         ([good()] * 40, None),
         ([clip()] * 40, None),
@@ -77,16 +77,16 @@ def clipped() -> LineMeasures:
         ([*[good()] * 6, unended(), unended()], "2.0 s of silence at its end"),
     ],
 )
-def test_more_than_a_twentieth_that_fail_stop_a_search(clips: list[LineMeasures], said: str | None) -> None:
-    if said is None:
+def test_more_than_a_twentieth_that_fail_stop_a_search(clips: list[LineMeasures], message: str | None) -> None:
+    if message is None:
         check_ground_truth(clips)
         return
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         check_ground_truth(clips)
 
 
 @pytest.mark.parametrize(
-    ("spoiled", "remedy"), [(garbled, "name another in the space"), (silent, "mend these recordings")]
+    ("spoiled", "remedy"), [(garbled, "name another in the space"), (silent, "repair these recordings")]
 )
 def test_the_clips_and_the_remedy_are_named(spoiled, remedy: str) -> None:
     with pytest.raises(InputError) as caught:

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
 from spaces.records.verdict import Flag, LineKind, SpokenLine
-from trainable.probe.criteria.judge import BaseResult, allowed_failures, at_least_by_chance, conclude, fails_end
+from trainable.probe.criteria.judge import BaseResult, allowed_failures, fisher_p_value, make_verdict, rarely_ends
 from trainable.probe.measures.similarity import SpeakerMatch
 
 LONG = "a sentence that is long enough to have a tempo"
-SAME = SpeakerMatch(similarity=0.9, least=0.8, strange=0)
+SAME = SpeakerMatch(similarity=0.9, threshold=0.8, mismatches=0)
 BASE = BaseResult(probability=0.6, missed=0, failed=0, lines=20)
 
 
@@ -60,7 +60,7 @@ BAD = line(Flag.GARBLED)
     ],
 )
 def test_two_of_the_first_four_reject_or_three_of_twenty(lines, planned: int, accepted: bool) -> None:
-    verdict = conclude(lines, planned, SAME)
+    verdict = make_verdict(lines, planned, SAME)
     assert verdict.accepted is accepted
     assert bool(verdict.reasons) is not accepted
     assert verdict.failed_lines == sum(one is BAD for one in lines)
@@ -68,22 +68,22 @@ def test_two_of_the_first_four_reject_or_three_of_twenty(lines, planned: int, ac
 
 @pytest.mark.parametrize(("ratio", "reason"), [(1.0, None), (0.86, None), (1.17, None), (0.8, "rushed"), (1.3, "slow")])
 def test_the_median_tempo_rejects(ratio: float, reason: str | None) -> None:
-    verdict = conclude([line(ratio=ratio)] * 4, 20, SAME)
+    verdict = make_verdict([line(ratio=ratio)] * 4, 20, SAME)
     assert verdict.accepted is (reason is None)
     assert reason is None or reason in verdict.reasons[0]
 
 
 def test_short_lines_have_no_tempo() -> None:
-    assert conclude([line(ratio=0.5, text="oh")] * 4, 4, SAME).accepted
+    assert make_verdict([line(ratio=0.5, text="oh")] * 4, 4, SAME).accepted
 
 
-def test_words_nobody_heard_are_unknown_and_not_a_pass() -> None:
-    assert conclude([line(error=None)] * 4, 4, SAME).unknown == (Flag.GARBLED,)
-    assert conclude([line()] * 4, 4, SAME).unknown == ()
+def test_without_a_transcript_garbled_is_unknown_and_no_pass() -> None:
+    assert make_verdict([line(error=None)] * 4, 4, SAME).unknown == (Flag.GARBLED,)
+    assert make_verdict([line()] * 4, 4, SAME).unknown == ()
 
 
 def test_a_flat_line_does_not_fail() -> None:
-    verdict = conclude([line(Flag.FLAT)] * 4, 4, SAME)
+    verdict = make_verdict([line(Flag.FLAT)] * 4, 4, SAME)
     assert verdict.accepted and verdict.failed_lines == 0 and verdict.flags == {Flag.FLAT: 4}
 
 
@@ -96,16 +96,16 @@ def test_a_flat_line_does_not_fail() -> None:
         (SpeakerMatch(0.9, None, 0), True, (Flag.VOICE_DRIFT,)),
     ],
 )
-def test_another_voice_rejects_and_one_too_short_to_tell_is_unknown(voice, accepted: bool, unknown: tuple) -> None:
-    verdict = conclude([line()] * 4, 4, voice)
+def test_another_voice_rejects_and_too_little_speech_is_unknown(voice, accepted: bool, unknown: tuple) -> None:
+    verdict = make_verdict([line()] * 4, 4, voice)
     assert (verdict.accepted, verdict.unknown) == (accepted, unknown)
-    assert verdict.flags.get(Flag.VOICE_DRIFT, 0) == voice.strange
+    assert verdict.flags.get(Flag.VOICE_DRIFT, 0) == voice.mismatches
     assert accepted or "another voice" in verdict.reasons[0]
 
 
 def test_a_verdict_needs_a_line() -> None:
     with pytest.raises(ValueError, match="at least one"):
-        conclude([], 4, SAME)
+        make_verdict([], 4, SAME)
 
 
 @pytest.mark.parametrize(("planned", "allowed"), [(4, 1), (8, 1), (13, 1), (14, 2), (20, 2), (40, 5)])
@@ -113,16 +113,16 @@ def test_allowed_failures(planned: int, allowed: int) -> None:
     assert allowed_failures(planned) == allowed
 
 
-def test_a_hard_line_decides_nothing() -> None:
+def test_a_hard_line_does_not_count() -> None:
     hard = line(Flag.GARBLED, Flag.NO_EOS, kind=LineKind.HARD, score=0.0)
-    verdict = conclude([line(), hard, hard, line(), line()], 3, SAME, base=BASE)
+    verdict = make_verdict([line(), hard, hard, line(), line()], 3, SAME, base=BASE)
     assert verdict.accepted and verdict.failed_lines == 0 and verdict.flags == {} and verdict.notes == ()
     assert verdict.score == 0.5 and verdict.judged_lines == 3 and len(verdict.lines) == 5
 
 
 def test_the_screen_is_four_lines_that_count() -> None:
     hard = line(kind=LineKind.HARD)
-    assert not conclude([hard, hard, BAD, line(), BAD], 20, SAME).accepted
+    assert not make_verdict([hard, hard, BAD, line(), BAD], 20, SAME).accepted
 
 
 @pytest.mark.parametrize(
@@ -137,30 +137,30 @@ def test_the_screen_is_four_lines_that_count() -> None:
         (0.0, BaseResult(None, 0, 0, 20), True),
     ],
 )
-def test_an_end_that_would_hardly_come_rejects(probability, base, accepted: bool) -> None:
-    verdict = conclude([line()], 20, SAME, end_probability=probability, base=base)
-    assert verdict.accepted is accepted is not fails_end(probability, base)
+def test_a_low_end_probability_rejects(probability, base, accepted: bool) -> None:
+    verdict = make_verdict([line()], 20, SAME, end_probability=probability, base=base)
+    assert verdict.accepted is accepted is not rarely_ends(probability, base)
     assert accepted or "hardly ever end" in verdict.reasons[0]
 
 
 @pytest.mark.parametrize(
-    ("missed", "base_missed", "told"),
+    ("missed", "base_missed", "note"),
     [(0, 0, None), (1, 0, "no more than chance"), (1, 1, "no more than chance"), (5, 0, ": more than chance")],
 )
-def test_missed_ends_are_compared_with_those_of_the_base(missed: int, base_missed: int, told: str | None) -> None:
+def test_missed_ends_are_compared_with_those_of_the_base(missed: int, base_missed: int, note: str | None) -> None:
     lines = [line(Flag.NO_EOS)] * missed + [line()] * (20 - missed)
-    notes = conclude(lines, 20, SAME, base=BaseResult(0.6, base_missed, base_missed, 20)).notes
-    assert notes == () if told is None else told in notes[0]
-    assert conclude(lines, 20, SAME).notes == ()
+    notes = make_verdict(lines, 20, SAME, base=BaseResult(0.6, base_missed, base_missed, 20)).notes
+    assert notes == () if note is None else note in notes[0]
+    assert make_verdict(lines, 20, SAME).notes == ()
 
 
 @given(st.integers(0, 20), st.integers(0, 20))
-def test_the_chance_of_missed_ends_is_fishers(missed: int, base: int) -> None:
+def test_the_p_value_of_missed_ends_is_fishers(missed: int, base: int) -> None:
     expected = fisher_exact([[missed, 20 - missed], [base, 20 - base]], alternative="greater").pvalue
-    assert at_least_by_chance(missed, 20, base, 20) == pytest.approx(expected)
+    assert fisher_p_value(missed, 20, base, 20) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("failed", "accepted"), [(0, True), (6, True), (7, False)])
-def test_a_finalist_is_turned_down_where_more_than_one_line_in_twenty_surely_fails(failed: int, accepted: bool) -> None:
+def test_a_confirmation_rejects_when_more_than_one_line_in_twenty_fails_for_sure(failed: int, accepted: bool) -> None:
     lines = [BAD] * failed + [line()] * (60 - failed)
-    assert conclude(lines, 60, SAME, confirms=True).accepted is accepted
+    assert make_verdict(lines, 60, SAME, confirms=True).accepted is accepted

@@ -1,4 +1,4 @@
-"""What a line is worth: monotone in each measure, exact in a table."""
+"""The score of a line: monotone in each measure, exact in a table."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_scores(changes: dict, expected: float) -> None:
     assert score(**changes) == pytest.approx(expected)
 
 
-def test_nothing_heard_scores_nothing() -> None:
+def test_without_parts_the_score_is_0() -> None:
     assert score_of(None) == 0.0
 
 

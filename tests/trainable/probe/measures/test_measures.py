@@ -1,4 +1,4 @@
-"""The probe's measures and its judgement, as tables."""
+"""Level, spectrum, speaking rate and character error."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.support.voices import tone
 from trainable.probe.measures.level import clipped_share, rms_dbfs, speech_share
 from trainable.probe.measures.spectrum import average_spectrum, spectral_distance
 from trainable.speech.audio import SAMPLE_RATE
-from trainable.speech.tempo import SpeakingRate, fit_tempo, letters
-from trainable.speech.text.error_rate import character_error, words
+from trainable.speech.tempo import SpeakingRate, fit_speaking_rate, letters
+from trainable.speech.text.error_rate import character_error, normalise
 
 
 def test_levels() -> None:
@@ -26,7 +26,7 @@ def test_levels() -> None:
     assert clipped_share(np.zeros(0, dtype=np.float32)) == 0
 
 
-def test_a_spectrum_knows_its_voice_at_any_loudness() -> None:
+def test_a_spectrum_does_not_depend_on_loudness() -> None:
     low, high = average_spectrum(tone(1.0, 200)), average_spectrum(tone(1.0, 2000))
     assert spectral_distance(low, average_spectrum(0.01 * tone(2.0, 200))) < 0.5
     assert spectral_distance(low, high) > 5
@@ -35,8 +35,8 @@ def test_a_spectrum_knows_its_voice_at_any_loudness() -> None:
 
 
 @given(st.floats(0, 2), st.floats(0.01, 0.2), st.lists(st.integers(1, 200), min_size=3, max_size=30, unique=True))
-def test_a_tempo_is_found_again(pause: float, rate: float, counts: list[int]) -> None:
-    tempo = fit_tempo(["a" * count for count in counts], [pause + rate * count for count in counts])
+def test_a_speaking_rate_is_recovered(pause: float, rate: float, counts: list[int]) -> None:
+    tempo = fit_speaking_rate(["a" * count for count in counts], [pause + rate * count for count in counts])
     assert tempo.expected_seconds("b" * 50) == pytest.approx(pause + rate * 50, rel=1e-3, abs=1e-3)
 
 
@@ -44,15 +44,15 @@ def test_a_tempo_is_found_again(pause: float, rate: float, counts: list[int]) ->
     ("texts", "seconds", "expected"),
     [(["aaaa", "aaaa"], [1.0, 3.0], 2.0), (["a", "aa"], [2.0, 1.0], 4.0), (["a" * 10, "a" * 20], [0.5, 2.0], 0.36)],
 )
-def test_odd_tempos_stay_positive(texts: list[str], seconds: list[float], expected: float) -> None:
-    tempo = fit_tempo(texts, seconds)
+def test_speaking_rates_stay_positive(texts: list[str], seconds: list[float], expected: float) -> None:
+    tempo = fit_speaking_rate(texts, seconds)
     assert tempo.pause >= 0 and tempo.per_letter > 0
     assert tempo.expected_seconds("aaaa") == pytest.approx(expected)
 
 
-def test_a_tempo_needs_letters() -> None:
+def test_a_speaking_rate_needs_letters() -> None:
     with pytest.raises(ValueError, match="letters"):
-        fit_tempo(["...", "!"], [1.0, 2.0])
+        fit_speaking_rate(["...", "!"], [1.0, 2.0])
 
 
 def test_a_runaway_costs_seconds() -> None:
@@ -71,8 +71,8 @@ def test_a_runaway_costs_seconds() -> None:
         ("'quoted'", "quoted"),
     ],
 )
-def test_words(text: str, normal: str) -> None:
-    assert words(text) == normal
+def test_normalise(text: str, normal: str) -> None:
+    assert normalise(text) == normal
     assert letters(normal) == letters(text)
 
 
@@ -83,6 +83,6 @@ def test_character_error(text: str, heard: str, error: float) -> None:
     assert character_error(text, heard) == pytest.approx(error)
 
 
-def test_a_text_without_words_cannot_be_understood() -> None:
+def test_a_text_without_words_has_no_character_error() -> None:
     with pytest.raises(ValueError, match="words"):
         character_error("...", "one")

@@ -1,4 +1,4 @@
-"""Words that nobody said."""
+"""Words of a text that its transcript lacks."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainable.probe.measures.missing_words import OMITTED, leaves_out, omitted_above, omitted_share, omitted_words
+from trainable.probe.measures.missing_words import (
+    MAX_OMITTED_SHARE,
+    omits_words,
+    omitted_share,
+    omitted_threshold,
+    omitted_words,
+)
 
 TEXT = "the cat sat on the mat and looked at the door"
 WORDS = st.lists(st.sampled_from(["one", "two", "three", "four"]), max_size=12).map(" ".join)
@@ -52,19 +58,19 @@ def test_a_text_without_words_misses_none() -> None:
     ],
 )
 def test_three_words_and_a_fifth_of_the_text(text: str, heard: str, left_out: bool) -> None:
-    assert leaves_out(text, heard, ()) is left_out
+    assert omits_words(text, heard, ()) is left_out
 
 
 @given(st.lists(st.floats(0, 1), max_size=40))
 def test_a_voice_is_allowed_more_than_most_of_its_own_clips_miss(shares: list[float]) -> None:
-    threshold = omitted_above(shares)
-    assert threshold >= OMITTED
+    threshold = omitted_threshold(shares)
+    assert threshold >= MAX_OMITTED_SHARE
     assert not shares or threshold > sorted(shares)[(len(shares) - 1) // 2]
 
 
 @settings(deadline=None)
 @given(WORDS, WORDS)
-def test_no_more_is_missing_than_was_to_be_said(text: str, heard: str) -> None:
+def test_no_more_words_are_missing_than_the_text_has(text: str, heard: str) -> None:
     missing = omitted_words(text, heard)
     assert 0 <= missing <= len(text.split())
     assert omitted_words(text, text) == 0

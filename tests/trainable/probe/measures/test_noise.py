@@ -1,4 +1,4 @@
-"""Noise, against the voice's own clips."""
+"""Noise, compared with the voice's own clips."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.corruptions import corrupted, demo_clips, joined_lines, noise
 from tests.support.voices import tone
-from trainable.probe.measures.noise import SILENT_FLATNESS, flatness, is_noisy, noisy_above
+from trainable.probe.measures.noise import SILENT_FLATNESS, flatness, is_noisy, noise_threshold
 from trainable.speech.audio import SAMPLE_RATE
 
 FLATNESSES = st.lists(st.floats(-60, -10), min_size=1, max_size=40)
@@ -37,7 +37,7 @@ def noisy(kind: str) -> int:
 @pytest.mark.parametrize(
     "kind", ["noise 20 dB", "noise 10 dB", "noise 5 dB", "noise 0 dB", "buzz", "mu-law", "pure noise"]
 )
-def test_noise_is_heard_in_every_line(kind: str) -> None:
+def test_noise_is_found_in_every_line(kind: str) -> None:
     assert noisy(kind) == 10
 
 
@@ -45,7 +45,7 @@ def test_noise_is_heard_in_every_line(kind: str) -> None:
     "kind",
     ["clean", "loop soft", "rushed", "slow", "reversed", "pitch shift", "inner pause", "trailing silence", "tone"],
 )
-def test_what_is_spoilt_otherwise_is_not_noisy(kind: str) -> None:
+def test_other_corruptions_are_not_noisy(kind: str) -> None:
     assert noisy(kind) == 0
 
 
@@ -55,7 +55,7 @@ def test_of_the_demo_voices_clips_none_is_noisy_among_the_others() -> None:
     assert not any(is_noisy(each, measured[:place] + measured[place + 1 :]) for place, each in enumerate(measured))
 
 
-def test_a_voice_recorded_in_noise_is_measured_by_its_own_noise() -> None:
+def test_a_voice_recorded_in_noise_is_compared_with_its_own_noise() -> None:
     generator = np.random.default_rng(0)
     own = [flatness(noise(wave, generator, snr=20)) for wave in lines()]
     assert not any(is_noisy(each, own[:place] + own[place + 1 :]) for place, each in enumerate(own))
@@ -73,7 +73,7 @@ def test_a_voice_recorded_in_noise_is_measured_by_its_own_noise() -> None:
     ],
 )
 def test_the_threshold(calibrated: tuple[float, ...], threshold: float | None) -> None:
-    assert noisy_above(calibrated) == (threshold if threshold is None else pytest.approx(threshold))
+    assert noise_threshold(calibrated) == (threshold if threshold is None else pytest.approx(threshold))
 
 
 @given(FLATNESSES)

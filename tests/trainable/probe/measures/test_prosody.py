@@ -1,4 +1,4 @@
-"""Melody and dynamics."""
+"""Pitch track, and the ranges of pitch and level."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from tests.support.corruptions import corrupted, demo_clips, joined_lines, pitch_shift
-from trainable.probe.measures.prosody import energy_range_db, flat_below, is_flat, pitch_range_semitones, pitch_track
+from trainable.probe.measures.prosody import (
+    energy_range_db,
+    flat_threshold,
+    is_flat,
+    pitch_range_semitones,
+    pitch_track,
+)
 from trainable.speech.audio import SAMPLE_RATE
 
 
@@ -53,13 +59,13 @@ def test_a_shifted_voice_is_shifted_by_as_much(semitones: int) -> None:
     ("kind", "flat"),
     [("clean", 0), ("monotone", 10), ("rushed", 0), ("slow", 0), ("noise 20 dB", 0), ("pitch shift", 0)],
 )
-def test_a_line_without_melody_is_flat(kind: str, flat: int) -> None:
+def test_a_monotone_line_is_flat(kind: str, flat: int) -> None:
     own = [pitch_range_semitones(wave) for wave in lines()[::2]]
     judged = [corrupted(kind, wave, seed) for seed, wave in enumerate(lines()[1::2])]
     assert sum(is_flat(pitch_range_semitones(wave), own) for wave in judged) == flat
 
 
-def test_compression_narrows_the_range_of_energy() -> None:
+def test_compression_narrows_the_range_of_levels() -> None:
     for wave in lines():
         assert energy_range_db(corrupted("compressed", wave, 0)) < 0.75 * energy_range_db(wave)
 
@@ -77,7 +83,7 @@ def test_noise_has_no_pitch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("measured", "calibrated", "verdict"),
+    ("measured", "own", "flat"),
     [
         (1.9, (4.0,), True),
         (2.1, (4.0,), False),
@@ -86,9 +92,9 @@ def test_noise_has_no_pitch() -> None:
         (1.8, (4.0,) * 19 + (1.0,), True),
     ],
 )
-def test_the_rule(measured: float | None, calibrated: tuple[float, ...], verdict: bool) -> None:
-    assert is_flat(measured, calibrated) is verdict
-    assert (flat_below(calibrated) is None) is (not calibrated)
+def test_the_threshold(measured: float | None, own: tuple[float, ...], flat: bool) -> None:
+    assert is_flat(measured, own) is flat
+    assert (flat_threshold(own) is None) is (not own)
 
 
 @pytest.mark.parametrize("decibels", [-20, 6])
@@ -101,7 +107,7 @@ def test_the_level_does_not_matter(decibels: int) -> None:
 
 @pytest.mark.parametrize("value", [0.0, 1.0, np.nan, np.inf, 1e30])
 @pytest.mark.parametrize("samples", [0, 1, 1199, 1200, SAMPLE_RATE])
-def test_samples_without_speech_have_no_melody(samples: int, value: float) -> None:
+def test_samples_without_speech_have_no_pitch(samples: int, value: float) -> None:
     wave = np.full(samples, value, np.float32)
     assert not np.isfinite(pitch_track(wave)).any()
     assert pitch_range_semitones(wave) is None

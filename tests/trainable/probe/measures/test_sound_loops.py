@@ -1,4 +1,4 @@
-"""Repetition, in the sound and in the words."""
+"""Loops in the sound and repeated words in the transcript."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.support.corruptions import corrupted, demo_clips, joined_lines
 from tests.support.voices import tone
-from trainable.probe.measures.repeated_words import inserted_share, repeated_words, repeats_itself, words_after_the_end
-from trainable.probe.measures.sound_loops import LOOPED, repeated_share
+from trainable.probe.measures.repeated_words import has_repetition, inserted_share, repeated_words, trailing_words
+from trainable.probe.measures.sound_loops import MAX_REPEATED_SHARE, repeated_share
 from trainable.speech.audio import SAMPLE_RATE
 
 WORDS = st.lists(st.sampled_from(["one", "two", "three", "four", "five", "six"]), max_size=12).map(" ".join)
@@ -25,33 +25,37 @@ def lines() -> list[tuple[np.ndarray, str]]:
 
 def looped(kind: str) -> int:
     """Of the twenty lines."""
-    return sum(repeated_share(corrupted(kind, wave, seed)) > LOOPED for seed, (wave, _) in enumerate(lines()))
+    return sum(
+        repeated_share(corrupted(kind, wave, seed)) > MAX_REPEATED_SHARE for seed, (wave, _) in enumerate(lines())
+    )
 
 
 @pytest.mark.parametrize("kind", ["loop hard", "loop soft", "loop word", "rewind hard", "rewind soft", "said twice"])
-def test_repetition_is_heard_in_nineteen_lines_of_twenty(kind: str) -> None:
+def test_loops_are_found_in_nineteen_lines_of_twenty(kind: str) -> None:
     assert len(lines()) == 20
     assert looped(kind) >= 19
 
 
 @pytest.mark.parametrize("kind", ["tone", "pure noise", "noise 5 dB", "noise 0 dB", "mu-law", "rushed"])
-def test_what_is_spoilt_otherwise_does_not_repeat_itself(kind: str) -> None:
+def test_other_corruptions_do_not_loop(kind: str) -> None:
     assert looped(kind) <= 1
 
 
 @pytest.mark.parametrize("least_seconds", [0.0, 3.0, 5.0])
 def test_clean_digits_repeat_themselves_only_where_their_text_does(least_seconds: float) -> None:
-    heard = [text for wave, text in joined_lines(demo_clips(), least_seconds) if repeated_share(wave) > LOOPED]
-    assert [text for text in heard if not repeats_itself(text)] == []
+    heard = [
+        text for wave, text in joined_lines(demo_clips(), least_seconds) if repeated_share(wave) > MAX_REPEATED_SHARE
+    ]
+    assert [text for text in heard if not has_repetition(text)] == []
 
 
 def test_of_the_demo_voices_clips_one_at_most_repeats_itself() -> None:
     clips = demo_clips()
     assert len(clips) == 48
-    assert sum(repeated_share(wave) > LOOPED for wave, _ in clips) <= 1
+    assert sum(repeated_share(wave) > MAX_REPEATED_SHARE for wave, _ in clips) <= 1
 
 
-def test_both_times_of_a_text_said_twice_count() -> None:
+def test_both_occurrences_of_a_repeated_text_count() -> None:
     assert all(repeated_share(corrupted("said twice", wave, 0)) > 0.9 for wave, _ in lines()[:5])
 
 
@@ -85,7 +89,7 @@ def test_of_an_hour_the_first_minutes_are_judged() -> None:
     hour = np.zeros(3600 * SAMPLE_RATE, np.float32)
     looping = corrupted("loop hard", lines()[0][0], 0)
     hour[: looping.size] = looping
-    assert repeated_share(hour) > LOOPED
+    assert repeated_share(hour) > MAX_REPEATED_SHARE
 
 
 SAT = "the cat sat on the mat"
@@ -139,8 +143,8 @@ def test_inserted_share(text: str, heard: str, share: float) -> None:
     ("text", "does"),
     [(SAT, False), ("seven seven two", True), ("one two three one two", True), ("one two one", False), ("", False)],
 )
-def test_repeats_itself(text: str, does: bool) -> None:
-    assert repeats_itself(text) is does
+def test_has_repetition(text: str, does: bool) -> None:
+    assert has_repetition(text) is does
 
 
 @pytest.mark.parametrize(
@@ -156,17 +160,17 @@ def test_repeats_itself(text: str, does: bool) -> None:
     ],
 )
 def test_words_after_the_end(text: str, heard: str, count: int) -> None:
-    assert words_after_the_end(text, heard) == count
+    assert trailing_words(text, heard) == count
 
 
 @given(WORDS)
-def test_a_text_heard_as_it_is_repeats_nothing(text: str) -> None:
+def test_a_perfect_transcript_repeats_nothing(text: str) -> None:
     assert repeated_words(text, text) == []
     assert inserted_share(text, text) == 0.0
 
 
 @settings(deadline=None)
 @given(WORDS, WORDS)
-def test_repeated_words_were_heard(text: str, heard: str) -> None:
+def test_repeated_words_are_in_the_transcript(text: str, heard: str) -> None:
     assert all(f" {phrase} " in f" {heard} " for phrase in repeated_words(text, heard))
     assert inserted_share(text, heard) >= 0

@@ -1,4 +1,4 @@
-"""Where recordings are judged as a command does it."""
+"""The command's surroundings: a cache of its own, a wide terminal, and no optional encoder."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ from trainable.files.cache import VARIABLE
 def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "160")
-    # Whether an optional package is installed here is not what these tests are about.
+    # These tests must not depend on whether an optional package is installed.
     monkeypatch.setattr("trainable.probe.recordings.reference_voices.default_encoder", lambda: None)

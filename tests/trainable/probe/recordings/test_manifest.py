@@ -17,9 +17,9 @@ def test_a_manifest_is_judged_line_by_line(tmp_path: Path) -> None:
     good = {"audio": "one.wav", "text": TEXT, "language": "en"}
     path = manifest(tmp_path, good, "", {"audio": "below/two.wav", "text": TEXT})
     result = probe("--manifest", path, "--recogniser", "pocketsphinx", "--json")
-    said = [json.loads(line, parse_constant=no_constant) for line in result.stdout.splitlines()]
+    judged = [json.loads(line, parse_constant=no_constant) for line in result.stdout.splitlines()]
     assert result.exit_code == 1
-    assert [(each["audio"], each["accepted"]) for each in said] == [("one.wav", True), ("below/two.wav", False)]
+    assert [(each["audio"], each["accepted"]) for each in judged] == [("one.wav", True), ("below/two.wav", False)]
     assert probe("--manifest", manifest(tmp_path, good)).exit_code == 0
 
 

@@ -1,4 +1,4 @@
-"""`python -m trainable.probe` compares voices: with a reference, with recordings, and when it cannot."""
+"""`python -m trainable.probe` compares voices with a reference or with recordings, or says why it cannot."""
 
 from __future__ import annotations
 
@@ -9,17 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.corruptions import DEMO_VOICE, corrupted, demo_clips
-from tests.support.probe_command import (
-    CLIP,
-    ENCODING,
-    TEXT,
-    WAVE,
-    manifest,
-    probe,
-    recording,
-    verdict,
-)
+from tests.support.corruptions import corrupted, demo_clips
+from tests.support.paths import DEMO_VOICE
+from tests.support.probe_command import CLIP, TEXT, WAVE, WITH_ENCODER, manifest, probe, recording, verdict
 from trainable.speech.audio import SAMPLE_RATE
 
 
@@ -45,7 +37,7 @@ def other_voice(wave: np.ndarray) -> np.ndarray:
     ],
 )
 def test_a_voice_is_compared_with_its_recordings(options: Callable[[Path], list], origin: str, tmp_path: Path) -> None:
-    given = [*options(tmp_path), *ENCODING]
+    given = [*options(tmp_path), *WITH_ENCODER]
     own = verdict(recording(tmp_path / "own.wav", WAVE), "--text", TEXT, *given)
     other = verdict(recording(tmp_path / "other.wav", other_voice(WAVE)), "--text", TEXT, *given)
     assert "voice_drift" not in own["unknown"] and "voice_drift" not in own["flags"]
@@ -59,25 +51,33 @@ def test_a_voice_is_compared_with_its_recordings(options: Callable[[Path], list]
     ("wave", "options", "why"),
     [
         (WAVE, lambda folder: [], "there is no voice encoder; name one with --encoder, or pip install"),
-        (WAVE, lambda folder: ["--reference", reference(folder, 5), *ENCODING], "of speech are known of the voice"),
-        (WAVE, lambda folder: ["--reference", reference(folder, 11), *ENCODING], "too few to tell how alike the voice"),
+        (WAVE, lambda folder: ["--reference", reference(folder, 5), *WITH_ENCODER], "of speech are known of the voice"),
+        (WAVE, lambda folder: ["--reference", reference(folder, 11), *WITH_ENCODER], "too few to measure the voice"),
         (
             WAVE,
-            lambda folder: ["--reference", recording(folder / "still.wav", np.zeros(9 * SAMPLE_RATE)), *ENCODING],
+            lambda folder: ["--reference", recording(folder / "still.wav", np.zeros(9 * SAMPLE_RATE)), *WITH_ENCODER],
             "0.0 s of speech are known of the voice",
         ),
         (
             WAVE,
-            lambda folder: ["--reference", recording(folder / "nan.wav", np.full(9 * SAMPLE_RATE, np.nan)), *ENCODING],
+            lambda folder: [
+                "--reference",
+                recording(folder / "nan.wav", np.full(9 * SAMPLE_RATE, np.nan)),
+                *WITH_ENCODER,
+            ],
             "0.0 s of speech are known of the voice",
         ),
-        (WAVE[: 2 * SAMPLE_RATE], lambda folder: ["--reference", reference(folder, 30), *ENCODING], "are too few to"),
-        (WAVE * 0, lambda folder: ["--reference", reference(folder, 30), *ENCODING], "0.0 s of speech are too few"),
+        (
+            WAVE[: 2 * SAMPLE_RATE],
+            lambda folder: ["--reference", reference(folder, 30), *WITH_ENCODER],
+            "are too few to",
+        ),
+        (WAVE * 0, lambda folder: ["--reference", reference(folder, 30), *WITH_ENCODER], "0.0 s of speech are too few"),
         (
             WAVE,
             lambda folder: [
                 *("--reference", recording(folder / "other.wav", other_voice(np.tile(WAVE, 3)))),
-                *("--like", DEMO_VOICE, *ENCODING),
+                *("--like", DEMO_VOICE, *WITH_ENCODER),
             ],
             "the reference is another voice than the recordings of --like",
         ),
@@ -87,8 +87,8 @@ def test_a_voice_that_cannot_be_judged_is_unknown_with_the_reason(
     wave: np.ndarray, options: Callable[[Path], list], why: str, tmp_path: Path
 ) -> None:
     given = options(tmp_path) or ["--reference", reference(tmp_path, 30)]
-    said = verdict(recording(tmp_path / "clip.wav", wave), "--text", TEXT, *given)
-    assert why in said["unknown"]["voice_drift"] and "voice_drift" not in said["flags"]
+    judged = verdict(recording(tmp_path / "clip.wav", wave), "--text", TEXT, *given)
+    assert why in judged["unknown"]["voice_drift"] and "voice_drift" not in judged["flags"]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_voice_that_cannot_be_judged_is_unknown_with_the_reason(
         ("slow.wav", "--reference slow.wav: its header says 500 Hz"),
     ],
 )
-def test_a_wrong_reference_is_told(name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_reference_is_refused(name: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.wav").write_text("just some text")
     recording(tmp_path / "slow.wav", WAVE, 500)
@@ -113,6 +113,6 @@ def test_each_line_of_a_manifest_may_have_its_own_reference(tmp_path: Path) -> N
     recording(tmp_path / "other.wav", other_voice(np.concatenate([wave for wave, _ in demo_clips()[20:]])))
     line = {"audio": "one.wav", "text": TEXT}
     path = manifest(tmp_path, line, {**line, "reference": "other.wav"})
-    result = probe("--manifest", path, "--reference", tmp_path / "ref.wav", *ENCODING, "--json")
+    result = probe("--manifest", path, "--reference", tmp_path / "ref.wav", *WITH_ENCODER, "--json")
     flags = [json.loads(line)["flags"] for line in result.stdout.splitlines()]
     assert (flags, result.exit_code) == ([[], ["voice_drift"]], 1)

@@ -1,4 +1,4 @@
-"""The cheapest first: who speaks how many lines, from which random numbers, and what is kept of it."""
+"""How many lines each subject speaks, with which seeds, and what the verdict keeps."""
 
 from __future__ import annotations
 
@@ -35,25 +35,27 @@ def listener(tmp_path_factory) -> Listener:
     toy_family.prepare(plan, str(model), root / "prepared", root / "cache", lambda done, of: None)
     learner = toy_family.build(str(model), root / "prepared", "auto", None, 1)
     known = calibrate(learner, SETTINGS)
-    # A murmur's likeness depends on its length, and these are about who speaks.
+    # The similarity of a murmur depends on its length, which is not tested here.
     known = known.model_copy(update={"similarity_least": -1.0, "base_heard": BaseResult(0.5, 0, 0, 20)})
     return Listener.open(learner, SETTINGS, known, SEED)
 
 
 class Speakers:
-    """Each says every line as long as it should be, but for those that it never ends."""
+    """Each speaks every line at its expected length, but for those that it never ends."""
 
     def __init__(self, listener: Listener, **never_ended: Sequence[int]) -> None:
         self._tempo, self._never = listener.calibration.tempo, never_ended
         self.asked: list[tuple[tuple[str, ...], tuple[SpeechPrompt, ...]]] = []
 
-    def speak(self, names: Sequence[str], cues: Sequence[SpeechPrompt]) -> dict[str, list[Utterance]]:
-        self.asked.append((tuple(names), tuple(cues)))
-        return {name: [self._say(cue, cue.seed - SEED in self._never[name]) for cue in cues] for name in names}
+    def speak(self, names: Sequence[str], prompts: Sequence[SpeechPrompt]) -> dict[str, list[Utterance]]:
+        self.asked.append((tuple(names), tuple(prompts)))
+        return {
+            name: [self._say(prompt, prompt.seed - SEED in self._never[name]) for prompt in prompts] for name in names
+        }
 
-    def _say(self, cue: SpeechPrompt, endless: bool) -> Utterance:
-        frames = cue.frame_cap if endless else round(12.5 * self._tempo.expected_seconds(cue.text))
-        return Utterance(murmur(frames / 12.5), frames, cue.frame_cap, eos=not endless)
+    def _say(self, prompt: SpeechPrompt, endless: bool) -> Utterance:
+        frames = prompt.frame_cap if endless else round(12.5 * self._tempo.expected_seconds(prompt.text))
+        return Utterance(murmur(frames / 12.5), frames, prompt.frame_cap, eos=not endless)
 
 
 def lines(count: int, hard: Sequence[int] = ()) -> tuple[ProbeLine, ...]:
@@ -73,9 +75,9 @@ def hear(listener: Listener, folder: Path, script: ProbeScript, ends: dict[str, 
     return verdicts, speakers.asked
 
 
-def test_whom_four_lines_reject_says_no_more(listener: Listener, tmp_path: Path) -> None:
+def test_a_subject_that_four_lines_reject_speaks_no_more(listener: Listener, tmp_path: Path) -> None:
     verdicts, asked = hear(listener, tmp_path, ProbeScript(lines(6), SEED), good=(), bad=(0, 2), late=(4,))
-    assert [(names, len(cues)) for names, cues in asked] == [(("good", "bad", "late"), 4), (("good", "late"), 2)]
+    assert [(names, len(prompts)) for names, prompts in asked] == [(("good", "bad", "late"), 4), (("good", "late"), 2)]
     assert {name: (verdict.accepted, len(verdict.lines)) for name, verdict in verdicts.items()} == {
         "good": (True, 6),
         "bad": (False, 4),
@@ -87,23 +89,23 @@ def test_whom_four_lines_reject_says_no_more(listener: Listener, tmp_path: Path)
 def test_line_i_is_sampled_from_its_own_seed_within_its_own_cap(listener: Listener, tmp_path: Path) -> None:
     script = ProbeScript(lines(6), SEED)
     _, asked = hear(listener, tmp_path, script, good=())
-    cues = [cue for _, group in asked for cue in group]
-    assert [cue.seed for cue in cues] == [SEED + at for at in range(6)]
-    assert [cue.text for cue in cues] == [line.text for line in script.lines]
-    assert [cue.frame_cap for cue in cues] == [listener.frame_cap(line.text) for line in script.lines]
+    prompts = [prompt for _, group in asked for prompt in group]
+    assert [prompt.seed for prompt in prompts] == [SEED + at for at in range(6)]
+    assert [prompt.text for prompt in prompts] == [line.text for line in script.lines]
+    assert [prompt.frame_cap for prompt in prompts] == [listener.frame_cap(line.text) for line in script.lines]
 
 
-def test_who_would_hardly_ever_end_says_one_line_for_the_record(listener: Listener, tmp_path: Path) -> None:
+def test_a_subject_that_rarely_ends_speaks_one_line(listener: Listener, tmp_path: Path) -> None:
     verdicts, asked = hear(listener, tmp_path, ProbeScript(lines(6), SEED), {"bad": 1e-4, "good": 0.4}, good=(), bad=())
-    assert [(names, len(cues)) for names, cues in asked] == [(("bad",), 1), (("good",), 4), (("good",), 2)]
+    assert [(names, len(prompts)) for names, prompts in asked] == [(("bad",), 1), (("good",), 4), (("good",), 2)]
     assert not verdicts["bad"].accepted and "hardly ever end" in verdicts["bad"].reasons[0]
     assert (verdicts["good"].accepted, verdicts["good"].end_probability) == (True, 0.4)
 
 
-def test_a_confirmation_stops_when_too_many_surely_fail(listener: Listener, tmp_path: Path) -> None:
+def test_a_confirmation_stops_early_when_too_many_lines_fail(listener: Listener, tmp_path: Path) -> None:
     script = ProbeScript(lines(26), SEED, confirms=True)
     verdicts, asked = hear(listener, tmp_path, script, good=(0, 1), bad=(0, 5, 19))
-    assert [(names, len(cues)) for names, cues in asked] == [(("good", "bad"), 20), (("good",), 6)]
+    assert [(names, len(prompts)) for names, prompts in asked] == [(("good", "bad"), 20), (("good",), 6)]
     assert [verdicts[name].accepted for name in ("good", "bad")] == [True, False]
 
 
@@ -115,12 +117,12 @@ def test_a_hard_line_is_spoken_recorded_and_not_counted(listener: Listener, tmp_
     assert all((tmp_path / "good" / line.audio).is_file() for line in verdict.lines)
 
 
-def test_a_verdict_names_strength_and_yardsticks(listener: Listener, tmp_path: Path) -> None:
+def test_a_verdict_has_strength_and_fingerprint(listener: Listener, tmp_path: Path) -> None:
     verdicts, _ = hear(listener, tmp_path, ProbeScript(lines(4), SEED), good=())
     assert (verdicts["good"].strength, verdicts["good"].judge) == (0.5, listener.fingerprint)
 
 
-def test_other_yardsticks_have_another_fingerprint(listener: Listener) -> None:
+def test_other_thresholds_have_another_fingerprint(listener: Listener) -> None:
     def fingerprint(calibration: Calibration = listener.calibration, seed: int = SEED, **changes) -> str:
         return Listener.open(listener.voice, SETTINGS.model_copy(update=changes), calibration, seed).fingerprint
 
@@ -139,7 +141,7 @@ def test_other_yardsticks_have_another_fingerprint(listener: Listener) -> None:
 
 def test_silence_scores_nothing_and_has_no_parts(listener: Listener) -> None:
     spoken = Utterance(murmur(2.0) * 0, 25, 100, eos=True)
-    [line] = listener.listen(lines(1), [spoken], ["probe/line_00.wav"])
+    [line] = listener.judge_lines(lines(1), [spoken], ["probe/line_00.wav"])
     assert Flag.SILENT in line.flags and (line.score, line.parts, line.similarity) == (0.0, None, None)
-    [cut] = listener.listen(lines(1), [replace(spoken, wave=murmur(3.0), eos=False)], ["probe/line_00.wav"])
+    [cut] = listener.judge_lines(lines(1), [replace(spoken, wave=murmur(3.0), eos=False)], ["probe/line_00.wav"])
     assert cut.score == 0.0 and cut.similarity is not None

@@ -1,4 +1,4 @@
-"""What a probe speaks: the filling of slots, lines of one's own, and that nobody was trained on them."""
+"""Lines of a probe: slots, lines of a file, and that no line is trained on."""
 
 from __future__ import annotations
 
@@ -11,19 +11,12 @@ import pytest
 from search.checking.checks import check_plan
 from spaces.errors import InputError
 from spaces.records.verdict import LineKind, ProbeLine
-from tests.support.held_out import held_out, sentences
+from tests.support.held_out import NOTHING, held_out, sentences, texts_of
 from tests.support.toy_search import toy_plan
 from tests.support.voices import TEXTS, make_voice
 from trainable.dataset.split import ClipEntry, DatasetSplit, Role
 from trainable.probe.texts.instructions import instructed_lines
 from trainable.probe.texts.lines import HELD_OUT, check_unseen, confirmation_lines, lines_for, load_lines, unseen_texts
-
-LANGUAGES = ("english", "german", "norwegian")
-NOTHING = DatasetSplit(entries=())
-
-
-def texts_of(lines: tuple[ProbeLine, ...]) -> list[str]:
-    return [line.text for line in lines]
 
 
 @pytest.mark.parametrize(
@@ -73,14 +66,14 @@ def test_the_dataset_gives_up_to_twenty_lines() -> None:
         (4, sentences(4) * 15, 0),
     ],
 )
-def test_finalists_speak_what_the_first_set_left_first(count: int, expected: tuple[str, ...], unseen: int) -> None:
+def test_the_confirmation_speaks_unspoken_transcripts_first(count: int, expected: tuple[str, ...], unseen: int) -> None:
     split = held_out(*sentences(count))
     second = confirmation_lines(HELD_OUT, split)
     assert texts_of(second) == list(expected)[:60] and len(second) == 60
     assert unseen_texts(second, lines_for(HELD_OUT, split)) == unseen
 
 
-def test_a_file_of_ones_own_is_confirmed_with_the_file_beside_it_or_with_the_dataset(tmp_path: Path) -> None:
+def test_lines_of_a_file_are_confirmed_with_the_file_beside_it_or_with_the_dataset(tmp_path: Path) -> None:
     file = tmp_path / "mine.txt"
     file.write_text("a b\nc d\nown:\nhard: she sells\ne\nf\n")
     split = held_out("aa aa", "bb bb", "cc cc")
@@ -136,7 +129,7 @@ def test_a_file_that_cannot_be_spoken_is_refused(tmp_path: Path, content: bytes,
         load_lines(str(tmp_path / "bad.txt"))
 
 
-def test_slots_that_stay_empty_are_no_lines(tmp_path: Path) -> None:
+def test_empty_slots_are_no_lines(tmp_path: Path) -> None:
     (tmp_path / "few.txt").write_text("a\nb\nc\nown:\n")
     assert len(load_lines(str(tmp_path / "few.txt"))) == 3
     with pytest.raises(InputError, match="got 3"):
@@ -144,7 +137,7 @@ def test_slots_that_stay_empty_are_no_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["no such lines", "english.confirmation", "english.instructed", ""])
-def test_lines_that_there_are_not_are_refused(name: str) -> None:
+def test_unknown_lines_are_refused(name: str) -> None:
     with pytest.raises(InputError, match="neither one of digits, english, german, norwegian, held-out nor a text file"):
         load_lines(name)
 
@@ -161,7 +154,7 @@ def test_lines_that_there_are_not_are_refused(name: str) -> None:
         ("ordinary", "four", "four", True),
     ],
 )
-def test_nobody_is_trained_on_what_is_spoken(kind: str, text: str, trained: str, refused: bool) -> None:
+def test_a_line_that_is_trained_on_is_refused(kind: str, text: str, trained: str, refused: bool) -> None:
     line = ProbeLine(kind=LineKind(kind), text=text)
     if not refused:
         check_unseen([line], [trained])
@@ -180,7 +173,7 @@ def test_a_search_whose_lines_are_trained_on_is_refused(tmp_path: Path, lines: C
     assert not plan.run.path.exists()
 
 
-def test_three_trained_lines_are_named() -> None:
+def test_up_to_three_trained_lines_are_named() -> None:
     lines = [ProbeLine(kind=LineKind.ORDINARY, text=f"one two {number}") for number in "abcded"]
     with pytest.raises(InputError, match='"one two a", "one two b", "one two c" and 2 more among') as told:
         check_unseen(lines, [line.text for line in lines])

@@ -1,4 +1,4 @@
-"""The lines that are shipped: their order, lengths, words and sounds."""
+"""The shipped lines: their order, lengths, words and sounds."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ import pocketsphinx
 import pytest
 
 from demo.corpus import DIGITS, is_held_out
-from spaces.records.verdict import LineKind, ProbeLine
-from tests.support.held_out import held_out, sentences
+from spaces.records.verdict import LineKind
+from tests.support.held_out import LANGUAGES, NOTHING, held_out, sentences, texts_of
 from tests.support.paths import DEMO_VOICE
-from trainable.dataset.split import DatasetSplit
-from trainable.probe.texts.instructions import CALM, EXCITED, INSTRUCTED_LINES, instructed_lines
+from trainable.probe.texts.instructions import CALM, EXCITED, INSTRUCTED_COUNT, instructed_lines
 from trainable.probe.texts.lines import (
     CONFIRMATION_LINES,
     confirmation_lines,
@@ -25,10 +24,8 @@ from trainable.probe.texts.lines import (
     unseen_texts,
 )
 from trainable.speech.tempo import letters
-from trainable.speech.text.error_rate import words
+from trainable.speech.text.error_rate import normalise
 
-LANGUAGES = ("english", "german", "norwegian")
-NOTHING = DatasetSplit(entries=())
 ORDER = (
     ("ordinary", 60, 100),
     ("ordinary", 60, 100),
@@ -56,10 +53,6 @@ def pronunciations() -> dict[str, list[str]]:
     return {word: sounds.split() for word, _, sounds in (row.partition(" ") for row in rows)}
 
 
-def texts_of(lines: tuple[ProbeLine, ...]) -> list[str]:
-    return [line.text for line in lines]
-
-
 def test_what_is_shipped() -> None:
     assert shipped_names() == ("digits", *LANGUAGES)
 
@@ -70,7 +63,7 @@ def test_the_first_set_has_its_order_and_lengths(language: str) -> None:
     assert [line.kind for line in lines] == [kind for kind, _, _ in ORDER]
     for line, (_, least, most) in zip(lines, ORDER, strict=True):
         assert least <= letters(line.text) <= most, line.text
-    assert len({words(line.text) for line in lines}) == len(lines)
+    assert len({normalise(line.text) for line in lines}) == len(lines)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -102,14 +95,14 @@ def test_numbers_are_words_and_nothing_is_abbreviated(language: str) -> None:
 def test_english_words_are_in_the_dictionary() -> None:
     known = pronunciations()
     texts = [*texts_of(load_lines("english")), *texts_of(confirmation_lines("english", NOTHING))]
-    spoken = {word for text in (*texts, *instructed_lines("english", NOTHING)) for word in words(text).split()}
+    spoken = {word for text in (*texts, *instructed_lines("english", NOTHING)) for word in normalise(text).split()}
     assert not {word for word in spoken if word not in known and word.removesuffix("'s") not in known}
 
 
 def test_the_ordinary_english_lines_have_all_phonemes() -> None:
     known = pronunciations()
     ordinary = [line.text for line in load_lines("english") if line.kind is LineKind.ORDINARY]
-    spoken = {sound for text in ordinary for word in words(text).split() for sound in known[word]}
+    spoken = {sound for text in ordinary for word in normalise(text).split() for sound in known[word]}
     assert spoken == {sound for sounds in known.values() for sound in sounds}
 
 
@@ -119,7 +112,7 @@ def test_the_ordinary_lines_have_the_spellings_of_all_sounds(language: str) -> N
     assert [spelling for spelling in SOUNDS[language].split() if spelling not in ordinary] == []
 
 
-def test_the_demos_lines_are_digits_that_its_voice_never_said() -> None:
+def test_the_demo_lines_are_digit_sequences_that_its_voice_never_said() -> None:
     first, second = lines_for("digits", NOTHING), confirmation_lines("digits", NOTHING)
     said = {json.loads(row)["text"] for row in (DEMO_VOICE / "metadata.jsonl").read_text().splitlines()}
     said.add((DEMO_VOICE / "ref_text.txt").read_text().strip())
@@ -131,10 +124,10 @@ def test_the_demos_lines_are_digits_that_its_voice_never_said() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_instructed_lines_are_four_that_no_set_has(language: str) -> None:
+def test_instructed_lines_are_four_that_are_in_no_set(language: str) -> None:
     texts = instructed_lines(language, NOTHING)
     others = (*load_lines(language), *confirmation_lines(language, NOTHING))
-    assert len({words(text) for text in texts}) == INSTRUCTED_LINES == 4
-    assert not {words(text) for text in texts} & {words(line.text) for line in others}
+    assert len({normalise(text) for text in texts}) == INSTRUCTED_COUNT == 4
+    assert not {normalise(text) for text in texts} & {normalise(line.text) for line in others}
     assert all(40 <= letters(text) <= 140 for text in texts)
     assert CALM != EXCITED

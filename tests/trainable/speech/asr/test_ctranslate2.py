@@ -1,4 +1,4 @@
-"""A Whisper converted for CTranslate2 is known by its files and heard as the checkpoint it was made of."""
+"""A Whisper converted for CTranslate2: recognised by its files, with the transcripts of the original checkpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CLIP = ROOT / "demo" / "voice" / "clip_000.wav"
 
 
 def described(folder: Path, start: int = 50_258) -> str:
-    """What the files of one say of it, without weights."""
+    """The files of a converted checkpoint, without weights."""
     (folder / "config.json").write_text(json.dumps({"lang_ids": [1, 2], "suppress_ids": [], "alignment_heads": []}))
     names = ("startoftranscript", "en", "no", "translate", "transcribe")
     tokens = [{"id": start + place, "content": f"<|{name}|>"} for place, name in enumerate(names)]
@@ -33,30 +33,28 @@ def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from ctranslate2.converters import TransformersConverter
 
     folder = tmp_path_factory.mktemp("asr")
-    # To CTranslate2 a vocabulary as small as this one is that of a model of English alone.
+    # CTranslate2 takes a vocabulary as small as this one for an English-only model.
     original = make_tiny_whisper(folder / "whisper", " One, two THREE.", multilingual=False)
     files = ["tokenizer.json", "preprocessor_config.json"]
     TransformersConverter(str(original), copy_files=files).convert(str(folder / "converted"))
     return folder / "converted"
 
 
-def test_it_hears_where_somebody_speaks_and_nothing_in_silence(converted: Path) -> None:
+def test_it_transcribes_speech_and_nothing_in_silence(converted: Path) -> None:
     check_recogniser(str(converted), "en")
     recogniser = open_recogniser(str(converted), [], "en")
     assert recogniser is not None
     wave = read_audio(CLIP)
-    assert recogniser.hear([wave, 0 * wave, wave]) == ["one two three", "", "one two three"]
+    assert recogniser.transcribe([wave, 0 * wave, wave]) == ["one two three", "", "one two three"]
 
 
-def test_a_converted_whisper_is_told_from_one_that_is_not(converted: Path) -> None:
+def test_a_converted_whisper_is_recognised_by_its_config(converted: Path) -> None:
     assert is_faster_whisper(read_config(str(converted)))
     assert not is_faster_whisper(read_config(str(converted.parent / "whisper")))
 
 
 @pytest.mark.parametrize("language", ["de", "klingon"])
-def test_a_language_that_it_does_not_know_is_refused(
-    language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_language_is_refused(language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trainable.speech.asr.ctranslate2.find_spec", lambda name: object())
     with pytest.raises(InputError, match="expected one of en, no"):
         check_recogniser(described(tmp_path), language)
@@ -65,13 +63,13 @@ def test_a_language_that_it_does_not_know_is_refused(
         check_recogniser(described(tmp_path, start=50_257), "no")
 
 
-def test_without_the_package_the_remedy_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_package_the_error_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trainable.speech.asr.ctranslate2.find_spec", lambda name: None)
     with pytest.raises(InputError, match="pip install faster-whisper"):
         check_recogniser(described(tmp_path), "en")
 
 
-def test_weights_that_cannot_be_read_are_told_in_words(tmp_path: Path) -> None:
+def test_unreadable_weights_are_refused_with_a_message(tmp_path: Path) -> None:
     pytest.importorskip("faster_whisper", reason="the extra fast-whisper is not installed")
     (tmp_path / "model.bin").write_bytes(b"nothing")
     with pytest.raises(InputError, match="cannot be loaded"):

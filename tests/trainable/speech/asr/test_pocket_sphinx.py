@@ -1,4 +1,4 @@
-"""Pocketsphinx with a language model of sentences: what may be heard, how likely, and what is heard of garble."""
+"""Pocketsphinx with a bigram model of sentences: its probabilities, and transcripts of speech and of garble."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pocketsphinx import get_model_path
 from demo.corpus import DIGITS
 from spaces.errors import InputError
 from tests.support.paths import ROOT
-from trainable.speech.asr.bigram_model import END, NEVER, START, arpa
+from trainable.speech.asr.bigram_model import END, LOG_ZERO, START, arpa
 from trainable.speech.asr.pocket_sphinx import PocketSphinx, distractors, pronunciations
 from trainable.speech.audio import SAMPLE_RATE, read_audio
 from trainable.speech.text.error_rate import character_error
@@ -52,12 +52,12 @@ def entries(model: str) -> tuple[dict[str, tuple[float, float]], dict[tuple[str,
 
 
 @given(SENTENCES)
-def test_what_may_follow_a_word_is_certain_to_follow(sentences: list[list[str]]) -> None:
+def test_the_probabilities_after_a_word_sum_to_1(sentences: list[list[str]]) -> None:
     model = arpa(sentences)
     singles, pairs = entries(model)
     assert f"ngram 1={len(singles)}\nngram 2={len(pairs)}\n" in model
     assert set(singles) == {START, END, *(word for sentence in sentences for word in sentence)}
-    assert singles[START][0] == NEVER and {two for _, two in pairs}.isdisjoint({START})
+    assert singles[START][0] == LOG_ZERO and {two for _, two in pairs}.isdisjoint({START})
     assert set(pairs) == {pair for sentence in sentences if sentence for pair in pairwise([START, *sentence, END])}
     for history in set(singles) - {END}:
         total = 0.0
@@ -70,7 +70,7 @@ def test_what_may_follow_a_word_is_certain_to_follow(sentences: list[list[str]])
 
 
 @given(SENTENCES)
-def test_pairs_that_were_said_are_likelier_than_pairs_that_were_not(sentences: list[list[str]]) -> None:
+def test_pairs_of_the_sentences_are_likelier_than_others(sentences: list[list[str]]) -> None:
     singles, pairs = entries(arpa(sentences))
     for (one, two), share in pairs.items():
         assert share > singles[one][1] + singles[two][0]
@@ -88,7 +88,7 @@ def test_pairs_that_were_said_are_likelier_than_pairs_that_were_not(sentences: l
         ("xqzzt's", []),
     ],
 )
-def test_a_possessive_sounds_like_a_plural(word: str, phones: list[str]) -> None:
+def test_a_possessive_is_pronounced_as_a_plural(word: str, phones: list[str]) -> None:
     known = {
         "cup": ["K AH P"],
         "dog": ["D AO G"],
@@ -111,41 +111,44 @@ def test_the_distractors_are_many_and_pronounced() -> None:
     assert {word for sentence in english for word in sentence} <= known
 
 
-def test_digits_are_heard_and_garble_is_not(digits: PocketSphinx) -> None:
+def test_digits_are_recognised_and_garble_is_not(digits: PocketSphinx) -> None:
     waves = [wave_of(place) for place in SOME]
-    heard = digits.hear(waves)
-    assert heard == [digits.hear([wave])[0] for wave in waves]
+    heard = digits.transcribe(waves)
+    assert heard == [digits.transcribe([wave])[0] for wave in waves]
     assert np.mean([character_error(TEXTS[place], each) for place, each in zip(SOME, heard, strict=True)]) < 0.05
-    backwards = digits.hear([wave[::-1].copy() for wave in waves])
+    backwards = digits.transcribe([wave[::-1].copy() for wave in waves])
     assert all(character_error(TEXTS[place], each) > 0.35 for place, each in zip(SOME, backwards, strict=True))
     others = [character_error(TEXTS[place], each) for place, each in zip(SOME[1:] + SOME[:1], heard, strict=True)]
     assert min(others) > 0.35
 
 
-def test_a_sentence_among_digits_is_not_heard_in_anything(digits: PocketSphinx) -> None:
-    """Digits alone are heard as digits; beside a sentence, other sentences may be heard as well."""
+def test_a_sentence_among_digits_is_not_recognised_in_anything(digits: PocketSphinx) -> None:
+    """With digits alone only digits are recognised; with a sentence, words of the distractors are as well."""
     sentence = "The cat sat down."
     garble = [wave_of(place)[::-1].copy() for place in SOME]
     vocabulary = {word for text in [*TEXTS, sentence] for word in text.lower().strip(".").split()}
-    assert {word for heard in digits.hear(garble) for word in heard.split()} <= vocabulary
-    assert not {word for heard in PocketSphinx([*TEXTS, sentence]).hear(garble) for word in heard.split()} <= vocabulary
+    assert {word for heard in digits.transcribe(garble) for word in heard.split()} <= vocabulary
+    assert (
+        not {word for heard in PocketSphinx([*TEXTS, sentence]).transcribe(garble) for word in heard.split()}
+        <= vocabulary
+    )
 
 
 @pytest.mark.parametrize("place", SOME[:4])
-def test_one_text_alone_is_not_heard_in_anything(place: int) -> None:
-    listener = PocketSphinx([TEXTS[place]])
+def test_a_single_text_is_not_recognised_in_garble(place: int) -> None:
+    recogniser = PocketSphinx([TEXTS[place]])
     garble = [wave_of(place)[::-1].copy(), np.random.default_rng(0).normal(0, 0.1, 2 * SAMPLE_RATE).astype(np.float32)]
-    assert min(character_error(TEXTS[place], each) for each in listener.hear(garble)) > 0.35
+    assert min(character_error(TEXTS[place], each) for each in recogniser.transcribe(garble)) > 0.35
 
 
-def test_nothing_is_heard_in_silence(digits: PocketSphinx) -> None:
+def test_silence_has_an_empty_transcript(digits: PocketSphinx) -> None:
     silence = [np.zeros(SAMPLE_RATE, dtype=np.float32), np.zeros(0, dtype=np.float32)]
-    assert digits.hear([*silence, np.full(SAMPLE_RATE, np.nan, dtype=np.float32)]) == [""] * 3
+    assert digits.transcribe([*silence, np.full(SAMPLE_RATE, np.nan, dtype=np.float32)]) == [""] * 3
 
 
-def test_words_without_a_pronunciation_are_not_heard_and_digits_are_words() -> None:
-    listener = PocketSphinx(["One xqzzt two three four five", "the sheikh's 6 horses"])
-    assert character_error(TEXTS[SOME[0]], listener.hear([wave_of(SOME[0])])[0]) < 1
+def test_words_without_a_pronunciation_are_skipped_and_digits_are_words() -> None:
+    recogniser = PocketSphinx(["One xqzzt two three four five", "the sheikh's 6 horses"])
+    assert character_error(TEXTS[SOME[0]], recogniser.transcribe([wave_of(SOME[0])])[0]) < 1
 
 
 @pytest.mark.parametrize("texts", [["Jeg vet ikke hva hun gjør på fjellet."], ["xqzzt"], [], ["..."]])

@@ -1,4 +1,4 @@
-"""What the probe's recognisers understand, which ones are refused, and when two texts say the same."""
+"""Recognisers: transcripts, refusals, and texts that count as equal."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from trainable.speech.asr.checkpoint_recogniser import CheckpointRecogniser, ope
 from trainable.speech.asr.ctc import open_ctc
 from trainable.speech.asr.recogniser import check_recogniser, open_recogniser
 from trainable.speech.audio import SAMPLE_RATE, read_audio, resample
-from trainable.speech.text.error_rate import character_error, words
+from trainable.speech.text.error_rate import character_error, normalise
 
 VOICE = ROOT / "demo" / "voice"
-HEARD_AT = 16_000
-NOTHING = [
+RATE = 16_000
+NO_SPEECH = [
     np.zeros(0, dtype=np.float32),
     np.zeros(7, dtype=np.float32),
     np.zeros(3 * SAMPLE_RATE, dtype=np.float32),
@@ -43,24 +43,24 @@ def whisper(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def mms(tmp_path_factory: pytest.TempPathFactory) -> str:
-    wave = resample(clip(1), SAMPLE_RATE, HEARD_AT)
+    wave = resample(clip(1), SAMPLE_RATE, RATE)
     return str(make_tiny_ctc(tmp_path_factory.mktemp("asr") / "mms", wave, {"eng": "three seven", "nob": "sju å tre"}))
 
 
-def test_a_whisper_hears_words_where_somebody_speaks_and_nothing_elsewhere(whisper: str) -> None:
+def test_a_whisper_transcribes_speech_and_nothing_else(whisper: str) -> None:
     recogniser = open_recogniser(whisper, [], "en")
     assert recogniser is not None
-    assert recogniser.hear([clip(0)]) == recogniser.hear([clip(0)]) == ["one two three"]
-    assert recogniser.hear(NOTHING) == [""] * len(NOTHING)
-    assert recogniser.hear([]) == []
+    assert recogniser.transcribe([clip(0)]) == recogniser.transcribe([clip(0)]) == ["one two three"]
+    assert recogniser.transcribe(NO_SPEECH) == [""] * len(NO_SPEECH)
+    assert recogniser.transcribe([]) == []
 
 
-def test_a_long_wave_is_heard_to_its_end(whisper: str) -> None:
-    wave = np.concatenate([part for number in range(16) for part in (clip(number), NOTHING[2][:SAMPLE_RATE])])
+def test_a_long_wave_is_transcribed_to_its_end(whisper: str) -> None:
+    wave = np.concatenate([part for number in range(16) for part in (clip(number), NO_SPEECH[2][:SAMPLE_RATE])])
     assert wave.size > 30 * SAMPLE_RATE
     recogniser = open_recogniser(whisper, [], "auto")
     assert recogniser is not None
-    assert len(recogniser.hear([wave])[0].split()) >= 6
+    assert len(recogniser.transcribe([wave])[0].split()) >= 6
 
 
 def test_a_checkpoint_is_loaded_once_per_process(whisper: str) -> None:
@@ -77,21 +77,21 @@ def test_a_checkpoint_is_loaded_once_per_process(whisper: str) -> None:
         ("Seven.", 8.0, "seven"),
     ],
 )
-def test_what_is_made_up_on_hardly_any_speech_is_nothing(said: str, silence: float, heard: str) -> None:
+def test_a_hallucination_on_sparse_speech_is_dropped(said: str, silence: float, heard: str) -> None:
     recogniser = CheckpointRecogniser(lambda waves: [said for _ in waves])
     blip = clip(0)[: SAMPLE_RATE * 4 // 5]
     around = np.zeros(round(silence * SAMPLE_RATE / 2), dtype=np.float32)
-    assert recogniser.hear([np.concatenate([around, blip, around]), blip]) == [heard, words(said)]
+    assert recogniser.transcribe([np.concatenate([around, blip, around]), blip]) == [heard, normalise(said)]
 
 
-def test_silence_at_the_ends_is_not_listened_to() -> None:
+def test_silence_at_the_ends_is_trimmed() -> None:
     heard: list[int] = []
     recogniser = CheckpointRecogniser(lambda waves: [heard.append(wave.size) or "x" for wave in waves])
-    recogniser.hear([np.concatenate([NOTHING[2], clip(0), NOTHING[2]])])
-    assert len(heard) == 1 and heard[0] / HEARD_AT < clip(0).size / SAMPLE_RATE + 1
+    recogniser.transcribe([np.concatenate([NO_SPEECH[2], clip(0), NO_SPEECH[2]])])
+    assert len(heard) == 1 and heard[0] / RATE < clip(0).size / SAMPLE_RATE + 1
 
 
-def test_pieces_are_heard_longest_first_and_told_in_their_order() -> None:
+def test_windows_run_longest_first_and_are_returned_in_order() -> None:
     lengths: list[int] = []
 
     def transcribe(waves: Sequence[np.ndarray]) -> list[str]:
@@ -99,50 +99,50 @@ def test_pieces_are_heard_longest_first_and_told_in_their_order() -> None:
         return [str(wave.size) for wave in waves]
 
     clips = [clip(number) for number in range(5)]
-    together = CheckpointRecogniser(transcribe).hear([clips[0], NOTHING[2], *clips[1:]])
+    together = CheckpointRecogniser(transcribe).transcribe([clips[0], NO_SPEECH[2], *clips[1:]])
     assert lengths == sorted(lengths, reverse=True) and len(set(lengths)) > 1
-    alone = [CheckpointRecogniser(transcribe).hear([each])[0] for each in clips]
+    alone = [CheckpointRecogniser(transcribe).transcribe([each])[0] for each in clips]
     assert together == [alone[0], "", *alone[1:]]
 
 
-def test_a_batch_is_heard_as_one_by_one(tmp_path: Path, whisper: str) -> None:
-    waves = [resample(clip(number), SAMPLE_RATE, HEARD_AT) for number in range(6)]
+def test_a_batch_gives_the_transcripts_of_single_waves(tmp_path: Path, whisper: str) -> None:
+    waves = [resample(clip(number), SAMPLE_RATE, RATE) for number in range(6)]
     ctc = open_ctc(str(make_tiny_ctc(tmp_path / "ctc", waves[1], "three seven")), None)
     assert ctc.batch > 1
-    assert ctc.hear(waves) == [ctc.hear([wave])[0] for wave in waves]
-    assert len(set(ctc.hear(waves))) > 1
+    assert ctc.transcribe(waves) == [ctc.transcribe([wave])[0] for wave in waves]
+    assert len(set(ctc.transcribe(waves))) > 1
     asked = open_recogniser(whisper, [], "en")
     assert asked is not None
     clips = [clip(number) for number in range(6)]
-    assert asked.hear(clips) == [asked.hear([each])[0] for each in clips]
+    assert asked.transcribe(clips) == [asked.transcribe([each])[0] for each in clips]
 
 
-def test_a_model_that_is_not_told_what_is_filled_up_hears_one_at_a_time(tmp_path: Path) -> None:
-    wave = resample(clip(1), SAMPLE_RATE, HEARD_AT)
+def test_a_model_without_attention_mask_runs_one_wave_at_a_time(tmp_path: Path) -> None:
+    wave = resample(clip(1), SAMPLE_RATE, RATE)
     folder = make_tiny_ctc(tmp_path / "ctc", wave, "three seven")
     described = json.loads((folder / "preprocessor_config.json").read_text())
     (folder / "preprocessor_config.json").write_text(json.dumps({**described, "return_attention_mask": False}))
     ctc = open_ctc(str(folder), None)
     assert ctc.batch == 1
     longer = np.concatenate([wave, wave])
-    assert ctc.hear([longer, wave])[1] == "three seven"
+    assert ctc.transcribe([longer, wave])[1] == "three seven"
 
 
-def test_a_ctc_checkpoint_hears_what_it_has_learned(tmp_path: Path) -> None:
-    wave = resample(clip(1), SAMPLE_RATE, HEARD_AT)
+def test_a_ctc_checkpoint_transcribes_what_it_has_learned(tmp_path: Path) -> None:
+    wave = resample(clip(1), SAMPLE_RATE, RATE)
     ctc = open_ctc(str(make_tiny_ctc(tmp_path / "ctc", wave, "three  bees don't")), None)
-    assert ctc.hear([wave, wave]) == ["three  bees don't"] * 2
-    assert ctc.hear([wave[::-1].copy()]) != ["three  bees don't"]
+    assert ctc.transcribe([wave, wave]) == ["three  bees don't"] * 2
+    assert ctc.transcribe([wave[::-1].copy()]) != ["three  bees don't"]
 
 
 @pytest.mark.parametrize(("language", "said"), [("eng", "three seven"), ("nob", "sju å tre")])
-def test_an_mms_hears_the_language_it_is_told(mms: str, language: str, said: str) -> None:
-    wave = resample(clip(1), SAMPLE_RATE, HEARD_AT)
-    assert open_ctc(mms, language).hear([wave]) == [said]
+def test_an_mms_transcribes_in_the_given_language(mms: str, language: str, said: str) -> None:
+    wave = resample(clip(1), SAMPLE_RATE, RATE)
+    assert open_ctc(mms, language).transcribe([wave]) == [said]
     recogniser = open_recogniser(mms, [], language)
     assert recogniser is not None
-    assert recogniser.hear([clip(1)]) != [""]
-    assert recogniser.hear(NOTHING) == [""] * len(NOTHING)
+    assert recogniser.transcribe([clip(1)]) != [""]
+    assert recogniser.transcribe(NO_SPEECH) == [""] * len(NO_SPEECH)
 
 
 def test_no_recogniser_by_name() -> None:
@@ -186,7 +186,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("prepare", "language", "message"), REFUSED, ids=[case[2] for case in REFUSED])
-def test_a_recogniser_that_cannot_be_used_is_told_in_words(
+def test_an_unusable_recogniser_is_refused_with_a_message(
     prepare, language: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
@@ -206,7 +206,7 @@ def test_a_usable_recogniser_is_checked_without_its_weights(whisper: str, mms: s
         open_recogniser(str(tmp_path), [], "eng")
 
 
-def test_weights_that_cannot_be_read_are_told_in_words(tmp_path: Path) -> None:
+def test_unreadable_weights_are_refused_with_a_message(tmp_path: Path) -> None:
     make_tiny_whisper(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"nothing")
     with pytest.raises(InputError, match="cannot be loaded"):
@@ -243,13 +243,13 @@ OTHER = [
 
 
 @pytest.mark.parametrize(("text", "heard"), SAME)
-def test_texts_that_say_the_same(text: str, heard: str) -> None:
-    assert words(text) == words(heard) != ""
+def test_equal_texts(text: str, heard: str) -> None:
+    assert normalise(text) == normalise(heard) != ""
     assert character_error(text, heard) == 0
 
 
 @pytest.mark.parametrize(("text", "heard"), OTHER)
-def test_texts_that_do_not(text: str, heard: str) -> None:
+def test_different_texts(text: str, heard: str) -> None:
     assert character_error(text, heard) > 0
 
 
@@ -263,10 +263,10 @@ def test_texts_that_do_not(text: str, heard: str) -> None:
         ("हिन्दी में", "हिन्दी में"),
     ],
 )
-def test_words_that_are_left(text: str, normal: str) -> None:
-    assert words(text) == normal
+def test_normalised_words(text: str, normal: str) -> None:
+    assert normalise(text) == normal
 
 
 @given(st.text(alphabet="aÅß 'İ’ʼ_-.9你の สี\u0301\u200d\u05b8\u0640Ǆκ"))
-def test_what_is_normal_stays_as_it_is(text: str) -> None:
-    assert words(words(text)) == words(text)
+def test_normalisation_is_idempotent(text: str) -> None:
+    assert normalise(normalise(text)) == normalise(text)

@@ -1,4 +1,4 @@
-"""What a Whisper hears, and which ones cannot be used."""
+"""Transcripts of a Whisper, and checkpoints that are refused."""
 
 from __future__ import annotations
 
@@ -24,46 +24,44 @@ def asr(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.parametrize("multilingual", [True, False])
-def test_a_whisper_writes_down_batches_in_order(multilingual: bool, tmp_path: Path) -> None:
+def test_a_whisper_transcribes_batches_in_order(multilingual: bool, tmp_path: Path) -> None:
     whisper = open_whisper(str(make_tiny_whisper(tmp_path, f" {SAID}", multilingual=multilingual)), None)
     wave = resample(read_audio(DEMO_VOICE / "ref.wav"), SAMPLE_RATE, RATE)
-    heard = whisper.hear([wave] * (whisper.batch + 1))
+    heard = whisper.transcribe([wave] * (whisper.batch + 1))
     assert [each.text for each in heard] == [SAID] * (whisper.batch + 1)
     assert all(each.tokens == len(f" {SAID}") + 1 and not each.cut_off for each in heard)
     assert all((each.language in LANGUAGES) if multilingual else each.language is None for each in heard)
 
 
 @pytest.mark.parametrize(("language", "code"), [("no", "no"), ("Norwegian", "no"), (" de ", "de"), ("English", "en")])
-def test_a_language_is_told_by_code_or_name(language: str, code: str, asr: str) -> None:
+def test_a_language_is_given_by_code_or_name(language: str, code: str, asr: str) -> None:
     wave = resample(read_audio(DEMO_VOICE / "ref.wav"), SAMPLE_RATE, RATE)
-    assert open_whisper(asr, language).hear([wave])[0].language == code
+    assert open_whisper(asr, language).transcribe([wave])[0].language == code
 
 
 def test_the_log_probability_is_that_of_the_tokens(asr: str) -> None:
     """Against the model's own logits of prompt and text in one pass."""
     whisper = open_whisper(asr, "en")
     wave = resample(read_audio(DEMO_VOICE / "clip_001.wav"), SAMPLE_RATE, RATE)
-    heard = whisper.hear([wave])[0]
+    heard = whisper.transcribe([wave])[0]
     model, processor = whisper._model, whisper._processor
     features = processor.feature_extractor([wave], sampling_rate=RATE, return_tensors="pt").input_features
     names = ["<|startoftranscript|>", "<|en|>", "<|transcribe|>", "<|notimestamps|>"]
     text = processor.tokenizer(f" {SAID}", add_special_tokens=False).input_ids
     ids = torch.tensor([[*processor.tokenizer.convert_tokens_to_ids(names), *text]])
     with torch.inference_mode():
-        sure = model(features, decoder_input_ids=ids).logits.log_softmax(-1)[0, PROMPT - 1 :]
+        log_probs = model(features, decoder_input_ids=ids).logits.log_softmax(-1)[0, PROMPT - 1 :]
     targets = torch.tensor([*text, model.generation_config.eos_token_id])
-    assert heard.log_probability == pytest.approx(sure.gather(1, targets[:, None]).mean().item(), abs=1e-4)
+    assert heard.log_probability == pytest.approx(log_probs.gather(1, targets[:, None]).mean().item(), abs=1e-4)
 
 
 def test_a_whisper_that_never_ends_is_stopped_and_says_so(tmp_path: Path) -> None:
     whisper = open_whisper(str(make_tiny_whisper(tmp_path, " so", ends=False)), "en")
-    heard = whisper.hear([np.zeros(RATE, dtype=np.float32)])[0]
+    heard = whisper.transcribe([np.zeros(RATE, dtype=np.float32)])[0]
     assert heard.cut_off and heard.text.startswith("sooo") and heard.tokens == POSITIONS - PROMPT
 
 
-def test_a_batch_that_does_not_fit_into_memory_is_heard_in_smaller_ones(
-    asr: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_too_large_for_memory_is_halved(asr: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whisper = open_whisper(asr, "en")
     room, generate = 2, whisper._model.generate
 
@@ -74,10 +72,10 @@ def test_a_batch_that_does_not_fit_into_memory_is_heard_in_smaller_ones(
 
     monkeypatch.setattr(whisper._model, "generate", crowded)
     waves = [np.zeros(RATE, dtype=np.float32)] * 7
-    assert [each.text for each in whisper.hear(waves)] == [SAID] * 7
+    assert [each.text for each in whisper.transcribe(waves)] == [SAID] * 7
     room = 0
     with pytest.raises(InputError, match="smaller Whisper"):
-        whisper.hear(waves)
+        whisper.transcribe(waves)
 
 
 def break_weights(folder: Path) -> str:
@@ -115,7 +113,7 @@ WHISPERS = [
 
 
 @pytest.mark.parametrize(("prepare", "language", "message"), WHISPERS, ids=[case[2] for case in WHISPERS])
-def test_a_whisper_that_cannot_be_used_is_told_in_words(
+def test_an_unusable_whisper_is_refused_with_a_message(
     prepare, language: str | None, message: str, tmp_path: Path, untranscribed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
@@ -128,7 +126,7 @@ def test_a_whisper_that_cannot_be_used_is_told_in_words(
     assert sorted(untranscribed.iterdir()) == held
 
 
-def test_a_language_needs_no_telling() -> None:
+def test_the_language_is_optional() -> None:
     assert check_language("m", None, {}, True) is None
     assert check_language("m.en", "en", {}, False) is None
     with pytest.raises(InputError, match="names no languages"):
