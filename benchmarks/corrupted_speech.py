@@ -1,17 +1,17 @@
-"""What the judge of speech detects and what it raises falsely, on synthetic speech spoilt in every known way.
+"""Measures detection and false alarms of the speech judge on synthetic speech with every known corruption.
 
     python -m benchmarks.corrupted_speech [--voices 4] [--sentences 20] [--deaf] [--unseen]
 
 Needs espeak-ng and flite. Every voice is calibrated on twenty sentences and judged on others: eight voices on about
-forty clean ones, the first four on twenty of each kind of corruption. Thresholds of the judge were set on these very
-voices and sentences, so their figures flatter it; `--unseen` takes others, on which no threshold was ever set. A clip
-is judged as the probe judges a line, with its own text and as if its end had been spoken, since a made clip has no end
+forty clean ones, the first four on twenty of each kind of corruption. Thresholds of the judge were set on these voices
+and sentences, which makes the figures optimistic; `--unseen` takes others, on which no threshold was set. A clip is
+judged as the probe judges a line, with its own text and as if its end had been generated, since a made clip has no end
 to miss; four lines in a row are a set, judged as the screen of a probe. The codec is left out.
 
-Each clip is judged by its sound alone, and then by its words as well. The recogniser is pocketsphinx, told all the
-sentences and not which of them it hears. It is asked about clips that their sound does not reject: whether a clip is
-detected does not depend on the others. The voice is told by the speaker encoder of the demo checkpoint, a miniature
-that was trained for the demo: a real one's figures are its own. No target is asserted here.
+Each clip is judged by its sound alone, and then by its words as well. The recogniser is pocketsphinx, which knows all
+sentences but not which of them is spoken. It transcribes only clips that their sound does not reject, since the others
+are detected already. The voice is embedded by the speaker encoder of the demo checkpoint, a miniature trained for the
+demo; a real one gives other figures. No target is asserted here.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ class Heard:
             for reason in verdict.reasons
             if "lines failed" not in reason
         )
-        told = [f"{flag} {count / len(self.lines):.0%}" for flag, count in flags.most_common(3)]
-        return ", ".join(told + [f"sets: {name} {count / len(self.sets):.0%}" for name, count in together.items()])
+        shares = [f"{flag} {count / len(self.lines):.0%}" for flag, count in flags.most_common(3)]
+        return ", ".join(shares + [f"sets: {name} {count / len(self.sets):.0%}" for name, count in together.items()])
 
     @classmethod
     def joined(cls, parts: Sequence[Heard]) -> Heard:
@@ -98,9 +98,9 @@ BENCH = Bench(Corpus((), ()), [], [], [])
 
 
 def bench(
-    voices: Annotated[int, typer.Option(min=4, max=8, help="whose speech is spoilt")] = 4,
+    voices: Annotated[int, typer.Option(min=4, max=8, help="voices whose speech is corrupted")] = 4,
     sentences: Annotated[int, typer.Option(min=20, max=38, help="of each voice and kind")] = 20,
-    deaf: Annotated[bool, typer.Option("--deaf", help="without a recogniser: faster, and blind to words")] = False,
+    deaf: Annotated[bool, typer.Option("--deaf", help="without a recogniser: faster, words are not judged")] = False,
     is_unseen: Annotated[bool, typer.Option("--unseen", help="voices and lines that no threshold was set on")] = False,
 ) -> None:
     """Print the tables."""
@@ -113,8 +113,8 @@ def bench(
         BENCH.clean = _shared(_spoken, everybody, "speaking")
         BENCH.made = _shared(_made, [(voice, sentences) for voice in range(voices)], "speaking gibberish")
     BENCH.judges = _shared(_judge, [(*each, deaf) for each in everybody], "calibrating")
-    ears = None if deaf else PocketSphinx(BENCH.corpus.sentences)
-    BENCH.judges = [replace(judge, ears=ears) for judge in BENCH.judges]
+    recogniser = None if deaf else PocketSphinx(BENCH.corpus.sentences)
+    BENCH.judges = [replace(judge, recogniser=recogniser) for judge in BENCH.judges]
     whole = _shared(_clean_judged, everybody, "clean speech")
     orders = list(product(KINDS, range(voices)))
     judged = dict(zip(orders, _shared(_judged, orders, "judging"), strict=True))
@@ -132,9 +132,9 @@ def bench(
 def _shared(work: Callable[..., Any], orders: Sequence[tuple], what: str) -> list:
     """The work of all orders, by a process per core."""
     with multiprocessing.get_context("fork").Pool() as pool:
-        told = Console(stderr=True)
+        console = Console(stderr=True)
         done = pool.imap(_Called(work), orders)
-        return list(track(done, what, total=len(orders), console=told, transient=True))
+        return list(track(done, what, total=len(orders), console=console, transient=True))
 
 
 @dataclass(frozen=True)
@@ -165,9 +165,9 @@ def _made(voice: int, sentences: int) -> list[Line]:
 def _judge(voice: int, deaf: bool) -> Judge:
     """A recogniser cannot be sent between processes, so the judge comes without."""
     encoder = QwenSpeakerEncoder(DEMO, torch.device("cpu"))
-    ears = None if deaf else PocketSphinx(BENCH.corpus.sentences)
-    judge = Judge.of(BENCH.corpus.sentences[:CALIBRATION], BENCH.clean[voice][:CALIBRATION], encoder, ears)
-    return replace(judge, ears=None)
+    recogniser = None if deaf else PocketSphinx(BENCH.corpus.sentences)
+    judge = Judge.of(BENCH.corpus.sentences[:CALIBRATION], BENCH.clean[voice][:CALIBRATION], encoder, recogniser)
+    return replace(judge, recogniser=None)
 
 
 def _clean_judged(voice: int) -> tuple[Heard, Heard]:
@@ -196,17 +196,17 @@ def _judged(name: str, voice: int) -> tuple[Heard, Heard]:
     texts = [line.text for line in lines]
     if not kind.per_set:
         return tuple(Heard(list(each), []) for each in zip(*map(judge.listen, waves, texts), strict=True))
-    deaf, sets = replace(judge, ears=None), ([], [])
+    deaf, sets = replace(judge, recogniser=None), ([], [])
     for first in range(0, len(lines) - SCREEN_LINES + 1, SCREEN_LINES):
         group = slice(first, first + SCREEN_LINES)
         heard = [deaf.listen(*each)[0] for each in zip(waves[group], texts[group], strict=True)]
-        likeness = judge.match_speaker(waves[group])
-        concluded = verdict(heard, likeness)
+        voice_match = judge.match_speaker(waves[group])
+        concluded = verdict(heard, voice_match)
         sets[0].append((heard, concluded))
-        # As with clips: nobody is asked for the words of a set that its sound already rejects.
-        if judge.ears and concluded.accepted:
+        # As with clips, a set that its sound already rejects is not transcribed.
+        if judge.recogniser and concluded.accepted:
             heard = [judge.listen(*each)[1] for each in zip(waves[group], texts[group], strict=True)]
-            concluded = verdict(heard, likeness)
+            concluded = verdict(heard, voice_match)
         sets[1].append((heard, concluded))
     return tuple(Heard(list(chain.from_iterable(heard for heard, _ in way)), [each for _, each in way]) for way in sets)
 
@@ -249,7 +249,7 @@ def _false_alarms(whole: Sequence[tuple[Heard, Heard]]) -> Table:
 
 def _seconds(judge: Judge, lines: Sequence[Line]) -> str:
     """The least of five, so that other programs on the machine count little."""
-    deaf, text = replace(judge, ears=None), " ".join(line.text for line in lines[:4])
+    deaf, text = replace(judge, recogniser=None), " ".join(line.text for line in lines[:4])
     wave = np.concatenate([line.wave for line in lines])[: 10 * SAMPLE_RATE]
     seconds = float("inf")
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""A judge of lines that knows one synthetic voice, as a probe knows the voice of a dataset."""
+"""Judges lines of one synthetic voice, calibrated as a probe is calibrated to the voice of a dataset."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def verdict(lines: Sequence[SpokenLine], voice: SpeakerMatch) -> Verdict:
 
 @dataclass(frozen=True)
 class Judge:
-    """What is known of the voice, and who listens; without `ears` nobody understands words."""
+    """Calibration of one voice, and a recogniser; without one, words are not judged."""
 
     tempo: SpeakingRate
     own: VoiceMeasures
@@ -38,32 +38,36 @@ class Judge:
     """[dimensions] mean embedding of the calibration clips, unit length."""
     least: float | None
     encoder: QwenSpeakerEncoder
-    ears: Recogniser | None
+    recogniser: Recogniser | None
 
     @classmethod
     def of(
-        cls, texts: Sequence[str], waves: Sequence[np.ndarray], encoder: QwenSpeakerEncoder, ears: Recogniser | None
+        cls,
+        texts: Sequence[str],
+        waves: Sequence[np.ndarray],
+        encoder: QwenSpeakerEncoder,
+        recogniser: Recogniser | None,
     ) -> Judge:
         tempo = fit_speaking_rate(texts, [wave.size / SAMPLE_RATE for wave in waves])
-        heard = ears.transcribe(waves) if ears else [None] * len(waves)
+        heard = recogniser.transcribe(waves) if recogniser else [None] * len(waves)
         measured = [
-            measure_line(wave, text, understood, True, tempo.expected_seconds(text))
-            for wave, text, understood in zip(waves, texts, heard, strict=True)
+            measure_line(wave, text, transcript, True, tempo.expected_seconds(text))
+            for wave, text, transcript in zip(waves, texts, heard, strict=True)
         ]
         reference = unit_vector(np.mean([unit_vector(encoder.embed(wave).numpy()) for wave in waves], axis=0))
         own = [float(unit_vector(encoder.embed(piece).numpy()) @ reference) for piece in speech_pieces(waves)]
-        return cls(tempo, voice_measures(measured), reference, min(own, default=None), encoder, ears)
+        return cls(tempo, voice_measures(measured), reference, min(own, default=None), encoder, recogniser)
 
     def listen(self, wave: np.ndarray, text: str) -> tuple[SpokenLine, SpokenLine]:
-        """The line as it is judged by sound alone, and by its words as well.
+        """The line judged by its sound alone, and by its words as well. wave: [samples] float32 at 24 kHz.
 
-        Nobody is asked for the words of a line that its sound already rejects. wave: [samples] float32 at 24 kHz.
+        A line that its sound already rejects is not transcribed.
         """
         measured = measure_line(wave, text, None, True, self.tempo.expected_seconds(text))
         by_sound = self._line(measured)
-        if self.ears is None or by_sound.failed:
+        if self.recogniser is None or by_sound.failed:
             return by_sound, by_sound
-        heard = self.ears.transcribe([wave])[0]
+        heard = self.recogniser.transcribe([wave])[0]
         return by_sound, self._line(replace(measured, heard=heard, character_error=character_error(text, heard)))
 
     def match_speaker(self, waves: Sequence[np.ndarray]) -> SpeakerMatch:
@@ -73,7 +77,7 @@ class Judge:
         )
 
     def _line(self, measured: LineMeasures) -> SpokenLine:
-        """Scores are left at 0: they decide nothing."""
+        """Scores are left at 0, since they do not affect a verdict."""
         shared = {name: getattr(measured, name) for name in SpokenLine.model_fields if hasattr(measured, name)}
         return SpokenLine(
             **shared,

@@ -1,4 +1,4 @@
-"""Speech, spoilt in the ways a text-to-speech model spoils it; every corruption repeats exactly from its seed."""
+"""Corrupts speech in the ways in which text-to-speech fails; each corruption is deterministic given its seed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from trainable.probe.measures.prosody import HOP, WINDOW, pitch_track
 from trainable.speech.audio import SAMPLE_RATE, read_audio
 
 FADE = SAMPLE_RATE // 100
-"""Samples of the cross-fade at a soft joint, 10 ms."""
+"""Samples of the cross-fade at a soft join, 10 ms."""
 
 STRETCH_WINDOW = SAMPLE_RATE // 25
-"""Samples of a window of time stretching, 40 ms."""
+"""Samples of a time-stretching window, 40 ms."""
 
 
 def demo_clips() -> list[tuple[np.ndarray, str]]:
@@ -25,20 +25,20 @@ def demo_clips() -> list[tuple[np.ndarray, str]]:
     return [(read_audio(DEMO_VOICE / row["audio_filepath"]), row["text"]) for row in rows]
 
 
-def joined_lines(clips: list[tuple[np.ndarray, str]], least_seconds: float = 3.0) -> list[tuple[np.ndarray, str]]:
-    """Neighbouring clips joined to lines of at least so many seconds; a last one that stays short is left out."""
+def joined_lines(clips: list[tuple[np.ndarray, str]], min_seconds: float = 3.0) -> list[tuple[np.ndarray, str]]:
+    """Joins neighbouring clips to lines of at least `min_seconds`; a shorter remainder is left out."""
     lines, waves, texts = [], [], []
     for wave, text in clips:
         waves.append(wave)
         texts.append(text)
-        if sum(each.size for each in waves) >= least_seconds * SAMPLE_RATE:
+        if sum(each.size for each in waves) >= min_seconds * SAMPLE_RATE:
             lines.append((np.concatenate(waves), " ".join(texts)))
             waves, texts = [], []
     return lines
 
 
 def loop(wave: np.ndarray, generator: np.random.Generator, *, seconds: float, times: int, soft: bool) -> np.ndarray:
-    """A stretch from the middle comes `times` more often; soft: cross-faded, every return a little faster or slower."""
+    """Repeats a stretch from the middle `times` times; soft: cross-faded, each a little faster or slower."""
     length = min(int(seconds * SAMPLE_RATE), wave.size // 2)
     start = _within_speech(wave, length, generator)
     part = wave[start : start + length]
@@ -49,7 +49,7 @@ def loop(wave: np.ndarray, generator: np.random.Generator, *, seconds: float, ti
 
 
 def rewind(wave: np.ndarray, generator: np.random.Generator, *, soft: bool) -> np.ndarray:
-    """After some 60 % the speech goes back by 1 to 1.5 s and carries on from there."""
+    """At about 60 % jumps back by 1 to 1.5 s and goes on from there."""
     turn = int(wave.size * generator.uniform(0.55, 0.75))
     back = max(0, turn - int(generator.uniform(1.0, 1.5) * SAMPLE_RATE))
     again = wave[back:]
@@ -59,13 +59,13 @@ def rewind(wave: np.ndarray, generator: np.random.Generator, *, soft: bool) -> n
 
 
 def said_twice(wave: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """The whole once more, after a short pause and at a slightly different pace."""
+    """Appends the whole wave again after a short pause, at a slightly different pace."""
     again = stretch(wave, float(generator.uniform(0.95, 1.05)))
     return np.concatenate([wave, np.zeros(SAMPLE_RATE // 4, np.float32), again])
 
 
 def stutter(wave: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Four places repeat their last 120 to 200 ms three times."""
+    """Repeats the last 120 to 200 ms three times, at four places."""
     pieces, last = [], 0
     for place in np.sort(generator.uniform(0.15, 0.9, 4)):
         here = int(place * wave.size)
@@ -76,19 +76,19 @@ def stutter(wave: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 def noise(wave: np.ndarray, generator: np.random.Generator, *, snr: float) -> np.ndarray:
-    """White noise, `snr` dB below the speech."""
+    """Adds white noise, `snr` dB below the speech."""
     return _mixed(wave, generator.standard_normal(wave.size), snr)
 
 
 def buzz(wave: np.ndarray, generator: np.random.Generator, *, snr: float = 10.0) -> np.ndarray:
-    """A saw tooth of the mains' hum and crackling, `snr` dB below the speech."""
+    """Adds a 100 Hz saw tooth (mains hum) and crackling, `snr` dB below the speech."""
     saw = 2 * (np.arange(wave.size) * 100 / SAMPLE_RATE % 1) - 1
     crackle = (generator.uniform(size=wave.size) < 0.002) * generator.standard_normal(wave.size) * 8
     return _mixed(wave, saw + crackle, snr)
 
 
 def mu_law(wave: np.ndarray, generator: np.random.Generator, *, levels: int = 8) -> np.ndarray:
-    """Companded and rounded to a few levels."""
+    """Quantises to a few µ-law levels."""
     peak = max(float(np.abs(wave).max()), 1e-9)
     companded = np.sign(wave) * np.log1p(255 * np.abs(wave) / peak) / np.log(256)
     rounded = (np.floor((companded + 1) / 2 * levels).clip(0, levels - 1) + 0.5) / levels * 2 - 1
@@ -96,7 +96,7 @@ def mu_law(wave: np.ndarray, generator: np.random.Generator, *, levels: int = 8)
 
 
 def inner_pause(wave: np.ndarray, generator: np.random.Generator, *, seconds: float = 2.5) -> np.ndarray:
-    """Room tone in the middle."""
+    """Inserts room tone in the middle."""
     middle = int(wave.size * generator.uniform(0.35, 0.65))
     return np.concatenate([wave[:middle], _room(seconds, generator), wave[middle:]])
 
@@ -108,14 +108,14 @@ def trailing_silence(wave: np.ndarray, generator: np.random.Generator, *, second
 def trailing_noise(
     wave: np.ndarray, generator: np.random.Generator, *, seconds: float = 2.5, below: float = 30.0
 ) -> np.ndarray:
-    """White noise after the last word, `below` dB under the speech."""
+    """Appends white noise, `below` dB under the speech."""
     level = np.sqrt(np.mean(np.square(wave))) * 10 ** (-below / 20)
     tail = level * generator.standard_normal(int(seconds * SAMPLE_RATE))
     return np.concatenate([wave, tail.astype(np.float32)])
 
 
 def trailing_babble(wave: np.ndarray, generator: np.random.Generator, *, seconds: float = 2.5) -> np.ndarray:
-    """Shuffled pieces of the voice after the last word."""
+    """Appends shuffled pieces of the voice."""
     length = SAMPLE_RATE * 3 // 20
     starts = generator.integers(0, max(1, wave.size - length), int(seconds * SAMPLE_RATE / length))
     return _chain([wave, *(wave[start : start + length] for start in starts)], FADE)
@@ -134,24 +134,24 @@ def slow(wave: np.ndarray, generator: np.random.Generator, *, factor: float = 1.
 
 
 def pitch_shift(wave: np.ndarray, generator: np.random.Generator, *, semitones: float = 4.0) -> np.ndarray:
-    """Higher by so many semitones, formants with it, at the same length."""
+    """Shifts pitch and formants by so many semitones at the same length."""
     ratio = 2 ** (semitones / 12)
     return resample_poly(stretch(wave, ratio), 100, round(100 * ratio)).astype(np.float32)
 
 
 def pure_tone(wave: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """As long as the wave."""
+    """A tone as long as the wave."""
     hertz = generator.uniform(120, 400)
     return (0.2 * np.sin(2 * np.pi * hertz * np.arange(wave.size) / SAMPLE_RATE)).astype(np.float32)
 
 
 def pure_noise(wave: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """As long as the wave."""
+    """White noise as long as the wave."""
     return (0.05 * generator.standard_normal(wave.size)).astype(np.float32)
 
 
 def compressed(wave: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Levels over 50 ms differ by a quarter of the dB they differed by, above a gate 40 dB under the loudest."""
+    """Compresses the dynamics to a quarter in dB, over 50 ms, above a gate 40 dB under the loudest level."""
     window = SAMPLE_RATE // 20
     level = np.sqrt(np.convolve(np.square(wave), np.ones(window) / window, mode="same")) + 1e-9
     gain = np.where(level > level.max() / 100, level**-0.75, level.max() ** -0.75)
@@ -159,7 +159,7 @@ def compressed(wave: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 def monotone(wave: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """One pitch throughout: every moment is played as much faster or slower as its pitch is lower or higher."""
+    """Flattens the pitch: resamples each moment by the ratio of its pitch to the median."""
     track = pitch_track(wave)
     voiced = np.flatnonzero(np.isfinite(track))
     steps = np.interp(np.arange(wave.size), voiced * HOP + WINDOW // 2, track[voiced])
@@ -168,8 +168,7 @@ def monotone(wave: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 def stretch(wave: np.ndarray, factor: float) -> np.ndarray:
-    """`factor` times as long at the same pitch: overlapping windows, each moved to where it fits the last one best
-    (WSOLA, Verhelst and Roelands 1993)."""
+    """Stretches to `factor` times the length at the same pitch (WSOLA, Verhelst and Roelands 1993)."""
     half, reach = STRETCH_WINDOW // 2, STRETCH_WINDOW // 4
     window = np.hanning(STRETCH_WINDOW).astype(np.float32)
     padded = np.pad(wave, (reach, STRETCH_WINDOW + 2 * reach + half)).astype(np.float32)
@@ -177,10 +176,10 @@ def stretch(wave: np.ndarray, factor: float) -> np.ndarray:
     out = np.zeros(steps * half + STRETCH_WINDOW, np.float32)
     natural = reach
     for step in range(steps):
-        wanted = min(reach + int(step * half / factor), padded.size - STRETCH_WINDOW - reach)
-        region = padded[wanted - reach : wanted + reach + STRETCH_WINDOW]
+        target = min(reach + int(step * half / factor), padded.size - STRETCH_WINDOW - reach)
+        region = padded[target - reach : target + reach + STRETCH_WINDOW]
         follows = padded[natural : natural + STRETCH_WINDOW]
-        place = wanted - reach
+        place = target - reach
         if step and follows.size == STRETCH_WINDOW:
             place += int(np.argmax(np.correlate(region, follows, mode="valid")))
         out[step * half : step * half + STRETCH_WINDOW] += window * padded[place : place + STRETCH_WINDOW]
@@ -217,16 +216,16 @@ CORRUPTIONS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] 
     "compressed": compressed,
     "monotone": monotone,
 }
-"""By name, each a function of the wave [samples] float32 at 24 kHz and a random generator."""
+"""By name: functions of a wave, [samples] float32 at 24 kHz, and a random generator."""
 
 
 def corrupted(kind: str, wave: np.ndarray, seed: int) -> np.ndarray:
-    """The wave spoilt in one way, [samples] float32 at 24 kHz."""
+    """Applies one corruption to [samples] float32 at 24 kHz."""
     return CORRUPTIONS[kind](wave, np.random.default_rng(seed)).astype(np.float32)
 
 
 def _within_speech(wave: np.ndarray, length: int, generator: np.random.Generator) -> int:
-    """Where a stretch of so many samples with at least half the clip's mean power starts."""
+    """The start of a random stretch of `length` samples with at least half the clip's mean power."""
     starts = generator.integers(0, wave.size - length, 50)
     mean = float(np.mean(np.square(wave)))
     return int(next((each for each in starts if np.mean(np.square(wave[each : each + length])) > mean / 2), starts[0]))
@@ -243,7 +242,7 @@ def _room(seconds: float, generator: np.random.Generator) -> np.ndarray:
 
 
 def _chain(pieces: list[np.ndarray], fade: int) -> np.ndarray:
-    """One after another, each joint cross-faded over `fade` samples."""
+    """Concatenates the pieces with cross-fades of `fade` samples."""
     whole = pieces[0]
     for piece in pieces[1:]:
         over = min(fade, whole.size, piece.size)

@@ -1,8 +1,8 @@
-"""A tiny random Whisper checkpoint of the real classes, in the published layout, that says what it is told to.
+"""Builds a tiny Whisper checkpoint of the real classes, in the published layout, that always gives one transcript.
 
-Weights are random but for the decoder's: its layers add nothing, and the head, which is no copy of the embedding here,
-prefers at each position the token that a given sentence has there. What it hears makes no difference to it; shapes, ids
-and file names are real.
+Weights are random except the decoder's: its layers add nothing, and the head, which is not tied to the embedding here,
+prefers at each position the token that the given sentence has there. The audio has no effect; shapes, ids and file
+names are real.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from transformers import (
 LANGUAGES = ("en", "no", "de")
 WIDTH, POSITIONS = 64, 48
 PROMPT = 4
-"""Start, language, task, no timestamps."""
+"""Tokens of the prompt: start, language, task, no timestamps."""
 
 
 def make_tiny_whisper(
-    folder: Path, sentence: str = " one two three", sureness: float = 1.0, multilingual: bool = True, ends: bool = True
+    folder: Path, sentence: str = " one two three", margin: float = 1.0, multilingual: bool = True, ends: bool = True
 ) -> Path:
-    """`sureness` scales the preferred token's margin; without an end it talks until there is no room."""
+    """`margin` is the preferred token's logit; without `ends` it decodes up to the maximum length."""
     torch.manual_seed(0)
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(folder)
@@ -55,10 +55,10 @@ def make_tiny_whisper(
         tie_word_embeddings=False,
     )
     model = WhisperForConditionalGeneration(config).eval()
-    said = tokenizer(sentence, add_special_tokens=False).input_ids
+    ids_of_sentence = tokenizer(sentence, add_special_tokens=False).input_ids
     prompt = PROMPT if multilingual else 2
-    assert prompt + len(said) < POSITIONS, "the sentence is too long for the tiny model"
-    _teach(model, said, end if ends else said[-1], prompt, sureness)
+    assert prompt + len(ids_of_sentence) < POSITIONS, "the sentence is too long for the tiny model"
+    _teach(model, ids_of_sentence, end if ends else ids_of_sentence[-1], prompt, margin)
     model.generation_config = GenerationConfig(
         decoder_start_token_id=start,
         bos_token_id=end,
@@ -81,8 +81,8 @@ def make_tiny_whisper(
     return folder
 
 
-def _teach(model: WhisperForConditionalGeneration, said: list[int], then: int, prompt: int, sureness: float) -> None:
-    """Position p is one-hot, and the head's row of the token that follows it has that place turned on."""
+def _teach(model: WhisperForConditionalGeneration, ids: list[int], then: int, prompt: int, margin: float) -> None:
+    """The embedding of position p is one-hot at p, and the head's row of the token after it has its weight there."""
     decoder = model.model.decoder
     with torch.no_grad():
         for name, weight in decoder.layers.named_parameters():
@@ -93,11 +93,11 @@ def _teach(model: WhisperForConditionalGeneration, said: list[int], then: int, p
         model.proj_out.weight.zero_()
         for position in range(prompt - 1, POSITIONS):
             step = position - (prompt - 1)
-            model.proj_out.weight[said[step] if step < len(said) else then, position] = sureness
+            model.proj_out.weight[ids[step] if step < len(ids) else then, position] = margin
 
 
 def _tokenizer(folder: Path) -> WhisperTokenizerFast:
-    """Bytes, and what Whisper's prompt is made of."""
+    """A byte vocabulary and the special tokens of Whisper's prompt."""
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     rest = [byte for byte in range(256) if byte not in printable]
     pieces = [chr(byte) for byte in printable] + [chr(256 + index) for index in range(len(rest))]

@@ -1,4 +1,4 @@
-"""Tiny x-vector checkpoints of the real classes with random weights, in the published layout."""
+"""Builds tiny x-vector checkpoints of the real classes with random weights, in the published layout."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KINDS: dict[str, tuple[type[PretrainedConfig], type[PreTrainedModel]]] = {
 
 
 def make_tiny_xvector(folder: Path, kind: str = "wavlm", seed: int = 0, safe: bool = True) -> Path:
-    """`safe`: safetensors, as newer checkpoints have them; otherwise pytorch_model.bin, as the published ones do."""
+    """`safe`: writes safetensors, the newer format; otherwise pytorch_model.bin, as in the published checkpoints."""
     torch.manual_seed(seed)
     config_class, model_class = KINDS[kind]
     config = config_class(

@@ -29,10 +29,10 @@ def tone(seconds: float, hertz: float = 200.0) -> np.ndarray:
 
 
 def murmur(seconds: float, hertz: float = 200.0) -> np.ndarray:
-    """[samples] float32 at 24 kHz: like speech to whatever looks for syllables, pauses, loops and noise."""
+    """[samples] float32 at 24 kHz: syllables, pauses and formants that the probe's measures take for speech."""
     time = np.arange(int(seconds * SAMPLE_RATE)) / SAMPLE_RATE
-    chance = np.random.default_rng(0)
-    knots = chance.uniform(size=(4, int(5 * seconds) + 3))
+    generator = np.random.default_rng(0)
+    knots = generator.uniform(size=(4, int(5 * seconds) + 3))
     pitch, low, high, rhythm = (np.interp(5 * time, np.arange(knots.shape[1]), row) for row in knots)
     pitch = hertz * 2 ** (0.5 * (pitch - 0.5))
     formants = ((400 + 2200 * low, 1.0), (600 + 4000 * high, 0.6))
@@ -43,7 +43,7 @@ def murmur(seconds: float, hertz: float = 200.0) -> np.ndarray:
         for formant, weight in formants
     )
     syllables = 0.12 + 0.88 * np.sin(np.pi * (2.3 * time + 0.3 * rhythm)) ** 2
-    return (0.1 * syllables * voiced + chance.normal(0, 5e-4, time.size)).astype(np.float32)
+    return (0.1 * syllables * voiced + generator.normal(0, 5e-4, time.size)).astype(np.float32)
 
 
 def make_voice(folder: Path, texts: tuple[str, ...] = TEXTS, seconds_per_letter: float = 0.06) -> Path:

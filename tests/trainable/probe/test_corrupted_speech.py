@@ -1,4 +1,4 @@
-"""The whole judge on a small part of what `benchmarks.corrupted_speech` makes: two voices, four sentences each."""
+"""The whole judge on a small part of `benchmarks.corrupted_speech`: two voices, four sentences each."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ pytestmark = pytest.mark.skipif(
 )
 JUDGED = 4
 LIKE_REVERSED = ("shuffled 100 ms", "shuffled 200 ms")
-"""Nothing to understand either, which takes the recogniser longest."""
+"""As incomprehensible as reversed speech, which takes the recogniser longest."""
 PER_CLIP = [name for name, kind in KINDS.items() if kind.target and not kind.per_set and name not in LIKE_REVERSED]
 PER_SET = [name for name, kind in KINDS.items() if kind.target and kind.per_set]
 
 
 @dataclass(frozen=True)
-class Known:
-    """A voice that the judge knows, and sentences of it that it does not."""
+class CalibratedVoice:
+    """A voice with its calibrated judge, and sentences that it was not calibrated on."""
 
     judge: Judge
     lines: list[Line]
 
-    def spoilt(self, name: str) -> list[np.ndarray]:
+    def corrupted(self, name: str) -> list[np.ndarray]:
         return [
             np.asarray(KINDS[name].spoil(line, np.random.default_rng(number)), np.float32)
             for number, line in enumerate(self.lines)
@@ -46,7 +46,7 @@ class Known:
 
 
 @pytest.fixture(scope="module")
-def voices(tmp_path_factory) -> Iterator[list[Known]]:
+def voices(tmp_path_factory) -> Iterator[list[CalibratedVoice]]:
     folder: Path = tmp_path_factory.mktemp("speech")
     whole = seen()
     corpus = Corpus(whole.voices[:2], whole.sentences[: CALIBRATION + JUDGED])
@@ -55,10 +55,10 @@ def voices(tmp_path_factory) -> Iterator[list[Known]]:
         [speak(voice, text, np.random.default_rng([number, place]), folder) for place, text in enumerate(texts)]
         for number, voice in enumerate(corpus.voices)
     ]
-    encoder, ears = QwenSpeakerEncoder(DEMO, torch.device("cpu")), PocketSphinx(texts)
+    encoder, recogniser = QwenSpeakerEncoder(DEMO, torch.device("cpu")), PocketSphinx(texts)
     yield [
-        Known(
-            Judge.of(texts[:CALIBRATION], clean[voice][:CALIBRATION], encoder, ears),
+        CalibratedVoice(
+            Judge.of(texts[:CALIBRATION], clean[voice][:CALIBRATION], encoder, recogniser),
             lines_of(corpus, voice, range(CALIBRATION, CALIBRATION + JUDGED), clean, folder),
         )
         for voice in (0, 1)
@@ -66,26 +66,28 @@ def voices(tmp_path_factory) -> Iterator[list[Known]]:
 
 
 @pytest.mark.parametrize("name", PER_CLIP)
-def test_what_is_spoilt_fails(name: str, voices: list[Known]) -> None:
-    failed = [line.failed for voice in voices for line in voice.listen(voice.spoilt(name))]
+def test_corrupted_lines_fail(name: str, voices: list[CalibratedVoice]) -> None:
+    failed = [line.failed for voice in voices for line in voice.listen(voice.corrupted(name))]
     assert sum(failed) >= 2 * JUDGED - 1
 
 
 @pytest.mark.parametrize("name", PER_SET)
-def test_what_four_lines_tell_together_is_rejected_by_sound_alone(name: str, voices: list[Known]) -> None:
+def test_corruptions_that_show_over_four_lines_are_rejected_by_sound_alone(
+    name: str, voices: list[CalibratedVoice]
+) -> None:
     for voice in voices:
-        waves, deaf = voice.spoilt(name), replace(voice, judge=replace(voice.judge, ears=None))
+        waves, deaf = voice.corrupted(name), replace(voice, judge=replace(voice.judge, recogniser=None))
         assert not verdict(deaf.listen(waves), deaf.judge.match_speaker(waves)).accepted
 
 
-def test_clean_speech_is_accepted(voices: list[Known]) -> None:
+def test_clean_speech_is_accepted(voices: list[CalibratedVoice]) -> None:
     for voice in voices:
         waves = [line.wave for line in voice.lines]
         concluded = verdict(voice.listen(waves), voice.judge.match_speaker(waves))
         assert concluded.accepted and concluded.failed_lines == 0
 
 
-def test_one_wrong_word_is_told_and_not_rejected(voices: list[Known]) -> None:
-    told = [line for voice in voices for line in voice.listen(voice.spoilt("one word wrong"))]
-    assert sum(line.failed for line in told) == 0
-    assert sum(line.character_error > 0 for line in told) >= JUDGED
+def test_one_wrong_word_is_measured_and_not_rejected(voices: list[CalibratedVoice]) -> None:
+    lines = [line for voice in voices for line in voice.listen(voice.corrupted("one word wrong"))]
+    assert sum(line.failed for line in lines) == 0
+    assert sum(line.character_error > 0 for line in lines) >= JUDGED

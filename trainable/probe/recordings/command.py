@@ -51,8 +51,8 @@ halves the character error on ten of the demo voice's lines at 8 kHz, from 0.12 
 
 
 def probe(
-    clip: Annotated[Path | None, typer.Argument(metavar="CLIP", help="a recording of somebody who speaks")] = None,
-    text: Annotated[str | None, typer.Option(help="what should be said in it")] = None,
+    clip: Annotated[Path | None, typer.Argument(metavar="CLIP", help="a recording of speech")] = None,
+    text: Annotated[str | None, typer.Option(help="the text that it should speak")] = None,
     manifest: Annotated[
         Path | None,
         typer.Option(
@@ -63,7 +63,7 @@ def probe(
     reference: Annotated[
         Path | None, typer.Option(metavar="AUDIO", help="a recording of the voice that it should be, of 14 s or more")
     ] = None,
-    language: Annotated[str, typer.Option(help="as the recogniser codes it, or auto")] = ANY_LANGUAGE,
+    language: Annotated[str, typer.Option(help="language code of the recogniser, or auto")] = ANY_LANGUAGE,
     recogniser: Annotated[
         str, typer.Option(help=f"{POCKETSPHINX}, a Whisper or CTC checkpoint by hub id or folder, or {NONE}")
     ] = NONE,

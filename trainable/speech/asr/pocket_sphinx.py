@@ -29,7 +29,7 @@ VOICELESS, SIBILANTS = frozenset({"P", "T", "K", "F", "TH"}), frozenset({"S", "Z
 class PocketSphinx:
     """Recognises any sequence of the words of the texts and of the distractors.
 
-    Half of its language model are the bigrams of those sentences, so that hundreds of words can be told apart. It does
+    Half of its language model's weight is on the bigrams of those sentences, which separates hundreds of words. It does
     not know which sentence is spoken.
     """
 

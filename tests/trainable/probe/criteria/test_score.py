@@ -88,5 +88,5 @@ def test_no_part_rises_when_its_measure_gets_worse(error, similarity, seconds, d
 
 def test_predicted_quality_never_outweighs_words_or_voice() -> None:
     perfect = ScoreParts(words=1, voice=1, tempo=1, liveliness=1, spectrum=1, quality=1)
-    spoilt = {name: score_of(perfect.model_copy(update={name: 0.0})) for name in ("words", "voice", "quality")}
-    assert spoilt["quality"] > max(spoilt["words"], spoilt["voice"])
+    without = {name: score_of(perfect.model_copy(update={name: 0.0})) for name in ("words", "voice", "quality")}
+    assert without["quality"] > max(without["words"], without["voice"])

@@ -41,10 +41,10 @@ def test_other_corruptions_do_not_loop(kind: str) -> None:
     assert looped(kind) <= 1
 
 
-@pytest.mark.parametrize("least_seconds", [0.0, 3.0, 5.0])
-def test_clean_digits_repeat_themselves_only_where_their_text_does(least_seconds: float) -> None:
+@pytest.mark.parametrize("min_seconds", [0.0, 3.0, 5.0])
+def test_clean_digits_repeat_themselves_only_where_their_text_does(min_seconds: float) -> None:
     heard = [
-        text for wave, text in joined_lines(demo_clips(), least_seconds) if repeated_share(wave) > MAX_REPEATED_SHARE
+        text for wave, text in joined_lines(demo_clips(), min_seconds) if repeated_share(wave) > MAX_REPEATED_SHARE
     ]
     assert [text for text in heard if not has_repetition(text)] == []
 

@@ -24,9 +24,9 @@ def test_a_stutter_is_found_in_nineteen_lines_of_twenty() -> None:
     assert sum(stutter(corrupted("stutter", wave, seed)) > MAX_STUTTER for seed, (wave, _) in enumerate(lines())) >= 19
 
 
-@pytest.mark.parametrize("least_seconds", [0.0, 3.0])
-def test_clean_digits_stutter_only_where_a_word_comes_twice(least_seconds: float) -> None:
-    heard = [text for wave, text in joined_lines(demo_clips(), least_seconds) if stutter(wave) > MAX_STUTTER]
+@pytest.mark.parametrize("min_seconds", [0.0, 3.0])
+def test_clean_digits_stutter_only_where_a_word_comes_twice(min_seconds: float) -> None:
+    heard = [text for wave, text in joined_lines(demo_clips(), min_seconds) if stutter(wave) > MAX_STUTTER]
     assert [text for text in heard if not has_doubled_word(text)] == []
 
 

@@ -112,9 +112,9 @@ def test_resemblyzer_embeds_if_installed_and_else_names_the_command_to_install_i
         assert quiet @ embedding == pytest.approx(1, abs=1e-3)
     monkeypatch.setattr("trainable.probe.speaker.encoder.find_spec", lambda name: None)
     assert default_encoder() is None
-    with pytest.raises(InputError, match="not installed; pip install") as told:
+    with pytest.raises(InputError, match="not installed; pip install") as caught:
         check_speaker_encoder("resemblyzer")
-    assert INSTALL in str(told.value)
+    assert INSTALL in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ def test_resemblyzer_embeds_if_installed_and_else_names_the_command_to_install_i
 )
 def test_an_unknown_name_is_refused(name: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as caught:
         check_speaker_encoder(name)
-    assert message in str(told.value)
+    assert message in str(caught.value)
 
 
 def test_a_folder_of_another_kind_is_refused(tmp_path: Path) -> None:

@@ -175,9 +175,9 @@ def test_a_search_whose_lines_are_trained_on_is_refused(tmp_path: Path, lines: C
 
 def test_up_to_three_trained_lines_are_named() -> None:
     lines = [ProbeLine(kind=LineKind.ORDINARY, text=f"one two {number}") for number in "abcded"]
-    with pytest.raises(InputError, match='"one two a", "one two b", "one two c" and 2 more among') as told:
+    with pytest.raises(InputError, match='"one two a", "one two b", "one two c" and 2 more among') as caught:
         check_unseen(lines, [line.text for line in lines])
-    assert "one two d" not in str(told.value)
+    assert "one two d" not in str(caught.value)
 
 
 def test_other_lines_are_instructed_with_their_first_sentences(tmp_path: Path) -> None:
