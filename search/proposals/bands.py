@@ -1,4 +1,4 @@
-"""By which interval each trial is judged: its space's, or one that moves to where adapters are accepted."""
+"""The band of each trial: the space's own, or one that moves to the losses at which adapters are accepted."""
 
 from __future__ import annotations
 
@@ -15,38 +15,39 @@ from trainable.training.outcome import failed_share, training_advice
 
 
 class BandTracker:
-    """A trial keeps the band that it was given when it was drawn, also when it is cut off and goes on."""
+    """Gives each trial a band when it is drawn. The trial keeps it, also after it was interrupted."""
 
     def __init__(self, space: Space, run: RunFolder, history: History) -> None:
         self._space, self._run = space, run
         self._base = history.base.verdict if history.base else None
-        self._given = {trial: band for trial in history.drawn if (band := history.band_of(trial))}
-        self._heard: dict[str, tuple[Objective, list[JudgedLoss]]] = {}
+        self._bands = {trial: band for trial in history.drawn if (band := history.band_of(trial))}
+        self._verdicts: dict[str, tuple[Objective, list[JudgedLoss]]] = {}
         for outcome in history.outcomes.values():
-            self._hear(outcome)
+            self._add(outcome)
 
     def band_for(self, trial: str, draw: Draw) -> Band:
-        """By the verdicts known when it is first asked for; the same ever after."""
-        if trial not in self._given:
-            self._given[trial] = self.current_band(draw.objective)
-        return self._given[trial]
+        """From the verdicts known at the first call for this trial."""
+        if trial not in self._bands:
+            self._bands[trial] = self.current_band(draw.objective)
+        return self._bands[trial]
 
     def trial_ended(self, trial: str) -> None:
-        """The trial has ended; what its folder says of it counts from here on."""
+        """Adds the verdicts in the trial's folder to those that later bands depend on."""
         outcome = TrialFolder(self._run.trial(trial)).read_outcome()
         if outcome is not None:
-            self._hear(outcome)
+            self._add(outcome)
 
     def current_band(self, objective: Objective) -> Band:
-        """What a trial that were drawn now would get."""
+        """The band of a trial drawn now."""
         start = self._space.band(objective)
         if not self._space.is_auto(objective):
             return start
-        heard = prior_losses(self._space, objective)
-        heard += [each for of, verdicts in self._heard.values() if of is objective for each in verdicts]
-        return AcceptanceModel(heard, start).band()
+        judged = prior_losses(self._space, objective)
+        for trial_objective, verdicts in self._verdicts.values():
+            judged += verdicts if trial_objective is objective else []
+        return AcceptanceModel(judged, start).band()
 
-    def _hear(self, outcome: Outcome) -> None:
+    def _add(self, outcome: Outcome) -> None:
         if outcome.draw is None:
             return
         base = failed_share(self._base) if self._base else None
@@ -56,4 +57,4 @@ class BandTracker:
             for kept, verdict in probed
             if kept and verdict
         ]
-        self._heard[outcome.trial] = outcome.draw.objective, verdicts
+        self._verdicts[outcome.trial] = outcome.draw.objective, verdicts

@@ -1,4 +1,4 @@
-"""When a search hands out no more draws."""
+"""The budget of a search, what has been spent of it, and when no more trials start."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from spaces.records.trial import Ending, Outcome
 from spaces.space import Budget
 
 BETTER_SHARE = 0.01
-"""A best score that rises by no more than this share of itself has not risen."""
+"""The best score has stalled if it rises by no more than this share of itself."""
 
 
 class BudgetTracker:
-    """A budget and what has been spent of it, by earlier processes of the search as well. Trials that run when it is
-    used up may end."""
+    """Counts what the search has spent, including earlier processes. Trials that run when the budget is used up may
+    end."""
 
     def __init__(
         self,
@@ -31,25 +31,25 @@ class BudgetTracker:
         self._clock = clock
         self._started = clock() - history.seconds
         self.stuck_reason = stuck_reason
-        # What was heard besides the trials.
+        # The baseline and confirmations count as well.
         self._gpu_seconds = sum(final.seconds for final in history.confirmations.values())
         self._gpu_seconds += history.base.gpu_seconds if history.base else 0.0
-        self._of_running: dict[str, float] = {}
+        self._running_gpu_seconds: dict[str, float] = {}
         self._drawn = 0
         self._outcomes: list[Outcome] = []
         self.interrupted = False
-        """Somebody pressed Ctrl-C."""
+        """Whether the user has pressed Ctrl-C."""
 
     def drawn(self) -> None:
         self._drawn += 1
 
     def update(self, trial: str, gpu_seconds: float) -> None:
-        """What a running trial has cost so far."""
-        self._of_running[trial] = gpu_seconds
+        """Records what a running trial has cost so far."""
+        self._running_gpu_seconds[trial] = gpu_seconds
 
     def ended(self, outcome: Outcome) -> None:
-        """A cancelled trial was not tried: it may be drawn again."""
-        self._of_running.pop(outcome.trial, None)
+        """A cancelled trial does not count: it may be drawn again."""
+        self._running_gpu_seconds.pop(outcome.trial, None)
         self._gpu_seconds += outcome.gpu_seconds
         self._outcomes.append(outcome)
 
@@ -61,11 +61,11 @@ class BudgetTracker:
 
     @property
     def gpu_seconds(self) -> float:
-        """Of all trials, those that run included, and of the base model."""
-        return self._gpu_seconds + sum(self._of_running.values())
+        """Of all trials, including those that run, the baseline and confirmations."""
+        return self._gpu_seconds + sum(self._running_gpu_seconds.values())
 
     def stop_reason(self) -> str | None:
-        """Why nothing more is started, not even a draw that was made before; None while things go on."""
+        """Why no trial is started, not even one that was drawn before; None while trials start."""
         budget = self._budget
         if self.interrupted:
             return "interrupted"
@@ -82,13 +82,15 @@ class BudgetTracker:
 
 
 def has_stalled(outcomes: Sequence[Outcome], patience: int) -> bool:
-    """Whether the best accepted score has not risen by more than 1 % of itself over the last `patience` of these ended
-    trials. Cancelled ones are passed over; where fewer were probed or none was accepted before, it has not."""
-    tried = [outcome for outcome in outcomes if outcome.ending is not Ending.CANCELLED]
-    if sum(outcome.verdict is not None for outcome in tried) < patience:
+    """Whether the best accepted score has risen by at most 1 % over the last `patience` ended trials.
+
+    Ignores cancelled trials. False if fewer trials were probed, or if none was accepted before those.
+    """
+    counted = [outcome for outcome in outcomes if outcome.ending is not Ending.CANCELLED]
+    if sum(outcome.verdict is not None for outcome in counted) < patience:
         return False
-    before = _best(tried[:-patience])
-    return before is not None and _best(tried) <= before + BETTER_SHARE * abs(before)
+    before = _best(counted[:-patience])
+    return before is not None and _best(counted) <= before + BETTER_SHARE * abs(before)
 
 
 def _best(outcomes: Sequence[Outcome]) -> float | None:

@@ -1,4 +1,4 @@
-"""A space's domains in Optuna's terms."""
+"""Translates between a space's domains and draws, and Optuna's distributions and points."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TARGETS = "targets"
 
 
 def shared_distributions(space: Space) -> dict[str, BaseDistribution]:
-    """What is searched under every objective, each field with its distribution; bounds are included."""
+    """The fields that are searched under every objective, with their distributions; bounds are inclusive."""
     found: dict[str, BaseDistribution] = {}
     for name, domain in space.draw.items():
         if isinstance(domain, CategoricalDomain):
@@ -26,13 +26,13 @@ def shared_distributions(space: Space) -> dict[str, BaseDistribution]:
 
 
 def objective_distributions(space: Space, objective: Objective) -> dict[str, CategoricalDistribution]:
-    """What is searched under this objective alone: its LoRA targets, where it has several."""
+    """What is searched under this objective only: its LoRA targets, if there is a choice."""
     choices = space.objective[objective].target_choices
     return {f"{objective}.{TARGETS}": CategoricalDistribution(choices)} if len(choices) > 1 else {}
 
 
 def to_draw(space: Space, point: dict[str, Any]) -> Draw:
-    """The draw of a point: a value for everything that is searched under its objective, and perhaps for more."""
+    """The draw of a point, which has a value for every field searched under its objective, and maybe others."""
     fixed = {
         name: domain.value
         for name, domain in space.draw.items()
@@ -46,7 +46,7 @@ def to_draw(space: Space, point: dict[str, Any]) -> Draw:
 
 
 def to_point(draw: Draw, space: Space) -> dict[str, Any]:
-    """The point that makes this draw."""
+    """The point of a draw; inverse of `to_draw`."""
     values = draw.model_dump(mode="json")
     shared = {name: values[name] for name in shared_distributions(space)}
     return {**shared, **{name: values[TARGETS] for name in objective_distributions(space, draw.objective)}}

@@ -1,4 +1,4 @@
-"""What runs on other voices are good for in a search: where to begin, and what a loss sounds like."""
+"""What a search learns from runs on other voices: points to try first, and which losses were accepted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from spaces.space import Space
 from trainable.files.trial_folder import TrialFolder
 from trainable.training.outcome import TrainingAdvice, failed_share, training_advice
 
-MENDED_BY: dict[ListeningResult, TrainingAdvice | None] = {
+ADVICE: dict[ListeningResult, TrainingAdvice | None] = {
     ListeningResult.GOOD: None,
     ListeningResult.UNDERTRAINED: TrainingAdvice.MORE,
     ListeningResult.OVERTRAINED: TrainingAdvice.LESS,
@@ -26,32 +26,35 @@ MENDED_BY: dict[ListeningResult, TrainingAdvice | None] = {
 
 
 def prior_losses(space: Space, objective: Objective) -> list[JudgedLoss]:
-    """Verdicts on other voices, by the loss they were stopped at."""
+    """The verdicts of prior runs, with the loss at which each run stopped."""
     return [
-        JudgedLoss(tested.loss, tested.sounded is ListeningResult.GOOD, MENDED_BY[tested.sounded])
-        for tested in space.evidence
-        if tested.objective is objective
+        JudgedLoss(prior.loss, prior.sounded is ListeningResult.GOOD, ADVICE[prior.sounded])
+        for prior in space.evidence
+        if prior.objective is objective
     ]
 
 
 def starting_points(space: Space, clips: int) -> list[dict[str, Any]]:
-    """What was good elsewhere and lies in the space's domains, as values of those fields that are searched; voices of
-    about as many clips come first. A run gets all the epochs that it may have, since its band ends it."""
-    good = [tested for tested in space.evidence if tested.sounded is ListeningResult.GOOD]
-    good.sort(key=lambda tested: abs(math.log(tested.clips / clips)))
+    """Points that gave good adapters for other voices and lie in the space's domains.
+
+    Voices with about as many clips come first. Each point has the most epochs of its domain, because the band ends a
+    run.
+    """
+    good = [prior for prior in space.evidence if prior.sounded is ListeningResult.GOOD]
+    good.sort(key=lambda prior: abs(math.log(prior.clips / clips)))
     points: list[dict[str, Any]] = []
-    for tested in good:
-        point = _point(space, tested)
+    for prior in good:
+        point = _point(space, prior)
         if point is not None and point not in points:
             points.append(point)
     return points
 
 
-def _point(space: Space, tested: PriorRun) -> dict[str, Any] | None:
-    """None where the space has no such draw."""
+def _point(space: Space, prior: PriorRun) -> dict[str, Any] | None:
+    """The searched fields of a prior run as a point; None if the space has no such draw."""
     point = {}
     for name, domain in space.draw.items():
-        value = max(domain.boundary_values()) if name == "epochs" else getattr(tested, name, None)
+        value = max(domain.boundary_values()) if name == "epochs" else getattr(prior, name, None)
         if value is None:
             continue
         if value not in domain:
@@ -62,34 +65,36 @@ def _point(space: Space, tested: PriorRun) -> dict[str, Any] | None:
 
 
 def read_prior_runs(run: RunFolder, model: str) -> tuple[PriorRun, ...]:
-    """What another run heard of its trials, as evidence for a search with the same model.
+    """The probed trials of another run, as evidence for a search with the same model.
 
-    Raises InputError when the run has no ledger, is of another model, or heard nothing that says how much training is
-    right.
+    Raises InputError if the run has no ledger, has another model, or has no verdict about how much training is right.
     """
     history = read_ledger(run.ledger)
     if history.search is None or history.search.model != model:
         other = history.search.model if history.search else "unknown"
-        raise InputError(f"--like {run.path}: its model is {other}, and this search's {model}: their losses differ")
+        raise InputError(
+            f"--like {run.path}: its model is {other}, expected {model}, because losses of different models cannot be "
+            "compared; give a run with the same model"
+        )
     voice = history.search.data[0]
     share = failed_share(history.base.verdict) if history.base and history.base.verdict else None
-    tested = []
+    prior_runs: list[PriorRun] = []
     for outcome in history.outcomes.values():
         start = next(iter(TrialFolder(run.trial(outcome.trial)).read_points()), None)
         for verdict, kept in ((outcome.verdict, outcome.kept), (outcome.other_verdict, outcome.other_kept)):
             if verdict is not None and kept is not None:
-                tested += _tested(voice, outcome, start, verdict, kept, share)
-    if not tested:
-        raise InputError(f"--like {run.path}: none of its trials was heard; give a run with verdicts")
-    return tuple(tested)
+                prior_runs += _to_prior_run(voice, outcome, start, verdict, kept, share)
+    if not prior_runs:
+        raise InputError(f"--like {run.path}: none of its trials was probed; give a run with verdicts")
+    return tuple(prior_runs)
 
 
-def _tested(
+def _to_prior_run(
     voice: str, outcome: Outcome, start: Point | None, verdict: Verdict, kept: Point, share: float | None
 ) -> list[PriorRun]:
-    """Nothing of a rejection that no amount of training would mend."""
-    draw, wanted = outcome.draw, training_advice(verdict, share)
-    if draw is None or not kept.epoch or (wanted is None and not verdict.accepted):
+    """One prior run; none for a rejection that neither more nor less training would change."""
+    draw, advice = outcome.draw, training_advice(verdict, share)
+    if draw is None or not kept.epoch or (advice is None and not verdict.accepted):
         return []
     return [
         PriorRun(
@@ -103,7 +108,7 @@ def _tested(
             clips_per_step=draw.clips_per_step,
             start=start.loss if start else None,
             loss=kept.loss,
-            sounded=next(sounded for sounded, by in MENDED_BY.items() if by is wanted),
+            sounded=next(result for result, needed in ADVICE.items() if needed is advice),
             remark=outcome.trial,
         )
     ]

@@ -1,4 +1,4 @@
-"""TPE that is not handed a draw which would miss its band."""
+"""A TPE sampler that rejects points whose trial would miss its band."""
 
 from __future__ import annotations
 
@@ -14,30 +14,32 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 STARTUP_SHARE = 2
-"""One trial in two is drawn at random, ten at most, before TPE takes over: Optuna's own ten would be all of a small
-budget, and two points say little about five dimensions."""
+"""One trial in this many, ten at most, is drawn at random before TPE takes over: Optuna's default of ten would be
+all of a small budget, and two points say little about five dimensions."""
 
-TRIES = 32
-"""So many points are looked at for one that is worth starting; of all that are not, the nearest is taken."""
+MAX_CANDIDATES = 32
+"""Points drawn in search of one that is worth starting. If none is, the one with the smallest violation is taken."""
 
-HURRIED = 4
-"""Of so many that are, the one that crosses soonest is taken until a first adapter was heard. For longer it would lead
-away from voices that only a slow run comes to."""
+EARLY_CANDIDATES = 4
+"""Until the first adapter is probed, the point that crosses soonest is taken out of this many worth starting. Later
+that would exclude adapters that only a slow run reaches."""
 
 
 @dataclass(frozen=True, order=True)
 class Prospect:
-    """What is to be expected of a point."""
+    """The forecast for a point. Prospects are ordered from good to bad."""
 
     violation: float
-    """0 when it is worth starting; grows with the distance from one that is."""
+    """0 if the point is worth starting; otherwise its distance from such a point."""
     epochs: float
-    """Until it crosses into its band."""
+    """Until the loss enters the band."""
 
 
 class ScreenedSampler(BaseSampler):
-    """Multivariate TPE with constant liar; what is searched under one objective alone is a group of its own. Each point
-    is drawn anew while it is not worth starting."""
+    """Multivariate TPE with constant liar, which draws again while a point is not worth starting.
+
+    Fields that are searched under one objective only form a group of their own.
+    """
 
     def __init__(
         self,
@@ -46,7 +48,7 @@ class ScreenedSampler(BaseSampler):
         distributions: dict[str, BaseDistribution],
         prospect: Callable[[dict[str, Any]], Prospect],
     ) -> None:
-        """`trials` that the search may come to."""
+        """`trials` is the most that the search may run."""
         self._distributions, self._prospect = distributions, prospect
         startup = min(10, max(2, trials // STARTUP_SHARE))
         self._random = RandomSampler(seed=seed)
@@ -57,29 +59,29 @@ class ScreenedSampler(BaseSampler):
             )
 
     def infer_relative_search_space(self, study: Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        """All that is searched under any objective, known from the space and not from the trials so far."""
+        """Every field that is searched under any objective, known from the space rather than from finished trials."""
         self._tpe.infer_relative_search_space(study, trial)
         return {name: each for name, each in self._distributions.items() if not each.single()}
 
     def sample_relative(
         self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        wanted = 1 if study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)) else HURRIED
-        found: list[tuple[Prospect, int, dict[str, Any]]] = []
-        for place in range(TRIES):
+        missing = 1 if study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)) else EARLY_CANDIDATES
+        candidates: list[tuple[Prospect, int, dict[str, Any]]] = []
+        for index in range(MAX_CANDIDATES):
             point = self._tpe.sample_relative(study, trial, search_space)
             for name in sorted(search_space.keys() - point.keys()):
                 point[name] = self._random.sample_independent(study, trial, name, search_space[name])
-            found.append((self._prospect(point), place, point))
-            wanted -= found[-1][0].violation <= 0
-            if wanted == 0:
+            candidates.append((self._prospect(point), index, point))
+            missing -= candidates[-1][0].violation <= 0
+            if missing == 0:
                 break
-        return min(found)[-1]
+        return min(candidates)[-1]
 
     def sample_independent(
         self, study: Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
-        """Of what a draw that is known already leaves open."""
+        """For fields that an enqueued point leaves open."""
         return self._random.sample_independent(study, trial, param_name, param_distribution)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:

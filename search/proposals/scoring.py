@@ -1,4 +1,4 @@
-"""What Optuna is told of an ended trial."""
+"""The score and the constraints of an ended trial, as Optuna gets them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spaces.band import Band
 from spaces.records.trial import Ending, Outcome
 
 NEVER_IN_BAND = 100.0
-"""Violation of a run whose loss says nothing of its distance, in nats; more than any finite loss lies outside."""
+"""Violation in nats if the loss says nothing about the distance to the band; more than for any finite loss."""
 NOT_ACCEPTED = 1.0
 
 
@@ -25,25 +25,25 @@ class TrialScore:
     constraints: dict[str, float]
 
 
-UNTRIED = TrialScore(TrialState.FAIL, None, {})
-"""Cancelled and failed trials say nothing of their draw; TPE leaves them out."""
+NO_SCORE = TrialScore(TrialState.FAIL, None, {})
+"""For cancelled and failed trials, which say nothing about their draw; TPE ignores them."""
 
 
 def score_trial(outcome: Outcome, band: Band) -> TrialScore:
-    """A probed trial is complete; one that ended without a probe is pruned, and its constraints rank it as infeasible.
+    """A probed trial is complete. One that ended without a probe is pruned, and its constraints make it infeasible.
 
-    `band`: nats outside the band, at the checkpoint that was probed or where training stopped. `accepted`: -1, or the
-    share of lines that failed, or 1 when nothing was heard. TPE adds up what is violated, so a rejected trial in the
-    band comes before every one that never got there, and those come in the order of their distance.
+    Constraint `band`: nats outside the band, at the probed checkpoint or where training stopped. Constraint `accepted`:
+    -1 if accepted, otherwise the share of lines that failed, or 1 without a probe. TPE adds up violations: a rejected
+    trial in the band ranks before all that never entered it, and those rank by their distance.
     """
     if outcome.ending in (Ending.CANCELLED, Ending.FAILED):
-        return UNTRIED
+        return NO_SCORE
     verdict = outcome.verdict
     if verdict is None:
         constraints = {"band": _distance(outcome, band), "accepted": NOT_ACCEPTED}
         return TrialScore(TrialState.PRUNED, None, constraints)
     if not math.isfinite(verdict.score):
-        return UNTRIED
+        return NO_SCORE
     failed = max(1, verdict.failed_lines) / max(1, len(verdict.lines))
     accepted = -1.0 if verdict.accepted else min(NOT_ACCEPTED, failed)
     return TrialScore(TrialState.COMPLETE, verdict.score, {"band": _distance(outcome, band), "accepted": accepted})

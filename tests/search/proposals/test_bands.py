@@ -1,4 +1,4 @@
-"""Each trial is judged by the interval that it was given when it was drawn, and the ledger knows which."""
+"""Each trial keeps the band that it was given when it was drawn, and the ledger records it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ended(trial: str, loss: float, heard=GARBLED, objective: str = "aligned") ->
 
 
 def history_of(run: RunFolder, *outcomes: Outcome, bands: dict[str, Band] | None = None) -> History:
-    """What a search in the space `voice` has written down of these trials."""
+    """The history of a search in the space `voice` with these trials."""
     ledger = Ledger(run.ledger)
     ledger.append(started(space="voice"))
     ledger.append(BaseProbed(outcome=base([0.6] * 4)))
@@ -46,20 +46,20 @@ def run(tmp_path: Path) -> RunFolder:
     return RunFolder(tmp_path)
 
 
-def test_without_verdicts_a_band_that_is_found_is_its_start(run: RunFolder) -> None:
+def test_without_verdicts_an_automatic_band_is_its_start(run: RunFolder) -> None:
     bands = BandTracker(VOICE, run, History())
     assert bands.band_for("t000", draw()) == START
     assert bands.band_for("t001", draw(objective="guide")) == VOICE.band(Objective.GUIDE)
 
 
-def test_verdicts_move_the_band_of_their_objective_alone(run: RunFolder) -> None:
+def test_verdicts_move_only_the_band_of_their_objective(run: RunFolder) -> None:
     bands = BandTracker(VOICE, run, history_of(run, ended("t000", 6.0), ended("t001", 4.15, objective="guide")))
     moved = bands.band_for("t002", draw())
     assert moved.low > 6.0 and moved.high == START.high
     assert bands.band_for("t003", draw(objective="guide")) == VOICE.band(Objective.GUIDE)
 
 
-def test_a_trial_that_ends_meanwhile_counts_for_those_drawn_later(run: RunFolder) -> None:
+def test_a_trial_that_ends_counts_for_later_draws(run: RunFolder) -> None:
     bands = BandTracker(VOICE, run, History())
     before = bands.band_for("t000", draw())
     TrialFolder(run.trial("t000")).write_outcome(ended("t000", 6.0))
@@ -68,13 +68,13 @@ def test_a_trial_that_ends_meanwhile_counts_for_those_drawn_later(run: RunFolder
     assert bands.band_for("t001", draw()) != START
 
 
-def test_a_trial_that_left_nothing_moves_nothing(run: RunFolder) -> None:
+def test_a_trial_without_an_outcome_moves_no_band(run: RunFolder) -> None:
     bands = BandTracker(VOICE, run, History())
     bands.trial_ended("t000")
     assert bands.band_for("t001", draw()) == START
 
 
-def test_a_resumed_search_finds_the_bands_that_were_given(run: RunFolder) -> None:
+def test_a_resumed_search_keeps_the_bands_of_its_trials(run: RunFolder) -> None:
     given = Band(low=5.0, high=6.0)
     ledger, history = Ledger(run.ledger), history_of(run, ended("t000", 6.0), ended("t001", 5.5, GOOD))
     ledger.append(TrialDrawn(trial="t002", draw=draw(), band=given))
@@ -85,7 +85,7 @@ def test_a_resumed_search_finds_the_bands_that_were_given(run: RunFolder) -> Non
     assert fresh == BandTracker(VOICE, run, history).band_for("t003", draw()) and fresh not in (given, START)
 
 
-def test_of_an_older_ledger_the_space_tells_the_band(run: RunFolder) -> None:
+def test_for_an_older_ledger_the_band_comes_from_the_space(run: RunFolder) -> None:
     history_of(run, ended("t000", 6.0))
     lines = [json.loads(line) for line in run.ledger.read_text().splitlines()]
     for line in lines:

@@ -1,4 +1,4 @@
-"""When a search hands out no more draws, and what counts as spent."""
+"""When a search starts no more trials, and what counts as spent."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def rejected() -> Outcome:
     return outcome("t", heard=verdict([0.1], ("1 of 1 lines failed",), Flag.NO_EOS))
 
 
-def unheard(ending: Ending = Ending.HOPELESS) -> Outcome:
+def unprobed(ending: Ending = Ending.HOPELESS) -> Outcome:
     return outcome("t", ending)
 
 
-def spending(clock=lambda: 0.0, history: History | None = None, **budget) -> BudgetTracker:
+def tracker(clock=lambda: 0.0, history: History | None = None, **budget) -> BudgetTracker:
     return BudgetTracker(Budget(trials=9, **budget), clock, history)
 
 
@@ -47,23 +47,23 @@ def spending(clock=lambda: 0.0, history: History | None = None, **budget) -> Bud
         ([accepted(0.5), accepted(0.6), rejected()], 2, False),
         ([accepted(0.5), accepted(0.6), rejected(), accepted(0.605)], 2, True),
         ([rejected(), rejected(), rejected()], 2, False),
-        ([accepted(0.5), unheard(), unheard()], 2, False),
-        ([accepted(0.5), rejected(), unheard(), unheard()], 2, True),
-        ([accepted(0.5), rejected(), unheard(Ending.CANCELLED)], 2, False),
+        ([accepted(0.5), unprobed(), unprobed()], 2, False),
+        ([accepted(0.5), rejected(), unprobed(), unprobed()], 2, True),
+        ([accepted(0.5), rejected(), unprobed(Ending.CANCELLED)], 2, False),
         ([accepted(-0.5), accepted(-0.496)], 1, True),
         ([accepted(-0.5), accepted(-0.4)], 1, False),
     ],
 )
 def test_a_search_has_stalled_when_its_best_score_does_not_rise(outcomes, patience, stalled) -> None:
     assert has_stalled(outcomes, patience) is stalled
-    spent = spending(patience=patience)
+    spent = tracker(patience=patience)
     for each in outcomes:
         spent.ended(each)
     assert spent.stop_reason() == (f"no better than 1% in the last {patience} trials" if stalled else None)
 
 
-def test_gpu_hours_count_what_runs_and_what_has_ended_once_each() -> None:
-    spent = spending(gpu_hours=1)
+def test_gpu_hours_count_running_and_ended_trials_once_each() -> None:
+    spent = tracker(gpu_hours=1)
     spent.ended(accepted(0.5, HOUR / 2))
     spent.update("running", HOUR / 4)
     spent.update("running", HOUR / 2 - 1)
@@ -76,20 +76,20 @@ def test_gpu_hours_count_what_runs_and_what_has_ended_once_each() -> None:
 
 def test_hours_count_those_of_earlier_processes() -> None:
     now = [100.0]
-    spent = spending(lambda: now[0], History(seconds=1.5 * HOUR), hours=2)
+    spent = tracker(lambda: now[0], History(seconds=1.5 * HOUR), hours=2)
     now[0] += HOUR / 2 - 1
     assert spent.stop_reason() is None
     now[0] += 1
     assert spent.stop_reason() == "2 hours are over"
 
 
-def test_the_base_model_and_finalists_take_gpu_hours_too() -> None:
+def test_the_baseline_and_confirmations_take_gpu_hours_too() -> None:
     heard = base([0.5]).model_copy(update={"gpu_seconds": 60.0})
     final = Confirmation(trial="t", weaker=(), confirmed=None, unseen=0, instructed=(), seconds=30.0)
-    assert spending(history=History(base=heard, confirmations={"t": final})).gpu_seconds == 90.0
+    assert tracker(history=History(base=heard, confirmations={"t": final})).gpu_seconds == 90.0
 
 
-def test_a_full_disk_ends_the_draws() -> None:
+def test_a_full_disk_stops_the_search() -> None:
     full: list[str | None] = [None]
     spent = BudgetTracker(Budget(trials=9), stuck_reason=lambda: full[0])
     assert spent.stop_reason() is None
@@ -97,8 +97,8 @@ def test_a_full_disk_ends_the_draws() -> None:
     assert spent.stop_reason() == "the disk is full"
 
 
-def test_a_search_took_the_time_in_which_somebody_was_at_work(tmp_path) -> None:
-    """Between the last entry of one process and the start of the next nobody was; a clock may be set back."""
+def test_time_between_two_processes_does_not_count(tmp_path) -> None:
+    """The ledger's times within each process count; a clock that is set back does not."""
     ledger = Ledger(tmp_path / "ledger.jsonl")
     for minutes, entry in (
         (0, started()),
@@ -114,7 +114,7 @@ def test_a_search_took_the_time_in_which_somebody_was_at_work(tmp_path) -> None:
     assert read_ledger(ledger.path).seconds == (15 + 20 + 5) * 60
 
 
-def test_the_latest_budget_is_the_one_that_holds(tmp_path) -> None:
+def test_the_latest_budget_holds(tmp_path) -> None:
     ledger, first = Ledger(tmp_path / "ledger.jsonl"), started()
     ledger.append(first)
     assert read_ledger(ledger.path).budget == first.space["budget"]

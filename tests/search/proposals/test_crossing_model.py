@@ -1,4 +1,4 @@
-"""When a draw would cross into its band, foretold from other runs."""
+"""Predicting when a draw's loss enters its band, from other runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def draw(lora_lr: float = 1e-5, epochs: int = 12, rank: int = 32, **changes) -> 
 
 
 def crossed_after(epochs: float, of: Draw) -> CrossingModel:
-    """Knows one run, which came to 4.15 after so many epochs."""
+    """A model of one run, which reached 4.15 after `epochs` epochs."""
     model = CrossingModel(CLIPS)
     model.learn(of, seen(linear(5.0, 4.15, epochs), math.ceil(epochs) + 1, CLIPS))
     return model
@@ -35,27 +35,27 @@ def epochs_to_cross(model: CrossingModel, of: Draw) -> float:
     return math.exp(model.crossing(of, BAND)[0]) / STEPS
 
 
-def test_while_nothing_is_known_every_draw_is_worth_starting():
+def test_without_runs_every_draw_is_worth_starting():
     for lora_lr in (1e-7, 1e-5, 1e-3):
         assert CrossingModel(CLIPS).prospect(draw(lora_lr, epochs=3), BAND).violation == 0
 
 
 @pytest.mark.parametrize("epochs", [1.0, 4.0, 9.0])
-def test_the_same_draw_is_foretold_to_cross_where_it_did(epochs):
+def test_the_same_draw_is_predicted_to_cross_where_it_did(epochs):
     assert epochs_to_cross(crossed_after(epochs, draw()), draw()) == pytest.approx(epochs, rel=0.15)
 
 
 @pytest.mark.parametrize(
     ("other", "times"), [(draw(5e-6), 2.0), (draw(2e-5), 0.5), (draw(1e-6), 10.0), (draw(alpha_ratio=1), 2**0.8)]
 )
-def test_one_run_tells_of_other_learning_rates(other, times):
+def test_one_run_predicts_other_learning_rates(other, times):
     model = crossed_after(4.0, draw())
     found = epochs_to_cross(model, other) / epochs_to_cross(model, draw())
     assert found == pytest.approx(times, rel=0.05)
     assert model.crossing(other, BAND)[1] > model.crossing(draw(), BAND)[1]
 
 
-def test_runs_outweigh_what_was_presumed():
+def test_runs_outweigh_the_prior():
     """Here twice the rate needs only 0.7 times the steps."""
     model = CrossingModel(CLIPS)
     for lora_lr in (2.5e-6, 5e-6, 1e-5, 2e-5, 4e-5):
@@ -65,14 +65,14 @@ def test_runs_outweigh_what_was_presumed():
     assert -0.75 < slope < -0.45
 
 
-def test_a_run_that_hardly_fell_rules_out_slower_ones_and_no_faster_one():
+def test_a_run_that_hardly_fell_rules_out_only_slower_draws():
     model = CrossingModel(CLIPS)
     model.learn(draw(), seen(linear(5.0, 4.97, 8), 8, CLIPS))
     assert model.prospect(draw(1e-6), BAND).violation > 0
     assert model.prospect(draw(2e-4), BAND).violation == 0
 
 
-def test_a_run_that_was_below_the_band_at_once_rules_out_faster_ones():
+def test_a_run_that_was_below_the_band_at_once_rules_out_faster_draws():
     model = CrossingModel(CLIPS)
     model.learn(draw(1e-3), seen(exponential(5.0, 2.0, 6, 0.5), 1, CLIPS))
     assert model.prospect(draw(5e-3), BAND).violation > 0
@@ -85,13 +85,13 @@ def test_too_few_epochs_are_not_worth_starting():
     assert model.prospect(draw(epochs=12), BAND).violation == 0
 
 
-def test_a_warm_up_that_lasts_the_whole_run_halves_what_it_learns_from():
+def test_a_warm_up_over_the_whole_run_halves_its_effective_steps():
     model = crossed_after(8.0, draw())
     assert model.prospect(draw(epochs=10, warmup=80), BAND).violation > 0
     assert model.prospect(draw(epochs=10), BAND).violation == 0
 
 
-def test_one_objective_says_nothing_of_the_other():
+def test_objectives_are_independent():
     model = crossed_after(8.0, draw())
     other = draw(1e-7, epochs=1, objective="aligned")
     assert model.crossing(other, BAND) == CrossingModel(CLIPS).crossing(other, BAND)
@@ -109,7 +109,7 @@ def test_nothing_is_learned_from_a_broken_curve(broken):
     assert model.crossing(draw(), BAND) == CrossingModel(CLIPS).crossing(draw(), BAND)
 
 
-def test_the_guides_table_foretells_its_own_runs():
+def test_the_guides_table_predicts_its_own_runs():
     space = load_space("alexandria")
     for clips, lora_lr, least, most in ((61, 1e-6, 5, 15), (121, 2e-6, 1, 5), (121, 5e-6, 0.4, 2)):
         model = CrossingModel(clips, space.evidence)
@@ -118,7 +118,7 @@ def test_the_guides_table_foretells_its_own_runs():
         assert least < crossing < most
 
 
-def test_this_voices_own_run_outweighs_all_others():
+def test_a_run_of_this_voice_outweighs_all_others():
     evidence = load_space("alexandria").evidence
     model = CrossingModel(CLIPS, evidence)
     own = draw(1e-6, rank=64)

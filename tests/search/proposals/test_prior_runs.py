@@ -1,4 +1,4 @@
-"""What was heard in a finished run of a similar voice teaches a search on another."""
+"""A search learns from the verdicts in a finished run of a similar voice."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from tests.support.made_runs import write_run
 NOW = datetime(2026, 1, 2)
 
 
-def test_trials_that_were_heard_are_evidence(tmp_path):
-    found = {tested.remark: tested for tested in read_prior_runs(write_run(tmp_path), "model")}
-    assert {name: tested.sounded for name, tested in found.items()} == {
+def test_probed_trials_are_evidence(tmp_path):
+    found = {prior.remark: prior for prior in read_prior_runs(write_run(tmp_path), "model")}
+    assert {name: prior.sounded for name, prior in found.items()} == {
         "t1": ListeningResult.GOOD,
         "t3": ListeningResult.GOOD,
         "t4": ListeningResult.OVERTRAINED,
@@ -31,29 +31,29 @@ def test_trials_that_were_heard_are_evidence(tmp_path):
     assert (first.objective, first.rank, first.lora_lr) == (Objective.ALIGNED, 8, 1e-3)
 
 
-def test_a_search_begins_where_a_similar_voice_was_good(tmp_path):
+def test_a_search_starts_with_points_that_were_good_for_a_similar_voice(tmp_path):
     run = write_run(tmp_path / "other")
-    typed = Arguments(space="demo", model="model", like=(run.path,), out=tmp_path / "run")
-    plan, plain = make_plan(typed, NOW, {}), make_plan(Arguments(space="demo", out=tmp_path / "run"), NOW, {})
+    arguments = Arguments(space="demo", model="model", like=(run.path,), out=tmp_path / "run")
+    plan, plain = make_plan(arguments, NOW, {}), make_plan(Arguments(space="demo", out=tmp_path / "run"), NOW, {})
     known = len(load_space("demo").evidence)
     assert (len(plan.space.evidence), len(plain.space.evidence)) == (known + 3, known)
     points = starting_points(plan.space, clips=48)
     assert {point["rank"] for point in points} >= {8, 16}
-    assert [heard.accepted for heard in prior_losses(plan.space, Objective.ALIGNED)][-3:] == [True, True, False]
+    assert [judged.accepted for judged in prior_losses(plan.space, Objective.ALIGNED)][-3:] == [True, True, False]
 
 
 @pytest.mark.parametrize(
-    ("make", "model", "told"),
+    ("make", "model", "message"),
     [
-        (write_run, "another", "its model is model, and this search's another"),
+        (write_run, "another", "its model is model, expected another"),
         (lambda path: RunFolder(path), "model", "ledger"),
     ],
 )
-def test_what_teaches_nothing_is_refused(tmp_path, make, model, told):
-    with pytest.raises(InputError, match=told):
+def test_a_run_that_cannot_be_learned_from_is_refused(tmp_path, make, model, message):
+    with pytest.raises(InputError, match=message):
         read_prior_runs(make(tmp_path), model)
 
 
-def test_what_was_learned_stays_when_a_search_goes_on(tmp_path):
+def test_prior_runs_cannot_be_added_on_resume(tmp_path):
     with pytest.raises(InputError, match="--like cannot be given with --resume"):
         make_plan(Arguments(resume=True, out=write_run(tmp_path).path, like=(Path("x"),)), NOW, {})

@@ -1,4 +1,4 @@
-"""The study: every domain a space may open, what is tried first, and what is not handed out."""
+"""The study: every domain of a space, what is tried first, and what is not proposed."""
 
 from __future__ import annotations
 
@@ -52,27 +52,27 @@ def voice(evidence: tuple = (), **changes) -> Space:
     )
 
 
-def test_the_table_holds_every_field_but_what_belongs_to_an_objective():
+def test_the_table_has_every_field_that_does_not_belong_to_an_objective():
     assert set(DOMAINS) == set(Draw.model_fields) - {"targets"}
 
 
 @pytest.mark.parametrize("name", DOMAINS)
 def test_every_field_of_a_draw_may_be_searched(name):
     space = voice(**{name: DOMAINS[name]})
-    draws = SearchStudy(space, 1, 12, CLIPS, space.band)
-    values = [getattr(draws.ask(str(number)), name) for number in range(12)]
+    study = SearchStudy(space, 1, 12, CLIPS, space.band)
+    values = [getattr(study.ask(str(number)), name) for number in range(12)]
     assert all(value in space.draw[name] for value in values)
     assert len(set(values)) > 1
 
 
-def test_all_of_them_may_be_searched_together():
+def test_all_fields_may_be_searched_together():
     space = voice(**DOMAINS)
-    draws = SearchStudy(space, 1, 12, CLIPS, space.band)
+    study = SearchStudy(space, 1, 12, CLIPS, space.band)
     for number in range(12):
-        drawn = draws.ask(str(number))
+        drawn = study.ask(str(number))
         assert drawn.targets == space.objective[drawn.objective].targets
-        draws.tell(outcome(str(number), heard=verdict([0.5]), drawn=drawn), space.band(drawn.objective), ())
-    assert all(trial.state is TrialState.COMPLETE for trial in draws.study.trials)
+        study.tell(outcome(str(number), heard=verdict([0.5]), drawn=drawn), space.band(drawn.objective), ())
+    assert all(trial.state is TrialState.COMPLETE for trial in study.study.trials)
 
 
 def with_targets(*choices: str) -> Space:
@@ -84,22 +84,22 @@ def with_targets(*choices: str) -> Space:
 
 def test_targets_are_searched_under_the_objective_that_has_several():
     space = with_targets("attention", "linear")
-    draws = SearchStudy(space, 1, 30, CLIPS, space.band)
+    study = SearchStudy(space, 1, 30, CLIPS, space.band)
     found = set()
     for number in range(30):
-        drawn = draws.ask(str(number))
+        drawn = study.ask(str(number))
         found.add((drawn.objective, drawn.targets))
-        asked = draws.study.trials[-1].params
+        asked = study.study.trials[-1].params
         assert asked == to_point(drawn, space)
         assert to_draw(space, asked) == drawn
         assert ("aligned.targets" in asked) == (drawn.objective is Objective.ALIGNED)
         heard = verdict([0.9 if drawn.targets == "linear" else 0.3])
-        draws.tell(outcome(str(number), heard=heard, drawn=drawn), space.band(drawn.objective), ())
+        study.tell(outcome(str(number), heard=heard, drawn=drawn), space.band(drawn.objective), ())
     assert found == {("guide", "guide"), ("aligned", "attention"), ("aligned", "linear")}
-    assert all(trial.state is TrialState.COMPLETE for trial in draws.study.trials)
+    assert all(trial.state is TrialState.COMPLETE for trial in study.study.trials)
 
 
-def test_a_resumed_search_remembers_draws_of_either_objective():
+def test_a_resumed_search_adds_draws_of_either_objective():
     space = with_targets("attention", "linear")
     before, after = (SearchStudy(space, seed, 12, CLIPS, space.band) for seed in (1, 2))
     for number in range(8):
@@ -116,21 +116,21 @@ def test_impossible_targets_are_refused(targets):
         with_targets(*targets) if isinstance(targets, list) else with_targets(targets)
 
 
-def test_what_was_good_elsewhere_is_tried_first_and_is_no_trial_before():
+def test_good_points_of_prior_runs_are_tried_first_and_are_no_trials_themselves():
     space = load_space("alexandria")
-    draws = SearchStudy(space, 1, 12, 121, space.band)
-    assert draws.study.trials == []
-    rates = [draws.ask(str(number)).lora_lr for number in range(4)]
+    study = SearchStudy(space, 1, 12, 121, space.band)
+    assert study.study.trials == []
+    rates = [study.ask(str(number)).lora_lr for number in range(4)]
     assert rates[:3] == [2e-6, 1e-6, 1e-5]
     assert rates[3] not in rates[:3]
 
 
-def test_what_was_good_elsewhere_is_not_tried_twice_by_a_resumed_search():
+def test_a_resumed_search_does_not_repeat_points_of_prior_runs():
     space = load_space("alexandria")
     tried = SearchStudy(space, 1, 12, 121, space.band).ask("t000")
-    draws = SearchStudy(space, 2, 12, 121, space.band)
-    draws.add_finished(outcome("t000", heard=verdict([0.5]), drawn=tried), space.band(Objective.GUIDE), ())
-    assert draws.ask("t001").lora_lr == 1e-6
+    study = SearchStudy(space, 2, 12, 121, space.band)
+    study.add_finished(outcome("t000", heard=verdict([0.5]), drawn=tried), space.band(Objective.GUIDE), ())
+    assert study.ask("t001").lora_lr == 1e-6
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_what_was_good_elsewhere_is_not_tried_twice_by_a_resumed_search():
         ({"objective": "aligned"}, []),
     ],
 )
-def test_only_what_the_space_could_draw_is_tried(changes, rates):
+def test_only_points_within_the_space_are_tried(changes, rates):
     evidence = load_space("alexandria").evidence
     space = voice(evidence, **changes)
     points = starting_points(space, 30)
@@ -152,40 +152,40 @@ def test_only_what_the_space_could_draw_is_tried(changes, rates):
     assert all(point["epochs"] == 15 for point in points)
 
 
-def test_what_would_never_cross_is_not_tried_although_it_was_good_elsewhere():
+def test_a_good_point_that_would_never_cross_is_not_tried():
     space = load_space("alexandria").model_copy(update={"draw": voice(epochs=3, objective="guide").draw})
-    draws = SearchStudy(space, 1, 12, 30, space.band)
-    assert [draws.ask(str(number)).lora_lr for number in range(2)] != [1e-5, 1e-6]
+    study = SearchStudy(space, 1, 12, 30, space.band)
+    assert [study.ask(str(number)).lora_lr for number in range(2)] != [1e-5, 1e-6]
 
 
-def test_fourteen_configurations_say_what_a_loss_sounds_like():
-    heard = prior_losses(load_space("alexandria"), Objective.GUIDE)
-    assert len(heard) == 14
-    assert sorted(each.loss for each in heard if each.accepted) == [3.93, 4.11, 4.11, 4.17, 4.31]
-    assert all((each.advice is None) == each.accepted for each in heard)
+def test_the_guides_configurations_give_fourteen_judged_losses():
+    judged = prior_losses(load_space("alexandria"), Objective.GUIDE)
+    assert len(judged) == 14
+    assert sorted(each.loss for each in judged if each.accepted) == [3.93, 4.11, 4.11, 4.17, 4.31]
+    assert all((each.advice is None) == each.accepted for each in judged)
     assert prior_losses(load_space("alexandria"), Objective.ALIGNED) == []
 
 
-def test_draws_that_would_never_cross_are_not_handed_out():
+def test_draws_that_would_never_cross_are_not_proposed():
     space = voice(objective="guide")
-    draws = SearchStudy(space, 1, 40, CLIPS, space.band)
-    slow = draws.ask("t0").model_copy(update={"lora_lr": 2e-5, "epochs": 15, "rank": 32, "alpha_ratio": 2})
+    study = SearchStudy(space, 1, 40, CLIPS, space.band)
+    slow = study.ask("t0").model_copy(update={"lora_lr": 2e-5, "epochs": 15, "rank": 32, "alpha_ratio": 2})
     curve = seen(linear(5.0, 4.15, 14), 14, CLIPS)
-    draws.tell(outcome("t0", Ending.HOPELESS, drawn=slow), space.band(Objective.GUIDE), curve)
-    assert min(draws.ask(f"t{number}").lora_lr for number in range(1, 20)) > 1e-5
+    study.tell(outcome("t0", Ending.HOPELESS, drawn=slow), space.band(Objective.GUIDE), curve)
+    assert min(study.ask(f"t{number}").lora_lr for number in range(1, 20)) > 1e-5
 
 
 def test_a_trial_without_an_outcome_has_failed_and_none_is_left_running():
     space = toy_space("model")
-    draws = SearchStudy(space, 1, 8, CLIPS, space.band)
+    study = SearchStudy(space, 1, 8, CLIPS, space.band)
     for name in ("t0", "t1"):
-        draws.ask(name)
-    draws.tell_failed("t0")
-    draws.tell(outcome("t1", Ending.CANCELLED), space.band(Objective.ALIGNED), ())
-    assert [trial.state for trial in draws.study.trials] == [TrialState.FAIL, TrialState.FAIL]
+        study.ask(name)
+    study.tell_failed("t0")
+    study.tell(outcome("t1", Ending.CANCELLED), space.band(Objective.ALIGNED), ())
+    assert [trial.state for trial in study.study.trials] == [TrialState.FAIL, TrialState.FAIL]
 
 
-def test_where_nothing_is_worth_starting_the_nearest_is_handed_out():
+def test_without_a_point_worth_starting_the_nearest_is_proposed():
     space = toy_space("model")
     asked = []
 
@@ -193,22 +193,24 @@ def test_where_nothing_is_worth_starting_the_nearest_is_handed_out():
         asked.append(point["lora_lr"])
         return Prospect(1 + abs(point["lora_lr"] - 0.1), 1.0)
 
-    draws = SearchStudy(space, 1, 8, CLIPS, space.band)
-    draws.study.sampler = ScreenedSampler(1, 8, shared_distributions(space), prospect)
-    assert draws.ask("t0").lora_lr == min(asked, key=lambda rate: abs(rate - 0.1))
+    study = SearchStudy(space, 1, 8, CLIPS, space.band)
+    study.study.sampler = ScreenedSampler(1, 8, shared_distributions(space), prospect)
+    assert study.ask("t0").lora_lr == min(asked, key=lambda rate: abs(rate - 0.1))
     assert len(asked) > 10
 
 
-def test_the_journal_in_the_runs_folder_is_the_study_and_is_begun_anew(tmp_path):
+def test_the_journal_in_the_run_folder_is_the_study_and_starts_empty(tmp_path):
     space = toy_space("model")
     for process in range(2):
-        draws = SearchStudy(space, 1, 8, CLIPS, space.band, new_journal(tmp_path))
+        study = SearchStudy(space, 1, 8, CLIPS, space.band, new_journal(tmp_path))
         for number in range(3):
-            drawn = draws.ask(f"t{process}{number}")
+            drawn = study.ask(f"t{process}{number}")
             heard = verdict([0.5 + number / 10])
-            draws.tell(outcome(f"t{process}{number}", heard=heard, drawn=drawn), space.band(Objective.ALIGNED), ())
-        study = optuna.load_study(study_name=STUDY, storage=JournalStorage(JournalFileBackend(str(tmp_path / JOURNAL))))
-        assert [trial.user_attrs[TRIAL] for trial in study.trials] == [f"t{process}{number}" for number in range(3)]
-        assert [trial.params for trial in study.trials] == [trial.params for trial in draws.study.trials]
-        assert [trial.value for trial in study.trials] == pytest.approx([0.5, 0.6, 0.7])
+            study.tell(outcome(f"t{process}{number}", heard=heard, drawn=drawn), space.band(Objective.ALIGNED), ())
+        stored = optuna.load_study(
+            study_name=STUDY, storage=JournalStorage(JournalFileBackend(str(tmp_path / JOURNAL)))
+        )
+        assert [trial.user_attrs[TRIAL] for trial in stored.trials] == [f"t{process}{number}" for number in range(3)]
+        assert [trial.params for trial in stored.trials] == [trial.params for trial in study.study.trials]
+        assert [trial.value for trial in stored.trials] == pytest.approx([0.5, 0.6, 0.7])
         (tmp_path / f"{JOURNAL}.lock").symlink_to(tmp_path / JOURNAL)
