@@ -61,7 +61,7 @@ def confirm(plan: Plan, outcome: Outcome, on_progress: OnProgress) -> Confirmati
         stage.Finalist(
             trial=outcome.trial,
             folder=folder,
-            heard=outcome.verdict,
+            verdict=outcome.verdict,
             draw=outcome.draw,
             checkpoint=folder / outcome.checkpoint if outcome.checkpoint else None,
         ),

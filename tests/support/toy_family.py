@@ -1,7 +1,7 @@
-"""A model family small enough to search in seconds: a "voice" is one vector that has to be found.
+"""A model family small enough to be searched in seconds: a "voice" is one vector.
 
-A clip is a murmur; training pulls a vector towards the clips. The adapter murmurs for the right length when
-the vector is near, and an endless one when it has been driven far away.
+A clip is a murmur, and training pulls the vector towards the clips. The model murmurs for the right length while the
+vector is near, and until the frame cap when it is far away.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from trainable.training.single_seat import SingleSeatPack
 WIDTH = 8
 SECONDS_PER_LETTER = 0.06
 KILL_ONCE = "TOY_KILL_ONCE"
-"""Names a file in the environment: the first training step after step 3 creates it and kills its own process."""
+"""Environment variable with a file's name: the first training step after step 3 creates it and kills its process."""
 
 
 def check_model(model: str) -> str:
@@ -45,7 +45,7 @@ def check_model(model: str) -> str:
 
 
 def make_toy_model(folder: Path, start: float = 2.0) -> Path:
-    """`start` is how far from every voice the untrained vector lies; 1e30 makes a loss that is not finite."""
+    """`start` is the distance of the untrained vector from every voice; at 1e30 the loss is not finite."""
     write_text(folder / "toy.json", json.dumps({"start": start}))
     return folder
 
@@ -53,7 +53,7 @@ def make_toy_model(folder: Path, start: float = 2.0) -> Path:
 def prepare(
     plan: EncodingPlan, model: str, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
 ) -> list[Finding]:
-    """Every recording has to be readable; what is learned from it is drawn from the seed. The split is the marker."""
+    """Checks that every recording is readable; the targets are drawn from the seed. The split is the marker."""
     for done, item in enumerate(plan.items, start=1):
         item.wave()
         on_progress(done, len(plan.items))
@@ -90,16 +90,16 @@ def load_exported(
     return ToySpeaker(load_file(folder / "toy.safetensors"))
 
 
-def _expect(lora: Tensor, projection: Tensor, codes: np.ndarray) -> np.ndarray:
+def _logits(lora: Tensor, projection: Tensor, codes: np.ndarray) -> np.ndarray:
     return np.tile((lora + projection).detach().numpy(), (len(codes) + 1, 1))
 
 
-def _say(lora: Tensor, projection: Tensor, cue: SpeechPrompt) -> Utterance:
-    if cue.instruction:
-        raise ValueError(f"expected no instruction, a toy takes none, got {cue.instruction!r}")
-    cap = cue.frame_cap
+def _speak(lora: Tensor, projection: Tensor, prompt: SpeechPrompt) -> Utterance:
+    if prompt.instruction:
+        raise ValueError(f"expected no instruction, a toy takes none, got {prompt.instruction!r}")
+    cap = prompt.frame_cap
     far = float((lora + projection).abs().mean())
-    letters = sum(character.isalnum() for character in cue.text)
+    letters = sum(character.isalnum() for character in prompt.text)
     frames = min(cap, round(letters * SECONDS_PER_LETTER * 12.5)) if far < 10 else cap
     wave = murmur(frames / 12.5, min(200 + 20 * far, 2_000))
     codes = np.full((frames, 1), round(1e3 * min(1e6, far)), np.int64)
@@ -110,65 +110,69 @@ class ToySpeaker:
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
         self._lora, self._projection = tensors["lora_B.weight"], tensors["text_projection.weight"]
 
-    def speak(self, cue: SpeechPrompt, sampling: Sampling) -> Utterance:
-        return _say(self._lora, self._projection, cue)
+    def speak(self, prompt: SpeechPrompt, sampling: Sampling) -> Utterance:
+        return _speak(self._lora, self._projection, prompt)
 
     def teacher_forced_logits(self, text: str, codes: np.ndarray) -> np.ndarray:
-        return _expect(self._lora, self._projection, codes)
+        return _logits(self._lora, self._projection, codes)
 
 
 class ToyPack:
-    """Seats that share nothing but the process: each has a learner of its own, and they take turns."""
+    """Seats that share only the process: each has a learner of its own, and they run one after the other."""
 
     def __init__(
-        self, make: Callable[[Draw | None, int], ToyLearner], batch: int, seats: int, process_group: ProcessGroup
+        self,
+        build_learner: Callable[[Draw | None, int], ToyLearner],
+        batch: int,
+        seats: int,
+        process_group: ProcessGroup,
     ) -> None:
-        base = make(None, 0)
+        base = build_learner(None, 0)
         self.seats, self.batch, self.device = seats, batch, base.device
         self.split, self.takes_instructions = base.split, base.takes_instructions
         self.ground_truth, self.speaker_embedding = base.ground_truth, base.speaker_embedding
-        self._make, self._group = make, process_group
-        self._taken: dict[int, SingleSeatPack] = {}
+        self._build_learner, self._group = build_learner, process_group
+        self._packs: dict[int, SingleSeatPack] = {}
 
     def join(self, seat: int, draw: Draw, seed: int) -> None:
-        assert seat not in self._taken
-        self._taken[seat] = SingleSeatPack(self._make(draw, seed), draw, self._group)
-        self._taken[seat].join(0, draw, seed)
+        assert seat not in self._packs
+        self._packs[seat] = SingleSeatPack(self._build_learner(draw, seed), draw, self._group)
+        self._packs[seat].join(0, draw, seed)
 
     def leave(self, seat: int) -> None:
-        self._taken.pop(seat, None)
+        self._packs.pop(seat, None)
 
     def losses(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
-        return {seat: self._taken[seat].losses({0: batch})[0] for seat, batch in batches.items()}
+        return {seat: self._packs[seat].losses({0: batch})[0] for seat, batch in batches.items()}
 
     def validate(self, seats: Sequence[int], clips: Sequence[int]) -> dict[int, list[ClipRow]]:
-        return {seat: self._taken[seat].validate([0], clips)[0] for seat in seats}
+        return {seat: self._packs[seat].validate([0], clips)[0] for seat in seats}
 
     def accumulate(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
-        return {seat: self._taken[seat].accumulate({0: batch})[0] for seat, batch in batches.items()}
+        return {seat: self._packs[seat].accumulate({0: batch})[0] for seat, batch in batches.items()}
 
     def step(self, lr_factors: Mapping[int, float]) -> dict[int, float]:
-        return {seat: self._taken[seat].step({0: factor})[0] for seat, factor in lr_factors.items()}
+        return {seat: self._packs[seat].step({0: factor})[0] for seat, factor in lr_factors.items()}
 
     def state(self, seat: int) -> SeatState:
-        return self._taken[seat].state(0)
+        return self._packs[seat].state(0)
 
     def snapshot(self, seat: int) -> Callable[[], SeatState]:
-        return self._taken[seat].snapshot(0)
+        return self._packs[seat].snapshot(0)
 
     def load(self, seat: int, state: SeatState) -> None:
-        self._taken[seat].load(0, state)
+        self._packs[seat].load(0, state)
 
     def speak(
-        self, seats: Sequence[int], cues: Sequence[SpeechPrompt], sampling: Sampling
+        self, seats: Sequence[int], prompts: Sequence[SpeechPrompt], sampling: Sampling
     ) -> dict[int, list[Utterance]]:
-        return {seat: self._taken[seat].speak([0], cues, sampling)[0] for seat in seats}
+        return {seat: self._packs[seat].speak([0], prompts, sampling)[0] for seat in seats}
 
 
 class ToyLearner:
-    """Loss of clip i: 0.5 + mean of (start + lora + projection - target_i)²; every part of it is the same number.
+    """Loss of clip i: 0.5 + mean of (lora + projection - target_i)²; all parts of the loss are the same number.
 
-    All speakers sound alike, and every frame always counts.
+    The LoRA starts at `start`. All speakers sound alike, and every frame always counts.
     """
 
     takes_instructions = False
@@ -192,8 +196,8 @@ class ToyLearner:
     def losses(self, clips: Sequence[int], step: int) -> ClipLosses:
         self._steps += torch.is_grad_enabled()
         _die_once(self._steps)
-        missed = self._dropout(self._lora) + self._projection - self._targets[list(clips)]
-        loss = 0.5 + missed.square().mean(dim=1)
+        distance = self._dropout(self._lora) + self._projection - self._targets[list(clips)]
+        loss = 0.5 + distance.square().mean(dim=1)
         rest = loss.detach()
         return ClipLosses(guide=loss, aligned=loss, talker=rest, eos=rest, sub=loss, sub_shifted=loss)
 
@@ -211,12 +215,12 @@ class ToyLearner:
             for name, parameter in self.tensors().items():
                 parameter.copy_(tensors[name])
 
-    def speak(self, cues: Sequence[SpeechPrompt], sampling: Sampling) -> list[Utterance]:
+    def speak(self, prompts: Sequence[SpeechPrompt], sampling: Sampling) -> list[Utterance]:
         with torch.no_grad():
-            return [_say(self._lora, self._projection, cue) for cue in cues]
+            return [_speak(self._lora, self._projection, prompt) for prompt in prompts]
 
     def teacher_forced_logits(self, text: str, codes: np.ndarray) -> np.ndarray:
-        return _expect(self._lora, self._projection, codes)
+        return _logits(self._lora, self._projection, codes)
 
     def ground_truth(self, clip: int) -> np.ndarray:
         return murmur(self.split.entries[clip].seconds)

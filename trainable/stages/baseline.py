@@ -1,4 +1,4 @@
-"""What every trial stands on: prepared data, the probe's yardsticks, and the base model's own verdict."""
+"""Prepares a search: encodes the data, calibrates the probe, and probes the base model's zero-shot clone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FINDINGS = "findings.json"
 
 @dataclass(frozen=True)
 class BaselineSettings:
-    """Everything that decides what a search stands on, and where it is laid."""
+    """The inputs of the baseline, and the folders of its results."""
 
     sources: tuple[Source, ...]
     auto_reference: bool
@@ -47,44 +47,48 @@ class BaselineSettings:
     """Folder for calibration, findings and the base model's recordings."""
 
 
-def measure_baseline(plan: BaselineSettings, on_progress: OnProgress) -> Outcome:
+def measure_baseline(settings: BaselineSettings, on_progress: OnProgress) -> Outcome:
     """Encodes the dataset, calibrates the probe on it, and probes the base model's zero-shot clone: row zero.
 
-    `on_progress(what, done, of)`. What an earlier, cut-off call completed is kept. What the encoded data tells about
-    the dataset is left in `findings.json`. Raises InputError as the dataset, the model or the probe's lines do, and
-    where the codes show that there is nothing to learn from.
+    Resumes a call that was cut off. `on_progress(what, done, of)`. Findings about the encoded data are written to
+    `findings.json`. Raises InputError as the dataset, the model and the probe's lines do, and where the codes show that
+    nothing can be learned.
     """
-    folder = TrialFolder(plan.base)
+    folder = TrialFolder(settings.base)
     earlier = folder.read_outcome()
     if earlier is not None:
         return earlier
-    family = load_family(plan.family)
-    dataset = load_dataset(plan.sources, plan.auto_reference, plan.cache)
-    encoding_plan = plan_encoding(dataset, plan.data, plan.seed)
+    family = load_family(settings.family)
+    dataset = load_dataset(settings.sources, settings.auto_reference, settings.cache)
+    encoding_plan = plan_encoding(dataset, settings.data, settings.seed)
     findings = family.prepare(
-        encoding_plan, plan.model, plan.prepared, plan.cache, lambda done, of: on_progress("encoding clips", done, of)
+        encoding_plan,
+        settings.model,
+        settings.prepared,
+        settings.cache,
+        lambda done, of: on_progress("encoding clips", done, of),
     )
-    write_findings(plan.base / FINDINGS, findings)
+    write_findings(settings.base / FINDINGS, findings)
     raise_errors(findings)
-    learner = family.build(plan.model, plan.prepared, plan.language, None, plan.seed)
+    learner = family.build(settings.model, settings.prepared, settings.language, None, settings.seed)
     learner.eval()
     on_progress("calibrating the probe", 0, 1)
-    calibration = calibrate(learner, plan.probe)
-    calibration.write(plan.base / CALIBRATION)
-    lines = lines_for(plan.probe.lines, learner.split)
-    others = confirmation_lines(plan.probe.lines, learner.split)
-    fingerprint_judge(calibration, plan.probe, lines, others, plan.seed).write(plan.base)
+    calibration = calibrate(learner, settings.probe)
+    calibration.write(settings.base / CALIBRATION)
+    lines = lines_for(settings.probe.lines, learner.split)
+    others = confirmation_lines(settings.probe.lines, learner.split)
+    fingerprint_judge(calibration, settings.probe, lines, others, settings.seed).write(settings.base)
     on_progress("listening to the base model", 0, 1)
     started = time.perf_counter()
     verdicts = probe(
-        lambda speakers, cues: {BASE: learner.speak(cues, plan.probe.sampling)},
-        Listener.open(learner, plan.probe, calibration, plan.seed),
-        ProbeScript(lines, plan.seed),
-        {BASE: ProbeSubject(plan.base, end_probability=end_probability(learner))},
+        lambda speakers, prompts: {BASE: learner.speak(prompts, settings.probe.sampling)},
+        Listener.open(learner, settings.probe, calibration, settings.seed),
+        ProbeScript(lines, settings.seed),
+        {BASE: ProbeSubject(settings.base, end_probability=end_probability(learner))},
         whole=True,
     )
     seconds = time.perf_counter() - started
-    calibration.with_base(verdicts[BASE]).write(plan.base / CALIBRATION)
+    calibration.with_base(verdicts[BASE]).write(settings.base / CALIBRATION)
     outcome = Outcome(
         trial=BASE,
         ending=None,

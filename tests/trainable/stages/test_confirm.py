@@ -1,4 +1,4 @@
-"""Finalists are heard for longer: at lower strengths, on sixty other lines, and beside the base model."""
+"""Finalists are confirmed at lower strengths and on sixty other lines, and so is the base model."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ OTHERS = "nine eight seven six five\nfour three two one zero\n"
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory) -> ConfirmationSettings:
+def settings(tmp_path_factory) -> ConfirmationSettings:
     root = tmp_path_factory.mktemp("finals")
     voice, model = make_voice(root / "voice"), toy_family.make_toy_model(root / "model")
     (root / "lines.txt").write_text(LINES)
     (root / "lines.confirmation.txt").write_text(OTHERS)
     probe = load_space("demo").probe.model_copy(update={"lines": str(root / "lines.txt"), "recogniser": "none"})
-    laid = BaselineSettings(
+    baseline = BaselineSettings(
         sources=(Source.parse(str(voice)),),
         auto_reference=True,
         cache=root / "cache",
@@ -45,66 +45,68 @@ def stage(tmp_path_factory) -> ConfirmationSettings:
         prepared=root / "prepared",
         base=root / "base",
     )
-    measure_baseline(laid, lambda what, done, of: None)
-    # A toy's likeness depends on the text more than on the voice.
+    measure_baseline(baseline, lambda what, done, of: None)
+    # A toy's speaker similarity depends on the text more than on the voice.
     calibration = root / "base" / "calibration.json"
     Calibration.read(calibration).model_copy(update={"similarity_least": -1.0}).write(calibration)
     return ConfirmationSettings(TOY, str(model), root / "prepared", calibration, "auto", 1, probe)
 
 
 def finalist(
-    stage: ConfirmationSettings, folder: Path, lora: float, accepted: bool, projection: float = 0.0
+    settings: ConfirmationSettings, folder: Path, lora: float, accepted: bool, projection: float = 0.0
 ) -> Finalist:
-    learner = toy_family.build(stage.model, stage.prepared, "auto", made_runs.draw(), 1)
+    learner = toy_family.build(settings.model, settings.prepared, "auto", made_runs.draw(), 1)
     weights = {
         name: torch.full_like(tensor, lora if "lora" in name else projection).detach()
         for name, tensor in learner.tensors().items()
     }
     state = CheckpointState(draw=made_runs.draw(), seed=1, point=made_runs.point(24), window=(), ending=None)
     kept = write_checkpoint(folder / "checkpoints", state, SeatState(weights, {}, 24))
-    heard = made_runs.verdict([0.5] * 4) if accepted else made_runs.verdict([0.0] * 4, ("no end",), Flag.NO_EOS)
-    return Finalist("t1", folder, heard, made_runs.draw(), kept.folder)
+    verdict = made_runs.verdict([0.5] * 4) if accepted else made_runs.verdict([0.0] * 4, ("no end",), Flag.NO_EOS)
+    return Finalist("t1", folder, verdict, made_runs.draw(), kept.folder)
 
 
-def hear(stage: ConfirmationSettings, finalist: Finalist) -> tuple[Confirmation, list[str]]:
-    told: list[str] = []
-    return confirm(stage, finalist, lambda what, done, of: told.append(f"{what} {done}/{of}")), told
+def confirmed(settings: ConfirmationSettings, finalist: Finalist) -> tuple[Confirmation, list[str]]:
+    progress: list[str] = []
+    return confirm(settings, finalist, lambda what, done, of: progress.append(f"{what} {done}/{of}")), progress
 
 
-def test_an_adapter_that_overdoes_it_is_confirmed_at_a_lower_strength(
-    stage: ConfirmationSettings, tmp_path: Path
+def test_an_overtrained_adapter_is_confirmed_at_a_lower_strength(
+    settings: ConfirmationSettings, tmp_path: Path
 ) -> None:
-    final, told = hear(stage, finalist(stage, tmp_path, lora=26.0, accepted=False, projection=-8.0))
+    final, progress = confirmed(settings, finalist(settings, tmp_path, lora=26.0, accepted=False, projection=-8.0))
     assert [verdict.strength for verdict in final.weaker] == [0.3, 0.5, 0.7]
     # A toy never ends when the sum of its weights is 10 or more: at 0.7 it is 10.2, at 0.5 it is 5 and at 0.3 almost 0.
     assert [verdict.missed_ends > 0 for verdict in final.weaker] == [False, False, True]
     assert final.accepted and final.confirmed.strength == 0.3
     assert len(final.confirmed.lines) == 60 and final.unseen == 2
     assert final.instructed == ()
-    assert told[0] == "t1 at 0.3 of its strength 0/4" and told[-1].endswith("3/4")
+    assert progress[0] == "t1 at strength 0.3 0/4" and progress[-1].endswith("3/4")
     recordings = {path.parent.name: path for path in tmp_path.glob("finals/*/line_00.wav")}
     assert recordings.keys() == {"strength_0.3", "strength_0.5", "strength_0.7", "confirmation"}
     assert (tmp_path / final.confirmed.lines[59].audio).is_file()
 
 
-def test_one_that_is_rejected_at_every_strength_is_not_confirmed(stage: ConfirmationSettings, tmp_path: Path) -> None:
-    final, _ = hear(stage, finalist(stage, tmp_path, lora=200.0, accepted=False))
+def test_a_finalist_rejected_at_every_strength_is_not_confirmed(settings: ConfirmationSettings, tmp_path: Path) -> None:
+    final, _ = confirmed(settings, finalist(settings, tmp_path, lora=200.0, accepted=False))
     assert final.confirmed is None and not final.accepted
     assert not any(verdict.accepted for verdict in final.weaker)
 
 
-def test_the_base_model_is_confirmed_as_it_is(stage: ConfirmationSettings, tmp_path: Path) -> None:
-    final, _ = hear(stage, Finalist("base", tmp_path, made_runs.verdict([0.5] * 4)))
+def test_the_base_model_is_confirmed_at_full_strength_only(settings: ConfirmationSettings, tmp_path: Path) -> None:
+    final, _ = confirmed(settings, Finalist("base", tmp_path, made_runs.verdict([0.5] * 4)))
     assert final.weaker == () and final.confirmed.strength == 1
     assert len(final.confirmed.lines) == 60
 
 
-def test_the_sixty_lines_and_the_yardsticks_are_the_same_for_everybody(
-    stage: ConfirmationSettings, tmp_path: Path
+def test_all_finalists_of_a_search_get_the_same_lines_and_the_same_judge(
+    settings: ConfirmationSettings, tmp_path: Path
 ) -> None:
-    one, _ = hear(stage, finalist(stage, tmp_path / "one", lora=1.0, accepted=True))
-    other, _ = hear(stage, finalist(stage, tmp_path / "other", lora=2.0, accepted=True))
+    one, _ = confirmed(settings, finalist(settings, tmp_path / "one", lora=1.0, accepted=True))
+    other, _ = confirmed(settings, finalist(settings, tmp_path / "other", lora=2.0, accepted=True))
     assert [line.text for line in one.confirmed.lines] == [line.text for line in other.confirmed.lines]
     assert one.confirmed.judge == other.confirmed.judge != ""
-    another_search, _ = hear(replace(stage, seed=2), finalist(stage, tmp_path / "third", lora=1.0, accepted=True))
+    another_search, _ = confirmed(
+        replace(settings, seed=2), finalist(settings, tmp_path / "third", lora=1.0, accepted=True)
+    )
     assert another_search.confirmed.judge != one.confirmed.judge

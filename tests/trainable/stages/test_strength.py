@@ -1,4 +1,4 @@
-"""An adapter at a part of its strength."""
+"""Scaling the LoRA of a trial."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WEIGHTS = {
 }
 
 
-def test_only_the_second_half_of_a_lora_is_scaled() -> None:
+def test_only_lora_b_is_scaled() -> None:
     half = scale_lora(WEIGHTS, 0.5)
     assert half.keys() == WEIGHTS.keys()
     assert torch.equal(half.pop("layers.0.q_proj.lora_B.weight"), torch.full((3, 2), 2.0))
@@ -25,6 +25,6 @@ def test_at_full_strength_the_weights_are_the_same() -> None:
     assert all(scale_lora(WEIGHTS, 1.0)[name] is tensor for name, tensor in WEIGHTS.items())
 
 
-def test_only_a_lora_has_a_strength() -> None:
+def test_weights_without_a_lora_have_no_strength() -> None:
     assert has_lora(WEIGHTS)
     assert not has_lora({"text_projection.weight": torch.ones(1)})
