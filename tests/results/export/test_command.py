@@ -197,7 +197,7 @@ def test_a_merged_checkpoint_with_other_logits_is_not_exported(finished, tmp_pat
     monkeypatch.setattr(
         toy_family.ToyLearner,
         "teacher_forced_logits",
-        lambda self, text, codes: toy_family._expect(*self.tensors().values(), codes) * [1, 2, 3, 4, 5, 6, 7, 8],
+        lambda self, text, codes: toy_family._logits(*self.tensors().values(), codes) * [1, 2, 3, 4, 5, 6, 7, 8],
     )
     code, printed = command(export.export, finished.path, tmp_path / "out", "--trial", "t3", "--merged")
     assert (code, "logits differ from the adapter's" in printed) == (1, True), printed
