@@ -40,8 +40,8 @@ def test_on_the_head_of_a_cluster_the_demo_must_be_asked_for_and_one_s_own_ray_i
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     code, said = command(run)
     assert code == WRONG_INPUT
-    assert said.startswith(f"a cluster is configured ({nodes.address}), so say what to search there: --data FOLDER")
-    assert "--address local for this machine alone" in said
+    assert said.startswith(f"a cluster is configured ({nodes.address}), so choose what to search there: --data FOLDER")
+    assert "--address local for this machine only" in said
 
 
 @pytest.mark.parametrize("left", ["127.0.0.1:1", "", "nonsense"])
