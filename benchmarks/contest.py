@@ -1,4 +1,4 @@
-"""What each tuner comes to in one world."""
+"""Runs a tuner on one search problem, and measures what its adapters cost."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from benchmarks.spent import Spent
+from benchmarks.search_cost import SearchCost
 from benchmarks.tuners import (
-    Probe,
+    ProbeEvent,
     Tuner,
     asha,
     asha_probing,
-    at_random,
     guide,
     ours,
+    random_search,
     tpe,
     tpe_probing,
 )
-from benchmarks.worlds import Searched, UsedUp
+from benchmarks.worlds import NoRunsLeft, SearchProblem
 
 OURS = "ours"
 TUNERS: dict[str, Tuner] = {
-    "random": at_random,
+    "random": random_search,
     "TPE on the final loss": tpe,
     "ASHA + TPE": asha,
     "TPE, probing along the curve": tpe_probing,
@@ -31,12 +31,12 @@ TUNERS: dict[str, Tuner] = {
     OURS: ours,
 }
 PLAIN = ("random", "TPE on the final loss", "ASHA + TPE")
-NEARLY = 0.98
-NEVER = Spent(math.inf, math.inf)
+NEAR_BEST = 0.98
+NEVER = SearchCost(math.inf, math.inf)
 
 
 class Unit(StrEnum):
-    """What is counted; a field of `Spent`."""
+    """What is counted; a field of `SearchCost`."""
 
     EPOCHS = "epochs"
     SECONDS = "seconds"
@@ -44,45 +44,45 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a tuner may search, and when the best that it has so far is looked at."""
+    """How long a tuner may search, and the costs at which tuners are compared."""
 
     epochs: float
     equal: tuple[float, ...]
-    """Ascending."""
+    """Costs at which the best score is taken, ascending."""
     unit: Unit
-    """Of those."""
+    """Of these costs."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one tuner came to in one world."""
+    """The result of one tuner on one search problem."""
 
-    first: Spent
-    """Until an adapter was accepted; NEVER where none was."""
-    nearly_best: Spent
-    """Until one was whose score is within 2 % of the best of the reference."""
+    first: SearchCost
+    """Cost of the first accepted adapter; NEVER without one."""
+    nearly_best: SearchCost
+    """Cost of the first whose score is within 2 % of the best of the reference."""
     best_at: tuple[float, ...]
-    """Best accepted score at each of the equal costs, as a share of the reference's; 0 without one."""
-    whole: Spent
-    """When it stopped: it was through, at its limit, or out of runs."""
+    """Best accepted score at each equal cost, as a share of the reference's best; 0 without one."""
+    whole: SearchCost
+    """Cost when it stopped: done, at its limit, or without runs left."""
 
 
-def measure(world: Searched, name: str, seed: int, limits: Limits, reference: float) -> Result:
-    """`reference`: the best accepted score that is known of this world."""
-    accepted: list[Probe] = []
-    first, nearly_best, spent = NEVER, NEVER, Spent()
+def measure(world: SearchProblem, name: str, seed: int, limits: Limits, reference: float) -> Result:
+    """`reference`: the best known accepted score of this problem."""
+    accepted: list[ProbeEvent] = []
+    first, nearly_best, spent = NEVER, NEVER, SearchCost()
     try:
-        for said in TUNERS[name](world, seed):
-            spent = said.spent if isinstance(said, Probe) else said
+        for event in TUNERS[name](world, seed):
+            spent = event.spent if isinstance(event, ProbeEvent) else event
             if spent.epochs > limits.epochs:
                 break
-            if isinstance(said, Probe) and said.accepted:
-                accepted.append(said)
+            if isinstance(event, ProbeEvent) and event.accepted:
+                accepted.append(event)
                 first = min(first, spent)
-                nearly_best = min(nearly_best, spent) if said.score >= NEARLY * reference else nearly_best
+                nearly_best = min(nearly_best, spent) if event.score >= NEAR_BEST * reference else nearly_best
             if nearly_best is not NEVER and getattr(spent, limits.unit) > limits.equal[-1]:
                 break
-    except UsedUp:
+    except NoRunsLeft:
         pass
     best_at = tuple(
         max((probe.score for probe in accepted if getattr(probe.spent, limits.unit) <= cost), default=0.0) / reference

@@ -1,4 +1,4 @@
-"""Tables of what tuners came to, and what was aimed at."""
+"""Tables of the tuners' results, and the targets."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rich.table import Table
 from benchmarks.contest import OURS, PLAIN, TUNERS, Limits, Result, Unit
 
 Results = Sequence[dict[str, Result]]
-"""Of each world, or of each seed: every tuner's."""
+"""Per world or seed: the result of every tuner."""
 FIELDS = {"first": "first accepted", "nearly_best": "within 2 % of the best"}
 SHARES = {"first": 10, "nearly_best": 8}
-"""So many times fewer than any plain tuner is aimed at."""
+"""Targets: so many times less cost than any plain tuner."""
 
 
 def table_of(title: str, results: Results, limits: Limits, units: Sequence[Unit]) -> Table:
-    """Medians with quartiles; a miss is beyond all that was allowed."""
+    """Medians with quartiles; a tuner that never gets there counts as infinite."""
     table = Table(title=title)
     table.add_column("")
     for heading in FIELDS.values():
@@ -39,7 +39,7 @@ def table_of(title: str, results: Results, limits: Limits, units: Sequence[Unit]
 
 
 def targets(results: Results, unit: Unit, most: float) -> Iterator[str]:
-    """What was aimed at, and whether it was met. Who missed has spent `most`: a ratio to that is a lower bound."""
+    """Each target, and whether it was met. A tuner that never gets there counts as `most`, a lower bound."""
     for field, what in FIELDS.items():
         middle = {name: _quartiles(_values([each[name] for each in results], field, unit))[1] for name in TUNERS}
         plain, own, share = min(middle[name] for name in PLAIN), middle[OURS], SHARES[field]

@@ -1,4 +1,4 @@
-"""The two ways to train an adapter, side by side: a pack, and PEFT as one would use it."""
+"""The two ways to train an adapter that are compared: a pack, and plain PEFT."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ SHAPE = PackShape.from_draw(RECIPE)
 class Shape:
     """A model, and the clip it is trained on."""
 
-    about: str
+    description: str
     depth: Depth
     frames: int
 
@@ -54,19 +54,19 @@ SHAPES = {
 
 @contextmanager
 def contestants(shape: Shape) -> Iterator[tuple[SingleSeatPack, QwenPack]]:
-    """A trial that PEFT and torch's AdamW train, and a pack of one seat; each on a base of its own."""
+    """A trial trained by PEFT and torch's AdamW, and a pack of one seat; each with its own base."""
     with TemporaryDirectory() as folder:
         make_tiny_qwen(Path(folder), depth=shape.depth)
         data = _data(shape)
         tts = load_base(folder)
         learner = QwenLearner(tts, data, "auto", attach(tts.model.talker, RECIPE, 0))
-        alone = SingleSeatPack(learner, RECIPE, ProcessGroup())
-        alone.join(0, RECIPE, 0)
-        yield alone, QwenPack(load_base(folder), data, "auto", SHAPE, 1, ProcessGroup())
+        peft = SingleSeatPack(learner, RECIPE, ProcessGroup())
+        peft.join(0, RECIPE, 0)
+        yield peft, QwenPack(load_base(folder), data, "auto", SHAPE, 1, ProcessGroup())
 
 
 def fill(pack: QwenPack, seats: int) -> None:
-    """Makes a pack of so many seats, all taken."""
+    """Gives the pack so many seats, all taken."""
     pack.allocate(seats)
     for seat in range(seats):
         pack.join(seat, RECIPE, 0)

@@ -1,4 +1,4 @@
-"""Every way in which the benchmark of the judge spoils speech, and what is to be detected of it."""
+"""The corruptions of speech in the benchmark of the judge, and the share of each that must be detected."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ EACH_CLIP, HARD_SET = 0.95, 0.85
 
 @dataclass(frozen=True)
 class Kind:
-    """One way to spoil a line."""
+    """One kind of corruption."""
 
     spoil: Spoil
     target: float | None = EACH_CLIP
-    """Least share to be detected; None where the share is only reported."""
+    """Least share that must be detected; None where the share is only reported."""
     per_set: bool = False
-    """Whether four lines are judged together: some of tempo and voice shows in several lines only."""
+    """Whether four lines are judged together: some faults of tempo and voice show only in several lines."""
 
 
 def _of_wave(name: str) -> Spoil:
@@ -33,7 +33,7 @@ def _of_wave(name: str) -> Spoil:
 
 
 def _clipped(line: Line, generator: np.random.Generator) -> np.ndarray:
-    """The peaks 12 dB over full scale."""
+    """With peaks 12 dB over full scale."""
     return np.clip(line.wave * (4 / np.abs(line.wave).max()), -1, 1)
 
 
@@ -51,12 +51,12 @@ def _cut(share: float) -> Spoil:
 
 
 def _without_middle(line: Line, generator: np.random.Generator) -> np.ndarray:
-    """30 % at either end are left."""
+    """Keeps 30 % at each end."""
     return np.concatenate([line.wave[: int(0.3 * line.wave.size)], line.wave[int(0.7 * line.wave.size) :]])
 
 
 def _run_together(line: Line, generator: np.random.Generator) -> np.ndarray:
-    """Without the pauses, and at 1.6 times the pace."""
+    """Without the pauses, and 1.6 times as fast."""
     return stretch(active_audio(line.wave), 1 / 1.6)
 
 
@@ -96,5 +96,5 @@ KINDS: dict[str, Kind] = _OF_ONE_WAVE | {
     "compressed": Kind(_of_wave("compressed"), None),
     "monotone": Kind(_of_wave("monotone"), None),
 }
-"""Those of tests/support/corruptions.py and those that need words or another voice. `rushed` and `slow` are by 1.5,
-`pitch shift` is by 4 semitones up. What is flattened is no failure: the judge only lowers its score."""
+"""Those of tests/support/corruptions.py, and those that need words or another voice. `rushed` and `slow` are by 1.5,
+`pitch shift` is 4 semitones up. Flattened speech is no failure: the judge only lowers its score."""

@@ -1,6 +1,6 @@
-"""The demo voice's reference set: draws that were trained to their last epoch, and what the probe heard along the way.
+"""The demo voice's reference set: loss curves of draws trained to their last epoch, with probes along the curves.
 
-A file of JSON lines, packed by gzip when its name ends in `.gz`: first how it was made, then a line for each draw.
+A file of JSON lines, compressed where its name ends in `.gz`: first the settings, then a line per draw.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from scipy.stats.qmc import Sobol
 
 from benchmarks.one_trial import run_trial
-from benchmarks.worlds import Run, Sound
+from benchmarks.worlds import ProbeOutcome, TrainingRun
 from search.proposals.distributions import shared_distributions
 from spaces.band import Band
 from spaces.domain import CategoricalDomain, IntervalDomain
@@ -28,27 +28,27 @@ from trainable.training.outcome import TrainingAdvice
 
 FILE = Path(__file__).parent / "demo_reference.jsonl.gz"
 EPOCHS = "epochs"
-LISTENED_EPOCHS = (1, 2, 3, 4, 6, 8, 10)
-"""After which every draw is listened to."""
+PROBED_EPOCHS = (1, 2, 3, 4, 6, 8, 10)
+"""Epochs after which every draw is probed."""
 NEAR_STEPS = 1
-"""A checkpoint that a search would listen to is left out when one so few steps away is heard anyway."""
+"""A checkpoint that a search would probe is left out if one at most so many steps away is probed anyway."""
 
 
-class Made(BaseModel):
-    """How the record was made. Draws compare when this is equal."""
+class RecordSettings(BaseModel):
+    """How the record was made. Draws are comparable where this is equal."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     space: str
     seed: int
     clips: int
-    """In an epoch."""
+    """Per epoch."""
     epochs: int
     steps_per_epoch: int
 
 
-class Heard(BaseModel):
-    """What the probe said of one checkpoint."""
+class ProbedCheckpoint(BaseModel):
+    """The probe of one checkpoint."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -57,32 +57,32 @@ class Heard(BaseModel):
     score: float
     mended_by: TrainingAdvice | None
     lines: int
-    """Spoken until it was clear."""
+    """Spoken until the verdict was certain."""
     seconds: float
 
 
-class Recorded(BaseModel):
-    """One draw. It is trained to the last epoch that the space allows; a draw of fewer epochs is its beginning."""
+class RecordedDraw(BaseModel):
+    """One draw, trained to the last epoch of the space; a draw of fewer epochs is its beginning."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     number: int
-    """In the design."""
+    """Index in the design."""
     point: dict[str, float]
-    """What is searched, but for the epochs."""
+    """The searched values, except the epochs."""
     losses: tuple[float | None, ...]
     """[steps + 1]; None where not finite."""
     seconds: tuple[float, ...]
-    """[steps + 1] of training, up to there."""
-    heard: tuple[Heard, ...]
+    """[steps + 1], cumulative training time."""
+    heard: tuple[ProbedCheckpoint, ...]
     """By step."""
 
     @cached_property
     def curve(self) -> np.ndarray:
         return np.array([math.nan if loss is None else loss for loss in self.losses])
 
-    def nearest(self, step: int) -> Heard:
-        """What was heard nearest to that step; of two equally near, the later."""
+    def nearest(self, step: int) -> ProbedCheckpoint:
+        """The probe nearest to that step; of two equally near, the later."""
         return min(self.heard, key=lambda each: (abs(each.step - step), -each.step))
 
 
@@ -91,12 +91,12 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    made: Made
-    draws: tuple[Recorded, ...]
+    made: RecordSettings
+    draws: tuple[RecordedDraw, ...]
 
 
 def read_record(file: Path) -> Record:
-    """Raises InputError where there is none, or a line cannot be read. A last line that was cut off is left out."""
+    """Raises InputError where there is no file, or a line cannot be read. An incomplete last line is left out."""
     try:
         data = file.read_bytes()
         text = (gzip.decompress(data) if file.suffix == ".gz" else data).decode("utf-8")
@@ -106,22 +106,22 @@ def read_record(file: Path) -> Record:
         ) from None
     lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
     try:
-        draws = tuple(Recorded.model_validate_json(line) for line in lines[1:])
-        return Record(made=Made.model_validate_json(lines[0]), draws=draws)
+        draws = tuple(RecordedDraw.model_validate_json(line) for line in lines[1:])
+        return Record(made=RecordSettings.model_validate_json(lines[0]), draws=draws)
     except (ValidationError, IndexError) as error:
         raise InputError(f"{file}: not a record of the demo voice ({error}); make it anew with another --out") from None
 
 
 def pack(record: Record, file: Path) -> None:
-    """Writes it whole, packed."""
+    """Writes the record compressed."""
     lines = (record.made.model_dump_json(), *(each.model_dump_json() for each in record.draws))
     file.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0))
 
 
-def searched(space: Space) -> tuple[str, ...]:
-    """What is searched, but for the epochs, which only cut a curve short.
+def searched_names(space: Space) -> tuple[str, ...]:
+    """Names of the searched values, except the epochs, which only shorten a curve.
 
-    Raises InputError where they would do more, or the objective is searched as well.
+    Raises InputError where the epochs change the schedule, or the objective is searched as well.
     """
     is_constant = Schedule.CONSTANT in space.draw["schedule"] if "schedule" in space.draw else True
     if not is_constant or len(space.objectives) > 1:
@@ -130,8 +130,8 @@ def searched(space: Space) -> tuple[str, ...]:
 
 
 def design(space: Space, draws: int) -> list[dict[str, float]]:
-    """The first so many points of a scrambled Sobol sequence over what is searched; more begin with the same."""
-    names = searched(space)
+    """The first points of a scrambled Sobol sequence over the searched values; a longer design begins with the same."""
+    names = searched_names(space)
     units = Sobol(len(names), rng=0).random(2 ** max(1, math.ceil(math.log2(draws))))[:draws]
     return [{name: _value(space, name, unit) for name, unit in zip(names, row, strict=True)} for row in units]
 
@@ -142,15 +142,15 @@ def whole(space: Space, point: dict[str, float], epochs: int) -> Draw:
     return space.to_draw({**fixed, **point, EPOCHS: epochs})
 
 
-def steps_to_hear(losses: np.ndarray, space: Space, point: dict[str, float], made: Made) -> list[int]:
-    """The epochs that everybody is heard after, and wherever a search may listen: it is asked as if each first
-    probe said that more training is needed, under every cap of epochs."""
+def steps_to_probe(losses: np.ndarray, space: Space, point: dict[str, float], made: RecordSettings) -> list[int]:
+    """`PROBED_EPOCHS`, and every step that a search may probe: as if each first probe asked for more training, under
+    every cap of epochs."""
     per_epoch = made.steps_per_epoch
-    steps = {epoch * per_epoch for epoch in LISTENED_EPOCHS if epoch <= made.epochs}
+    steps = {epoch * per_epoch for epoch in PROBED_EPOCHS if epoch <= made.epochs}
     caps = space.draw[EPOCHS].boundary_values()
     for cap in range(min(caps), min(max(caps), made.epochs) + 1):
         draw = whole(space, point, cap)
-        unsure = _Unsure(Run(losses, losses, np.zeros(len(losses)), per_epoch), made.clips)
+        unsure = _Unsure(TrainingRun(losses, losses, np.zeros(len(losses)), per_epoch), made.clips)
         trial = run_trial(unsure, draw, _band(space), 0)
         for step in (each.point.step for each in trial.heard):
             if min(abs(step - other) for other in steps) > NEAR_STEPS:
@@ -160,16 +160,16 @@ def steps_to_hear(losses: np.ndarray, space: Space, point: dict[str, float], mad
 
 @dataclass(frozen=True)
 class _Unsure:
-    """One curve, of which nobody knows yet how it sounds."""
+    """A search problem with one curve, whose every probe asks for more training."""
 
-    whole: Run
+    whole: TrainingRun
     clips: int
 
-    def run(self, draw: Draw, number: int) -> Run:
+    def run(self, draw: Draw, number: int) -> TrainingRun:
         return self.whole.until(draw.epochs)
 
-    def sound(self, draw: Draw, true: float, number: int, step: int) -> Sound:
-        return Sound(False, 0.0, TrainingAdvice.MORE, 0.0)
+    def probe(self, draw: Draw, true: float, number: int, step: int) -> ProbeOutcome:
+        return ProbeOutcome(False, 0.0, TrainingAdvice.MORE, 0.0)
 
 
 def _band(space: Space) -> Band:
@@ -188,9 +188,8 @@ def _value(space: Space, name: str, unit: float) -> float:
 
 
 def in_units(space: Space, points: Sequence[dict[str, float]]) -> np.ndarray:
-    """[points, searched] with each domain from 0 to 1: an interval by its logarithm where it is searched so, and a
-    choice by the logarithms of its values, evenly."""
-    rows = [[_unit(space, name, point[name]) for name in searched(space)] for point in points]
+    """[points, searched], each domain scaled to 0 to 1: log intervals by the logarithm, choices evenly by rank."""
+    rows = [[_unit(space, name, point[name]) for name in searched_names(space)] for point in points]
     return np.array(rows)
 
 

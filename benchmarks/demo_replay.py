@@ -2,9 +2,8 @@
 
     python -m benchmarks.demo_replay [--seeds 30] [--record FILE]
 
-Nothing is trained: draws are answered from the reference set that `benchmarks.demo_reference` recorded. Seconds are
-those that one core computed for the draw alone while it was recorded, with neighbours in a pack: training, and
-listening as long as it took. There is no GPU in them.
+Nothing is trained: the reference set of `benchmarks.demo_reference` answers every draw. Seconds are the time of one
+core for that draw alone, training and probes, as recorded in a pack on a CPU.
 """
 
 from __future__ import annotations
@@ -46,13 +45,13 @@ def replay(
     title = f"demo voice: {seeds} searches of {len(reference.draws)} recorded draws"
     console.print(table_of(title, results, LIMITS, list(Unit)))
     for unit in Unit:
-        for line in targets(results, unit, spent_in_vain(results, unit)):
+        for line in targets(results, unit, fruitless_cost(results, unit)):
             console.print(line)
-    console.print(what_is_in(reference), f"{time.perf_counter() - started:.0f} s", sep="\n", highlight=False)
+    console.print(describe_record(reference), f"{time.perf_counter() - started:.0f} s", sep="\n", highlight=False)
 
 
 def search_with_all(space: Space, record: Record, seed: int, names: Sequence[str] = tuple(TUNERS)) -> dict[str, Result]:
-    """Each of these tuners searches the recorded voice once. Raises InputError where nothing in it was accepted."""
+    """Each of these tuners searches the recorded voice once. Raises InputError where no checkpoint was accepted."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     best = best_of(record)
@@ -61,13 +60,13 @@ def search_with_all(space: Space, record: Record, seed: int, names: Sequence[str
     return {name: measure(RecordedVoice(space, record), name, seed, LIMITS, best) for name in names}
 
 
-def spent_in_vain(results: Results, unit: Unit) -> float:
-    """What the plain tuner that is soonest through the record spends on the whole of it."""
+def fruitless_cost(results: Results, unit: Unit) -> float:
+    """Cost of the whole record for the plain tuner that is cheapest on it."""
     return min(float(np.median([getattr(each[name].whole, unit) for each in results])) for name in PLAIN)
 
 
-def what_is_in(record: Record) -> str:
-    """How hard the voice is, in one line."""
+def describe_record(record: Record) -> str:
+    """One line on the difficulty of the record."""
     epoch = np.mean([draw.seconds[-1] / record.made.epochs for draw in record.draws])
     full = [each for draw in record.draws for each in draw.heard if each.lines == _most_lines(record)]
     last = [draw.nearest(len(draw.losses) - 1).accepted for draw in record.draws]

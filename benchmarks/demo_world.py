@@ -1,66 +1,66 @@
-"""The demo voice as a world: whatever draw is asked for, a recorded one answers."""
+"""The demo voice as a search problem: the nearest recorded draw answers each draw."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.demo_record import EPOCHS, Record, Recorded, in_units, searched
-from benchmarks.worlds import Habit, Run, Sound, UsedUp
+from benchmarks.demo_record import EPOCHS, Record, RecordedDraw, in_units, searched_names
+from benchmarks.worlds import ManualRecipe, NoRunsLeft, ProbeOutcome, TrainingRun
 from spaces.draw import Draw
 from spaces.space import Space
 
-MANY = 8
-"""Epochs that the public guide gives to about as many clips."""
+GUIDE_EPOCHS = 8
+"""The public guide's epochs for about as many clips."""
 
 
 class RecordedVoice:
-    """One search of it. See `benchmarks.worlds.Searched`.
+    """One search of the demo voice. See `benchmarks.worlds.SearchProblem`.
 
-    A draw is answered by the recorded one that lies nearest and was not answered with before, each domain counting from
-    0 to 1, cut short to the draw's own epochs. The tuner learns what it asked for, not what answered; that is so for
-    every tuner. What was not listened to sounds as the nearest checkpoint that was.
+    Each draw is answered by the nearest recorded draw that is not yet used, with domains scaled to 0 to 1 and the curve
+    cut to the draw's own epochs. Every tuner sees the draw it asked for, not the one that answered. The nearest probed
+    checkpoint answers for others.
     """
 
     def __init__(self, space: Space, record: Record) -> None:
         self.space = space
         self._record = record
-        self._places = in_units(space, [each.point for each in record.draws])
+        self._points = in_units(space, [each.point for each in record.draws])
         self._left = list(range(len(record.draws)))
-        self._answered: dict[int, Recorded] = {}
+        self._used: dict[int, RecordedDraw] = {}
 
     @property
     def clips(self) -> int:
         return self._record.made.clips
 
     @property
-    def habit(self) -> Habit:
-        """The guide's settings do not fit a miniature: its manner, within the space. The largest rank, the least rate
-        of text_projection, and a LoRA rate from the middle."""
-        return habit_of(self.space)
+    def manual_recipe(self) -> ManualRecipe:
+        """The guide's settings do not fit a miniature, so this is its style within the space: the largest rank, the
+        lowest rate of text_projection, and a LoRA rate from the middle."""
+        return manual_recipe_of(self.space)
 
-    def run(self, draw: Draw, number: int) -> Run:
-        """Raises UsedUp where every recorded draw has answered."""
+    def run(self, draw: Draw, number: int) -> TrainingRun:
+        """Raises NoRunsLeft when every recorded draw is used."""
         if not self._left:
-            raise UsedUp
-        asked = in_units(self.space, [{name: getattr(draw, name) for name in searched(self.space)}])
-        away = np.linalg.norm(self._places[self._left] - asked, axis=1)
-        found = self._answered[number] = self._record.draws[self._left.pop(int(away.argmin()))]
-        whole = Run(found.curve, found.curve, np.array(found.seconds), self._record.made.steps_per_epoch)
+            raise NoRunsLeft
+        asked = in_units(self.space, [{name: getattr(draw, name) for name in searched_names(self.space)}])
+        distances = np.linalg.norm(self._points[self._left] - asked, axis=1)
+        found = self._used[number] = self._record.draws[self._left.pop(int(distances.argmin()))]
+        whole = TrainingRun(found.curve, found.curve, np.array(found.seconds), self._record.made.steps_per_epoch)
         return whole.until(draw.epochs)
 
-    def sound(self, draw: Draw, true: float, number: int, step: int) -> Sound:
-        heard = self._answered[number].nearest(step)
-        return Sound(heard.accepted, heard.score, heard.mended_by, heard.seconds)
+    def probe(self, draw: Draw, true: float, number: int, step: int) -> ProbeOutcome:
+        heard = self._used[number].nearest(step)
+        return ProbeOutcome(heard.accepted, heard.score, heard.mended_by, heard.seconds)
 
 
-def habit_of(space: Space) -> Habit:
+def manual_recipe_of(space: Space) -> ManualRecipe:
     least, fastest = space.draw["lora_lr"].boundary_values()
-    return Habit(
+    return ManualRecipe(
         rank=max(space.draw["rank"].boundary_values()),
         alpha_ratio=2,
         text_projection_lr=min(space.draw["text_projection_lr"].boundary_values()),
         lora_lr=(least * fastest) ** 0.5,
-        epochs=min(MANY, max(space.draw[EPOCHS].boundary_values())),
+        epochs=min(GUIDE_EPOCHS, max(space.draw[EPOCHS].boundary_values())),
         target=space.band(space.objectives[0]).high,
     )
 

@@ -1,12 +1,12 @@
-"""What seats cost the driver's node: CPU and memory with 8, 16 and 32 of them taken, and the line through those at 64.
+"""CPU and memory of the driver's node with 8, 16 and 32 seats taken, and extrapolated to 64.
 
     python -m benchmarks.driver_load [--benches 1 --benches 2 --benches 4] [--seats 8] [--rounds 3]
 
-The toy search on as many local Ray nodes as there are benches, one bench each; a step of it waits as long as one of a
-real model, so all seats are taken all the time and training itself takes no CPU to speak of. "Driver" is the search's
-own process: Ray Tune's loop, the searcher, the ledger, TensorBoard. "Functions" are the light processes that Ray Tune
-runs per trial, which lie on the driver's node too: their memory is counted in proportional set sizes. Figures are taken
-between the moment when all seats are taken for the first time and the last ending but a quarter.
+The toy search on local Ray nodes with one bench each. A step waits as long as one of a real model, so all seats are
+taken all the time and training takes almost no CPU. "Driver" is the process of the search: Ray Tune's loop, the
+searcher, the ledger, TensorBoard. "Functions" are the light processes that Ray Tune runs per trial, also on the
+driver's node; their memory is their proportional set size. Measured from the moment when all seats are taken until a
+quarter of the last trials is left.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from tests.soak.chaos_driver import Driver, toy_command
 from tests.soak.chaos_records import records
 from tests.support.ray_nodes import Nodes
 
-LOOK_SECONDS = 1.0
-FORESEEN_SEATS = 64
+POLL_SECONDS = 1.0
+EXTRAPOLATED_SEATS = 64
 MIB = 2**20
 
 
 @dataclass(frozen=True)
-class Load:
-    """What so many taken seats cost."""
+class DriverLoad:
+    """The cost of so many taken seats."""
 
     seats: int
     trials: int
-    """During which it was measured."""
+    """That ended during the measurement."""
     driver_cpu: float
     """Seconds of CPU per second."""
     trial_cpu: float
@@ -49,7 +49,7 @@ class Load:
     driver_memory: float
     """Bytes, resident, at the end."""
     function_memory: float
-    """Bytes of all functions together, at most."""
+    """Peak bytes of all functions together."""
 
 
 def bench(
@@ -61,14 +61,14 @@ def bench(
     loads = [_measure(count, seats, rounds) for count in benches or [1, 2, 4]]
     table = Table("seats", "trials", "driver, cores", "driver, s per trial", "driver, MiB", "functions, MiB")
     for load in loads:
-        table.add_row(str(load.seats), str(load.trials), *_in_words(load))
+        table.add_row(str(load.seats), str(load.trials), *_cells(load))
     if len(loads) > 1:
-        foreseen = _foresee(loads)
-        table.add_row(f"{FORESEEN_SEATS}, by the line", "", *_in_words(foreseen))
+        extrapolated = _extrapolate(loads)
+        table.add_row(f"{EXTRAPOLATED_SEATS}, by the line", "", *_cells(extrapolated))
     Console().print(table, describe_machine(), sep="\n")
 
 
-def _in_words(load: Load) -> tuple[str, ...]:
+def _cells(load: DriverLoad) -> tuple[str, ...]:
     return (
         f"{load.driver_cpu:.3f}",
         f"{load.trial_cpu:.2f}",
@@ -77,17 +77,19 @@ def _in_words(load: Load) -> tuple[str, ...]:
     )
 
 
-def _foresee(loads: Sequence[Load]) -> Load:
-    """Least squares, each figure by itself."""
+def _extrapolate(loads: Sequence[DriverLoad]) -> DriverLoad:
+    """A least-squares line for each figure."""
 
     def at(of: str) -> float:
         slope, start = np.polyfit([load.seats for load in loads], [getattr(load, of) for load in loads], 1)
-        return float(start + slope * FORESEEN_SEATS)
+        return float(start + slope * EXTRAPOLATED_SEATS)
 
-    return Load(FORESEEN_SEATS, 0, at("driver_cpu"), at("trial_cpu"), at("driver_memory"), at("function_memory"))
+    return DriverLoad(
+        EXTRAPOLATED_SEATS, 0, at("driver_cpu"), at("trial_cpu"), at("driver_memory"), at("function_memory")
+    )
 
 
-def _measure(benches: int, seats: int, rounds: int) -> Load:
+def _measure(benches: int, seats: int, rounds: int) -> DriverLoad:
     taken = benches * seats
     trials = taken * rounds
     with TemporaryDirectory() as folder, Nodes() as nodes:
@@ -101,9 +103,9 @@ def _measure(benches: int, seats: int, rounds: int) -> Load:
             started, cpu, before = time.monotonic(), _cpu(process), len(records(run).ended)
             while driver.is_running and (ended := len(records(run).ended)) < trials - taken // 4:
                 functions = max(functions, sum(_memory(each) for each in nodes.workers("ImplicitFunc")))
-                time.sleep(LOOK_SECONDS)
+                time.sleep(POLL_SECONDS)
             spent, seconds = _cpu(process) - cpu, time.monotonic() - started
-            return Load(
+            return DriverLoad(
                 taken, ended - before, spent / seconds, spent / (ended - before), process.memory_info().rss, functions
             )
 
@@ -112,7 +114,7 @@ def _wait(driver: Driver, until) -> None:
     while not until():
         if not driver.is_running:
             raise typer.Exit(driver.wait(0))
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
 
 
 def _cpu(process: psutil.Process) -> float:

@@ -1,4 +1,4 @@
-"""One search, as `benchmarks.throughput` starts it in a process of its own."""
+"""One search, run by `benchmarks.throughput` and `benchmarks.many_trials` in a process of its own."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from search.planning.plan import Arguments, Plan, make_plan
 from tests.support.toy_search import toy_plan
 
 
-class Voice(StrEnum):
-    """What is searched."""
+class SearchedVoice(StrEnum):
+    """The voice that is searched."""
 
     TOY = "toy"
     DEMO = "demo"
 
 
 def search(
-    voice: Voice,
+    voice: SearchedVoice,
     folder: Path,
     trials: int,
     isolate: Annotated[bool, typer.Option("--isolate")] = False,
 ) -> None:
-    """Searches in the new folder FOLDER/run."""
-    plan = _toy(folder, trials) if voice is Voice.TOY else _demo(folder, trials)
+    """Search into the new folder FOLDER/run."""
+    plan = _toy(folder, trials) if voice is SearchedVoice.TOY else _demo(folder, trials)
     plan = dataclasses.replace(plan, mode=ExecutionMode(isolate=isolate))
     run_search(plan, check_plan(plan), Console())
 

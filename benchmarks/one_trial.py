@@ -1,11 +1,11 @@
-"""A trial in a made-up world, by the rules that end and probe a real one."""
+"""A simulated trial, with the stopping and probing rules of a real one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.spent import PROBE_EPOCHS, Spent
-from benchmarks.worlds import Run, Searched, Sound
+from benchmarks.search_cost import PROBE_EPOCHS, SearchCost
+from benchmarks.worlds import ProbeOutcome, SearchProblem, TrainingRun
 from spaces.band import Band
 from spaces.draw import Draw
 from spaces.records.trial import Ending, Losses, Outcome, Point
@@ -17,50 +17,50 @@ from trainable.training.trial_trainer import REPORTS_PER_EPOCH
 
 
 @dataclass(frozen=True)
-class Heard:
-    """A probe, and how much had been spent on the run by then."""
+class TrialProbe:
+    """A probe, and the cost of the run up to it."""
 
-    sound: Sound
+    result: ProbeOutcome
     point: Point
-    spent: Spent
+    spent: SearchCost
 
 
 @dataclass(frozen=True)
-class Trial:
+class SimulatedTrial:
     outcome: Outcome
     curve: tuple[Point, ...]
-    heard: tuple[Heard, ...]
-    spent: Spent
+    heard: tuple[TrialProbe, ...]
+    spent: SearchCost
 
 
-def run_trial(world: Searched, draw: Draw, band: Band, number: int) -> Trial:
-    """Trains until the band's rule ends it, listens, and goes on once where that may mend a rejection."""
+def run_trial(world: SearchProblem, draw: Draw, band: Band, number: int) -> SimulatedTrial:
+    """Trains until the stopping rule ends it, probes, and trains on once where that may mend a rejection."""
     run, curve = world.run(draw, number), []
-    heard: list[Heard] = []
-    outcome, lower, probes = None, band, Spent()
+    heard: list[TrialProbe] = []
+    outcome, lower, probes = None, band, SearchCost()
     while lower is not None:
         ending, kept = _train(run, draw, lower, world.clips, curve)
         if kept is not None and heard and kept.step == heard[0].point.step:
             kept = None
         verdict = None
         if kept is not None:
-            sound = world.sound(draw, float(run.true[kept.step]), number, kept.step)
-            probes += Spent(PROBE_EPOCHS, sound.seconds)
-            heard.append(Heard(sound, kept, trained(run, curve[-1]) + probes))
-            verdict = verdict_of(sound)
+            result = world.probe(draw, float(run.true[kept.step]), number, kept.step)
+            probes += SearchCost(PROBE_EPOCHS, result.seconds)
+            heard.append(TrialProbe(result, kept, training_cost(run, curve[-1]) + probes))
+            verdict = verdict_of(result)
         this = _outcome(str(number), draw, ending, curve[-1], kept, verdict)
         first, outcome = outcome, combine_outcomes(outcome, this) if outcome else this
         lower = lower_band(band, this, None) if first is None else None
-    return Trial(outcome, tuple(curve), tuple(heard), trained(run, curve[-1]) + probes)
+    return SimulatedTrial(outcome, tuple(curve), tuple(heard), training_cost(run, curve[-1]) + probes)
 
 
-def trained(run: Run, point: Point) -> Spent:
-    """What it took to get there."""
-    return Spent(point.epoch, float(run.seconds[point.step]))
+def training_cost(run: TrainingRun, point: Point) -> SearchCost:
+    """Cost of training up to a point."""
+    return SearchCost(point.epoch, float(run.seconds[point.step]))
 
 
-def _train(run: Run, draw: Draw, band: Band, clips: int, curve: list[Point]) -> tuple[Ending, Point | None]:
-    """Adds to the curve until it ends; also returns the checkpoint that is probed."""
+def _train(run: TrainingRun, draw: Draw, band: Band, clips: int, curve: list[Point]) -> tuple[Ending, Point | None]:
+    """Appends to the curve until the trial ends; returns the ending, and the checkpoint to probe."""
     last_step, kept = len(run.losses) - 1, None
     exposure = effective_steps(draw, last_step)
     every = max(1, run.steps_per_epoch // REPORTS_PER_EPOCH)
@@ -81,7 +81,7 @@ def _train(run: Run, draw: Draw, band: Band, clips: int, curve: list[Point]) -> 
     return Ending.EXHAUSTED, None
 
 
-def _point(run: Run, draw: Draw, clips: int, step: int) -> Point:
+def _point(run: TrainingRun, draw: Draw, clips: int, step: int) -> Point:
     epoch, within = divmod(step, run.steps_per_epoch)
     seen = epoch * clips + min(clips, within * draw.clips_per_step)
     loss = float(run.losses[step])
@@ -100,11 +100,11 @@ def _point(run: Run, draw: Draw, clips: int, step: int) -> Point:
     )
 
 
-def verdict_of(sound: Sound) -> Verdict:
-    """What the probe would say: of a voice that is not yet there, another voice; of one that is spoilt, no end."""
-    flag = {None: None, TrainingAdvice.MORE: Flag.VOICE_DRIFT, TrainingAdvice.LESS: Flag.NO_EOS}[sound.mended_by]
+def verdict_of(result: ProbeOutcome) -> Verdict:
+    """The verdict of the outcome: an undertrained voice drifts, an overtrained one does not stop."""
+    flag = {None: None, TrainingAdvice.MORE: Flag.VOICE_DRIFT, TrainingAdvice.LESS: Flag.NO_EOS}[result.mended_by]
     return Verdict(
-        accepted=sound.accepted,
+        accepted=result.accepted,
         reasons=() if flag is None else (flag.value,),
         flags={} if flag is None else {flag: 1},
         unknown=(),
@@ -112,7 +112,7 @@ def verdict_of(sound: Sound) -> Verdict:
         lines=(),
         planned_lines=1,
         voice_similarity=None,
-        score=sound.score,
+        score=result.score,
     )
 
 

@@ -1,11 +1,11 @@
-"""What the probe says of adapters that were driven too hard: speech that a model really garbled.
+"""The probe's verdicts on overtrained adapters, whose speech a model really garbled.
 
     python -m benchmarks.overdriven_adapters [--steps 100] [--seeds 2]
 
-Trains adapters of the demo voice at rates from a healthy one to a hundred times it, lets each speak the demo's lines
-and judges them as a search does, with the demo's own calibration and recogniser. Nobody but the rate says which of them
-are garbled: at ten times the healthy rate and more the loss stays high or rises, which is told beside the verdicts. The
-demo is a miniature that says digits, some of them wrong when it is healthy too, so its figures are its own.
+Trains adapters of the demo voice at learning rates from a healthy one to a hundred times as much, lets each speak the
+demo's lines and judges them as a search does, with the demo's own calibration and recogniser. Only the rate says which
+adapters are garbled: from ten times the healthy rate on the loss stays high or rises, as printed beside the verdicts.
+The demo is a miniature that says digits, some wrongly even when healthy, so its figures do not transfer.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ HEALTHY = 3e-3
 TIMES = (1, 10, 30, 100)
 ALIGNED = list(Losses.model_fields).index("aligned")
 LAST_STEPS = 12
-"""Whose mean loss is told."""
+"""Steps whose mean loss is printed."""
 
 
 @dataclass(frozen=True)
-class Spoken:
-    """One adapter, or none, and what the probe says of it."""
+class AdapterResult:
+    """The final loss of an adapter, None for the base, and the probe's verdict."""
 
     loss: float | None
     verdict: Verdict
@@ -68,16 +68,16 @@ def bench(
     torch.set_num_threads(1)
     with exit_on_input_error(), TemporaryDirectory() as name:
         folder, space = Path(name), load_space("demo")
-        base = Spoken(None, _base(space, folder))
+        base = AdapterResult(None, _base(space, folder))
         orders = [(times, seed) for times in TIMES for seed in range(seeds)]
         shown = track(orders, "over-driving", console=Console(stderr=True), transient=True)
-        spoken = {order: _adapter(space, folder, HEALTHY * order[0], steps, order[1]) for order in shown}
+        results = {order: _adapter(space, folder, HEALTHY * order[0], steps, order[1]) for order in shown}
     table = Table(
         "adapters", "rate", "loss", "lines that fail", "raised", "rejected", title=f"{steps} steps on the demo voice"
     )
     table.add_row("the base alone", "", "", *_row([base]))
     for times in TIMES:
-        own = [spoken[times, seed] for seed in range(seeds)]
+        own = [results[times, seed] for seed in range(seeds)]
         losses = ", ".join(f"{each.loss:.2f}" for each in own)
         table.add_row("healthy" if times == 1 else f"{times} × as hard", f"{HEALTHY * times:g}", losses, *_row(own))
     Console().print(table, describe_machine(), sep="\n")
@@ -100,7 +100,7 @@ def _base(space: Space, folder: Path) -> Verdict:
     return measure_baseline(plan, lambda what, done, of: None).verdict
 
 
-def _adapter(space: Space, folder: Path, rate: float, steps: int, seed: int) -> Spoken:
+def _adapter(space: Space, folder: Path, rate: float, steps: int, seed: int) -> AdapterResult:
     draw = Draw(
         objective="aligned",
         rank=16,
@@ -124,11 +124,11 @@ def _adapter(space: Space, folder: Path, rate: float, steps: int, seed: int) -> 
         {SEAT: ProbeSubject(folder / f"{rate:g}_{seed}")},
         whole=True,
     )
-    return Spoken(loss, verdicts[SEAT])
+    return AdapterResult(loss, verdicts[SEAT])
 
 
 def _train(learner: Learner, draw: Draw, steps: int, seed: int) -> tuple[float, SingleSeatPack]:
-    """The mean loss of the last steps, and the pack that took them."""
+    """The mean loss of the last steps, and the trained pack."""
     pack, clips = SingleSeatPack(learner, draw, ProcessGroup()), list(learner.split.training)
     pack.join(SEAT, draw, seed)
     chance, losses = random.Random(seed), []
@@ -140,14 +140,14 @@ def _train(learner: Learner, draw: Draw, steps: int, seed: int) -> tuple[float, 
     return sum(last) / len(last), pack
 
 
-def _row(spoken: list[Spoken]) -> tuple[str, ...]:
-    lines = list(chain.from_iterable(each.verdict.lines for each in spoken))
+def _row(results: list[AdapterResult]) -> tuple[str, ...]:
+    lines = list(chain.from_iterable(each.verdict.lines for each in results))
     failed = sum(line.failed for line in lines)
     flags = Counter(flag.value for line in lines for flag in line.flags)
-    told = ", ".join(f"{flag} {count / len(lines):.0%}" for flag, count in flags.most_common(4))
-    rejected = sum(not each.verdict.accepted for each in spoken)
+    flag_shares = ", ".join(f"{flag} {count / len(lines):.0%}" for flag, count in flags.most_common(4))
+    rejected = sum(not each.verdict.accepted for each in results)
     share = f"{failed} of {len(lines)} ({wilson(failed, len(lines))})"
-    return share, told, f"{rejected} of {len(spoken)}"
+    return share, flag_shares, f"{rejected} of {len(results)}"
 
 
 if __name__ == "__main__":

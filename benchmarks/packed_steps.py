@@ -2,10 +2,10 @@
 
     python -m benchmarks.packed_steps [--shape launch|larger] [--seconds 20]
 
-`launch` has the layer counts of the real 1.7B model and next to no arithmetic in them, which is what a small batch is
-to a GPU; in `larger` arithmetic counts. A step is a forward and a backward pass over one clip, clipping and AdamW. Both
-ways are timed in turns in the same process, one thread; the best turn of each counts. Operations are those of torch
-that are no views, about one GPU kernel each; on a CPU torch's AdamW takes a loop over tensors, so it is left out.
+`launch` has the layer counts of the real 1.7B model but almost no arithmetic, like a small batch on a GPU; in `larger`
+arithmetic dominates. A step is a forward and a backward pass over one clip, clipping and AdamW. Both are timed in turns
+in the same process on one thread; the best turn of each counts. Operations are torch operations that are not views,
+about one GPU kernel each; AdamW is left out, because on a CPU it loops over tensors.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def bench(
     """Print the table."""
     torch.set_num_threads(1)
     headings = ("seats", "PEFT, one by one", "pack", "times", "operations per step: PEFT", "pack")
-    table = Table(*headings, title=f"{shape}: {SHAPES[shape].about}; adapter-steps/s")
-    with contestants(SHAPES[shape]) as (alone, pack):
+    table = Table(*headings, title=f"{shape}: {SHAPES[shape].description}; adapter-steps/s")
+    with contestants(SHAPES[shape]) as (peft, pack):
         expected = seat_bytes(pack, SHAPE)
         peaks = []
         for seats in SEATS:
             fill(pack, seats)
-            one, packed = _in_turns(lambda: step(alone, 1), lambda n=seats: step(pack, n), seconds)
+            one, packed = _in_turns(lambda: step(peft, 1), lambda n=seats: step(pack, n), seconds)
             peaks.append(peak_bytes())
             operations = _operations(lambda n=seats: forward_and_backward(pack, n)) / seats
             table.add_row(
@@ -48,16 +48,16 @@ def bench(
                 f"{1 / one:.2f}",
                 f"{seats / packed:.2f}",
                 f"{seats * one / packed:.1f}",
-                f"{_operations(lambda: forward_and_backward(alone, 1))}",
+                f"{_operations(lambda: forward_and_backward(peft, 1))}",
                 f"{operations:.0f}",
             )
-    seen = (peaks[-1] - peaks[0]) / (SEATS[-1] - SEATS[0])
-    memory = f"memory per seat: {seen / 2**20:.1f} MiB seen, {expected / 2**20:.1f} reckoned with"
+    measured = (peaks[-1] - peaks[0]) / (SEATS[-1] - SEATS[0])
+    memory = f"memory per seat: {measured / 2**20:.1f} MiB measured, {expected / 2**20:.1f} estimated"
     Console().print(table, memory, describe_machine(), sep="\n")
 
 
 def _in_turns(one: Callable[[], None], other: Callable[[], None], seconds: float) -> tuple[float, float]:
-    """The fastest run of each, in seconds, over so many seconds of both."""
+    """The fastest run of each in seconds, taking turns for so many seconds."""
     best = {one: float("inf"), other: float("inf")}
     until = time.perf_counter() + seconds
     for work in best:
@@ -73,7 +73,7 @@ def _in_turns(one: Callable[[], None], other: Callable[[], None], seconds: float
 
 
 class _Counter(TorchDispatchMode):
-    """Counts torch's operations that are no views."""
+    """Counts torch operations that are not views."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,11 +1,11 @@
-"""Preparing a dataset: against encoding clip after clip, again with a warm cache, and the memory that it takes.
+"""Preparing a dataset: time against encoding clip by clip, time with a warm cache, and memory.
 
     python -m benchmarks.preparation [--clips 5000] [--codec mel|mimi]
 
-Each row is a process of its own with one thread; its imports, the same for all, are told apart. Preparing starts
-helpers where that is worth it. The plain way loads the codec and encodes file by file, as the official preparation
-script does but for its batches, and keeps nothing for another run. Clips are synthetic, three seconds each, no two
-alike. `mel` is the demo's codec; `mimi` is a tiny one of the real model's class, and slower.
+Each row is a new process with one thread; the time of its imports is given separately. Preparation starts worker
+processes where that pays. The baseline loads the codec and encodes file by file without a cache, like the official
+preparation script but without its batches. Clips are synthetic, three seconds each, all different. `mel` is the demo's
+codec; `mimi` is a tiny one of the real model's class, and slower.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ CHECKPOINT = Path(__file__).parent.parent / "demo" / "checkpoint"
 MEMORY_LIMIT = 2 << 30
 MIB = 1 << 20
 CLIP_SECONDS = 3
-SAMPLED_SECONDS = 0.2
+SAMPLE_SECONDS = 0.2
 
 
 class CodecKind(StrEnum):
@@ -50,14 +50,14 @@ class CodecKind(StrEnum):
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a process that does one thing."""
+    """Time and memory of one process."""
 
     seconds: float
     """Without its imports."""
     imports: float
     """Seconds until it could begin."""
     memory: int
-    """The most bytes that it and its helpers held together."""
+    """Peak bytes of the process and its workers together."""
 
 
 def bench(
@@ -66,16 +66,16 @@ def bench(
 ) -> None:
     """Print the table."""
     with TemporaryDirectory() as folder:
-        place = Path(folder)
-        model = CHECKPOINT if codec is CodecKind.MEL else _tiny(place / "model")
-        paths = _make_clips(place / "clips", clips)
-        cache, plan = place / "cache", _plan(paths, place)
-        costs = {"clip after clip, nothing kept": _measured(_encode_plainly, model, paths, place / "codes.jsonl")}
-        costs["prepare"] = _measured(_prepare, plan, model, place / "first", cache)
-        costs["again, for another search"] = _measured(_prepare, plan, model, place / "second", cache)
-        costs["again, for the same search"] = _measured(_prepare, plan, model, place / "second", cache)
+        root = Path(folder)
+        model = CHECKPOINT if codec is CodecKind.MEL else _tiny(root / "model")
+        paths = _make_clips(root / "clips", clips)
+        cache, plan = root / "cache", _plan(paths, root)
+        costs = {"clip by clip, no cache": _measure(_encode_plainly, model, paths, root / "codes.jsonl")}
+        costs["prepare"] = _measure(_prepare, plan, model, root / "first", cache)
+        costs["again, for another search"] = _measure(_prepare, plan, model, root / "second", cache)
+        costs["again, for the same search"] = _measure(_prepare, plan, model, root / "second", cache)
         _write_clip(paths[clips // 2], clips)
-        costs["one clip changed"] = _measured(_prepare, _plan(paths, place), model, place / "third", cache)
+        costs["one clip changed"] = _measure(_prepare, _plan(paths, root), model, root / "third", cache)
     plain = next(iter(costs.values()))
     columns = ("", "seconds", "clips/s", "times", "imports", "MiB")
     table = Table(*columns, title=f"preparing {clips} clips of {CLIP_SECONDS} s, codec {codec}")
@@ -83,30 +83,30 @@ def bench(
         speed, times = f"{clips / cost.seconds:.0f}", f"{plain.seconds / cost.seconds:.1f}"
         table.add_row(name, f"{cost.seconds:.2f}", speed, times, f"{cost.imports:.1f}", f"{cost.memory / MIB:.0f}")
     within = "within" if max(cost.memory for cost in costs.values()) < MEMORY_LIMIT else "MORE than"
-    Console().print(table, f"Memory is {within} 2 GiB, helpers included.", describe_machine(), sep="\n")
+    Console().print(table, f"Memory is {within} 2 GiB, workers included.", describe_machine(), sep="\n")
 
 
-def _measured(work: Callable[..., float], *given: Any) -> Cost:
+def _measure(work: Callable[..., float], *given: Any) -> Cost:
     started, most = time.perf_counter(), 0
     context = multiprocessing.get_context("spawn")
     mine, its = context.Pipe()
-    process = context.Process(target=_tell, args=(its, work, *given))
+    process = context.Process(target=_send_times, args=(its, work, *given))
     process.start()
     while process.is_alive():
-        most = max(most, _held_by(process.pid))
-        process.join(SAMPLED_SECONDS)
+        most = max(most, _memory_of(process.pid))
+        process.join(SAMPLE_SECONDS)
     if process.exitcode:
         raise RuntimeError(f"{work.__name__} ended with {process.exitcode}")
     began, ended = mine.recv()
     return Cost(ended - began, began - started, most)
 
 
-def _tell(pipe: Connection, work: Callable[..., float], *given: Any) -> None:
+def _send_times(pipe: Connection, work: Callable[..., float], *given: Any) -> None:
     pipe.send((work(*given), time.perf_counter()))
 
 
-def _held_by(pid: int) -> int:
-    """Proportional set sizes: what processes share counts once."""
+def _memory_of(pid: int) -> int:
+    """Sum of proportional set sizes: shared memory counts once."""
     held = 0
     with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
@@ -117,7 +117,7 @@ def _held_by(pid: int) -> int:
 
 
 def _encode_plainly(model: Path, paths: list[Path], out: Path) -> float:
-    """Returns when it began."""
+    """Returns when it began, after the imports."""
     import torch
     from qwen_tts import Qwen3TTSTokenizer
 
@@ -136,7 +136,7 @@ def _encode_plainly(model: Path, paths: list[Path], out: Path) -> float:
 
 
 def _prepare(plan: EncodingPlan, model: Path, folder: Path, cache: Path) -> float:
-    """Returns when it began."""
+    """Returns when it began, after the imports."""
     import torch
 
     from trainable.family.protocol import load_family
@@ -165,7 +165,7 @@ def _make_clips(folder: Path, count: int) -> list[Path]:
 
 
 def _write_clip(path: Path, seed: int) -> None:
-    """A gliding buzz in noise."""
+    """A gliding buzz with noise."""
     chance, samples = np.random.default_rng(seed), CLIP_SECONDS * SAMPLE_RATE
     pitch = np.linspace(*chance.uniform(80, 300, 2), samples)
     phase = 2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE
@@ -173,10 +173,10 @@ def _write_clip(path: Path, seed: int) -> None:
     soundfile.write(path, wave + chance.normal(0, 0.01, samples), SAMPLE_RATE)
 
 
-def _plan(paths: list[Path], place: Path) -> EncodingPlan:
-    measures = measure_all(paths, place / "measures", lambda done, of: None)
+def _plan(paths: list[Path], root: Path) -> EncodingPlan:
+    measures = measure_all(paths, root / "measures", lambda done, of: None)
     clips = tuple(Clip(path, f"line number {number}", measures[path], path.name) for number, path in enumerate(paths))
-    dataset = VoiceDataset((str(place),), (1.0,), clips, (Speaker("", 0, clips[0]),))
+    dataset = VoiceDataset((str(root),), (1.0,), clips, (Speaker("", 0, clips[0]),))
     return plan_encoding(dataset, DataSettings(), seed=0)
 
 

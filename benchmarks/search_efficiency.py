@@ -1,10 +1,9 @@
-"""Epochs until a search has an accepted adapter, and until it has nearly the best one, in made-up worlds.
+"""Epochs until a search has an accepted adapter, and until it has nearly the best one, in simulated worlds.
 
     python -m benchmarks.search_efficiency [--worlds 35] [--budget 1000] [--processes 2] [--setting noisy]
 
-No torch, no Ray: trials are made up, and the study, the band's rule and the second chance are those of a search. Within
-a world, seconds would be epochs times clips, a probe one epoch, so that they would tell nothing that epochs do not;
-`benchmarks.demo_replay` has seconds that were measured.
+No torch, no Ray: trials are simulated, but the study, the stopping rule and the second chance are those of a search.
+Seconds would be proportional to epochs, so they are left out; `benchmarks.demo_replay` has measured seconds.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from rich.console import Console
 from benchmarks.contest import TUNERS, Limits, Result, Unit, measure
 from benchmarks.contest_table import Results, table_of, targets
 from benchmarks.tuners import epoch_step
-from benchmarks.worlds import Setting, Taste, World
+from benchmarks.worlds import AcceptanceRule, Setting, World
 from search.proposals.distributions import shared_distributions, to_draw
 
 REFERENCE_RUNS = 200
@@ -30,7 +29,7 @@ EQUAL_EPOCHS = (50.0, 200.0)
 
 
 def best_of_reference(world: World) -> float:
-    """The best accepted score of so many random draws, every epoch end of each that is in the band listened to."""
+    """The best accepted score of 200 random draws, each probed at every epoch end in the band."""
     space, best = world.space, 0.0
     band = space.band(space.objectives[0])
     sampler = optuna.samplers.RandomSampler(seed=world.number)
@@ -42,16 +41,16 @@ def best_of_reference(world: World) -> float:
             step = epoch_step(run, epoch)
             if run.losses[step] not in band:
                 continue
-            sound = world.sound(draw, float(run.true[step]), number, step)
-            best = max(best, sound.score if sound.accepted else 0.0)
+            result = world.probe(draw, float(run.true[step]), number, step)
+            best = max(best, result.score if result.accepted else 0.0)
     return best
 
 
 def measure_world(setting: Setting, number: int, budget: float) -> dict[str, Result]:
-    """Every tuner in one world. Worlds of a setting take the tastes in turn."""
+    """Every tuner in one world. Worlds of a setting take the acceptance rules in turn."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    world = World(setting, list(Taste)[number % len(Taste)], number)
+    world = World(setting, list(AcceptanceRule)[number % len(AcceptanceRule)], number)
     reference = best_of_reference(world)
     return {name: measure(world, name, number, limits(budget), reference) for name in TUNERS}
 
@@ -64,9 +63,9 @@ def main(
     worlds: int = 35,
     budget: float = 1000.0,
     processes: int = 2,
-    setting: Annotated[list[Setting] | None, typer.Option(help="these alone")] = None,
+    setting: Annotated[list[Setting] | None, typer.Option(help="only these settings")] = None,
 ) -> None:
-    """`worlds` per setting; a tuner that has not got there within `budget` epochs has missed."""
+    """Print the tables: `worlds` per setting, at most `budget` epochs per tuner."""
     started, console = time.perf_counter(), Console(width=140)
     orders = list(itertools.product(setting or Setting, range(worlds)))
     found: dict[Setting, list[dict[str, Result]]] = {each: [] for each in setting or Setting}

@@ -1,9 +1,9 @@
-"""Seconds to speak the probe's lines: the library's own generation against ours, and many adapters against one.
+"""Time to speak the probe's lines: the library's generation against ours, for one adapter and for many.
 
     python -m benchmarks.speech [--model demo/checkpoint] [--repeats 3]
 
-Both speak the same lines in the same layout with the same sampling, one thread; they draw other random numbers, so the
-seconds are given per frame of speech. The codec, the same for both, is left out. The best of the repeats counts.
+Both speak the same lines with the same prompts and the same sampling on one thread. They draw different random numbers,
+so time is given per frame of speech. The codec, the same for both, is left out. The best repeat counts.
 """
 
 from __future__ import annotations
@@ -44,24 +44,24 @@ def bench(
     torch.set_num_threads(1)
     tts, sampling = load_base(str(model)), Sampling(temperature=0.5, subtalker_temperature=0.5)
     speaker = torch.randn(tts.model.config.talker_config.hidden_size, generator=torch.Generator().manual_seed(0))
-    known = [line.text for line in load_lines(lines)]
+    probe_texts = [line.text for line in load_lines(lines)]
     table = Table("lines", "library, ms per frame", "ours", "times", title=f"speaking, {model.name}")
     for count in LINES:
-        said = [known[number % len(known)] for number in range(count)]
-        library = min(_timed(lambda said=said: _by_library(tts, speaker, said, sampling)) for _ in range(repeats))
-        ours = min(_timed(lambda said=said: _by_us(tts, speaker, said, sampling)) for _ in range(repeats))
+        texts = [probe_texts[number % len(probe_texts)] for number in range(count)]
+        library = min(_timed(lambda texts=texts: _library(tts, speaker, texts, sampling)) for _ in range(repeats))
+        ours = min(_timed(lambda texts=texts: _ours(tts, speaker, texts, sampling)) for _ in range(repeats))
         table.add_row(str(count), f"{1e3 * library:.1f}", f"{1e3 * ours:.1f}", f"{library / ours:.1f}")
     Console().print(table, describe_machine(), sep="\n")
 
 
 def _timed(work: Callable[[], list[Tensor]]) -> float:
-    """Seconds per frame of the longest line, which is how often the loop went round."""
+    """Seconds per frame of the longest line, the number of iterations of the loop."""
     started = time.perf_counter()
     codes = work()
     return (time.perf_counter() - started) / max(map(len, codes))
 
 
-def _by_us(tts: Qwen3TTSModel, speaker: Tensor, lines: list[str], sampling: Sampling) -> list[Tensor]:
+def _ours(tts: Qwen3TTSModel, speaker: Tensor, lines: list[str], sampling: Sampling) -> list[Tensor]:
     caps = [FRAME_CAP] * len(lines)
     with torch.inference_mode():
         uniform = uniform_numbers(range(len(lines)), FRAME_CAP + 1, tts.model.device)
@@ -69,7 +69,7 @@ def _by_us(tts: Qwen3TTSModel, speaker: Tensor, lines: list[str], sampling: Samp
     return [row.codes for row in spoken]
 
 
-def _by_library(tts: Qwen3TTSModel, speaker: Tensor, lines: list[str], sampling: Sampling) -> list[Tensor]:
+def _library(tts: Qwen3TTSModel, speaker: Tensor, lines: list[str], sampling: Sampling) -> list[Tensor]:
     prompt = {
         "ref_code": [None] * len(lines),
         "ref_spk_embedding": [speaker] * len(lines),

@@ -1,4 +1,4 @@
-"""Synthetic speakers by espeak-ng and flite: sentences, gibberish and slips of the tongue in the same voice."""
+"""Synthetic speakers of espeak-ng and flite: sentences, gibberish and wrong words in the same voice."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ CALIBRATION = 20
 
 @dataclass(frozen=True)
 class Voice:
-    """One speaker of a program."""
+    """One speaker of a synthesiser."""
 
     program: str
     name: str
     hertz: int | None = None
-    """Mean pitch of a flite voice, which makes another speaker of it; None for its own."""
+    """Mean pitch of a flite voice, to make another speaker of it; None for its own pitch."""
 
     def __str__(self) -> str:
         return f"{self.program} {self.name}" + (f" at {self.hertz} Hz" if self.hertz else "")
@@ -35,16 +35,16 @@ class Voice:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Who says what."""
+    """Voices and sentences."""
 
     voices: tuple[Voice, ...]
-    """Of both programs in turn, so that any few of them are of both."""
+    """Alternating between both synthesisers, so that any few have both."""
     sentences: tuple[str, ...]
-    """The first twenty calibrate."""
+    """The first twenty are for calibration."""
 
 
 def seen() -> Corpus:
-    """What thresholds of the judge were set on."""
+    """The voices and sentences that the judge's thresholds were set on."""
     voices = (
         Voice("flite", "slt"),
         Voice("espeak-ng", "en-us+m1"),
@@ -59,10 +59,10 @@ def seen() -> Corpus:
 
 
 def unseen() -> Corpus:
-    """What no threshold was set on: the lines that finalists speak, and as many other voices.
+    """Voices and sentences that no threshold was set on: the confirmation lines, and as many other voices.
 
-    Flite has no more voices but its 8 kHz one, so three of its others speak at another pitch. Short lines are left out,
-    since their words are not judged. Every third line calibrates: a voice's own clips are of all lengths.
+    Flite's only other voice has 8 kHz, so three of its voices speak at another pitch. Short lines are left out, since
+    their words are not judged. Every third line is for calibration, as a voice's own clips have all lengths.
     """
     voices = (
         Voice("flite", "slt", 210),
@@ -81,7 +81,7 @@ def unseen() -> Corpus:
 
 @dataclass(frozen=True)
 class Line:
-    """One sentence of one voice and what is needed to spoil it; each wave is [samples] float32 at 24 kHz."""
+    """One sentence of one voice, and what its corruptions need; each wave is [samples] float32 at 24 kHz."""
 
     text: str
     wave: np.ndarray
@@ -106,7 +106,7 @@ def check_synthesisers() -> None:
 def lines_of(
     corpus: Corpus, voice: int, chosen: Sequence[int], clean: Sequence[Sequence[np.ndarray]], folder: Path
 ) -> list[Line]:
-    """The chosen sentences of one of the voices, given all voices' clean waves of all sentences."""
+    """The chosen sentences of one voice. `clean`: the waves of all sentences by voice."""
     speaker, sentences = corpus.voices[voice], corpus.sentences
     generator = np.random.default_rng(1000 + voice)
     vocabulary = sorted({word for sentence in sentences for word in sentence.lower().rstrip(".?!").split()})
@@ -127,17 +127,17 @@ def lines_of(
 
 
 def speak(voice: Voice, text: str, generator: np.random.Generator, folder: Path) -> np.ndarray:
-    """[samples] float32 at 24 kHz: paced by up to 10 % either way, -26 to -20 dBFS, over noise 38 to 52 dB below.
+    """[samples] float32 at 24 kHz, with random tempo (± 10 %), level (-26 to -20 dBFS) and noise (38 to 52 dB below).
 
-    The programs are far more even than a person: without this a voice's own clips would spread by nothing.
+    Synthesisers are far more even than a person: without this the clips of a voice would hardly vary.
     """
-    pace, path = generator.uniform(0.9, 1.1), folder / "spoken.wav"
+    tempo, path = generator.uniform(0.9, 1.1), folder / "spoken.wav"
     if voice.program == "flite":
         pitch = ["--setf", f"int_f0_target_mean={voice.hertz}"] if voice.hertz else []
-        command = ["flite", "-voice", voice.name, *pitch, "--setf", f"duration_stretch={pace:.3f}"]
+        command = ["flite", "-voice", voice.name, *pitch, "--setf", f"duration_stretch={tempo:.3f}"]
         command += ["-t", text, "-o", str(path)]
     else:
-        command = ["espeak-ng", "-v", voice.name, "-s", str(round(165 / pace)), "-w", str(path), text]
+        command = ["espeak-ng", "-v", voice.name, "-s", str(round(165 / tempo)), "-w", str(path), text]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise InputError(
@@ -150,7 +150,7 @@ def speak(voice: Voice, text: str, generator: np.random.Generator, folder: Path)
 
 
 def pseudo_words(text: str, generator: np.random.Generator) -> str:
-    """Words of syllables that mean nothing, about as long as those of the text."""
+    """Words of random syllables, about as long as those of the text."""
     onsets, nuclei, codas = list("bdfgklmnprstvz"), list("aeiou"), ["", "n", "s", "l", "k"]
     return " ".join(
         "".join("".join(map(generator.choice, (onsets, nuclei, codas))) for _ in range(max(1, round(len(word) / 2.4))))
@@ -159,8 +159,8 @@ def pseudo_words(text: str, generator: np.random.Generator) -> str:
 
 
 def with_one_word_wrong(text: str, vocabulary: list[str], generator: np.random.Generator) -> str:
-    """The text with one word of the set's others in place of one of its own."""
-    said = text.split()
-    known = {word.lower().strip(".,?!") for word in said}
-    said[generator.integers(1, len(said) - 1)] = str(generator.choice([w for w in vocabulary if w not in known]))
-    return " ".join(said)
+    """The text with one word replaced by another of the vocabulary."""
+    words = text.split()
+    known = {word.lower().strip(".,?!") for word in words}
+    words[generator.integers(1, len(words) - 1)] = str(generator.choice([w for w in vocabulary if w not in known]))
+    return " ".join(words)

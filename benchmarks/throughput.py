@@ -1,10 +1,9 @@
-"""Trials per minute, on benches and with a process per trial, and how soon the first step is taken.
+"""Trials per minute, on benches and with a process per trial, and seconds until the first step.
 
     python -m benchmarks.throughput toy|demo [--trials 24]
 
-Both ways search the same space with the same seed, one after the other, each started anew in a process of its own.
-Trials per minute count from the first draw to the last ending, so what comes before and after is left out; seconds to
-the first step count from the command, preparation of the voice included.
+Both modes search the same space with the same seed, one after the other, each in a new process. Trials per minute count
+from the first draw to the last ended trial; seconds to the first step count from the command, including preparation.
 """
 
 from __future__ import annotations
@@ -23,24 +22,24 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import describe_machine
-from benchmarks.one_search import Voice
+from benchmarks.one_search import SearchedVoice
 from results.run.ledger import TrialDrawn, TrialEnded
 
 ROOT = Path(__file__).parent.parent
-LOOK_SECONDS = 0.05
-WAYS = {"benches": (), "--isolate": ("--isolate",)}
+POLL_SECONDS = 0.05
+MODES = {"benches": (), "--isolate": ("--isolate",)}
 
 
 @dataclass(frozen=True)
-class Measured:
+class SearchTiming:
     """One search."""
 
     trials: int
     accepted: int
     seconds: float
-    """From the first draw to the last ending."""
+    """From the first draw to the last ended trial."""
     first_step: float
-    """From the command."""
+    """Seconds from the command."""
     whole: float
 
     @property
@@ -48,13 +47,13 @@ class Measured:
         return 60 * self.trials / self.seconds
 
 
-def bench(voice: Voice, trials: Annotated[int, typer.Option(min=3)] = 24) -> None:
+def bench(voice: SearchedVoice, trials: Annotated[int, typer.Option(min=3)] = 24) -> None:
     """Print the table."""
     table = Table("", "trials", "accepted", "trials per minute", "first step, s", "whole, s", title=f"{voice} voice")
-    found = {way: _measure(voice, trials, options) for way, options in WAYS.items()}
-    for way, each in found.items():
+    found = {mode: _measure(voice, trials, options) for mode, options in MODES.items()}
+    for mode, each in found.items():
         table.add_row(
-            way,
+            mode,
             str(each.trials),
             str(each.accepted),
             f"{each.per_minute:.1f}",
@@ -65,7 +64,7 @@ def bench(voice: Voice, trials: Annotated[int, typer.Option(min=3)] = 24) -> Non
     Console().print(table, f"benches: {ratio:.1f} times the trials per minute", describe_machine(), sep="\n")
 
 
-def _measure(voice: Voice, trials: int, options: tuple[str, ...]) -> Measured:
+def _measure(voice: SearchedVoice, trials: int, options: tuple[str, ...]) -> SearchTiming:
     with TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "benchmarks.one_search", voice.value, folder, str(trials), *options]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -75,7 +74,7 @@ def _measure(voice: Voice, trials: int, options: tuple[str, ...]) -> Measured:
         while process.poll() is None:
             if first is None and _has_stepped(Path(folder)):
                 first = time.perf_counter() - started
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_SECONDS)
         whole = time.perf_counter() - started
         if process.returncode not in (0, 3) or first is None:
             raise SystemExit(f"the search ended with exit code {process.returncode}; run it by itself: {command}")
@@ -87,12 +86,12 @@ def _has_stepped(folder: Path) -> bool:
     return any(b'"step":1,' in curve.read_bytes() for curve in folder.glob("run/trials/*/curve.jsonl"))
 
 
-def _read(ledger: Path, first_step: float, whole: float) -> Measured:
+def _read(ledger: Path, first_step: float, whole: float) -> SearchTiming:
     lines = ledger.read_text(encoding="utf-8").splitlines()
     drawn = [TrialDrawn.model_validate_json(line) for line in lines if '"entry":"trial_drawn"' in line]
     ended = [TrialEnded.model_validate_json(line) for line in lines if '"entry":"trial_ended"' in line]
     seconds = (max(each.time for each in ended) - min(each.time for each in drawn)).total_seconds()
-    return Measured(len(ended), sum(each.outcome.accepted for each in ended), seconds, first_step, whole)
+    return SearchTiming(len(ended), sum(each.outcome.accepted for each in ended), seconds, first_step, whole)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Ways to search a world, each told only what it could see. All have the same domains and the same budget."""
+"""Tuners that search a problem: ours and its peers. All have the same domains and the same budget."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import optuna
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 
 from benchmarks.one_trial import run_trial
-from benchmarks.spent import PROBE_EPOCHS, Spent
-from benchmarks.worlds import Run, Searched
+from benchmarks.search_cost import PROBE_EPOCHS, SearchCost
+from benchmarks.worlds import SearchProblem, TrainingRun
 from results.analysis.acceptance import AcceptanceModel, JudgedLoss
 from search.proposals.distributions import shared_distributions, to_draw
 from search.proposals.study import SearchStudy
@@ -20,117 +20,119 @@ from spaces.band import Band
 from spaces.draw import Draw, Objective
 
 RUNGS = (1, 3, 9)
-"""Epochs after which Ray Tune's ASHA looks, with its default grace period of 1, and a reduction factor of 3."""
+"""Epochs of the rungs of Ray Tune's ASHA, with its default grace period of 1 and a reduction factor of 3."""
 REDUCTION = 3
 TRIALS = 2000
 """More than any budget here pays for."""
 
 
 @dataclass(frozen=True)
-class Probe:
-    """What was heard, and what had been spent by then."""
+class ProbeEvent:
+    """The outcome of a probe, and the cost up to it."""
 
-    spent: Spent
+    spent: SearchCost
     accepted: bool
     score: float
 
 
-Said = Probe | Spent
-Tuner = Callable[[Searched, int], Iterator[Said]]
-"""Yields each probe, and after each trial what was spent so far, for as long as it is asked and there are runs."""
+TunerEvent = ProbeEvent | SearchCost
+Tuner = Callable[[SearchProblem, int], Iterator[TunerEvent]]
+"""Yields each probe, and the cost after each trial, for as long as there are runs."""
 
 NEAR = 0.3
-"""So many nats above his target, a person listens anyway."""
+"""Nats above the target within which a person listens anyway."""
 
 
-def ours(world: Searched, seed: int) -> Iterator[Said]:
-    """The study, the band's rule and the second chance of a search, one trial at a time."""
-    space, heard, spent = world.space, [], Spent()
+def ours(world: SearchProblem, seed: int) -> Iterator[TunerEvent]:
+    """The study, the stopping rule and the second chance of a search, one trial at a time."""
+    space, heard, spent = world.space, [], SearchCost()
 
     def band_of(objective: Objective) -> Band:
         start = space.band(objective)
         return AcceptanceModel(heard, start).band() if space.is_auto(objective) else start
 
-    draws = SearchStudy(space, seed, TRIALS, world.clips, band_of)
+    study = SearchStudy(space, seed, TRIALS, world.clips, band_of)
     for number in range(TRIALS):
-        draw = draws.ask(str(number))
+        draw = study.ask(str(number))
         band = band_of(draw.objective)
         trial = run_trial(world, draw, band, number)
-        draws.tell(trial.outcome, band, trial.curve)
+        study.tell(trial.outcome, band, trial.curve)
         for each in trial.heard:
-            heard.append(JudgedLoss(each.point.loss, each.sound.accepted, each.sound.mended_by))
-            yield Probe(spent + each.spent, each.sound.accepted, each.sound.score)
+            heard.append(JudgedLoss(each.point.loss, each.result.accepted, each.result.mended_by))
+            yield ProbeEvent(spent + each.spent, each.result.accepted, each.result.score)
         spent += trial.spent
         yield spent
 
 
-def at_random(world: Searched, seed: int) -> Iterator[Said]:
-    """Trains each draw for its epochs and listens to what comes out."""
+def random_search(world: SearchProblem, seed: int) -> Iterator[TunerEvent]:
+    """Trains random draws to their end and probes the last checkpoint."""
     return _to_the_end(world, RandomSampler(seed=seed), asha=False)
 
 
-def tpe(world: Searched, seed: int) -> Iterator[Said]:
+def tpe(world: SearchProblem, seed: int) -> Iterator[TunerEvent]:
     """Optuna's TPE on the final loss."""
     return _to_the_end(world, TPESampler(seed=seed), asha=False)
 
 
-def asha(world: Searched, seed: int) -> Iterator[Said]:
-    """TPE, with trials stopped by the rule of Ray Tune's ASHA."""
+def asha(world: SearchProblem, seed: int) -> Iterator[TunerEvent]:
+    """TPE, with trials stopped by Ray Tune's ASHA."""
     return _to_the_end(world, TPESampler(seed=seed), asha=True)
 
 
-def tpe_probing(world: Searched, seed: int) -> Iterator[Said]:
-    """TPE on the score, given checkpoints and probes along the curve."""
+def tpe_probing(world: SearchProblem, seed: int) -> Iterator[TunerEvent]:
+    """TPE on the score, probing checkpoints along the curve."""
     return _along_the_curve(world, TPESampler(seed=seed), asha=False)
 
 
-def asha_probing(world: Searched, seed: int) -> Iterator[Said]:
+def asha_probing(world: SearchProblem, seed: int) -> Iterator[TunerEvent]:
     """The same with ASHA."""
     return _along_the_curve(world, TPESampler(seed=seed), asha=True)
 
 
-def guide(world: Searched, seed: int) -> Iterator[Said]:
-    """A person with the public guide: its settings for so many clips, stopped by hand at the target loss; then the
-    remedies of its table of troubles, lower rates and fewer epochs when speech garbles and higher ones when it is weak.
+def guide(world: SearchProblem, seed: int) -> Iterator[TunerEvent]:
+    """A person with the public guide: its settings for so many clips, stopped by hand at the target loss; then its
+    remedies, a lower rate when speech is garbled, and a higher rate or more epochs when the voice is weak.
     """
-    space, habit, spent = world.space, world.habit, Spent()
+    space, recipe, spent = world.space, world.manual_recipe, SearchCost()
     (least, fastest), longest = space.draw["lora_lr"].boundary_values(), max(space.draw["epochs"].boundary_values())
-    rate, epochs = habit.lora_lr, habit.epochs
-    usual = {name: getattr(habit, name) for name in ("rank", "alpha_ratio", "text_projection_lr")}
+    rate, epochs = recipe.lora_lr, recipe.epochs
+    usual = {name: getattr(recipe, name) for name in ("rank", "alpha_ratio", "text_projection_lr")}
     for number in range(TRIALS):
         draw = to_draw(space, {**usual, "objective": space.objectives[0], "lora_lr": rate, "epochs": epochs})
         run = world.run(draw, number)
         ends = range(run.steps_per_epoch, len(run.losses), run.steps_per_epoch)
-        step = next((step for step in ends if run.losses[step] <= habit.target), ends[-1])
+        step = next((step for step in ends if run.losses[step] <= recipe.target), ends[-1])
         spent += _trained(run, step)
         loss = run.losses[step]
         weaker, more = max(least, rate / 1.5), min(fastest, rate * 1.5)
-        if loss <= habit.target + NEAR:
+        if loss <= recipe.target + NEAR:
             probe, mended_by = _listen(world, draw, run, number, step, spent)
             spent = probe.spent
             yield probe
             if not probe.accepted:
                 rate = more if mended_by == "more" else weaker
         elif math.isfinite(loss):
-            # Further from the target than a remedy by half would mend.
+            # Too far from the target for a change by half.
             rate, epochs = min(fastest, rate * 2), min(longest, epochs + 3)
         else:
             rate = weaker
         yield spent
 
 
-def _listen(world: Searched, draw: Draw, run: Run, number: int, step: int, spent: Spent) -> tuple[Probe, str | None]:
-    sound = world.sound(draw, float(run.true[step]), number, step)
-    return Probe(spent + Spent(PROBE_EPOCHS, sound.seconds), sound.accepted, sound.score), sound.mended_by
+def _listen(
+    world: SearchProblem, draw: Draw, run: TrainingRun, number: int, step: int, spent: SearchCost
+) -> tuple[ProbeEvent, str | None]:
+    result = world.probe(draw, float(run.true[step]), number, step)
+    return ProbeEvent(spent + SearchCost(PROBE_EPOCHS, result.seconds), result.accepted, result.score), result.mended_by
 
 
-def _trained(run: Run, step: int, since: int = 0) -> Spent:
-    """From one step to another."""
-    return Spent((step - since) / run.steps_per_epoch, float(run.seconds[step] - run.seconds[since]))
+def _trained(run: TrainingRun, step: int, since: int = 0) -> SearchCost:
+    """Cost of training from one step to another."""
+    return SearchCost((step - since) / run.steps_per_epoch, float(run.seconds[step] - run.seconds[since]))
 
 
-def _to_the_end(world: Searched, sampler: BaseSampler, asha: bool) -> Iterator[Said]:
-    study, rungs, spent = optuna.create_study(sampler=sampler), _Rungs(), Spent()
+def _to_the_end(world: SearchProblem, sampler: BaseSampler, asha: bool) -> Iterator[TunerEvent]:
+    study, rungs, spent = optuna.create_study(sampler=sampler), _Rungs(), SearchCost()
     for number in range(TRIALS):
         trial, draw = _asked(study, world)
         run = world.run(draw, number)
@@ -149,8 +151,8 @@ def _to_the_end(world: Searched, sampler: BaseSampler, asha: bool) -> Iterator[S
         yield spent
 
 
-def _along_the_curve(world: Searched, sampler: BaseSampler, asha: bool) -> Iterator[Said]:
-    study, rungs, spent = optuna.create_study(direction="maximize", sampler=sampler), _Rungs(), Spent()
+def _along_the_curve(world: SearchProblem, sampler: BaseSampler, asha: bool) -> Iterator[TunerEvent]:
+    study, rungs, spent = optuna.create_study(direction="maximize", sampler=sampler), _Rungs(), SearchCost()
     band = world.space.band(world.space.objectives[0])
     for number in range(TRIALS):
         trial, draw = _asked(study, world)
@@ -171,19 +173,19 @@ def _along_the_curve(world: Searched, sampler: BaseSampler, asha: bool) -> Itera
         yield spent
 
 
-def _asked(study: optuna.Study, world: Searched) -> tuple[optuna.Trial, Draw]:
+def _asked(study: optuna.Study, world: SearchProblem) -> tuple[optuna.Trial, Draw]:
     space = world.space
     trial = study.ask(shared_distributions(space))
     return trial, to_draw(space, trial.params)
 
 
-def epoch_step(run: Run, epoch: int) -> int:
+def epoch_step(run: TrainingRun, epoch: int) -> int:
     return epoch * run.steps_per_epoch
 
 
 class _Rungs:
-    """Ray Tune's AsyncHyperBandScheduler, one bracket: at a rung, a trial goes on when its loss is among the best third
-    of those that came so far."""
+    """Ray Tune's AsyncHyperBandScheduler with one bracket: at a rung, a trial continues if its loss is among the best
+    third so far."""
 
     def __init__(self) -> None:
         self._seen: dict[int, list[float]] = {rung: [] for rung in RUNGS}

@@ -24,7 +24,7 @@ VERDICT_LINES = 20
 
 
 def verdict(lines: Sequence[SpokenLine], voice: SpeakerMatch) -> Verdict:
-    """As a probe of twenty lines concludes."""
+    """The verdict of a probe of twenty lines."""
     return make_verdict(lines, VERDICT_LINES, voice)
 
 

@@ -1,4 +1,4 @@
-"""Made-up voices to search: what a draw's loss does step by step, and how an adapter would sound at any of them."""
+"""Simulated search problems: a loss curve for every draw, and the outcome of a probe at any of its steps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from benchmarks.spent import PROBE_EPOCHS
+from benchmarks.search_cost import PROBE_EPOCHS
 from spaces.band import AutoBand, Band
 from spaces.draw import Draw, Objective
 from spaces.space import ObjectiveRecipe, Space, load_space
@@ -20,30 +20,30 @@ from trainable.training.outcome import TrainingAdvice
 
 GUIDE_BAND = Band(low=4.1, high=4.2, aim=(4.15, 4.2))
 START_INTERVAL = Band(low=3.4, high=4.7)
-"""Of a band that the verdicts find."""
+"""Start interval of a band that moves with the verdicts."""
 MIDDLE = 4.15
 GUIDE_ROWS = ((30, 15, 5e-6), (60, 8, 3e-6), (120, 3, 2e-6))
 """Clips, epochs and LoRA rate in the public guide's table."""
 CLIP_SECONDS = 1.0
-"""That training on a clip takes; made up, as everything."""
+"""Training time per clip; made up, like everything here."""
 JITTER = 0.01
-"""Nats by which what is heard of equal losses differs from run to run, a standard deviation."""
+"""Standard deviation, in nats, between runs of the loss that decides a probe."""
 
 
 class Setting(StrEnum):
-    """What makes the curves of a set of worlds hard to read, or its band."""
+    """What makes the curves of a set of worlds hard to predict, or its band unknown."""
 
     EVEN = "even"
     NOISY = "noisy"
     SPIKY = "spiky"
     UNEVEN = "uneven starts"
-    """Not exponential: flat at first and then steep, straight, or most of an epoch's fall in its first third."""
+    """Not exponential: flat and then steep, linear, or falling mostly in the first third of each epoch."""
     UNKNOWN_BAND = "unknown band"
-    """Where adapters are accepted must be found out."""
+    """The search must find where adapters are accepted."""
 
 
-class Taste(StrEnum):
-    """What decides whether an adapter is accepted."""
+class AcceptanceRule(StrEnum):
+    """What decides, besides the loss, whether an adapter is accepted."""
 
     LOSS = "loss alone"
     RATE = "learning rate too"
@@ -55,70 +55,70 @@ class Taste(StrEnum):
 
 
 CLIP_SPREAD = {Setting.EVEN: (0.2, 0.02), Setting.NOISY: (0.6, 0.25)}
-"""How clips differ, and one clip from time to time: standard deviations in nats."""
+"""Standard deviations in nats: between clips, and of one clip over time."""
 SPIKES = 0.01
-"""Of the clips in spiky worlds, each time they come, so many are off by 2 to 10 nats."""
+"""Share of the losses in spiky worlds that are 2 to 10 nats too high."""
 
 
 @dataclass(frozen=True)
-class Sound:
-    """How an adapter is judged."""
+class ProbeOutcome:
+    """The verdict on an adapter."""
 
     accepted: bool
     score: float
     mended_by: TrainingAdvice | None
     seconds: float
-    """That listening took."""
+    """Time that the probe took."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run of a draw. Index 0 is before the first optimizer step."""
+class TrainingRun:
+    """The training of a draw. Index 0 is before the first optimizer step."""
 
     losses: np.ndarray
-    """[steps + 1], each the mean over the last epoch's clips, with everything that makes it hard to read."""
+    """[steps + 1], each the mean over the last epoch's clips, with noise."""
     true: np.ndarray
-    """[steps + 1], the same means without: what decides how the adapter sounds."""
+    """[steps + 1], the same means without noise; they decide the probes."""
     seconds: np.ndarray
-    """[steps + 1] of training, up to there."""
+    """[steps + 1], cumulative training time."""
     steps_per_epoch: int
 
-    def until(self, epochs: int) -> Run:
-        """Its first epochs."""
+    def until(self, epochs: int) -> TrainingRun:
+        """The first epochs."""
         steps = epochs * self.steps_per_epoch + 1
-        return Run(self.losses[:steps], self.true[:steps], self.seconds[:steps], self.steps_per_epoch)
+        return TrainingRun(self.losses[:steps], self.true[:steps], self.seconds[:steps], self.steps_per_epoch)
 
 
-class Searched(Protocol):
-    """What a tuner can search."""
+class SearchProblem(Protocol):
+    """What a tuner searches: a simulated world, or the demo voice."""
 
     @property
     def space(self) -> Space: ...
 
     @property
     def clips(self) -> int:
-        """In an epoch."""
+        """Per epoch."""
         ...
 
     @property
-    def habit(self) -> Habit: ...
+    def manual_recipe(self) -> ManualRecipe: ...
 
-    def run(self, draw: Draw, number: int) -> Run:
+    def run(self, draw: Draw, number: int) -> TrainingRun:
         """The `number`-th run of a search. Raises UsedUp where there are no more."""
         ...
 
-    def sound(self, draw: Draw, true: float, number: int, step: int) -> Sound:
-        """Of the checkpoint after so many steps of that run, whose loss in truth is `true`."""
+    def probe(self, draw: Draw, true: float, number: int, step: int) -> ProbeOutcome:
+        """Probes the checkpoint after `step` steps of that run, whose loss without noise is `true`."""
         ...
 
 
-class UsedUp(Exception):
-    """There is no further run to be had."""
+class NoRunsLeft(Exception):
+    """The problem has no further run."""
 
 
 @dataclass(frozen=True)
-class Habit:
-    """What a person without a tuner begins with, and where he stops."""
+class ManualRecipe:
+    """What a person without a tuner starts with, and the loss to stop at."""
 
     rank: int
     alpha_ratio: float
@@ -131,78 +131,80 @@ class Habit:
 
 @dataclass(frozen=True)
 class World:
-    """Everything about it follows from the setting, the taste and the number."""
+    """A simulated voice, determined by setting, acceptance rule and number."""
 
     setting: Setting
-    taste: Taste
+    rule: AcceptanceRule
     number: int
 
     @cached_property
-    def truth(self) -> Truth:
-        return Truth(np.random.default_rng([list(Setting).index(self.setting), self.number]), self.setting, self.taste)
+    def truth(self) -> GroundTruth:
+        return GroundTruth(
+            np.random.default_rng([list(Setting).index(self.setting), self.number]), self.setting, self.rule
+        )
 
     @property
     def clips(self) -> int:
         return self.truth.clips
 
     @property
-    def habit(self) -> Habit:
-        """The public guide's settings for about so many clips."""
+    def manual_recipe(self) -> ManualRecipe:
+        """The public guide's settings for a similar number of clips."""
         clips, epochs, rate = min(GUIDE_ROWS, key=lambda row: abs(row[0] - self.clips))
-        return Habit(rank=64, alpha_ratio=2, text_projection_lr=1e-7, lora_lr=rate, epochs=epochs, target=4.2)
+        return ManualRecipe(rank=64, alpha_ratio=2, text_projection_lr=1e-7, lora_lr=rate, epochs=epochs, target=4.2)
 
     @cached_property
     def space(self) -> Space:
-        """The domains of a voice of one's own, with the guide's objective alone."""
+        """The space `voice`, with the guide's objective only."""
         voice = load_space("voice")
         band = AutoBand(auto_within=START_INTERVAL) if self.setting is Setting.UNKNOWN_BAND else GUIDE_BAND
         recipe = ObjectiveRecipe(band=band, targets="guide")
         data = {**voice.model_dump(), "draw": {**voice.model_dump()["draw"], "objective": "guide"}}
         return Space.model_validate({**data, "objective": {Objective.GUIDE: recipe}})
 
-    def run(self, draw: Draw, number: int) -> Run:
-        """The `number`-th run of a search; its noise is the same whoever searches."""
+    def run(self, draw: Draw, number: int) -> TrainingRun:
+        """The `number`-th run of a search; its noise is the same for all tuners."""
         truth, chance = self.truth, np.random.default_rng([self.truth.noise_seed, number])
         clips, per_step = truth.clips, draw.clips_per_step
         steps = steps_per_epoch(clips, per_step)
         seen = np.minimum(np.arange(clips * draw.epochs) % clips // per_step, steps - 1)
         step_of = np.repeat(np.arange(draw.epochs), clips) * steps + seen
-        true = truth.course(step_of, draw, steps)
+        true = truth.true_loss(step_of, draw, steps)
         orders = np.concatenate([chance.permutation(clips) for _ in range(draw.epochs)])
         losses = true + truth.of_clip[orders] + chance.normal(0, truth.within, true.shape)
         if self.setting is Setting.SPIKY:
             losses += (chance.random(true.shape) < SPIKES) * chance.uniform(2, 10, true.shape)
         ends = np.flatnonzero(np.diff(step_of, append=step_of[-1] + 1)) + 1
-        first = truth.course(np.zeros(1), draw, steps)[0]
+        first = truth.true_loss(np.zeros(1), draw, steps)[0]
         shown = first + float(np.mean(truth.of_clip[orders[:FIRST_PASS_CLIPS]]))
         if truth.diverges(draw):
             losses[clips // 4 :] = math.nan
-        return Run(
+        return TrainingRun(
             np.concatenate([[shown], _window_means(losses, ends, clips)]),
             np.concatenate([[first], _window_means(true, ends, clips)]),
             np.concatenate([[0.0], ends * CLIP_SECONDS]),
             steps,
         )
 
-    def sound(self, draw: Draw, true: float, number: int, step: int) -> Sound:
-        """Of the checkpoint after so many steps of a run, whose loss in truth is `true`."""
+    def probe(self, draw: Draw, true: float, number: int, step: int) -> ProbeOutcome:
+        """Probes the checkpoint after `step` steps of a run, whose loss without noise is `true`."""
         truth, chance = self.truth, np.random.default_rng([self.truth.noise_seed + 1, number, step])
-        heard = true + chance.normal(0, JITTER)
-        score = truth.score(draw, heard) + chance.normal(0, 0.003)
+        probe_loss = true + chance.normal(0, JITTER)
+        score = truth.score(draw, probe_loss) + chance.normal(0, 0.003)
         low, high = truth.window
         seconds = PROBE_EPOCHS * truth.clips * CLIP_SECONDS
-        if heard > high:
-            return Sound(False, score, TrainingAdvice.MORE, seconds)
-        if heard < low or not truth.likes(draw):
-            return Sound(False, score, TrainingAdvice.LESS, seconds)
-        return Sound(True, score, None, seconds)
+        if probe_loss > high:
+            return ProbeOutcome(False, score, TrainingAdvice.MORE, seconds)
+        if probe_loss < low or not truth.accepts(draw):
+            return ProbeOutcome(False, score, TrainingAdvice.LESS, seconds)
+        return ProbeOutcome(True, score, None, seconds)
 
 
-class Truth:
-    """The truth that a search does not see."""
+class GroundTruth:
+    """The parameters of a world, which a search does not see."""
 
-    def __init__(self, chance: np.random.Generator, setting: Setting, taste: Taste) -> None:
-        self._taste = taste
+    def __init__(self, chance: np.random.Generator, setting: Setting, rule: AcceptanceRule) -> None:
+        self._rule = rule
         self.noise_seed = int(chance.integers(2**31))
         self.clips = int(chance.integers(24, 122))
         spread, self.within = CLIP_SPREAD.get(setting, (0.3, 0.08))
@@ -210,11 +212,11 @@ class Truth:
         self.of_clip = of_clip - of_clip.mean()
         self._start, self._floor = chance.uniform(4.8, 5.6), chance.uniform(2.4, 3.2)
         self._slopes = chance.uniform(0.8, 1.1), chance.uniform(0.5, 1.1), chance.uniform(0.0, 0.6)
-        # The rate at which α/r 2 and rank 32 cross in four epochs.
+        # The LoRA rate at which α/r 2 and rank 32 cross the band in four epochs.
         self._rate = math.exp(chance.uniform(math.log(4e-6), math.log(4e-5)))
         self._kind = int(chance.integers(3)) if setting is Setting.UNEVEN else -1
         self.window = self._window(chance, setting)
-        # What sounds best has nothing to do with how fast the loss falls, but for being within reach.
+        # The best adapter is independent of how fast the loss falls, but within reach.
         self._best_rate = self._rate * math.exp(chance.uniform(math.log(0.35), math.log(3.0)))
         self._best_rank, self._best_ratio = chance.choice([8, 16, 32, 64]), chance.choice([1, 2])
         self._best_loss = chance.uniform(*self.window)
@@ -222,8 +224,8 @@ class Truth:
 
     def _window(self, chance: np.random.Generator, setting: Setting) -> tuple[float, float]:
         middle = chance.uniform(4.13, 4.19)
-        width = {Taste.NARROW: 0.05, Taste.WIDE: 0.4}.get(self._taste, 0.14)
-        if self._taste is Taste.LATE:
+        width = {AcceptanceRule.NARROW: 0.05, AcceptanceRule.WIDE: 0.4}.get(self._rule, 0.14)
+        if self._rule is AcceptanceRule.LATE:
             middle, width = chance.uniform(4.09, 4.12), 0.08
         if setting is Setting.UNKNOWN_BAND:
             middle = chance.uniform(3.7, 4.4)
@@ -232,8 +234,8 @@ class Truth:
     def diverges(self, draw: Draw) -> bool:
         return draw.lora_lr * draw.alpha_ratio > 2 * self._diverging
 
-    def course(self, step: np.ndarray, draw: Draw, steps_per_epoch: int) -> np.ndarray:
-        """The loss that all clips would have after so many steps, were they alike."""
+    def true_loss(self, step: np.ndarray, draw: Draw, steps_per_epoch: int) -> np.ndarray:
+        """The loss without noise after so many steps."""
         rate, ratio, rank = self._slopes
         speed = (draw.lora_lr / self._rate) ** rate * (draw.alpha_ratio / 2) ** ratio * (draw.rank / 32) ** rank
         if self._kind == 2:
@@ -248,13 +250,13 @@ class Truth:
             return np.maximum(self._floor, self._start - (self._start - MIDDLE) * done)
         return self._floor + (self._start - self._floor) * np.exp(math.log1p(-reach) * np.maximum(done, 0.0))
 
-    def likes(self, draw: Draw) -> bool:
+    def accepts(self, draw: Draw) -> bool:
         off = math.log(draw.lora_lr / self._best_rate)
-        if self._taste is Taste.RATE:
+        if self._rule is AcceptanceRule.RATE:
             return abs(off) < math.log(2.5)
-        if self._taste is Taste.RANK:
+        if self._rule is AcceptanceRule.RANK:
             return abs(math.log2(draw.rank / self._best_rank)) <= 1
-        if self._taste is Taste.ISLANDS:
+        if self._rule is AcceptanceRule.ISLANDS:
             small, large = draw.rank <= 16, draw.rank >= 32
             return (small and abs(off - math.log(2)) < 0.7) or (large and abs(off + math.log(2)) < 0.7)
         return True
@@ -270,7 +272,7 @@ class Truth:
 
 
 def steps_per_epoch_of(clips: int) -> int:
-    """With four clips per step, as the guide has it."""
+    """With four clips per step, as in the guide."""
     return steps_per_epoch(clips, 4)
 
 

@@ -1,1 +1,1 @@
-"""The room tests/benchmarks."""
+"""Tests of the benchmarks."""

@@ -1,4 +1,4 @@
-"""Datasets on disk, in whatever layout, and what opening them says."""
+"""Writes datasets to disk in any layout, and opens them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add_reference(folder: Path) -> None:
 
 
 def look(*places: Path | str, auto_reference: bool = False) -> tuple[VoiceDataset | None, list[Finding]]:
-    """The cache lies beside the first place."""
+    """Opens sources as one dataset; the cache is beside the first."""
     sources = [Source.parse(str(place)) for place in places]
     return open_dataset(sources, auto_reference, sources[0].path.parent / "cache")
 

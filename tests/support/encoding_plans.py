@@ -1,4 +1,4 @@
-"""Lineups of real recordings and tones, for what prepares them."""
+"""Encoding plans of real recordings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VOICE = DEMO / "voice"
 
 
 def demo_clips(count: int, folder: Path = VOICE) -> list[Clip]:
-    """The first so many clips of the demo voice, their audio in `folder`."""
+    """The first clips of the demo voice, with their audio in `folder`."""
     lines = (VOICE / "metadata.jsonl").read_text().splitlines()[:count]
     rows = [json.loads(line) for line in lines]
     return [clip_of(folder / row["audio_filepath"], row["text"]) for row in rows]
@@ -29,8 +29,10 @@ def clip_of(audio: Path, text: str, speaker: str = "") -> Clip:
 def plan_of(
     clips: list[Clip], augment: AugmentationSettings | None = None, references: dict[str, Path] | None = None
 ) -> EncodingPlan:
-    """`references` by the speaker's name; the demo's for clips of nobody."""
+    """`references` by the speaker's name; by default the demo's, for clips without a speaker."""
     named = references or {"": VOICE / "ref.wav"}
-    speakers = tuple(Speaker(name, 0, clip_of(path, "as heard", name)) for name, path in named.items())
+    speakers = tuple(
+        Speaker(name, 0, clip_of(path, "the words of the reference", name)) for name, path in named.items()
+    )
     dataset = VoiceDataset(("voice",), (1.0,), tuple(clips), speakers)
     return plan_encoding(dataset, DataSettings(augment=augment), seed=0)

@@ -1,4 +1,4 @@
-"""Small datasets as they lie on the hub: Parquet, with the features that `datasets` reads from its metadata."""
+"""Small datasets as the hub stores them: Parquet, with the features of `datasets` in its metadata."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def audio_bytes(seconds: float = 1.0, hertz: float = 200.0, form: str = "FLAC") 
 
 
 def write_split(path: Path, columns: dict[str, list], features: dict[str, dict]) -> Path:
-    """`features` in the form of the hub; a column without one has what its Arrow type says."""
+    """`features` in the form of the hub; other columns have their Arrow type."""
     path.parent.mkdir(parents=True, exist_ok=True)
     table = pa.table(columns)
     if features:
@@ -55,5 +55,5 @@ def source(folder: Path, options: str = "") -> Source:
 
 
 def fetch(what: Source, cache: Path, library: HubLibrary | None = None) -> list[str]:
-    """Transcripts of all that is fetched."""
+    """The transcripts of all fetched clips."""
     return [row.text for row in read_hub(what, cache, lambda doing, done, of: None, library).rows]

@@ -1,1 +1,1 @@
-"""The room tests/trainable/dataset."""
+"""Tests of voice datasets: data, measures, sources, split and encoding plan."""

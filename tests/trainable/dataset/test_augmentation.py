@@ -1,4 +1,4 @@
-"""Changed copies: what is to change changes by as much as was asked, and nothing else does."""
+"""Augmented copies: each property changes by as much as asked, and nothing else does."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def clip(number: int) -> np.ndarray:
 
 
 def hertz(wave: np.ndarray) -> float:
-    """Of the loudest partial in the middle half."""
+    """Frequency of the loudest partial in the middle half."""
     middle = wave[len(wave) // 4 : -len(wave) // 4]
     spectrum = np.abs(np.fft.rfft(middle * np.hanning(len(middle)), 8 * len(middle)))
     return float(spectrum.argmax() * SAMPLE_RATE / (8 * len(middle)))
@@ -47,7 +47,7 @@ def pitch(wave: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("wave", [tone(1.0), clip(0), tone(0.01), np.full(5, 2.0, np.float32)], ids=len)
-def test_a_neutral_change_gives_the_same_samples(wave: np.ndarray) -> None:
+def test_a_neutral_augmentation_gives_the_same_samples(wave: np.ndarray) -> None:
     assert np.array_equal(augment(wave.copy(), augmentation(seed=7)), wave)
 
 
@@ -70,7 +70,7 @@ def test_semitones_change_the_pitch_and_keep_the_length(semitones: float) -> Non
 
 
 @pytest.mark.parametrize(("speed", "semitones"), [(0.9, 0.0), (1.1, 0.0), (1.0, 2.0), (1.0, -2.0), (1.07, -1.3)])
-def test_speech_keeps_its_melody(speed: float, semitones: float) -> None:
+def test_the_pitch_of_speech_follows_the_semitones_only(speed: float, semitones: float) -> None:
     for number in (0, 5):
         wave = clip(number)
         other = augment(wave, augmentation(speed=speed, semitones=semitones))
@@ -84,7 +84,7 @@ def test_gain_is_in_decibels(gain: float) -> None:
     assert np.allclose(augment(wave, augmentation(gain_db=gain)), wave * 10 ** (gain / 20), rtol=1e-6)
 
 
-def test_gain_stops_where_the_wave_would_clip() -> None:
+def test_gain_is_reduced_where_the_wave_would_clip() -> None:
     wave = tone(0.5)
     loud = augment(wave, augmentation(gain_db=30.0))
     assert np.abs(loud).max() == pytest.approx(1.0, abs=1e-6)
@@ -93,7 +93,7 @@ def test_gain_stops_where_the_wave_would_clip() -> None:
 
 @pytest.mark.parametrize("snr", [0.0, 10.0, 35.0])
 @pytest.mark.parametrize("number", [0, 7])
-def test_noise_is_as_far_below_the_speech_as_asked(snr: float, number: int) -> None:
+def test_noise_has_the_given_snr(snr: float, number: int) -> None:
     wave = 0.2 * clip(number)
     noise = augment(wave, augmentation(snr_db=snr, seed=3)) - wave
     assert 20 * np.log10(speech_rms(wave) / np.sqrt(np.mean(noise**2))) == pytest.approx(snr, abs=0.2)
@@ -128,7 +128,7 @@ def test_silence_stays_silent() -> None:
     snr=st.none() | st.floats(0, 80),
     seed=st.integers(0, 2**31 - 1),
 )
-def test_any_change_gives_samples_that_do_not_clip(samples, loudness, speed, semitones, gain, snr, seed) -> None:
+def test_no_augmentation_gives_samples_that_clip(samples, loudness, speed, semitones, gain, snr, seed) -> None:
     wave = (np.random.default_rng(seed).uniform(-1, 1, samples) * loudness).astype(np.float32)
     by = Augmentation(speed=speed, semitones=semitones, gain_db=gain, snr_db=snr, seed=seed)
     before = wave.copy()

@@ -1,4 +1,4 @@
-"""What is measured of a recording, what is remembered of it, and which recording does best as a reference."""
+"""Measures of recordings, their cache, and the ranking of references."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def ignore(done: int, of: int) -> None:
     pass
 
 
-def test_a_tone_measures_what_it_is(tmp_path: Path) -> None:
+def test_measures_of_a_tone(tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", tone(2.0), subtype="FLOAT")
     found = measure(path)
     assert found.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -50,7 +50,7 @@ def test_a_tone_measures_what_it_is(tmp_path: Path) -> None:
     assert 200 <= found.bandwidth <= 350
 
 
-def test_speech_and_pauses_are_told_apart(tmp_path: Path) -> None:
+def test_speech_and_pauses_are_distinguished(tmp_path: Path) -> None:
     parts = [silence(0.2), tone(1.0), silence(0.6), tone(1.0), silence(1.2)]
     found = measure(write(tmp_path / "a.wav", np.concatenate(parts)))
     assert found.speech_share == pytest.approx(0.5, abs=0.01)
@@ -59,7 +59,7 @@ def test_speech_and_pauses_are_told_apart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("down", [20, 40])
-def test_noise_is_the_level_between_the_words(tmp_path: Path, down: float) -> None:
+def test_noise_is_the_level_of_the_pauses(tmp_path: Path, down: float) -> None:
     wave = np.concatenate([tone(1.0), silence(1.0)]) + hiss(2.0, 10 ** (-down / 20))
     assert measure(write(tmp_path / "a.wav", wave, subtype="FLOAT")).noise_dbfs == pytest.approx(-down, abs=1.5)
 
@@ -71,7 +71,7 @@ def test_silence_holds_no_speech(tmp_path: Path, wave: np.ndarray) -> None:
     assert found.longest_pause == pytest.approx(found.seconds)
 
 
-def test_clipping_and_offset_are_seen(tmp_path: Path) -> None:
+def test_clipping_and_dc_offset_are_measured(tmp_path: Path) -> None:
     loud = np.clip(tone(1.0) * 5, -1, 1)
     assert measure(write(tmp_path / "a.wav", loud)).clipped_share == pytest.approx(np.mean(np.abs(loud) >= 0.985))
     found = measure(write(tmp_path / "b.wav", tone(1.0) + 0.1, subtype="FLOAT"))
@@ -83,7 +83,7 @@ def test_bandwidth_is_that_of_the_sound(tmp_path: Path, rate: int, top: int) -> 
     assert measure(write(tmp_path / "a.wav", hiss(1.0, 0.1, rate), rate)).bandwidth == pytest.approx(top, rel=0.02)
 
 
-def test_a_resampled_telephone_recording_stays_one(tmp_path: Path) -> None:
+def test_resampling_does_not_widen_the_bandwidth(tmp_path: Path) -> None:
     spectrum = np.fft.rfft(hiss(2.0, 0.1))
     spectrum[np.fft.rfftfreq(2 * SAMPLE_RATE, 1 / SAMPLE_RATE) > 4_000] = 0
     wave = np.fft.irfft(spectrum)
@@ -96,7 +96,7 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
     assert (found.channels, found.rate, found.rms_dbfs) == (2, 44_100, -120.0)
 
 
-def test_blocks_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measures_do_not_depend_on_the_block_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wave = np.concatenate([tone(1.3), silence(0.7), hiss(1.011, 0.05)])
     path = write(tmp_path / "a.wav", wave)
     whole = measure(path)
@@ -116,7 +116,9 @@ def test_blocks_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ("n" * 300 + ".wav", None, "."),
     ],
 )
-def test_what_cannot_be_read_is_explained(tmp_path: Path, name: str, content: bytes | None, message: str) -> None:
+def test_an_unreadable_file_raises_an_error_with_a_remedy(
+    tmp_path: Path, name: str, content: bytes | None, message: str
+) -> None:
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
@@ -135,7 +137,9 @@ def test_what_cannot_be_read_is_explained(tmp_path: Path, name: str, content: by
         (tone(0.1), 2_000_000_000, "header says 2000000000 Hz"),
     ],
 )
-def test_what_holds_no_sound_is_explained(tmp_path: Path, wave: np.ndarray, rate: int, message: str) -> None:
+def test_a_file_without_usable_samples_raises_an_error(
+    tmp_path: Path, wave: np.ndarray, rate: int, message: str
+) -> None:
     path = write(tmp_path / "a.wav", wave, rate, subtype="FLOAT")
     with pytest.raises(InputError, match=message):
         measure(path)
@@ -147,7 +151,7 @@ def test_what_holds_no_sound_is_explained(tmp_path: Path, wave: np.ndarray, rate
     st.lists(st.tuples(st.integers(0, 120), st.integers(0, 255)), max_size=8),
     st.integers(0, 4_000),
 )
-def test_no_spoiled_header_ends_in_a_traceback(tmp_path: Path, kind: str, spots: list, length: int) -> None:
+def test_a_corrupted_file_raises_no_other_error(tmp_path: Path, kind: str, spots: list, length: int) -> None:
     path = tmp_path / f"a.{kind.lower()}"
     soundfile.write(path, tone(0.05), SAMPLE_RATE, format=kind)
     content = bytearray(path.read_bytes())
@@ -161,7 +165,7 @@ def test_no_spoiled_header_ends_in_a_traceback(tmp_path: Path, kind: str, spots:
     assert ClipMeasures.model_validate_json(found.model_dump_json()) == found
 
 
-def test_measures_are_remembered_until_a_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measures_are_cached_until_a_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = [write(tmp_path / f"{place}.wav", tone(0.5 + place / 10)) for place in range(5)]
     first = measure_all(paths, tmp_path / "cache", ignore)
     write(paths[2], tone(0.9))
@@ -173,7 +177,7 @@ def test_measures_are_remembered_until_a_file_changes(tmp_path: Path, monkeypatc
     assert [second[path] for path in paths if path != paths[2]] == [first[path] for path in paths if path != paths[2]]
 
 
-def test_a_change_that_keeps_the_size_is_seen(tmp_path: Path) -> None:
+def test_a_change_of_equal_size_is_noticed(tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", tone(0.5))
     before = measure_all([path], tmp_path / "cache", ignore)[path]
     write(path, silence(0.5))
@@ -181,7 +185,7 @@ def test_a_change_that_keeps_the_size_is_seen(tmp_path: Path) -> None:
     assert measure_all([path], tmp_path / "cache", ignore)[path].rms_dbfs < before.rms_dbfs
 
 
-def test_errors_come_back_beside_measures(tmp_path: Path) -> None:
+def test_errors_are_returned_beside_measures(tmp_path: Path) -> None:
     good, bad = write(tmp_path / "a.wav", tone(0.5)), tmp_path / "b.wav"
     told: list[tuple[int, int]] = []
     found = measure_all([bad, good, bad], tmp_path / "cache", lambda *step: told.append(step))
@@ -191,7 +195,7 @@ def test_errors_come_back_beside_measures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"sha256": 1}', b"\xff\xfe"])
-def test_a_spoiled_cache_only_costs_time(tmp_path: Path, content: bytes) -> None:
+def test_a_corrupted_cache_entry_is_measured_again(tmp_path: Path, content: bytes) -> None:
     path = write(tmp_path / "a.wav", tone(0.5))
     found = measure_all([path], tmp_path / "cache", ignore)
     (kept,) = (tmp_path / "cache").rglob("*.json")
@@ -200,7 +204,7 @@ def test_a_spoiled_cache_only_costs_time(tmp_path: Path, content: bytes) -> None
     assert kept.read_bytes() != content
 
 
-def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_does_no_harm(tmp_path: Path) -> None:
     path = write(tmp_path / "a.wav", tone(0.5))
     (tmp_path / "cache").write_text("a file where the folder should be")
     assert measure_all([path], tmp_path / "cache", ignore)[path].seconds == 0.5
@@ -247,11 +251,11 @@ def test_of_equal_clips_the_longer_comes_first() -> None:
 
 
 @given(st.permutations(varied(8)))
-def test_the_order_of_the_clips_does_not_matter(clips: list) -> None:
+def test_the_ranking_does_not_depend_on_the_order_of_the_clips(clips: list) -> None:
     assert rank_references(clips) == rank_references(varied(8))
 
 
-def test_the_reason_is_a_sentence() -> None:
+def test_a_reference_is_described_in_a_sentence() -> None:
     good = clip(LINE, 1, seconds=14.0)
     assert describe_reference(good, [good]) == "clip_1.wav: 14.0 s, clean, and as loud and as fast as most clips."
     poor = clip("some words", 2, seconds=1.0, clipped_share=0.25)
@@ -261,5 +265,5 @@ def test_the_reason_is_a_sentence() -> None:
     )
 
 
-def test_nobody_is_proposed_where_there_is_nobody() -> None:
+def test_no_clips_give_an_empty_ranking() -> None:
     assert rank_references([]) == []

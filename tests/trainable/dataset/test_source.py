@@ -1,4 +1,4 @@
-"""What `--data` says."""
+"""Parsing of `--data`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from trainable.dataset.source import Source
         ("hf:/rows:default", Source(hub=True, path=Path("/rows"), config="default")),
     ],
 )
-def test_what_data_says(text: str, expected: Source) -> None:
+def test_data_is_parsed_and_survives_being_written(text: str, expected: Source) -> None:
     assert Source.parse(text) == expected
     assert Source.parse(str(expected)) == expected
 
@@ -60,7 +60,7 @@ def test_what_data_says(text: str, expected: Source) -> None:
         ("https://huggingface.co/datasets/a/b", "hf:OWNER/NAME"),
     ],
 )
-def test_what_data_may_not_say(text: str, message: str) -> None:
+def test_invalid_data_is_refused(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         Source.parse(text)
 
@@ -69,7 +69,7 @@ PIECES = st.sampled_from(["hf:", "a", "b c", "/", ":", ",", "..", ".", "~", "wei
 
 
 @given(st.one_of(st.text(), st.lists(PIECES, max_size=10).map("".join)))
-def test_a_source_is_refused_or_survives_being_written(text: str) -> None:
+def test_any_text_is_refused_or_survives_being_written(text: str) -> None:
     try:
         source = Source.parse(text)
     except InputError:
@@ -93,6 +93,6 @@ def test_a_source_has_a_short_name(text: str, name: str) -> None:
     assert Source.parse(text).name == name
 
 
-def test_a_home_folder_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert Source.parse("~/voice").path == tmp_path / "voice"

@@ -1,1 +1,1 @@
-"""The room tests/trainable/dataset/checks."""
+"""Tests of the dataset checks."""

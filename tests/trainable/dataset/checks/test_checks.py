@@ -1,4 +1,4 @@
-"""Every check has a dataset that trips it and one that does not."""
+"""Every check, with a dataset that triggers it and one that does not."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def found(data: VoiceDataset, check: str) -> list[Finding]:
     return [finding for finding in check_dataset(data) if finding.check == check]
 
 
-def spoiled(**changes) -> VoiceDataset:
-    """A good dataset and one clip more, whose text is a sentence if nothing else is said."""
+def with_faulty_clip(**changes) -> VoiceDataset:
+    """A good dataset and one more clip with these changes."""
     return dataset(*varied(), clip(changes.pop("text", "one more sentence that is spoken"), 50, **changes))
 
 
@@ -45,26 +45,26 @@ def two_speakers(first: int, second: int) -> VoiceDataset:
 @pytest.mark.parametrize(
     ("check", "severity", "bad", "good"),
     [
-        ("silent", ERROR, spoiled(speech_share=0.0), spoiled(speech_share=0.1)),
-        ("silent", ERROR, spoiled(rms_dbfs=-61.0), spoiled(rms_dbfs=-59.0)),
-        ("quiet", WARNING, spoiled(rms_dbfs=-41.0), spoiled(rms_dbfs=-39.0)),
-        ("quiet", WARNING, spoiled(rms_dbfs=-59.0), spoiled(rms_dbfs=-61.0)),
-        ("clipped", WARNING, spoiled(clipped_share=0.0011), spoiled(clipped_share=0.001)),
-        ("dc-offset", WARNING, spoiled(dc=-0.011), spoiled(dc=-0.009)),
-        ("long", WARNING, spoiled(seconds=30.1), spoiled(seconds=30.0)),
-        ("short", WARNING, spoiled(seconds=0.29), spoiled(seconds=0.3)),
-        ("tempo", WARNING, spoiled(seconds=10.0), spoiled(seconds=2.5)),
-        ("tempo", WARNING, spoiled(text="Oh!", seconds=3.0), spoiled(text="Oh!", seconds=0.5)),
-        ("sample-rate", WARNING, spoiled(rate=22_050), spoiled(rate=48_000)),
-        ("bandwidth", WARNING, spoiled(bandwidth=3_700.0), spoiled(bandwidth=6_000.0)),
+        ("silent", ERROR, with_faulty_clip(speech_share=0.0), with_faulty_clip(speech_share=0.1)),
+        ("silent", ERROR, with_faulty_clip(rms_dbfs=-61.0), with_faulty_clip(rms_dbfs=-59.0)),
+        ("quiet", WARNING, with_faulty_clip(rms_dbfs=-41.0), with_faulty_clip(rms_dbfs=-39.0)),
+        ("quiet", WARNING, with_faulty_clip(rms_dbfs=-59.0), with_faulty_clip(rms_dbfs=-61.0)),
+        ("clipped", WARNING, with_faulty_clip(clipped_share=0.0011), with_faulty_clip(clipped_share=0.001)),
+        ("dc-offset", WARNING, with_faulty_clip(dc=-0.011), with_faulty_clip(dc=-0.009)),
+        ("long", WARNING, with_faulty_clip(seconds=30.1), with_faulty_clip(seconds=30.0)),
+        ("short", WARNING, with_faulty_clip(seconds=0.29), with_faulty_clip(seconds=0.3)),
+        ("tempo", WARNING, with_faulty_clip(seconds=10.0), with_faulty_clip(seconds=2.5)),
+        ("tempo", WARNING, with_faulty_clip(text="Oh!", seconds=3.0), with_faulty_clip(text="Oh!", seconds=0.5)),
+        ("sample-rate", WARNING, with_faulty_clip(rate=22_050), with_faulty_clip(rate=48_000)),
+        ("bandwidth", WARNING, with_faulty_clip(bandwidth=3_700.0), with_faulty_clip(bandwidth=6_000.0)),
         ("bandwidth", WARNING, dataset(*plain(9, bandwidth=7e3, seconds=2.0)), dataset(*plain(9, seconds=2.0))),
-        ("converted", NOTE, spoiled(rate=44_100), spoiled()),
-        ("converted", NOTE, spoiled(channels=2), spoiled()),
-        ("duplicate-audio", ERROR, spoiled(sha256=f"{3:064d}"), spoiled()),
-        ("duplicate-audio", WARNING, dataset(*varied(), clip("Right.", 50, sha256=f"{0:064d}")), spoiled()),
-        ("wordless", ERROR, spoiled(text="…!"), spoiled(text="Oh!")),
-        ("symbols", WARNING, spoiled(text="it costs $5"), spoiled(text="it costs five dollars")),
-        ("duplicate-text", NOTE, spoiled(text="right"), spoiled(text="wrong")),
+        ("converted", NOTE, with_faulty_clip(rate=44_100), with_faulty_clip()),
+        ("converted", NOTE, with_faulty_clip(channels=2), with_faulty_clip()),
+        ("duplicate-audio", ERROR, with_faulty_clip(sha256=f"{3:064d}"), with_faulty_clip()),
+        ("duplicate-audio", WARNING, dataset(*varied(), clip("Right.", 50, sha256=f"{0:064d}")), with_faulty_clip()),
+        ("wordless", ERROR, with_faulty_clip(text="…!"), with_faulty_clip(text="Oh!")),
+        ("symbols", WARNING, with_faulty_clip(text="it costs $5"), with_faulty_clip(text="it costs five dollars")),
+        ("duplicate-text", NOTE, with_faulty_clip(text="right"), with_faulty_clip(text="wrong")),
         ("duplicate-text", WARNING, dataset(*plain(9), *plain(2)), dataset(*plain(9))),
         ("reference", WARNING, dataset(*varied(), reference=reference(seconds=8.0)), dataset(*varied())),
         ("reference", WARNING, dataset(*varied(), reference=reference(clipped_share=0.01)), dataset(*varied())),
@@ -95,19 +95,24 @@ def two_speakers(first: int, second: int) -> VoiceDataset:
         ("held-out", NOTE, dataset(*varied(9)), dataset(*varied(10))),
         ("speakers", WARNING, two_speakers(40, 29), two_speakers(40, 30)),
         ("nothing-to-train-on", ERROR, dataset(*plain(3, held_out=True)), dataset(*plain(3))),
-        ("leakage", WARNING, spoiled(text="right!", held_out=True), spoiled(held_out=True)),
-        ("leakage", ERROR, spoiled(sha256=f"{5:064d}", held_out=True), spoiled(sha256=f"{5:064d}")),
+        ("leakage", WARNING, with_faulty_clip(text="right!", held_out=True), with_faulty_clip(held_out=True)),
+        ("leakage", ERROR, with_faulty_clip(sha256=f"{5:064d}", held_out=True), with_faulty_clip(sha256=f"{5:064d}")),
         ("no-clips", ERROR, dataset(), dataset(*varied())),
         ("identical-codes", ERROR, dataset(*(plain(3, codes=((1,) * 16,) * 5))), dataset(*plain(3))),
-        ("code-shape", ERROR, spoiled(codes=((1,) * 16, (1,) * 15)), spoiled(codes=(tuple(range(16)),) * 2)),
+        (
+            "code-shape",
+            ERROR,
+            with_faulty_clip(codes=((1,) * 16, (1,) * 15)),
+            with_faulty_clip(codes=(tuple(range(16)),) * 2),
+        ),
     ],
 )
-def test_a_check_trips_on_what_it_is_for(check: str, severity: Severity, bad: VoiceDataset, good: VoiceDataset) -> None:
+def test_each_check_finds_its_fault(check: str, severity: Severity, bad: VoiceDataset, good: VoiceDataset) -> None:
     assert severity in [finding.severity for finding in found(bad, check)]
     assert severity not in [finding.severity for finding in found(good, check)]
 
 
-def test_a_language_other_than_the_most_frequent_is_told() -> None:
+def test_a_language_other_than_the_most_frequent_is_a_warning() -> None:
     clips = [dataclasses.replace(each, language="English") for each in varied()]
     assert found(dataset(*clips, clip("noch ein Satz", 50, language="english")), "language") == []
     (finding,) = found(dataset(*clips, clip("noch ein Satz", 50, language="German")), "language")
@@ -128,24 +133,24 @@ def test_many_clips_share_one_finding_that_names_three() -> None:
     assert finding.where == "/voice"
 
 
-def test_a_single_clip_is_named_where_it_stands() -> None:
-    (finding,) = found(spoiled(clipped_share=0.5), "clipped")
+def test_a_finding_on_one_clip_is_at_its_line() -> None:
+    (finding,) = found(with_faulty_clip(clipped_share=0.5), "clipped")
     assert finding.where == "/voice/metadata.jsonl:51" and finding.clips == ("/voice/clip_50.wav",)
 
 
 def test_errors_come_first() -> None:
-    severities = [finding.severity for finding in check_dataset(spoiled(speech_share=0.0, dc=0.1))]
+    severities = [finding.severity for finding in check_dataset(with_faulty_clip(speech_share=0.0, dc=0.1))]
     assert severities == sorted(severities, key=[ERROR, WARNING, NOTE].index)
     assert {ERROR, WARNING, NOTE} == set(severities)
 
 
-def test_both_lines_of_a_leak_are_named() -> None:
+def test_leakage_names_both_lines() -> None:
     (finding,) = found(dataset(*varied(), clip("RIGHT", 50, held_out=True)), "leakage")
     assert "metadata.jsonl:51 and metadata.jsonl:1 " in finding.message
     assert set(finding.clips) == {"/voice/clip_0.wav", "/voice/clip_50.wav"}
 
 
-def test_a_better_reference_is_proposed_when_there_is_one() -> None:
+def test_a_better_reference_is_proposed_if_there_is_one() -> None:
     good = clip("a calm and long passage " * 8, 60)
     poor = reference(seconds=2.0, text="a short one of few words")
     (finding,) = found(dataset(*varied(), good, reference=poor), "reference")
@@ -175,7 +180,7 @@ def test_each_speaker_has_its_own_reference_checked() -> None:
         ("C# and R&D_x", ["C#", "R&D_x"]),
     ],
 )
-def test_what_a_reader_must_expand(text: str, words: list[str]) -> None:
+def test_ambiguous_words_are_found(text: str, words: list[str]) -> None:
     assert ambiguous_words(text) == words
 
 
@@ -189,7 +194,7 @@ def test_the_guides_table(clips: int, epochs: tuple[int, int], rate: float) -> N
 
 
 @given(st.integers(1, 150))
-def test_the_guides_advice_is_steady(clips: int) -> None:
+def test_the_guides_advice_is_within_its_table(clips: int) -> None:
     advice = advise(clips)
     assert 1 <= advice.epochs[0] <= advice.epochs[1]
     assert 2e-6 <= advice.learning_rate <= 5e-6
@@ -197,7 +202,7 @@ def test_the_guides_advice_is_steady(clips: int) -> None:
 
 
 @pytest.mark.parametrize(("clips", "words"), [(151, "does not apply"), (150, "2 epochs")])
-def test_beyond_the_table_the_guide_is_silent(clips: int, words: str) -> None:
+def test_beyond_the_table_there_is_no_advice(clips: int, words: str) -> None:
     (finding,) = found(
         dataset(*(clip(f"text {'x' * place}", place, held_out=place >= clips) for place in range(clips + 2))), "guide"
     )
@@ -210,7 +215,7 @@ checks: st.SearchStrategy[Callable] = st.sampled_from(CHECKS)
 
 
 @given(checks, st.lists(st.tuples(texts, numbers, st.booleans(), st.integers(0, 3)), min_size=1, max_size=6))
-def test_no_check_fails_whatever_the_clips_hold(check: Callable, rows: list) -> None:
+def test_no_check_raises_on_any_clips(check: Callable, rows: list) -> None:
     clips = [
         clip(text, place, seconds=seconds + 1e-4, held_out=side, sha256=f"{sha:064d}", rms_dbfs=-seconds / 100)
         for place, (text, seconds, side, sha) in enumerate(rows)

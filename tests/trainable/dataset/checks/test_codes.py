@@ -1,4 +1,4 @@
-"""What codes, a tokenizer and a speaker encoder tell about a dataset."""
+"""Checks of codes, of a tokenizer on the transcripts, and of the reference's voice."""
 
 from __future__ import annotations
 
@@ -65,11 +65,11 @@ HALF_STUCK = np.concatenate([np.repeat(spoken(1), 36, axis=0), spoken(4)])
         ([], []),
     ],
 )
-def test_codes_that_are_not_those_of_speech_are_told(codes: list[np.ndarray], expected: list[str]) -> None:
+def test_codes_that_cannot_be_speech_are_found(codes: list[np.ndarray], expected: list[str]) -> None:
     assert checks(*codes) == expected
 
 
-def test_the_clips_of_one_code_are_named_and_refused() -> None:
+def test_clips_with_identical_codes_are_an_error_that_names_them() -> None:
     other = spoken()
     names = ["a.wav", "b.wav", "c.wav", "d.wav", "e.wav"]
     first, second = check_codes(names, [ONE, other, ONE, spoken(), other])
@@ -77,12 +77,12 @@ def test_the_clips_of_one_code_are_named_and_refused() -> None:
     assert second.clips == ("b.wav", "e.wav") and "b.wav, e.wav" in second.message
 
 
-def test_copies_of_one_recording_may_have_its_codes() -> None:
+def test_copies_of_one_recording_may_have_equal_codes() -> None:
     assert checks(ONE, ONE, recordings=["x", "x"]) == []
     assert checks(ONE, ONE, spoken(), recordings=["x", "y", "z"]) == ["identical-codes"]
 
 
-def test_codes_are_looked_at_one_by_one() -> None:
+def test_codes_are_not_kept_in_memory() -> None:
     alive = 0
 
     class Counted(np.ndarray):
@@ -107,7 +107,7 @@ def test_codes_are_looked_at_one_by_one() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_names_and_codes_must_be_as_many(count: int) -> None:
+def test_names_and_codes_must_have_equal_length(count: int) -> None:
     with pytest.raises(ValueError):
         check_codes(["a.wav", "b.wav"], [spoken() for _ in range(count)])
 
@@ -115,7 +115,7 @@ def test_names_and_codes_must_be_as_many(count: int) -> None:
 @given(
     st.lists(arrays.arrays(np.int64, arrays.array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=17)), max_size=4)
 )
-def test_no_codes_are_beyond_a_check(codes: list[np.ndarray]) -> None:
+def test_any_array_of_codes_can_be_checked(codes: list[np.ndarray]) -> None:
     shapes = sum(each.ndim != 2 or each.shape[-1] != 16 or not len(each) for each in codes)
     assert ("code-shape" in checks(*codes)) == (shapes > 0)
 
@@ -176,7 +176,7 @@ def voice(count: int, towards: int, spread: float = 0.3) -> np.ndarray:
         (np.zeros(32), voice(30, 0), True),
     ],
 )
-def test_a_reference_of_another_voice_is_told(reference: np.ndarray, clips: np.ndarray, outlier: bool) -> None:
+def test_a_reference_of_another_voice_is_a_warning(reference: np.ndarray, clips: np.ndarray, outlier: bool) -> None:
     findings = check_reference_voice(reference, clips)
     assert [finding.check for finding in findings] == ["reference-voice"] * outlier
 

@@ -1,4 +1,4 @@
-"""`python -m trainable.dataset check`: what it prints, what it writes, and how it ends."""
+"""`python -m trainable.dataset check`: output, files and exit codes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from trainable.dataset.checks.report import MAX_SHOWN, DatasetReport, render, su
 from trainable.files.cache import VARIABLE
 from trainable.speech.audio import SAMPLE_RATE
 
-SAID = {"dataset", "findings"}
+KEYS = {"dataset", "findings"}
 HOSTILE = '"><script>alert(1)</script>'
 
 
@@ -68,7 +68,7 @@ def test_exit_codes_and_errors(voice: Path, spoil, options: list[str], code: int
     spoil(voice)
     result = check(voice, "--json", *options)
     told = json.loads(result.stdout)
-    assert set(told) == SAID
+    assert set(told) == KEYS
     assert {finding["check"] for finding in told["findings"] if finding["severity"] == "error"} == checks
     assert (result.exit_code, result.stderr) == (code, "")
 
@@ -84,7 +84,7 @@ def test_exit_codes_and_errors(voice: Path, spoil, options: list[str], code: int
         ["VOICE", "--page", "VOICE/clip_00.wav/x.html"],
     ],
 )
-def test_wrong_input_is_told_without_a_traceback(voice: Path, arguments: list[str]) -> None:
+def test_wrong_input_gives_an_error_without_a_traceback(voice: Path, arguments: list[str]) -> None:
     command = [
         sys.executable,
         "-m",
@@ -97,7 +97,7 @@ def test_wrong_input_is_told_without_a_traceback(voice: Path, arguments: list[st
     assert ended.stdout == "" and ended.stderr and "Traceback" not in ended.stderr
 
 
-def test_the_same_is_said_twice(voice: Path) -> None:
+def test_the_output_is_deterministic(voice: Path) -> None:
     assert check(voice, "--json").stdout == check(voice, "--json").stdout
 
 
@@ -125,7 +125,7 @@ def test_several_sources_are_one_dataset(voice: Path, tmp_path: Path) -> None:
     assert "duplicate-audio" in {finding["check"] for finding in told["findings"]}
 
 
-def test_a_person_reads_head_and_findings(voice: Path) -> None:
+def test_the_terminal_shows_summary_and_findings(voice: Path) -> None:
     silence(voice)
     lines = check(voice).stdout.splitlines()
     assert lines[1].startswith("clips      8, 0.2 minutes")
@@ -146,7 +146,7 @@ def test_a_terminal_shows_ten_findings_of_a_check_at_most(capsys: pytest.Capture
 
 
 class Reader(html.parser.HTMLParser):
-    """Collects tags, and what a page would load."""
+    """Collects the tags of a page, and the URLs it would load."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ def read(text: str) -> Reader:
     return reader
 
 
-def test_the_page_stands_alone(voice: Path, tmp_path: Path) -> None:
+def test_the_page_is_self_contained(voice: Path, tmp_path: Path) -> None:
     silence(voice)
     target = tmp_path / "deep" / "page.html"
     assert check(voice, "--page", target).exit_code == 1
@@ -177,7 +177,7 @@ def test_the_page_stands_alone(voice: Path, tmp_path: Path) -> None:
     assert [path.name for path in target.parent.iterdir()] == ["page.html"]
 
 
-def test_nothing_that_a_dataset_holds_becomes_markup() -> None:
+def test_text_of_a_dataset_is_escaped() -> None:
     clips = [
         clip(f"{HOSTILE} $ {place}", place, audio=Path(f"/x/{HOSTILE}{place}"), speaker=HOSTILE) for place in range(6)
     ]
@@ -186,7 +186,7 @@ def test_nothing_that_a_dataset_holds_becomes_markup() -> None:
     assert "script" not in read(page(report, data)).tags
 
 
-def test_a_page_is_written_where_nothing_could_be_read(voice: Path, tmp_path: Path) -> None:
+def test_a_page_is_written_for_an_unreadable_dataset(voice: Path, tmp_path: Path) -> None:
     shutil.rmtree(voice)
     check(voice, "--page", tmp_path / "page.html")
     assert "No clip could be read" in (tmp_path / "page.html").read_text()
@@ -210,7 +210,7 @@ def test_a_model_prepares_the_clips(voice: Path, toy: Path, monkeypatch: pytest.
     monkeypatch.setattr(tests.support.toy_family, "prepare", watched)
     result = check(voice, "--model", toy, "--json")
     assert (result.exit_code, prepared) == (0, [8])
-    assert set(json.loads(result.stdout)) == SAID
+    assert set(json.loads(result.stdout)) == KEYS
     silence(voice)
     result = check(voice, "--model", toy, "--json")
     assert (result.exit_code, prepared) == (1, [8])

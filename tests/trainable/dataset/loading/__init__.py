@@ -1,1 +1,1 @@
-"""The room tests/trainable/dataset/loading."""
+"""Tests of the loaders."""

@@ -1,4 +1,4 @@
-"""What a folder of the guide's layout may hold, and what is said when it does not."""
+"""Folders of the guide's layout: what is read, and the error for each thing that is wrong."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def row(name: str, text: str = "some words") -> str:
     return json.dumps({"audio_filepath": name, "text": text})
 
 
-def test_a_good_folder(voice: Path) -> None:
+def test_a_correct_folder_has_no_findings(voice: Path) -> None:
     dataset, findings = look(voice)
     assert findings == []
     assert [clip.text for clip in dataset.clips] == list(TEXTS)
@@ -83,14 +83,14 @@ def test_a_good_folder(voice: Path) -> None:
         (lambda v: (v / "ref.wav").write_bytes(b"x"), "unreadable", r"ref\.wav: not readable"),
     ],
 )
-def test_a_spoiled_folder_is_explained(voice: Path, spoil, check: str, message: str) -> None:
+def test_each_fault_has_its_own_error(voice: Path, spoil, check: str, message: str) -> None:
     spoil(voice)
     with pytest.raises(InputError, match=message):
         load(voice)
     assert [finding.check for finding in errors(look(voice)[1])] == [check]
 
 
-def test_every_problem_is_told_at_once(voice: Path) -> None:
+def test_all_errors_are_raised_together(voice: Path) -> None:
     (voice / "clip_00.wav").write_bytes(b"")
     (voice / "clip_01.wav").unlink()
     (voice / "ref.wav").unlink()
@@ -100,7 +100,7 @@ def test_every_problem_is_told_at_once(voice: Path) -> None:
     assert len(str(caught.value).splitlines()) == 4
 
 
-def test_what_can_be_read_is_there_to_be_looked_at(voice: Path) -> None:
+def test_readable_clips_are_returned_despite_errors(voice: Path) -> None:
     (voice / "clip_00.wav").unlink()
     (voice / "ref.wav").unlink()
     dataset, findings = look(voice)
@@ -109,7 +109,7 @@ def test_what_can_be_read_is_there_to_be_looked_at(voice: Path) -> None:
     assert dataset.speakers[0].reference in dataset.clips
 
 
-def test_audio_that_no_line_names_is_a_warning(voice: Path) -> None:
+def test_audio_without_a_transcript_is_a_warning(voice: Path) -> None:
     for index in range(5):
         soundfile.write(voice / f"extra_{index}.wav", tone(1), SAMPLE_RATE)
     assert len(load(voice).clips) == len(TEXTS)
@@ -129,13 +129,13 @@ def test_no_source_at_all(tmp_path: Path) -> None:
         load_dataset([], False, tmp_path)
 
 
-def test_the_best_clip_stands_in_for_a_reference(voice: Path) -> None:
+def test_auto_reference_takes_the_best_clip(voice: Path) -> None:
     (voice / "ref.wav").unlink()
     dataset = load(voice, auto_reference=True)
     assert dataset.speakers[0].reference == max(dataset.clips, key=lambda clip: clip.seconds)
 
 
-def test_a_reference_that_is_there_wins_over_the_best_clip(voice: Path) -> None:
+def test_an_existing_reference_wins_over_the_best_clip(voice: Path) -> None:
     assert load(voice, auto_reference=True).speakers[0].reference.audio == voice / "ref.wav"
 
 
@@ -143,9 +143,9 @@ def test_a_reference_that_is_there_wins_over_the_best_clip(voice: Path) -> None:
 def test_any_rate_and_channels_become_24_khz_mono(tmp_path: Path, rate: int, channels: int) -> None:
     wave = 0.3 * np.sin(2 * np.pi * 200 * np.arange(rate) / rate)
     soundfile.write(tmp_path / "a.wav", np.stack([wave] * channels, axis=1), rate)
-    heard = read_audio(tmp_path / "a.wav")
-    assert heard.dtype == np.float32 and heard.shape == (SAMPLE_RATE,)
-    assert np.abs(np.fft.rfft(heard)).argmax() == 200
+    read = read_audio(tmp_path / "a.wav")
+    assert read.dtype == np.float32 and read.shape == (SAMPLE_RATE,)
+    assert np.abs(np.fft.rfft(read)).argmax() == 200
 
 
 def test_equal_data_has_equal_fingerprints(voice: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Datasets of the hub, fetched into a folder: from Parquet on disk, as the hub's lies elsewhere."""
+"""Datasets of the hub, fetched into a folder; Parquet files on disk take the place of the hub."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_split_becomes_clips(rows: Path, tmp_path: Path) -> None:
     assert [clip.seconds for clip in dataset.clips] == [1.0 + place for place in range(6)]
 
 
-def test_recordings_are_kept_as_the_bytes_they_are(tmp_path: Path) -> None:
+def test_recordings_are_stored_unchanged(tmp_path: Path) -> None:
     forms = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".mp3": "MP3"}
     held = [audio_bytes(1.0, form=form) for form in forms.values()]
     make_hub_voice(tmp_path / "rows", 4, audio=[{"bytes": each, "path": "/etc/passwd"} for each in held])
@@ -60,41 +60,41 @@ def test_recordings_are_kept_as_the_bytes_they_are(tmp_path: Path) -> None:
     assert [clip.audio.name for clip in dataset.clips] == [f"{place:07d}{suffix}" for place, suffix in enumerate(forms)]
 
 
-def test_a_second_reading_asks_nobody(rows: Path, tmp_path: Path) -> None:
+def test_a_second_reading_does_not_use_the_hub(rows: Path, tmp_path: Path) -> None:
     texts = fetch(source(rows), tmp_path)
     assert fetch(source(rows), tmp_path, NO_LIBRARY) == texts
     assert marker(source(rows), tmp_path)["exhausted"]
 
 
 @pytest.fixture
-def passed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many rows each reading passed over."""
+def skipped(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows each reading skipped."""
     counts: list[int] = []
     skip = datasets.IterableDataset.skip
     monkeypatch.setattr(datasets.IterableDataset, "skip", lambda self, n: counts.append(n) or skip(self, n))
     return counts
 
 
-def test_more_hours_go_on_where_fewer_ended(rows: Path, tmp_path: Path, passed: list[int]) -> None:
+def test_a_fetch_of_more_hours_continues_the_first(rows: Path, tmp_path: Path, skipped: list[int]) -> None:
     some, more = source(rows, f",hours={3 / 3600}"), source(rows, f",hours={10 / 3600}")
     assert fetch(some, tmp_path) == ["clip 0", "clip 1"]
     assert fetch(more, tmp_path) == ["clip 0", "clip 1", "clip 2", "clip 3"]
     assert fetch(some, tmp_path, NO_LIBRARY) == ["clip 0", "clip 1", "clip 2", "clip 3"]
     assert fetch(source(rows), tmp_path) == [f"clip {place}" for place in range(6)]
-    assert passed == [0, 2, 4]
+    assert skipped == [0, 2, 4]
     dataset, _ = open_dataset([some], True, tmp_path)
     assert [clip.text for clip in dataset.clips] == ["clip 0", "clip 1"]
 
 
-def test_two_that_fetch_at_once_fetch_each_row_once(rows: Path, tmp_path: Path, passed: list[int]) -> None:
+def test_concurrent_fetches_fetch_each_row_once(rows: Path, tmp_path: Path, skipped: list[int]) -> None:
     with ThreadPoolExecutor(2) as pool:
         fetched = list(pool.map(lambda _: fetch(source(rows), tmp_path), range(2)))
     assert fetched == [[f"clip {place}" for place in range(6)]] * 2
-    assert passed == [0]
+    assert skipped == [0]
 
 
 def breaking(after: int) -> HubLibrary:
-    """A hub that ceases to answer."""
+    """A hub that stops answering after so many rows."""
 
     class Stream(list):
         features = datasets.Features({"audio": datasets.Audio(), "text": datasets.Value("string")})
@@ -113,7 +113,7 @@ def breaking(after: int) -> HubLibrary:
     return HubLibrary(lambda *args, **named: Stream(), NO_LIBRARY.converted)
 
 
-def test_a_fetch_that_was_cut_off_goes_on(rows: Path, tmp_path: Path, passed: list[int]) -> None:
+def test_an_interrupted_fetch_continues(rows: Path, tmp_path: Path, skipped: list[int]) -> None:
     what = source(rows)
     with pytest.raises(InputError, match="cannot be reached.*what is fetched is kept") as caught:
         fetch(what, tmp_path, breaking(3))
@@ -123,10 +123,10 @@ def test_a_fetch_that_was_cut_off_goes_on(rows: Path, tmp_path: Path, passed: li
     with (folder / "metadata.jsonl").open("a") as file:
         file.write('{"audio_filepath": "0000003.flac", "te')
     assert fetch(what, tmp_path) == [f"clip {place}" for place in range(6)]
-    assert passed == [3]
+    assert skipped == [3]
 
 
-def test_rows_that_are_no_clip_are_passed_over_and_counted(tmp_path: Path) -> None:
+def test_rows_without_a_usable_clip_are_skipped_and_counted(tmp_path: Path) -> None:
     good, texts = audio_bytes(), ["one", " ", None, "four", "five", "six"]
     held = [good, good, good, b"noise", None, good]
     make_hub_voice(tmp_path / "rows", audio=[{"bytes": each, "path": "/etc/hosts"} for each in held], text=texts)
@@ -135,7 +135,7 @@ def test_rows_that_are_no_clip_are_passed_over_and_counted(tmp_path: Path) -> No
     assert [(each.check, each.message[:9]) for each in findings] == [("hub-rows", "4 of 6 ro")]
 
 
-def test_only_the_split_that_is_asked_for_is_read(rows: Path, tmp_path: Path) -> None:
+def test_only_the_given_split_is_read(rows: Path, tmp_path: Path) -> None:
     make_hub_voice(rows, 2, split="validation", text=["later", "last"])
     alone, _ = look(f"hf:{rows}:validation", cache=tmp_path / "cache")
     assert [(clip.text, clip.held_out) for clip in alone.clips] == [("later", False), ("last", False)]
@@ -143,7 +143,7 @@ def test_only_the_split_that_is_asked_for_is_read(rows: Path, tmp_path: Path) ->
     assert [clip.held_out for clip in beside.clips] == [False] * 6 + [True] * 2
 
 
-def test_speakers_have_the_names_of_their_labels(tmp_path: Path) -> None:
+def test_speakers_are_named_by_their_labels(tmp_path: Path) -> None:
     columns = {
         "file": [{"bytes": audio_bytes(1.0 + place), "path": None} for place in range(3)],
         "sentence": ["a", "b", "c"],
@@ -156,7 +156,7 @@ def test_speakers_have_the_names_of_their_labels(tmp_path: Path) -> None:
     assert [clip.speaker for clip in dataset.clips] == ["bo", "anna", "bo"]
 
 
-def test_bytes_without_a_type_are_found_by_their_name(tmp_path: Path) -> None:
+def test_plain_bytes_are_found_by_their_column_name(tmp_path: Path) -> None:
     held = [{"bytes": audio_bytes(), "path": None}]
     for place, columns in enumerate([{"audio": held, "text": ["so"]}, {"audio": [audio_bytes()], "text": ["so"]}]):
         write_split(tmp_path / str(place) / "train.parquet", columns, {})
@@ -173,7 +173,7 @@ def test_bytes_without_a_type_are_found_by_their_name(tmp_path: Path) -> None:
         ({"speaker": ["b"], "client_id": ["c"]}, "", "speaker, client_id could each be the speaker"),
     ],
 )
-def test_columns_that_are_not_plain(tmp_path: Path, columns: dict, options: str, message: str) -> None:
+def test_ambiguous_or_missing_columns_are_refused(tmp_path: Path, columns: dict, options: str, message: str) -> None:
     rows = {"audio": [{"bytes": audio_bytes(), "path": None}], "text": ["a"]} | columns
     rows = {name: values for name, values in rows.items() if values is not None}
     write_split(
@@ -190,12 +190,12 @@ def test_a_named_column_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("other", [":nb", ":test", ",text=words", ",audio=sound", ",speaker=who"])
-def test_what_gives_other_clips_lies_in_another_folder(other: str) -> None:
+def test_sources_with_different_clips_have_different_folders(other: str) -> None:
     assert folder_name(Source.parse(f"hf:you/voice{other}")) != folder_name(Source.parse("hf:you/voice"))
 
 
 @pytest.mark.parametrize("same", [":train", ",weight=2", ",hours=3"])
-def test_what_gives_the_same_clips_lies_in_the_same_folder(same: str) -> None:
+def test_sources_with_the_same_clips_share_a_folder(same: str) -> None:
     one, other = Source.parse("hf:you/voice"), Source.parse(f"hf:you/voice{same}")
     assert folder_name(other) == folder_name(one)
 
@@ -204,7 +204,7 @@ def test_hub_library_is_datasets_own() -> None:
     assert hub_library().load is datasets.load_dataset
 
 
-def test_a_fetched_folder_can_be_opened_by_anybody(rows: Path, tmp_path: Path) -> None:
+def test_a_fetched_folder_is_a_dataset_of_its_own(rows: Path, tmp_path: Path) -> None:
     fetch(source(rows), tmp_path)
     folder = tmp_path / "hub" / folder_name(source(rows))
     assert all(soundfile.info(path).duration >= 1 for path in folder.glob("*.flac"))

@@ -1,4 +1,4 @@
-"""What the hub refuses, and the ways around it."""
+"""Errors of the hub, and its Parquet conversion as the fallback."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def make_recordings(folder: Path) -> Path:
         (make_broken, "", "cannot be read"),
     ],
 )
-def test_what_cannot_be_read(tmp_path: Path, prepare, options: str, message: str) -> None:
+def test_an_unreadable_dataset_is_one_error(tmp_path: Path, prepare, options: str, message: str) -> None:
     prepare(tmp_path / "rows")
     with pytest.raises(InputError, match=message):
         fetch(source(tmp_path / "rows", options), tmp_path)
@@ -61,12 +61,12 @@ def test_what_cannot_be_read(tmp_path: Path, prepare, options: str, message: str
     assert [str(each).count("hf:/") for each in errors(findings)] == [1]
 
 
-def hub_of(files: dict[str, Path], objection: Exception) -> HubLibrary:
-    """A hub that has a dataset only as its Parquet conversion, whose files lie here."""
+def hub_of(files: dict[str, Path], reason: Exception) -> HubLibrary:
+    """A hub that has a dataset only as a Parquet conversion, with these files."""
 
     def load(path: str, **named: Any) -> Any:
         if path != "parquet":
-            raise objection
+            raise reason
         names = [url.partition("@refs%2Fconvert%2Fparquet/")[2] for url in named.pop("data_files")]
         return datasets.load_dataset(path, data_files=[str(files[name]) for name in names], **named)
 
@@ -76,10 +76,10 @@ def hub_of(files: dict[str, Path], objection: Exception) -> HubLibrary:
 SCRIPT = RuntimeError("Dataset scripts are no longer supported, but found NPSC.py")
 
 
-@pytest.mark.parametrize("objection", [SCRIPT, ImportError("please install 'torchcodec'")])
-def test_a_script_is_read_as_its_conversion(rows: Path, tmp_path: Path, objection: Exception) -> None:
+@pytest.mark.parametrize("reason", [SCRIPT, ImportError("please install 'torchcodec'")])
+def test_a_script_is_read_from_its_conversion(rows: Path, tmp_path: Path, reason: Exception) -> None:
     data = rows / "data" / "train-00000-of-00001.parquet"
-    library = hub_of({"nb/train/0000.parquet": data, "nn/partial-train/0000.parquet": data}, objection)
+    library = hub_of({"nb/train/0000.parquet": data, "nn/partial-train/0000.parquet": data}, reason)
     whole = read_hub(Source.parse("hf:them/NPSC:nb"), tmp_path, lambda *told: None, library)
     assert len(whole.rows) == 6 and whole.findings == []
     partial = read_hub(Source.parse("hf:them/NPSC:nn"), tmp_path, lambda *told: None, library)
@@ -92,7 +92,7 @@ FILES = ["nb/train/0001.parquet", "nb/train/0000.parquet", "nb/test/0000.parquet
 @pytest.mark.parametrize(
     ("asked", "chosen"), [(":nb", sorted(FILES[:2])), (":nb:test", FILES[2:3]), (":nn:train", FILES[3:4])]
 )
-def test_a_config_and_split_of_a_conversion(asked: str, chosen: list[str]) -> None:
+def test_the_files_of_one_config_and_split_are_chosen(asked: str, chosen: list[str]) -> None:
     assert choose_files(Source.parse(f"hf:a/b{asked}"), FILES) == chosen
 
 
@@ -100,13 +100,13 @@ def test_a_config_and_split_of_a_conversion(asked: str, chosen: list[str]) -> No
     ("asked", "message"),
     [("", "expected one of its configs, nb, nn; write hf:a/b:CONFIG"), (":nn:dev", "no split dev, there are train")],
 )
-def test_a_conversion_without_what_was_asked_for(asked: str, message: str) -> None:
+def test_a_conversion_without_the_config_or_split_is_refused(asked: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         choose_files(Source.parse(f"hf:a/b{asked}"), FILES)
 
 
 class RevisionNotFoundError(Exception):
-    """By the name that huggingface_hub gives it; its own cannot be made without an answer of the hub."""
+    """Named as in huggingface_hub, whose own class needs an HTTP response."""
 
 
 def failing(error: Exception, conversion: Exception | None = None) -> HubLibrary:
@@ -130,19 +130,19 @@ def failing(error: Exception, conversion: Exception | None = None) -> HubLibrary
         (failing(KeyError("oddity")), "cannot be read \\(KeyError: 'oddity'\\)"),
     ],
 )
-def test_what_the_hub_refuses(tmp_path: Path, library: HubLibrary, message: str) -> None:
+def test_errors_of_the_hub_name_a_remedy(tmp_path: Path, library: HubLibrary, message: str) -> None:
     with pytest.raises(InputError, match=message):
         fetch(Source.parse("hf:them/NPSC"), tmp_path, library)
 
 
-def test_no_secret_is_ever_told() -> None:
+def test_messages_hold_no_secrets() -> None:
     error = ValueError("token hf_AbCdEf123456 for https://cdn.hf.co/a.parquet?Signature=abc&Key=def\nand more")
     words = str(explain(Source.parse("hf:a/b"), error))
     assert "AbCdEf" not in words and "Signature" not in words and "\n" not in words
     assert "https://cdn.hf.co/a.parquet and more" in words
 
 
-def test_a_folder_of_the_same_name_is_not_taken_for_the_hubs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_with_the_name_of_a_hub_dataset_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     make_hub_voice(tmp_path / "you" / "voice")
     with pytest.raises(InputError, match="write hf:./you/voice"):

@@ -1,4 +1,4 @@
-"""Each layout that clips may lie in."""
+"""The layouts of local folders."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_the_clips_of_val_are_held_out(tmp_path: Path) -> None:
     assert findings == []
 
 
-def test_one_list_may_name_train_and_val(tmp_path: Path) -> None:
+def test_one_metadata_file_may_name_train_and_val(tmp_path: Path) -> None:
     voice = tmp_path / "voice"
     names = ["train/a.wav", "validation/b.wav", "val.wav"]
     write_rows(
@@ -39,7 +39,7 @@ def test_one_list_may_name_train_and_val(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".flac", ".mp3", ".ogg", ".WAV"])
-def test_recordings_may_have_other_formats(tmp_path: Path, suffix: str) -> None:
+def test_recordings_may_have_any_readable_format(tmp_path: Path, suffix: str) -> None:
     voice = tmp_path / "voice"
     write_rows(voice / "metadata.jsonl", {"audio_filepath": f"a{suffix}", "text": "words"})
     record(voice / f"a{suffix}")
@@ -60,7 +60,7 @@ def test_recordings_may_have_other_formats(tmp_path: Path, suffix: str) -> None:
         lambda text: text.replace("\n", "\r").encode(),
     ],
 )
-def test_any_unicode_is_read(tmp_path: Path, encode) -> None:
+def test_any_unicode_encoding_and_line_ending_is_read(tmp_path: Path, encode) -> None:
     voice = tmp_path / "voice"
     rows = [{"audio_filepath": f"{place}.wav", "text": f"blå\u2028ræv {place}"} for place in range(2)]
     for row in rows:
@@ -72,7 +72,7 @@ def test_any_unicode_is_read(tmp_path: Path, encode) -> None:
     assert [clip.text for clip in dataset.clips] == [row["text"] for row in rows]
 
 
-def test_another_encoding_is_told_with_its_line(tmp_path: Path) -> None:
+def test_another_encoding_is_an_error_at_its_line(tmp_path: Path) -> None:
     voice = make_voice(tmp_path / "voice")
     with (voice / "metadata.jsonl").open("ab") as file:
         file.write('{"audio_filepath": "clip_00.wav", "text": "blå"}\n'.encode("latin-1"))
@@ -89,8 +89,8 @@ def test_other_keys_can_be_named(tmp_path: Path) -> None:
     assert [clip.text for clip in look(f"{voice},audio=file_name,text=sentence")[0].clips] == ["words"]
 
 
-def test_links_inside_a_folder_are_its_owners(tmp_path: Path) -> None:
-    """What huggingface_hub downloads is links to a folder of blobs."""
+def test_links_inside_a_folder_are_followed(tmp_path: Path) -> None:
+    """Downloads by huggingface_hub are links to a folder of blobs."""
     voice = make_voice(tmp_path / "voice")
     shutil.move(voice / "clip_00.wav", tmp_path / "blob")
     (voice / "clip_00.wav").symlink_to(tmp_path / "blob")
@@ -124,7 +124,7 @@ def test_ljspeech(tmp_path: Path) -> None:
         ("a\0b|words", "missing-audio"),
     ],
 )
-def test_a_wrong_line_of_ljspeechs(tmp_path: Path, line: str, check: str) -> None:
+def test_a_wrong_line_of_ljspeech(tmp_path: Path, line: str, check: str) -> None:
     folder = tmp_path / "voice"
     record(folder / "wavs" / "LJ-1.wav")
     (folder / "metadata.csv").write_text(f"LJ-1|words\n{line}\n")
@@ -133,7 +133,7 @@ def test_a_wrong_line_of_ljspeechs(tmp_path: Path, line: str, check: str) -> Non
     assert (found.check, found.where) == (check, f"{folder}/metadata.csv:2")
 
 
-def test_a_csv_with_commas_is_told_once(tmp_path: Path) -> None:
+def test_a_csv_with_commas_is_one_error(tmp_path: Path) -> None:
     folder = tmp_path / "voice"
     folder.mkdir()
     (folder / "metadata.csv").write_text("file_name,text\na.wav,words\nb.wav,more\n")
@@ -151,11 +151,11 @@ def test_pairs(tmp_path: Path) -> None:
     assert findings == []
 
 
-def test_what_is_wrong_with_pairs(tmp_path: Path) -> None:
+def test_findings_on_pairs(tmp_path: Path) -> None:
     folder = tmp_path / "voice"
     for name, text in (("a", "words"), ("b", " ")):
         (record(folder / f"{name}.wav").with_suffix(".txt")).write_text(text)
-    (folder / "c.txt").write_text("nobody said this")
+    (folder / "c.txt").write_text("no recording of this")
     record(folder / "d.wav")
     found = {finding.check: finding.severity for finding in look(folder, auto_reference=True)[1]}
     assert found == {"missing-audio": "error", "empty-text": "error", "unnamed-audio": "warning"}
@@ -179,10 +179,10 @@ def test_a_folder_without_transcripts_says_what_to_do(tmp_path: Path, prepare, m
         load_dataset([Source(path=folder)], False, tmp_path / "cache")
 
 
-def test_one_recording_is_to_be_split(tmp_path: Path) -> None:
+def test_a_single_recording_is_to_be_split(tmp_path: Path) -> None:
     assert "dataset split" in only(look(record(tmp_path / "long.wav"))[1]).message
 
 
-def test_a_file_of_another_kind(tmp_path: Path) -> None:
+def test_a_file_of_another_type_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("words")
     assert "ends in .jsonl or .csv" in only(look(tmp_path / "a.txt")[1]).message

@@ -1,4 +1,4 @@
-"""Whatever a dataset holds, there are findings and no traceback."""
+"""Malformed datasets give findings, never a traceback."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def folder_with(files: dict[str, bytes]) -> Iterator[Path]:
         yield folder
 
 
-def withstand(source: Source, cache: Path) -> None:
-    """Opening gives findings that can be printed and kept; loading gives a dataset or an InputError."""
+def check_opening(source: Source, cache: Path) -> None:
+    """Opening gives findings that can be printed and stored; loading gives a dataset or an InputError."""
     dataset, findings = open_dataset([source], True, cache)
     for finding in findings:
         assert "\n" not in str(finding)
@@ -82,14 +82,14 @@ def withstand(source: Source, cache: Path) -> None:
 @example(name="metadata.csv", data=b"a|\xff\xfe|\x00\n\x00|b")
 @example(name="metadata.csv", data=b"x" * 5000 + b"|words")
 @example(name="a.txt", data=b"\xff\xfe\x00")
-def test_metadata_of_any_kind(name: str, data: bytes) -> None:
+def test_any_metadata(name: str, data: bytes) -> None:
     with folder_with({name: data}) as folder:
-        withstand(Source(path=folder), folder.parent / "cache")
+        check_opening(Source(path=folder), folder.parent / "cache")
 
 
 @often
 @given(name=st.sampled_from(["metadata.jsonl", "train.jsonl", "metadata.csv"]), data=written)
-def test_a_file_of_any_kind(name: str, data: bytes) -> None:
+def test_any_file_as_data(name: str, data: bytes) -> None:
     with folder_with({name: data}) as folder:
         dataset, findings = open_dataset([Source(path=folder / name)], True, folder.parent / "cache")
         assert dataset is not None or findings
@@ -121,11 +121,11 @@ WAV_OF_ANY_LENGTH = mutated(GOOD["WAV"], [(place, 255) for place in range(40, 44
 @example(recording=WAV_OF_NO_RATE, reference=WAV_OF_NO_CHANNELS, suffix=".wav")
 @example(recording=WAV_OF_MANY_CHANNELS, reference=WAV_OF_ANY_LENGTH, suffix=".wav")
 @example(recording=b"", reference=b"", suffix=".wav")
-def test_recordings_of_any_kind(recording: bytes, reference: bytes, suffix: str) -> None:
+def test_any_recording(recording: bytes, reference: bytes, suffix: str) -> None:
     metadata = "".join(json.dumps({"audio_filepath": name, "text": name}) + "\n" for name in ("a.wav", f"x{suffix}"))
     files = {"metadata.jsonl": metadata.encode(), f"x{suffix}": recording, f"ref{suffix}": reference}
     with folder_with({**files, "ref_text.txt": b"words"}) as folder:
-        withstand(Source(path=folder), folder.parent / "cache")
+        check_opening(Source(path=folder), folder.parent / "cache")
 
 
 @settings(often, max_examples=15)
@@ -133,7 +133,7 @@ def test_recordings_of_any_kind(recording: bytes, reference: bytes, suffix: str)
     held=st.lists(st.none() | recordings, min_size=1, max_size=4),
     text=st.none() | st.text(st.characters(codec="utf-8")),
 )
-def test_rows_of_any_kind(held: list[bytes | None], text: str | None) -> None:
+def test_any_rows_of_the_hub(held: list[bytes | None], text: str | None) -> None:
     with tempfile.TemporaryDirectory() as name:
         columns = {"audio": [{"bytes": each, "path": None} for each in held], "text": [text] * len(held)}
         make_hub_voice(Path(name) / "rows", **columns)
@@ -142,27 +142,26 @@ def test_rows_of_any_kind(held: list[bytes | None], text: str | None) -> None:
 
 
 @pytest.mark.parametrize("name", ["metadata.jsonl", "metadata.csv", "ref_text.txt", "ref.wav", "refs", "wavs", "train"])
-def test_a_folder_or_file_of_a_name_that_is_taken(name: str) -> None:
-    """A folder where a file is looked for, and the other way round."""
+def test_folders_in_place_of_files_and_files_in_place_of_folders(name: str) -> None:
     good = json.dumps({"audio_filepath": "a.wav", "text": "words"}).encode()
     with folder_with({"metadata.jsonl": good} if name not in ("metadata.jsonl", "metadata.csv") else {}) as folder:
         if "." in name:
             (folder / name).mkdir()
         else:
             (folder / name).write_bytes(b"x")
-        withstand(Source(path=folder), folder.parent / "cache")
+        check_opening(Source(path=folder), folder.parent / "cache")
 
 
 def test_names_that_are_not_unicode() -> None:
     with folder_with({}) as folder:
         for name in (b"\xff.wav", b"\xff.txt", b"\xfe.wav"):
             Path(bytes(folder).decode() + "/" + name.decode("utf-8", "surrogateescape")).write_bytes(GOOD["WAV"])
-        withstand(Source(path=folder), folder.parent / "cache")
+        check_opening(Source(path=folder), folder.parent / "cache")
         (folder / "metadata.jsonl").write_text(json.dumps({"audio_filepath": "a.wav", "text": "words"}))
-        withstand(Source(path=folder), folder.parent / "cache")
+        check_opening(Source(path=folder), folder.parent / "cache")
 
 
-def test_a_path_that_no_file_system_takes(tmp_path: Path) -> None:
-    withstand(Source(path=tmp_path / ("x" * 5000)), tmp_path)
+def test_a_path_that_is_too_long_or_a_loop(tmp_path: Path) -> None:
+    check_opening(Source(path=tmp_path / ("x" * 5000)), tmp_path)
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    withstand(Source(path=tmp_path / "loop"), tmp_path)
+    check_opening(Source(path=tmp_path / "loop"), tmp_path)

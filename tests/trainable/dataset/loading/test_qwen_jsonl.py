@@ -1,4 +1,4 @@
-"""The JSONL of Qwen's own scripts."""
+"""The JSONL of Qwen's own fine-tuning scripts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CODES = [[frame * 16 + group for group in range(16)] for frame in range(3)]
 
 
 def qwen_folder(folder: Path, **extra: object) -> Path:
-    """Two clips and one reference, as Qwen's scripts want them."""
+    """Two clips and one reference, as Qwen's scripts expect them."""
     for name in ("data/a.wav", "data/b.wav"):
         record(folder / name)
     record(folder / "data/ref.wav", 10.0)
@@ -48,14 +48,14 @@ def test_qwens_jsonl(tmp_path: Path, name: str) -> None:
         ),
     ],
 )
-def test_the_words_of_qwens_reference_are_found(tmp_path: Path, prepare) -> None:
+def test_the_transcript_of_a_reference_is_found(tmp_path: Path, prepare) -> None:
     prepare(tmp_path / "voice")
     dataset, findings = look(tmp_path / "voice")
     assert dataset.speakers[0].reference.text == "words of the reference"
     assert findings == []
 
 
-def test_each_reference_of_qwens_is_a_speaker(tmp_path: Path) -> None:
+def test_each_reference_is_a_speaker(tmp_path: Path) -> None:
     folder = tmp_path / "voice"
     for name in ("a", "b", "c", "d", "one/ref", "two/ref"):
         record(folder / f"{name}.wav")
@@ -89,7 +89,7 @@ def test_absolute_paths_are_read_inside_the_folder_only(tmp_path: Path) -> None:
     assert only(findings).check == "outside" and "copy it in" in only(findings).message
 
 
-def test_codes_of_another_shape_are_passed_over(tmp_path: Path) -> None:
+def test_codes_of_another_shape_are_ignored_with_a_warning(tmp_path: Path) -> None:
     folder = qwen_folder(tmp_path / "voice", ref_text="so", audio_codes=[[1, 2], [3, 4]])
     dataset, findings = look(folder)
     assert {clip.codes for clip in dataset.clips} == {None}
@@ -106,7 +106,7 @@ def test_codes_of_another_shape_are_passed_over(tmp_path: Path) -> None:
         (("anna_raw_with_codes", "anna_raw"), "anna_raw_with_codes"),
     ],
 )
-def test_the_furthest_step_of_qwens_scripts_is_read(tmp_path: Path, files: tuple[str, ...], training: str) -> None:
+def test_the_file_of_the_latest_step_is_read(tmp_path: Path, files: tuple[str, ...], training: str) -> None:
     folder = tmp_path / "voice"
     record(folder / "a.wav")
     for name in files:
@@ -114,13 +114,13 @@ def test_the_furthest_step_of_qwens_scripts_is_read(tmp_path: Path, files: tuple
     assert [clip.text for clip in look(folder)[0].clips] == [training]
 
 
-def test_qwens_validation_file_is_held_out(tmp_path: Path) -> None:
+def test_a_validation_file_is_held_out(tmp_path: Path) -> None:
     folder = qwen_folder(tmp_path / "voice", ref_text="so")
     write_rows(folder / "validation.jsonl", {"audio": str(record(folder / "v.wav")), "text": "kept"})
     assert [(clip.text, clip.held_out) for clip in look(folder)[0].clips][2:] == [("kept", True)]
 
 
-def test_two_lists_that_could_each_be_meant(tmp_path: Path) -> None:
+def test_two_possible_lists_are_refused(tmp_path: Path) -> None:
     folder = tmp_path / "voice"
     record(folder / "a.wav")
     for name in ("one", "two"):

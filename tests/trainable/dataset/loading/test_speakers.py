@@ -1,4 +1,4 @@
-"""Several speakers, several sources, and how much of each."""
+"""Several speakers, several sources, and `hours`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_several_speakers_have_their_own_references(tmp_path: Path) -> None:
     assert findings == []
 
 
-def test_a_row_may_bring_its_speakers_reference(tmp_path: Path) -> None:
+def test_a_row_may_name_its_speakers_reference(tmp_path: Path) -> None:
     folder = two_speakers(tmp_path / "voices", ref_audio="own.wav", ref_text="mine")
     record(folder / "own.wav", 11.0)
     assert [each.reference.text for each in look(folder)[0].speakers] == ["mine", "I am bo"]
@@ -51,7 +51,7 @@ def test_a_speaker_without_a_reference(tmp_path: Path) -> None:
     assert [each.reference.audio.name for each in dataset.speakers] == ["anna.wav", "bo1.wav"]
 
 
-def test_a_speakers_name_leads_nowhere(tmp_path: Path) -> None:
+def test_a_speakers_name_is_no_path(tmp_path: Path) -> None:
     folder = two_speakers(tmp_path / "voices", speaker="../../secret")
     record(tmp_path / "secret.wav").with_suffix(".txt").write_text("a secret")
     assert "no reference for ../../secret" in only(look(folder)[1]).message
@@ -75,7 +75,7 @@ def test_sources_are_joined_in_their_order(tmp_path: Path) -> None:
     assert [dataset.speaker_index(clip) for clip in dataset.clips] == [0, 1, 0, 1] + [2] * 8
 
 
-def test_a_source_that_is_missing_does_not_hide_the_others_problems(tmp_path: Path) -> None:
+def test_a_missing_source_does_not_hide_errors_of_others(tmp_path: Path) -> None:
     voice = make_voice(tmp_path / "voice")
     (voice / "clip_00.wav").unlink()
     dataset, findings = look(tmp_path / "nowhere", voice)
@@ -92,11 +92,11 @@ def test_hours_take_the_first_clips(tmp_path: Path, seconds: float, clips: int) 
     assert [clip.text for clip in look(f"{folder},hours={seconds / 3600}")[0].clips] == names[:clips]
 
 
-def test_progress_is_told(tmp_path: Path) -> None:
-    told: list[tuple[str, int, int]] = []
+def test_progress_is_reported(tmp_path: Path) -> None:
+    progress: list[tuple[str, int, int]] = []
     source = Source(path=make_voice(tmp_path / "voice"))
-    open_dataset([source], False, tmp_path / "cache", lambda *what: told.append(what))
-    assert ("measuring voice", 8, 8) in told
+    open_dataset([source], False, tmp_path / "cache", lambda *step: progress.append(step))
+    assert ("measuring voice", 8, 8) in progress
 
 
 def test_opening_loads_nothing_heavy(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""The room tests/trainable/dataset/transcribe."""
+"""Tests of transcription and of cutting recordings."""

@@ -59,8 +59,8 @@ def test_a_detector_leaves_the_process_its_threads() -> None:
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 24_000, 44_100, 48_000])
-def test_a_stretch_sounds_as_in_the_whole(rate: int, tmp_path: Path) -> None:
-    """And two that meet are one: no sample is lost or doubled between them."""
+def test_a_span_has_the_samples_of_the_whole(rate: int, tmp_path: Path) -> None:
+    """Of two adjacent spans, no sample is lost or doubled."""
     tone = np.sin(2 * np.pi * 300 * np.arange(40 * rate) / rate) * np.linspace(0.1, 0.5, 40 * rate)
     soundfile.write(tmp_path / "a.wav", np.stack([tone, tone * 0.5], axis=1), rate, subtype="FLOAT")
     recording = RecordingStream(tmp_path / "a.wav")
@@ -77,7 +77,7 @@ def test_a_stretch_sounds_as_in_the_whole(rate: int, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def long(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[TimeSpan]]:
-    """All clips of the demo voice with silences between them, 44.1 kHz stereo, and where each says something."""
+    """All clips of the demo voice with silences between them, 44.1 kHz stereo, and the span of speech of each."""
     chance = np.random.default_rng(0)
     parts, said, at = [np.zeros(SAMPLE_RATE // 2, np.float32)], [], 0.5
     for path in sorted(VOICE.glob("clip_*.wav")):
@@ -118,7 +118,7 @@ def test_every_cut_of_a_real_recording_lies_in_a_pause(long: tuple[Path, list[Ti
     assert 10 <= clips["ref.wav"].seconds <= 30
 
 
-def test_clips_are_what_was_recorded(long: tuple[Path, list[TimeSpan]], cut_once: Path) -> None:
+def test_clips_have_the_samples_of_the_recording(long: tuple[Path, list[TimeSpan]], cut_once: Path) -> None:
     whole = read_audio(long[0])
     names = sorted(path.name for path in cut_once.iterdir())
     clips = table(cut_once)
@@ -135,7 +135,7 @@ def test_clips_are_what_was_recorded(long: tuple[Path, list[TimeSpan]], cut_once
         assert near < 1e-3, f"{name} is not what split.csv says"
 
 
-def test_a_split_that_was_killed_is_finished_as_if_nothing_had_been(
+def test_a_killed_split_is_finished_with_the_same_files(
     long: tuple[Path, list[TimeSpan]], cut_once: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "clips"
@@ -169,7 +169,7 @@ def split_command(*arguments: object) -> tuple[int, str]:
     return answer.exit_code, answer.output
 
 
-def test_the_command_says_what_it_cut_and_what_comes_next(long: tuple[Path, list[TimeSpan]], tmp_path: Path) -> None:
+def test_the_command_reports_its_clips_and_the_next_command(long: tuple[Path, list[TimeSpan]], tmp_path: Path) -> None:
     out = tmp_path / "clips"
     code, said = split_command(long[0], out, "--max", 8, "--no-reference")
     assert code == 0
@@ -225,7 +225,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("prepare", "message"), WRONG, ids=[message for _, message in WRONG])
-def test_what_cannot_be_cut_is_said_in_words(prepare, message: str, tmp_path: Path) -> None:
+def test_wrong_input_is_refused_without_writing(prepare, message: str, tmp_path: Path) -> None:
     arguments = prepare(tmp_path)
     held = sorted(tmp_path.rglob("*"))
     code, said = split_command(*arguments)

@@ -1,4 +1,4 @@
-"""What is doubted of a transcript, and how it is shown."""
+"""Reasons to doubt a transcript, the review that shows them, and the journal."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def transcript(text: str = "A whole sentence, well said.", **changed) -> Transcr
     return Transcript.model_validate({**fields, "text": text, **changed})
 
 
-AMONG = TypicalSpeech(characters_per_second=13.0, language="no", punctuated=True)
-DOUBTS = [
+TYPICAL = TypicalSpeech(characters_per_second=13.0, language="no", punctuated=True)
+SUSPICIONS = [
     (transcript(), ""),
     (transcript(heard_language="no"), ""),
     (transcript("seven seven two", speech_seconds=1.0), ""),
@@ -50,21 +50,21 @@ DOUBTS = [
 ]
 
 
-@pytest.mark.parametrize(("heard", "expected"), DOUBTS)
-def test_a_transcript_is_doubted_for_a_reason(heard: Transcript, expected: str) -> None:
-    found = suspicions(heard, AMONG)
+@pytest.mark.parametrize(("doubtful", "expected"), SUSPICIONS)
+def test_each_suspicion_has_its_message(doubtful: Transcript, expected: str) -> None:
+    found = suspicions(doubtful, TYPICAL)
     assert len(found) == bool(expected)
     assert expected in "".join(found)
 
 
-def test_in_a_folder_without_full_stops_none_is_missed() -> None:
-    heard = transcript("a whole sentence and then", seconds=29.9)
-    assert suspicions(heard, TypicalSpeech(13.0, None, punctuated=False)) == []
+def test_without_punctuation_in_the_folder_no_full_stop_is_missed() -> None:
+    unpunctuated = transcript("a whole sentence and then", seconds=29.9)
+    assert suspicions(unpunctuated, TypicalSpeech(13.0, None, punctuated=False)) == []
 
 
-def test_text_that_compresses_like_a_loop_is_doubted() -> None:
+def test_text_that_compresses_too_well_repeats_itself() -> None:
     text = " ".join(f"and then again we go to see the {word}" for word in ("sea", "bee", "fee", "pea", "tea") * 2)
-    assert suspicions(transcript(text, speech_seconds=20.0), AMONG) == ["repeats itself"]
+    assert suspicions(transcript(text, speech_seconds=20.0), TYPICAL) == ["repeats itself"]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_phrase_said_three_times_is_found(text: str, phrase: str | None) -> No
     assert repeated_phrase(text) == phrase
 
 
-def test_what_is_usual_is_a_median_and_a_majority() -> None:
+def test_typical_speech_is_a_median_and_a_majority() -> None:
     some = [transcript(heard_language=code) for code in ("no", "no", "da")]
     assert typical_speech([]) == TypicalSpeech(None, None, False)
     assert typical_speech(some) == TypicalSpeech(None, "no", True)
@@ -93,7 +93,7 @@ def test_what_is_usual_is_a_median_and_a_majority() -> None:
     )
 
 
-def test_a_page_shows_text_as_text_and_finds_its_recordings(tmp_path: Path) -> None:
+def test_the_review_page_escapes_text_and_links_recordings(tmp_path: Path) -> None:
     name = 'a "b" & #1.wav'
     odd = transcript("<script>alert(1)</script>", recording=FileVersion(name=name, size=1, modified_ns=1))
     write_review(tmp_path, [ReviewLine(transcript(), ()), ReviewLine(odd, ("low <confidence>",))])
@@ -104,7 +104,7 @@ def test_a_page_shows_text_as_text_and_finds_its_recordings(tmp_path: Path) -> N
     assert "1 of 2 transcripts are doubtful" in page
 
 
-def test_a_journal_knows_who_heard_what(tmp_path: Path) -> None:
+def test_a_journal_keeps_recognisers_and_languages_apart(tmp_path: Path) -> None:
     journal = TranscriptJournal(tmp_path, "tiny", None)
     assert journal.read() == {}
     first = transcript()

@@ -1,4 +1,4 @@
-"""Recordings written down by a Whisper, and the review of what it wrote."""
+"""Folders transcribed by a Whisper, and the review of its transcripts."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from trainable.dataset.transcribe.transcript import JOURNAL, TranscriptJournal
 from trainable.speech.asr.whisper import RATE
 from trainable.speech.audio import SAMPLE_RATE, read_audio
 
-SAID = "one two three"
+TRANSCRIPT = "one two three"
 
 
 @pytest.fixture(scope="module")
 def asr(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(make_tiny_whisper(tmp_path_factory.mktemp("asr") / "tiny", f" {SAID}"))
+    return str(make_tiny_whisper(tmp_path_factory.mktemp("asr") / "tiny", f" {TRANSCRIPT}"))
 
 
 def metadata(folder: Path) -> list[tuple[str, str]]:
@@ -50,8 +50,8 @@ def test_a_folder_gets_the_guides_layout(untranscribed: Path, asr: str) -> None:
     told = []
     done = transcribe_folder(untranscribed, asr, "en", on_progress=lambda done, of: told.append((done, of)))
     names = [f"clip_{number:03d}.wav" for number in range(6)]
-    assert metadata(untranscribed) == [(name, SAID) for name in [*names, "wavs/ten.flac"]]
-    assert (untranscribed / "ref_text.txt").read_text() == f"{SAID}\n"
+    assert metadata(untranscribed) == [(name, TRANSCRIPT) for name in [*names, "wavs/ten.flac"]]
+    assert (untranscribed / "ref_text.txt").read_text() == f"{TRANSCRIPT}\n"
     assert done == TranscriptionSummary(
         recordings=7, kept=0, added=7, wordless=0, suspicious=done.suspicious, reference=True
     )
@@ -85,7 +85,7 @@ def test_silence_gets_no_transcript_and_the_worst_come_first(untranscribed: Path
     assert done.wordless == 4
 
 
-def test_a_long_recording_is_heard_in_pieces(tmp_path: Path, asr: str) -> None:
+def test_a_long_recording_is_transcribed_in_pieces(tmp_path: Path, asr: str) -> None:
     folder = tmp_path / "voice"
     folder.mkdir()
     clips = [read_audio(DEMO_VOICE / f"clip_{number:03d}.wav") for number in range(0, 40)]
@@ -94,13 +94,13 @@ def test_a_long_recording_is_heard_in_pieces(tmp_path: Path, asr: str) -> None:
     assert 60 < wave.size / SAMPLE_RATE < 120
     soundfile.write(folder / "long.wav", wave, SAMPLE_RATE)
     transcribe_folder(folder, asr, "en")
-    pieces = metadata(folder)[0][1].count(SAID)
+    pieces = metadata(folder)[0][1].count(TRANSCRIPT)
     assert math.ceil(wave.size / SAMPLE_RATE / 30) <= pieces <= 60
-    assert metadata(folder)[0][1] == " ".join([SAID] * pieces)
+    assert metadata(folder)[0][1] == " ".join([TRANSCRIPT] * pieces)
     assert "longer than 30" in review(folder)[0]["why"]
 
 
-def test_only_what_has_no_transcript_is_heard(untranscribed: Path, asr: str) -> None:
+def test_only_recordings_without_a_transcript_are_transcribed(untranscribed: Path, asr: str) -> None:
     corrected = '{"audio_filepath": "clip_002.wav", "text": "seven"}\n\n{"audio_filepath": "gone.wav", "text": "x"}'
     (untranscribed / "metadata.jsonl").write_text(corrected)
     done = transcribe_folder(untranscribed, asr, "en")
@@ -116,10 +116,10 @@ def test_only_what_has_no_transcript_is_heard(untranscribed: Path, asr: str) -> 
 
     done = transcribe_folder(untranscribed, asr, "en", force=True)
     assert (done.kept, done.added) == (0, 6)
-    assert metadata(untranscribed) == [(f"clip_{number:03d}.wav", SAID) for number in range(6)]
+    assert metadata(untranscribed) == [(f"clip_{number:03d}.wav", TRANSCRIPT) for number in range(6)]
 
 
-def test_a_corrected_transcript_is_no_longer_doubted(untranscribed: Path, asr: str) -> None:
+def test_a_corrected_transcript_leaves_the_review(untranscribed: Path, asr: str) -> None:
     transcribe_folder(untranscribed, asr, "en")
     rows = metadata(untranscribed)
     assert len(review(untranscribed)) == 6
@@ -131,7 +131,7 @@ def test_a_corrected_transcript_is_no_longer_doubted(untranscribed: Path, asr: s
     assert rows[3][0] not in {row["clip"] for row in review(untranscribed)} and len(review(untranscribed)) == 5
 
 
-def test_a_changed_recording_is_heard_again_and_others_are_not(untranscribed: Path, asr: str, tmp_path: Path) -> None:
+def test_only_a_changed_recording_is_transcribed_again(untranscribed: Path, asr: str, tmp_path: Path) -> None:
     transcribe_folder(untranscribed, asr, "en")
     other = str(make_tiny_whisper(tmp_path / "other", " four"))
     shutil.copy(DEMO_VOICE / "clip_009.wav", untranscribed / "clip_001.wav")
@@ -142,7 +142,7 @@ def test_a_changed_recording_is_heard_again_and_others_are_not(untranscribed: Pa
     assert {text for _, text in metadata(untranscribed)} == {"four"}
 
 
-def test_what_was_heard_before_a_kill_is_not_heard_again(untranscribed: Path, asr: str) -> None:
+def test_transcripts_survive_a_kill(untranscribed: Path, asr: str) -> None:
     for number in range(6, 12):
         shutil.copy(DEMO_VOICE / f"clip_{number:03d}.wav", untranscribed)
     code = f"""
@@ -161,7 +161,7 @@ transcribe_folder(Path({str(untranscribed)!r}), {asr!r}, "en", on_progress=kill)
     told = []
     transcribe_folder(untranscribed, asr, "en", on_progress=lambda done, of: told.append((done, of)))
     assert told[0] == (8, 12) and told[-1] == (12, 12)
-    assert metadata(untranscribed) == [(f"clip_{number:03d}.wav", SAID) for number in range(12)]
+    assert metadata(untranscribed) == [(f"clip_{number:03d}.wav", TRANSCRIPT) for number in range(12)]
     assert len(TranscriptJournal(untranscribed, asr, "en").read()) == 12
 
 
@@ -174,7 +174,7 @@ def no_recordings(folder: Path) -> Path:
     return folder
 
 
-def parted(folder: Path) -> Path:
+def split_folders(folder: Path) -> Path:
     (folder / "train").mkdir()
     return folder
 
@@ -193,20 +193,20 @@ def other_encoding(folder: Path) -> Path:
 FOLDERS = [
     (no_folder, "no such folder"),
     (no_recordings, "holds no recordings; expected .wav"),
-    (parted, "transcribe train one by one"),
+    (split_folders, "transcribe train one by one"),
     (wordless, "no word was recognised in any of 1"),
     (other_encoding, "UTF-8"),
 ]
 
 
 @pytest.mark.parametrize(("prepare", "message"), FOLDERS, ids=[message for _, message in FOLDERS])
-def test_a_folder_that_cannot_be_used_is_told_in_words(prepare, message: str, tmp_path: Path, asr: str) -> None:
+def test_an_unusable_folder_is_refused(prepare, message: str, tmp_path: Path, asr: str) -> None:
     (tmp_path / "voice").mkdir()
     code, said = command(prepare(tmp_path / "voice"), "--asr", asr)
     assert code == 2 and message in said and "Traceback" not in said
 
 
-def test_the_command_says_what_to_do_next(untranscribed: Path, asr: str) -> None:
+def test_the_command_reports_what_to_do_next(untranscribed: Path, asr: str) -> None:
     shutil.copy(DEMO_VOICE / "ref.wav", untranscribed)
     soundfile.write(untranscribed / "silence.wav", np.zeros(RATE), RATE)
     code, said = command(untranscribed, "--asr", asr, "--language", "norwegian")

@@ -1,4 +1,4 @@
-"""The demo voice with a pack of seats: trains draws side by side to their last epoch, and listens where it is asked."""
+"""Trains draws of the demo voice together in a pack to their last epoch, and probes any of their checkpoints."""
 
 from __future__ import annotations
 
@@ -33,37 +33,37 @@ from trainable.training.outcome import TrainingAdvice, failed_share, training_ad
 from trainable.training.validation import end_probabilities
 
 SEED = 1
-"""Of weights, order and speech; the one that a search has when none is given."""
+"""Of weights, order and speech; the default seed of a search."""
 VOICE = Path(__file__).parent.parent / "demo" / "voice"
 
 
 @dataclass(frozen=True)
-class Course:
-    """One draw's training, with the weights after every step."""
+class TrainingHistory:
+    """The training of one draw, with the weights after every step."""
 
     losses: np.ndarray
-    """[steps + 1] of the draw's objective, as a search's curve has them; NaN from where one is not finite."""
+    """[steps + 1] of the draw's objective, as in a search's curve; NaN where not finite."""
     seconds: np.ndarray
-    """[steps + 1] that one core computed for this draw alone, its part of what a pass took."""
+    """[steps + 1], cumulative: this draw's share of the time of one core."""
     weights: tuple[Callable[[], SeatState], ...]
     """[steps + 1]."""
 
 
 @dataclass(frozen=True)
-class Hearing:
-    """What the probe said."""
+class ProbedAdapter:
+    """The probe of one adapter."""
 
     verdict: Verdict
     mended_by: TrainingAdvice | None
     seconds: float
-    """That one core computed for this adapter alone."""
+    """This adapter's share of the time of one core."""
 
 
-class Studio:
-    """Trains on one thread. By its usual clock, this process's CPU time, other programs do not add to its seconds."""
+class DemoTrainer:
+    """Trains on one thread. The default clock is this process's CPU time, so other programs do not add to it."""
 
     def __init__(self, space: Space, folder: Path, seats: int, clock: Callable[[], float] = time.process_time) -> None:
-        """Prepares the voice in `folder`, which takes a quarter of a minute."""
+        """Prepares the voice in `folder`, which takes about 15 seconds."""
         torch.set_num_threads(1)
         self._clock = clock
         plan = BaselineSettings(
@@ -96,15 +96,15 @@ class Studio:
 
     @property
     def clips(self) -> int:
-        """In an epoch."""
+        """Per epoch."""
         return self._pack.split.epoch_size
 
     @property
     def seats(self) -> int:
         return self._pack.seats
 
-    def train(self, draws: Sequence[Draw]) -> list[Course]:
-        """As many draws as there are seats, at most, all of the same number of epochs and of one pass to a step."""
+    def train(self, draws: Sequence[Draw]) -> list[TrainingHistory]:
+        """At most as many draws as there are seats, all with the same number of epochs and one pass per step."""
         first = draws[0]
         for draw in draws:
             if (draw.epochs, draw.batch, draw.accumulation) != (first.epochs, self._pack.batch, 1):
@@ -114,19 +114,19 @@ class Studio:
         seats = {seat: draw for seat, draw in enumerate(draws)}
         for seat, draw in seats.items():
             self._pack.join(seat, draw, SEED)
-        takes = {seat: _Take(self._pack, seat, draw) for seat, draw in seats.items()}
+        runs = {seat: _SeatHistory(self._pack, seat, draw) for seat, draw in seats.items()}
         for epoch in range(first.epochs):
             order = epoch_clips(self._pack.split, first, SEED, epoch)
             if epoch == 0:
-                self._look(order[:FIRST_PASS_CLIPS], takes)
+                self._first_pass(order[:FIRST_PASS_CLIPS], runs)
             for start in range(0, len(order), first.batch):
-                self._step(order[start : start + first.batch], takes)
+                self._step(order[start : start + first.batch], runs)
         for seat in seats:
             self._pack.leave(seat)
-        return [take.course() for take in takes.values()]
+        return [run.history() for run in runs.values()]
 
-    def listen(self, draws: Sequence[Draw], weights: Sequence[Callable[[], SeatState]]) -> list[Hearing]:
-        """One adapter per seat, together; what it took is divided by the lines that each was asked to say."""
+    def probe_adapters(self, draws: Sequence[Draw], weights: Sequence[Callable[[], SeatState]]) -> list[ProbedAdapter]:
+        """Probes one adapter per seat together; their time is shared by the number of lines spoken."""
         started, seats = self._clock(), range(len(draws))
         for seat in seats:
             self._pack.join(seat, draws[seat], SEED)
@@ -142,35 +142,35 @@ class Studio:
             self._pack.leave(seat)
         per_line = (self._clock() - started) / sum(len(verdict.lines) for verdict in verdicts.values())
         return [
-            Hearing(verdict, training_advice(verdict, self._base_failed_share), per_line * len(verdict.lines))
+            ProbedAdapter(verdict, training_advice(verdict, self._base_failed_share), per_line * len(verdict.lines))
             for verdict in (verdicts[seat] for seat in seats)
         ]
 
-    def _look(self, clips: Sequence[int], takes: dict[int, _Take]) -> None:
-        """The pass before the first step."""
+    def _first_pass(self, clips: Sequence[int], runs: dict[int, _SeatHistory]) -> None:
+        """The pass before the first step, without gradients."""
         started, size = self._clock(), self._pack.batch
-        rows: dict[int, list[ClipRow]] = {seat: [] for seat in takes}
+        rows: dict[int, list[ClipRow]] = {seat: [] for seat in runs}
         for start in range(0, len(clips), size):
             batch = Batch(clips[start : start + size], step=0)
-            for seat, found in self._pack.losses(dict.fromkeys(takes, batch)).items():
+            for seat, found in self._pack.losses(dict.fromkeys(runs, batch)).items():
                 rows[seat] += found
-        seconds = (self._clock() - started) / len(takes)
-        for seat, take in takes.items():
-            take.add(mean_losses(rows[seat]), seconds)
+        seconds = (self._clock() - started) / len(runs)
+        for seat, run in runs.items():
+            run.add(mean_losses(rows[seat]), seconds)
 
-    def _step(self, clips: Sequence[int], takes: dict[int, _Take]) -> None:
+    def _step(self, clips: Sequence[int], runs: dict[int, _SeatHistory]) -> None:
         started = self._clock()
-        batches = {seat: Batch(clips, step=take.step, weight=1 / len(clips)) for seat, take in takes.items()}
+        batches = {seat: Batch(clips, step=run.step, weight=1 / len(clips)) for seat, run in runs.items()}
         rows = self._pack.accumulate(batches)
-        self._pack.step({seat: take.factor for seat, take in takes.items()})
-        seconds = (self._clock() - started) / len(takes)
-        for seat, take in takes.items():
-            take.curve.add(rows[seat])
-            take.add(take.curve.mean(), seconds)
+        self._pack.step({seat: run.factor for seat, run in runs.items()})
+        seconds = (self._clock() - started) / len(runs)
+        for seat, run in runs.items():
+            run.curve.add(rows[seat])
+            run.add(run.curve.mean(), seconds)
 
 
-class _Take:
-    """A draw in its seat."""
+class _SeatHistory:
+    """A draw in its seat, and its losses so far."""
 
     def __init__(self, pack: Pack, seat: int, draw: Draw) -> None:
         self._pack, self._seat, self._draw = pack, seat, draw
@@ -182,7 +182,7 @@ class _Take:
 
     @property
     def step(self) -> int:
-        """Which is next; 0 before the first pass."""
+        """Index of the next loss; 0 before the first pass."""
         return len(self._losses)
 
     @property
@@ -195,5 +195,5 @@ class _Take:
         self._seconds.append(seconds)
         self._weights.append(self._pack.snapshot(self._seat))
 
-    def course(self) -> Course:
-        return Course(np.array(self._losses), np.cumsum(self._seconds), tuple(self._weights))
+    def history(self) -> TrainingHistory:
+        return TrainingHistory(np.array(self._losses), np.cumsum(self._seconds), tuple(self._weights))
