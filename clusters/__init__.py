@@ -1,1 +1,1 @@
-"""Cluster files for `ray up` and KubeRay, made from shared parts by `python -m clusters.make`."""
+"""Cluster files for `ray up` and KubeRay, rendered from shared templates by `python -m clusters.make`."""

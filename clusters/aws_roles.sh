@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Makes, once per account, the two instance profiles that cluster.yaml names:
+# Creates, once per account, the two instance profiles that cluster.yaml names:
 #     bash clusters/aws_roles.sh BUCKET
-# Both may read and write the bucket BUCKET, which has to be there; the head may start and end machines too.
-# Needs the AWS command line, logged in as somebody who may make roles.
+# Both may read and write the bucket BUCKET, which must exist; the head may also start and terminate machines.
+# Needs the AWS command line, logged in as a user who may create roles.
 set -euo pipefail
 bucket="${1:?give the name of the bucket: bash clusters/aws_roles.sh BUCKET}"
 
-allow() { # ACTIONS RESOURCE: one statement; actions are parted by commas
+allow() { # ACTIONS RESOURCE: one statement; actions are separated by commas
     printf '{"Effect":"Allow","Action":["%s"],"Resource":"%s"}' "${1//,/\",\"}" "$2"
 }
 policy() { # STATEMENTS
@@ -23,11 +23,11 @@ for role in sweetspot-head sweetspot-worker; do
     aws iam add-role-to-instance-profile --instance-profile-name "$role" --role-name "$role"
 done
 
-# Amazon makes its own role for spot machines by itself only where the first one is started in its console.
+# Amazon creates its role for spot machines by itself only if the first one is started in its console.
 aws iam get-role --role-name AWSServiceRoleForEC2Spot >/dev/null 2>&1 ||
     aws iam create-service-linked-role --aws-service-name spot.amazonaws.com
 
-# Ray's autoscaler describes, starts, tags and ends machines, hands them their profile, and looks up their image.
+# Ray's autoscaler describes, starts, tags and terminates machines, gives them their profile, and looks up their image.
 pass="$(allow iam:PassRole "arn:aws:iam::*:role/sweetspot-worker")"
 images="$(allow ssm:GetParameters "arn:aws:ssm:*::parameter/aws/service/*")"
 actions="ec2:Describe*,ec2:RunInstances,ec2:CreateTags,ec2:StartInstances,ec2:StopInstances,ec2:TerminateInstances"

@@ -1,4 +1,4 @@
-"""Makes the cluster files from their parts.
+"""Renders the cluster files from their templates.
 
 python -m clusters.make files [--check]            the files of this folder and cluster.yaml
 python -m clusters.make onprem --head 10.0.0.2 --worker 10.0.0.3 --user me > mine.yaml
@@ -36,8 +36,8 @@ SYNCED = (
     "pyproject.toml", "constraints.txt", "Makefile", "README.md", "LICENSE",
     "search", "results", "trainable", "spaces", "demo", "clusters",
 )  # fmt: skip
-"""What every node gets of the checkout: what installing and searching takes, and nothing that lies beside it."""
-COMMON = {
+"""Entries of the checkout that are copied to every node: what installation and a search need, and nothing else."""
+SHARED_VALUES = {
     "synced": SYNCED,
     "uv": UV,
     "object_store_mib": OBJECT_STORE_MIB,
@@ -49,25 +49,25 @@ app = typer.Typer(add_completion=False, help=__doc__, no_args_is_help=True)
 
 def aws_file(site: Aws, path: str = "FILE") -> str:
     memory = HeadMemory(site.workers)
-    return _rendered("aws.yaml.j2", {"site": site, "head": HEAD, "workers": WORKERS, "memory": memory}, "aws", path)
+    return _render("aws.yaml.j2", {"site": site, "head": HEAD, "workers": WORKERS, "memory": memory}, "aws", path)
 
 
 def onprem_file(site: OnPrem, path: str = "FILE") -> str:
-    return _rendered("onprem.yaml.j2", {"site": site}, "onprem", path)
+    return _render("onprem.yaml.j2", {"site": site}, "onprem", path)
 
 
 def kuberay_file(site: KubeRay, path: str = "FILE") -> str:
     memory = HeadMemory(site.workers * len(site.kinds))
-    parts = {"site": site, "memory": memory, "head_gib": math.ceil(1.25 * memory.total)}
-    return _rendered("kuberay.yaml.j2", parts, "kuberay", path)
+    values = {"site": site, "memory": memory, "head_gib": math.ceil(1.25 * memory.total)}
+    return _render("kuberay.yaml.j2", values, "kuberay", path)
 
 
 def dockerfile(path: str) -> str:
-    return _rendered("Dockerfile.j2", {}, "", path)
+    return _render("Dockerfile.j2", {}, "", path)
 
 
-def committed() -> dict[str, str]:
-    """Text by path from the root, of the files that are kept in the repository."""
+def committed_files() -> dict[str, str]:
+    """Text by path from the root, for the files that are committed to the repository."""
     return {
         "cluster.yaml": aws_file(Aws(), "cluster.yaml"),
         "clusters/onprem.yaml": onprem_file(OnPrem(), "clusters/onprem.yaml"),
@@ -76,7 +76,7 @@ def committed() -> dict[str, str]:
     }
 
 
-def _rendered(template: str, parts: Mapping[str, Any], name: str, path: str) -> str:
+def _render(template: str, values: Mapping[str, Any], name: str, path: str) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -87,28 +87,29 @@ def _rendered(template: str, parts: Mapping[str, Any], name: str, path: str) -> 
         keep_trailing_newline=True,
         autoescape=False,
     )
-    return environment.get_template(template).render(**COMMON, **parts, name=name, path=path)
+    return environment.get_template(template).render(**SHARED_VALUES, **values, name=name, path=path)
 
 
 @app.command()
-def files(check: Annotated[bool, typer.Option("--check", help="write nothing; exit 1 where one differs")] = False):
-    """Write the files that are kept in the repository."""
-    differing = [path for path, text in committed().items() if not _is(ROOT / path, text)]
+def files(check: Annotated[bool, typer.Option("--check", help="write nothing; exit 1 if one differs")] = False):
+    """Write the files that are committed to the repository."""
+    rendered = committed_files()
+    differing = [path for path, text in rendered.items() if not _has_text(ROOT / path, text)]
     if check and differing:
-        typer.echo(f"not as their parts: {', '.join(differing)}; run python -m clusters.make files", err=True)
+        typer.echo(f"differ from their templates: {', '.join(differing)}; run python -m clusters.make files", err=True)
         raise typer.Exit(1)
     for path in differing:
-        write_text(ROOT / path, committed()[path])
+        write_text(ROOT / path, rendered[path])
 
 
-def _is(path: Path, text: str) -> bool:
+def _has_text(path: Path, text: str) -> bool:
     return path.is_file() and path.read_text(encoding="utf-8") == text
 
 
 @app.command()
 def aws(
-    region: Annotated[str, typer.Option(help="of Amazon EC2")] = Aws.region,
-    workers: Annotated[int, typer.Option(min=1, help="GPU machines at most")] = Aws.workers,
+    region: Annotated[str, typer.Option(help="region of Amazon EC2")] = Aws.region,
+    workers: Annotated[int, typer.Option(min=1, help="most GPU machines")] = Aws.workers,
 ) -> None:
     """Print a file for Amazon EC2, with spot workers."""
     with exit_on_input_error():
@@ -119,8 +120,8 @@ def aws(
 def onprem(
     head: Annotated[str, typer.Option(help="private address of the head")],
     worker: Annotated[list[str], typer.Option(help="private address of a worker; may be repeated")],
-    user: Annotated[str, typer.Option(help="who logs in, on every node")] = OnPrem.user,
-    key: Annotated[str, typer.Option(help="path of the private key, where `ray up` is typed")] = OnPrem.key,
+    user: Annotated[str, typer.Option(help="user that logs in on every node")] = OnPrem.user,
+    key: Annotated[str, typer.Option(help="path of the private key, on the machine that runs `ray up`")] = OnPrem.key,
 ) -> None:
     """Print a file for machines of your own, over SSH."""
     with exit_on_input_error():
@@ -129,10 +130,12 @@ def onprem(
 
 @app.command()
 def kuberay(
-    image: Annotated[str, typer.Option(help="built from clusters/Dockerfile, where the pods can pull it")],
-    workers: Annotated[int, typer.Option(min=1, help="pods at most, of each kind of GPU")] = KubeRay.workers,
+    image: Annotated[
+        str, typer.Option(help="image built from clusters/Dockerfile, in a registry that the pods can reach")
+    ],
+    workers: Annotated[int, typer.Option(min=1, help="most pods for each kind of GPU")] = KubeRay.workers,
 ) -> None:
-    """Print a file for a Kubernetes with the KubeRay operator."""
+    """Print a file for a Kubernetes cluster with the KubeRay operator."""
     with exit_on_input_error():
         typer.echo(kuberay_file(KubeRay(image, workers)), nl=False)
 

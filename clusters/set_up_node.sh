@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs the synced checkout on one node, the same on every node: Python 3.11 and the versions in constraints.txt.
+# Installs the synced checkout on a node, with Python 3.11 and the versions in constraints.txt.
 #     bash ~/sweetspot/clusters/set_up_node.sh VERSION_OF_UV
-# Run again, it does what is missing.
+# When run again, it does only what is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv_version="$1"
 
-# The fast disk that some rented machines have comes and goes with them, which is what a cache is for.
+# Some rented machines have a fast temporary disk, which suits a cache.
 if [ ! -e "$HOME/.sweetspot" ]; then
     if [ -d /opt/dlami/nvme ]; then
         sudo install -d -o "$(id -u)" -g "$(id -g)" /opt/dlami/nvme/sweetspot
@@ -16,7 +16,7 @@ if [ ! -e "$HOME/.sweetspot" ]; then
     fi
 fi
 
-# First in ~/.bashrc: on many systems it ends early in a shell that nobody types into.
+# At the beginning of ~/.bashrc, because on many systems it returns early in non-interactive shells.
 line=". \"\$HOME/sweetspot/clusters/environment.sh\""
 touch "$HOME/.bashrc"
 if ! grep -qxF "$line" "$HOME/.bashrc"; then
@@ -25,7 +25,7 @@ if ! grep -qxF "$line" "$HOME/.bashrc"; then
 fi
 
 python=python3.11
-# Debian's Python comes without what makes virtual environments.
+# Debian's Python lacks the module that creates virtual environments.
 has_python() { "$python" -c 'import ensurepip' 2>/dev/null; }
 if [ ! -e .venv/installed ] && ! { has_python && command -v make >/dev/null; }; then
     sudo="$([ "$(id -u)" = 0 ] || echo "sudo -n")"

@@ -1,4 +1,4 @@
-"""What Ray's launcher makes of cluster.yaml, on an Amazon EC2 that moto plays: no account, no network, no cost."""
+"""What Ray's launcher creates from cluster.yaml, on an Amazon EC2 simulated by moto."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REGION = Aws.region
 
 @pytest.fixture
 def amazon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """boto3 in front of an empty account, but for the profiles that clusters/aws_roles.sh makes."""
+    """boto3 with an account that only has the profiles that clusters/aws_roles.sh creates."""
     # Ray keeps the key pair that it makes in the home folder.
     (tmp_path / ".ssh").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -66,7 +66,7 @@ def config(amazon: Any) -> dict[str, Any]:
     return AWSNodeProvider.bootstrap_config(prepare_config(yaml.safe_load(aws_file(Aws()))))
 
 
-def test_the_head_is_bought_and_workers_are_spot_each_with_its_role(amazon: Any, config: dict[str, Any]) -> None:
+def test_the_head_is_on_demand_and_workers_are_spot_each_with_its_role(amazon: Any, config: dict[str, Any]) -> None:
     launched(config, NODE_KIND_HEAD, HEAD.name)
     for worker in WORKERS:
         launched(config, NODE_KIND_WORKER, worker.name)
@@ -75,7 +75,7 @@ def test_the_head_is_bought_and_workers_are_spot_each_with_its_role(amazon: Any,
     head = machines.pop(HEAD.instance)
     assert head.instance_lifecycle is None
     assert head.iam_instance_profile["Arn"].endswith("/sweetspot-head")
-    # The laptop comes in by the one, workers by the other.
+    # The user connects to the public address, workers to the private one.
     assert head.public_ip_address and head.private_ip_address
     for machine in machines.values():
         assert machine.instance_lifecycle == "spot"
@@ -92,8 +92,8 @@ def test_nothing_but_ssh_comes_in_from_outside(amazon: Any, config: dict[str, An
     assert {pair["GroupId"] for rule in within for pair in rule["UserIdGroupPairs"]} == {group["GroupId"]}
 
 
-def test_machines_have_what_the_file_says(amazon: Any) -> None:
-    """As Amazon's own catalogue has them."""
+def test_machines_have_the_resources_in_the_file(amazon: Any) -> None:
+    """Compared with Amazon's catalogue in moto."""
     kinds = (HEAD, *WORKERS)
     asked = amazon.client("ec2").describe_instance_types(InstanceTypes=[kind.instance for kind in kinds])
     found = {one["InstanceType"]: one for one in asked["InstanceTypes"]}
@@ -103,4 +103,4 @@ def test_machines_have_what_the_file_says(amazon: Any) -> None:
         assert machine["VCpuInfo"]["DefaultVCpus"] == kind.cpus
         assert machine["MemoryInfo"]["SizeInMiB"] == 1024 * kind.memory_gib
         assert sum(gpu["Count"] for gpu in gpus) == kind.gpus
-        assert all(kind.card.startswith(gpu["Name"]) for gpu in gpus)
+        assert all(kind.gpu_name.startswith(gpu["Name"]) for gpu in gpus)

@@ -1,4 +1,4 @@
-"""The cluster files: Ray takes them, they are what their parts make, and they tell no secret and open nothing."""
+"""The cluster files: Ray accepts them, they match their templates, hold no secret and open no port."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ray.autoscaler._private.util import prepare_config, validate_config
 from typer.testing import CliRunner
 
 from clusters import make
-from clusters.make import SYNCED, aws_file, committed, kuberay_file, onprem_file
+from clusters.make import SYNCED, aws_file, committed_files, kuberay_file, onprem_file
 from clusters.sites import HEAD, WORKERS, Aws, HeadMemory, KubeRay, OnPrem
 from search.planning.layout import MAX_SEATS
 from spaces.errors import InputError
@@ -50,13 +50,13 @@ def manifests() -> dict[str, dict[str, Any]]:
     return {one["kind"]: one for one in yaml.safe_load_all(text)}
 
 
-@pytest.mark.parametrize("path", committed())
-def test_a_file_is_what_its_parts_make(path: str) -> None:
-    assert (ROOT / path).read_text(encoding="utf-8") == committed()[path], "run python -m clusters.make files"
+@pytest.mark.parametrize("path", committed_files())
+def test_a_file_matches_its_template(path: str) -> None:
+    assert (ROOT / path).read_text(encoding="utf-8") == committed_files()[path], "run python -m clusters.make files"
 
 
 @pytest.mark.parametrize("path", RAY_UP)
-def test_ray_takes_a_file(path: str) -> None:
+def test_ray_accepts_a_file(path: str) -> None:
     validate_config(prepare_config(parsed(path)))
 
 
@@ -75,12 +75,12 @@ def test_ray_refuses_a_misspelt_file(path: str) -> None:
     ],
     ids=["another region", "one worker", "many workers"],
 )
-def test_ray_takes_a_file_of_ones_own(text: str) -> None:
+def test_ray_accepts_a_printed_file(text: str) -> None:
     validate_config(prepare_config(yaml.safe_load(text)))
 
 
-@pytest.mark.parametrize("path", [*committed(), *HANDWRITTEN])
-def test_no_file_tells_a_secret(path: str) -> None:
+@pytest.mark.parametrize("path", [*committed_files(), *HANDWRITTEN])
+def test_no_file_holds_a_secret(path: str) -> None:
     assert not SECRETS.search((ROOT / path).read_text(encoding="utf-8"))
 
 
@@ -100,7 +100,7 @@ def test_a_planted_secret_is_found(planted: str) -> None:
     assert SECRETS.search((ROOT / "cluster.yaml").read_text(encoding="utf-8") + planted)
 
 
-def test_on_premises_differs_in_provider_addresses_and_login_alone() -> None:
+def test_on_premises_differs_only_in_provider_addresses_and_login() -> None:
     aws, onprem = (parsed(path) for path in RAY_UP)
     # Only Amazon's machines are of types that are rented, and only there does the autoscaler need boto3.
     assert aws.keys() - onprem.keys() == {"max_workers", "head_node_type", "available_node_types"}
@@ -132,7 +132,7 @@ def test_ray_starts_private_and_with_a_token(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", RAY_UP)
-def test_a_node_gets_what_installing_takes_and_nothing_beside_it(path: str) -> None:
+def test_a_node_gets_only_what_installation_and_a_search_need(path: str) -> None:
     mounts = parsed(path)["file_mounts"]
     assert mounts == {f"~/sweetspot/{name}": name for name in SYNCED}
     assert all((ROOT / name).exists() for name in SYNCED)
@@ -162,8 +162,8 @@ def test_workers_on_aws_are_spot_machines_from_none_up() -> None:
     assert len(workers) == len(WORKERS)
 
 
-def test_amazon_takes_the_description_of_each_machine() -> None:
-    """As its own model of the call says; no machine and no network are needed."""
+def test_amazon_accepts_the_description_of_each_machine() -> None:
+    """Checked against botocore's model of the call, without a network."""
     call = get_session().get_service_model("ec2").operation_model("RunInstances").input_shape
     for kind in parsed("cluster.yaml")["available_node_types"].values():
         wrong = ParamValidator().validate({**kind["node_config"], "MinCount": 1, "MaxCount": 1}, call)
@@ -173,10 +173,10 @@ def test_amazon_takes_the_description_of_each_machine() -> None:
 @pytest.mark.parametrize(
     ("site", "said"),
     [
-        (lambda: OnPrem("8.8.8.8"), "open internet"),
+        (lambda: OnPrem("8.8.8.8"), "public IP address"),
         (lambda: OnPrem("head.example"), "not an IP address"),
-        (lambda: OnPrem("10.0.0.2", ("10.0.0.2",)), "named twice"),
-        (lambda: Aws(workers=40), "take fewer"),
+        (lambda: OnPrem("10.0.0.2", ("10.0.0.2",)), "given twice"),
+        (lambda: Aws(workers=40), "use fewer"),
     ],
 )
 def test_an_impossible_site_is_refused(site, said: str) -> None:
@@ -184,17 +184,17 @@ def test_an_impossible_site_is_refused(site, said: str) -> None:
         site()
 
 
-def test_a_file_that_was_changed_by_hand_is_told_and_written_anew(tmp_path: Path, monkeypatch) -> None:
+def test_a_file_that_was_changed_by_hand_is_reported_and_restored(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(make, "ROOT", tmp_path)
     runner = CliRunner()
     assert runner.invoke(make.app, ["files"]).exit_code == 0
     assert runner.invoke(make.app, ["files", "--check"]).exit_code == 0
     changed = tmp_path / "clusters/kuberay.yaml"
     changed.write_text(changed.read_text().replace("ClusterIP", "LoadBalancer"))
-    told = runner.invoke(make.app, ["files", "--check"])
-    assert told.exit_code == 1 and "clusters/kuberay.yaml;" in told.output
+    result = runner.invoke(make.app, ["files", "--check"])
+    assert result.exit_code == 1 and "clusters/kuberay.yaml;" in result.output
     runner.invoke(make.app, ["files"])
-    assert changed.read_text() == committed()["clusters/kuberay.yaml"]
+    assert changed.read_text() == committed_files()["clusters/kuberay.yaml"]
 
 
 def test_pods_have_the_ray_that_is_installed() -> None:
@@ -203,7 +203,7 @@ def test_pods_have_the_ray_that_is_installed() -> None:
     assert f"FROM rayproject/ray:{PINS['ray']}-py311-gpu\n" in (ROOT / "clusters/Dockerfile").read_text()
 
 
-def test_pods_are_as_kuberay_wants_them() -> None:
+def test_pods_have_what_kuberay_requires() -> None:
     kinds = manifests()
     assert {kind: one["apiVersion"] for kind, one in kinds.items()} == {
         "PersistentVolumeClaim": "v1",
@@ -224,7 +224,7 @@ def test_pods_are_as_kuberay_wants_them() -> None:
         assert {mount["name"] for mount in container["volumeMounts"]} == volumes
 
 
-def test_only_worker_pods_have_a_gpu_and_only_inside_is_the_dashboard_reached() -> None:
+def test_only_worker_pods_have_a_gpu_and_the_dashboard_is_private() -> None:
     head, *workers = pods()
     assert head["serviceType"] == "ClusterIP"
     assert "nvidia.com/gpu" not in head["template"]["spec"]["containers"][0]["resources"]["limits"]
@@ -244,6 +244,6 @@ def test_the_head_pod_holds_the_trial_functions_of_all_benches() -> None:
     assert float(asked.removesuffix("Gi")) >= HeadMemory(benches).total
 
 
-def test_the_image_of_ones_own_is_in_every_pod() -> None:
+def test_a_given_image_is_in_every_pod() -> None:
     text = kuberay_file(KubeRay(image="registry.example/ours:2"))
     assert text.count("image: registry.example/ours:2\n") == 3 and KubeRay().image not in text

@@ -1,4 +1,4 @@
-"""What KubeRay is given: as its own schema wants it where that is at hand, and as its operator will read it."""
+"""The KubeRay file: valid by KubeRay's own schemas if they are installed, and as its operator reads it."""
 
 from __future__ import annotations
 
@@ -76,9 +76,9 @@ TOY = {
 
 
 def printed(*options: str) -> str:
-    told = CliRunner().invoke(make.app, ["kuberay", *options])
-    assert told.exit_code == 0, told.output
-    return told.output
+    result = CliRunner().invoke(make.app, ["kuberay", *options])
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def schemas() -> dict[tuple[str, str], dict[str, Any]]:
 
 
 @pytest.mark.parametrize("make_file", FILES.values(), ids=FILES)
-def test_kuberay_takes_every_document(schemas: dict, make_file: Callable[[], str]) -> None:
+def test_kuberay_accepts_every_document(schemas: dict, make_file: Callable[[], str]) -> None:
     claim, *of_ray = yaml.safe_load_all(make_file())
     assert {one["kind"] for one in of_ray} == {"RayCluster", "RayJob"}
     for one in of_ray:
@@ -112,7 +112,7 @@ def test_kuberay_takes_every_document(schemas: dict, make_file: Callable[[], str
         ("RayJob", ("spec", "maxRetries"), 1),
     ],
 )
-def test_kuberay_refuses_what_is_misspelt_or_of_another_type(
+def test_kuberay_refuses_misspelt_fields_and_wrong_types(
     schemas: dict, kind: str, field: tuple[str | int, ...], value: object
 ) -> None:
     (manifest,) = (one for one in yaml.safe_load_all(kuberay_file(KubeRay())) if one["kind"] == kind)
@@ -136,7 +136,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return read_schemas(folder)["ray.io/v1", "RayToy"]
 
 
-def test_a_manifest_that_is_right_is_taken(toy: dict) -> None:
+def test_a_valid_manifest_is_accepted(toy: dict) -> None:
     assert refusals(TOY, toy) == []
 
 
@@ -160,13 +160,13 @@ def test_a_manifest_that_is_right_is_taken(toy: dict) -> None:
         (("spec",), {}, "spec: 'rayVersion' is a required property"),
     ],
 )
-def test_a_manifest_that_is_wrong_is_refused(toy: dict, field: tuple, value: object, said: str) -> None:
+def test_an_invalid_manifest_is_refused(toy: dict, field: tuple, value: object, said: str) -> None:
     refused = refusals(changed(TOY, field, value), toy)
     assert refused
     assert all(re.match(said, each) for each in refused), refused
 
 
-def test_a_folder_without_definitions_is_told(tmp_path: Path) -> None:
+def test_a_folder_without_definitions_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "other.yaml").write_text("kind: ConfigMap\n")
     with pytest.raises(FileNotFoundError, match="expected CustomResourceDefinitions"):
         read_schemas(tmp_path)
@@ -180,7 +180,7 @@ def test_an_open_object_stays_open() -> None:
 
 
 def test_the_entrypoint_is_one_plain_command() -> None:
-    """The operator pastes it into a shell of the pod that submits the job: what followed a `&&` would run there."""
+    """The operator pastes it into a shell of the pod that submits the job, which would run what follows a `&&`."""
     job = next(one for one in yaml.safe_load_all(kuberay_file(KubeRay())) if one["kind"] == "RayJob")
     entrypoint = job["spec"]["entrypoint"].strip()
     words = shlex.split(entrypoint)

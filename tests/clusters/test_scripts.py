@@ -1,4 +1,4 @@
-"""The scripts that set up nodes and accounts, on a home folder of their own and with commands that only take notes."""
+"""The scripts that set up nodes and accounts, in a temporary home folder and with commands that only record calls."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.support.paths import ROOT
 SYSTEM = "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def noting(folder: Path, *names: str) -> Path:
-    """A folder of commands that write down what they are given; `asked` has it, a line for each call."""
+def recording(folder: Path, *names: str) -> Path:
+    """A folder of commands that append each call to the file `calls`."""
     folder.mkdir()
     for name in names:
-        (folder / name).write_text('#!/bin/sh\nprintf "%s\\n" "$(basename "$0") $*" >> "$(dirname "$0")/asked"\n')
+        (folder / name).write_text('#!/bin/sh\nprintf "%s\\n" "$(basename "$0") $*" >> "$(dirname "$0")/calls"\n')
         (folder / name).chmod(0o755)
     return folder
 
@@ -42,8 +42,8 @@ def set_up(home: Path, path: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(script, env={"HOME": str(home), "PATH": path}, capture_output=True, text=True, check=False)
 
 
-def test_a_node_is_set_up_once_however_often_it_is_asked(node: Path, tmp_path: Path) -> None:
-    commands = noting(tmp_path / "bin", "make", "python3.11")
+def test_setting_up_a_node_twice_changes_nothing(node: Path, tmp_path: Path) -> None:
+    commands = recording(tmp_path / "bin", "make", "python3.11")
     for _ in range(2):
         done = set_up(node, f"{commands}:{SYSTEM}")
         assert done.returncode == 0, done.stderr
@@ -51,22 +51,22 @@ def test_a_node_is_set_up_once_however_often_it_is_asked(node: Path, tmp_path: P
     assert lines[0] == '. "$HOME/sweetspot/clusters/environment.sh"'
     assert lines[1:] == ["case $- in *i*) ;; *) return ;; esac", "export MINE=1"]
     assert (node / ".sweetspot").is_dir()
-    made = [line for line in (commands / "asked").read_text().splitlines() if line.startswith("make")]
+    made = [line for line in (commands / "calls").read_text().splitlines() if line.startswith("make")]
     assert made == ["make --silent .venv/installed PYTHON=python3.11"] * 2
 
 
-def test_a_shell_that_nobody_types_into_finds_ray(node: Path, tmp_path: Path) -> None:
+def test_a_non_interactive_shell_finds_ray(node: Path, tmp_path: Path) -> None:
     """`ray down` sends `ray stop` through a login shell; where it was not found, every process of Ray stayed."""
-    set_up(node, f"{noting(tmp_path / 'bin', 'make', 'python3.11')}:{SYSTEM}")
-    ray = noting(node / "sweetspot/.venv_bin", "ray")
+    set_up(node, f"{recording(tmp_path / 'bin', 'make', 'python3.11')}:{SYSTEM}")
+    ray = recording(node / "sweetspot/.venv_bin", "ray")
     (node / "sweetspot/.venv").mkdir()
     ray.rename(node / "sweetspot/.venv/bin")
     line = "source ~/.bashrc; export OMP_NUM_THREADS=1 && (ray stop)"
     subprocess.run(["bash", "--login", "-c", line], env={"HOME": str(node), "PATH": SYSTEM}, check=True)
-    assert (node / "sweetspot/.venv/bin/asked").read_text() == "ray stop\n"
+    assert (node / "sweetspot/.venv/bin/calls").read_text() == "ray stop\n"
 
 
-def test_a_node_without_python_and_without_means_says_what_to_install(node: Path, tmp_path: Path) -> None:
+def test_a_node_that_cannot_install_python_says_what_to_install(node: Path, tmp_path: Path) -> None:
     tools = tmp_path / "few"
     tools.mkdir()
     for name in ("bash", "dirname", "mkdir", "touch", "grep", "cat", "mv", "id", "hostname"):
@@ -76,7 +76,7 @@ def test_a_node_without_python_and_without_means_says_what_to_install(node: Path
     assert "Python 3.11" in done.stderr and "install them" in done.stderr
 
 
-def test_a_nodes_shell_finds_ray_demands_the_token_and_shuns_the_loopback(tmp_path: Path) -> None:
+def test_a_shell_of_a_node_finds_ray_requires_the_token_and_avoids_the_loopback(tmp_path: Path) -> None:
     """A login shell on a machine without any such setting, as `ray up` and `ray down` use it."""
     script = f". {ROOT}/clusters/environment.sh; echo $PATH; env"
     shell = ["env", "-i", f"HOME={tmp_path}", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "bash", "-c", script]
@@ -89,14 +89,14 @@ def test_a_nodes_shell_finds_ray_demands_the_token_and_shuns_the_loopback(tmp_pa
     assert environment.get("GLOO_SOCKET_IFNAME") != "lo"
 
 
-def test_the_roles_that_machines_have_are_made_with_no_more_than_they_need(tmp_path: Path) -> None:
-    commands = noting(tmp_path / "bin", "aws")
+def test_the_roles_of_machines_have_only_the_needed_permissions(tmp_path: Path) -> None:
+    commands = recording(tmp_path / "bin", "aws")
     path = f"{commands}:{SYSTEM}"
     script = ["bash", str(ROOT / "clusters/aws_roles.sh"), "my-bucket"]
     subprocess.run(script, env={"PATH": path}, check=True)
-    asked = (commands / "asked").read_text().splitlines()
+    calls = (commands / "calls").read_text().splitlines()
     policies: dict[str, list[dict[str, Any]]] = {}
-    for line in asked:
+    for line in calls:
         role = re.search(r"--(?:role|instance-profile)-name (\S+)", line)[1]
         if "put-role-policy" in line:
             policies.setdefault(role, []).extend(json.loads(line.split("--policy-document ")[1])["Statement"])
@@ -113,14 +113,14 @@ def test_the_roles_that_machines_have_are_made_with_no_more_than_they_need(tmp_p
 
 
 @pytest.mark.parametrize("has_role", [True, False])
-def test_an_account_that_never_had_a_spot_machine_gets_the_role_that_they_need(tmp_path: Path, has_role: bool) -> None:
-    commands = noting(tmp_path / "bin", "aws")
+def test_an_account_without_spot_machines_gets_their_role(tmp_path: Path, has_role: bool) -> None:
+    commands = recording(tmp_path / "bin", "aws")
     if not has_role:
         with (commands / "aws").open("a") as script:
             script.write('[ "$2" != get-role ]\n')
     script = ["bash", str(ROOT / "clusters/aws_roles.sh"), "my-bucket"]
     subprocess.run(script, env={"PATH": f"{commands}:{SYSTEM}"}, check=True)
-    asked = (commands / "asked").read_text().splitlines()
-    made = [line for line in asked if line.startswith("aws iam create-service-linked-role ")]
+    calls = (commands / "calls").read_text().splitlines()
+    made = [line for line in calls if line.startswith("aws iam create-service-linked-role ")]
     assert made == ([] if has_role else ["aws iam create-service-linked-role --aws-service-name spot.amazonaws.com"])
-    assert "--policy-name workers" in asked[-1]
+    assert "--policy-name workers" in calls[-1]
