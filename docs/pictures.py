@@ -1,10 +1,10 @@
-"""The README's pictures, from a search that was really run.
+"""Makes the README's pictures from a run.
 
-    make pictures                        searches on the demo voice first
-    python -m docs.pictures RUN          of a run that is there
+    make pictures                        runs a search on the demo voice first
+    python -m docs.pictures RUN          uses an existing run
 
-Writes docs/search.png (the run's own picture), docs/page.png (the listening page) and docs/tensorboard.png (its curves
-against their bands). Needs chromium.
+Writes docs/search.png (the overview picture), docs/page.png (the listening page) and docs/tensorboard.png (the curves
+with their bands). Needs chromium.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ DOCS = Path(__file__).parent
 WIDTH, HEIGHT = 1440, 900
 PATIENCE_SECONDS = 90.0
 SETTLING_SECONDS = 15.0
-"""TensorBoard draws its charts one after the other, and says nothing when the last is there."""
+"""TensorBoard draws its charts one after the other, and gives no sign when it has finished."""
 
 
 def main(run: Path) -> None:
     """Draw the pictures of a run into docs/."""
     folder = RunFolder(run.resolve())
     shutil.copyfile(draw_search(folder), DOCS / "search.png")
-    page = write_report(folder, lambda what, done, of: None)
+    page = write_report(folder)
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         typer.secho(f"expected a browser, one of {', '.join(NAMES)}; install chromium", err=True, fg="red")
@@ -52,7 +52,7 @@ def main(run: Path) -> None:
         with tensorboard(folder.tensorboard) as address:
             window.ask("Page.navigate", url=f"{address}/#custom_scalars")
             window.wait_for("document.title === 'TensorBoard'")
-            # Its page looks at the address only when it is loaded.
+            # TensorBoard reads the fragment of the address only on load.
             window.reload()
             time.sleep(SETTLING_SECONDS)
             shoot(window, DOCS / "tensorboard.png")
@@ -60,7 +60,7 @@ def main(run: Path) -> None:
 
 @contextmanager
 def browser(program: str) -> Iterator[Browser]:
-    """A window of WIDTH × HEIGHT pixels."""
+    """A browser window of WIDTH × HEIGHT pixels."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         window = Browser(program, Path(folder))
         size = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": False}
@@ -73,13 +73,13 @@ def browser(program: str) -> Iterator[Browser]:
 
 @contextmanager
 def tensorboard(folder: Path) -> Iterator[str]:
-    """A server for as long as it is needed; yields its address."""
+    """Runs a TensorBoard server, and yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    # The page shows the folder as it was given.
-    where = ["--logdir", folder.name, "--host", "127.0.0.1", "--port", str(port)]
-    command = [sys.executable, "-m", "tensorboard.main", *where]
+    # TensorBoard shows the name of the folder as it was given.
+    options = ["--logdir", folder.name, "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "tensorboard.main", *options]
     server = subprocess.Popen(command, cwd=folder.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
@@ -103,7 +103,7 @@ def answers(address: str) -> bool:
 
 
 def shoot(window: Browser, file: Path) -> None:
-    """What the window shows, as PNG."""
+    """Writes a screenshot of the window as PNG."""
     file.write_bytes(base64.b64decode(window.ask("Page.captureScreenshot", format="png")["data"]))
     typer.echo(f"{file}: {file.stat().st_size / 1024:.0f} KiB")
 

@@ -65,18 +65,18 @@ class TrialRow(BaseModel):
     gpu_seconds: float
     """GPU time of training and probing, shared between seats; 0 where it was not measured."""
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def objective(self) -> Objective | None:
         return self.draw.objective if self.draw else None
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def loss(self) -> float | None:
         """The loss of the trial's objective."""
         return self.losses.of(self.draw.objective) if self.losses and self.draw else None
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def validation_loss(self) -> float | None:
         """The same loss over the held-out clips."""

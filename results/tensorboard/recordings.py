@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import textwrap
 import warnings
@@ -77,16 +78,17 @@ def _picture(wave: np.ndarray, text: str, heard: str) -> np.ndarray:
 
     # No axes: their ticks take most of the time, and the driver of the search waits for this.
     figure = Figure(figsize=(COLUMNS / DPI, (ROWS + TITLE) / DPI), dpi=DPI, facecolor="white")
-    canvas = FigureCanvasAgg(figure)
+    FigureCanvasAgg(figure)
     about = f"{len(wave) / SAMPLE_RATE:.1f} s, 0 to {TOP_HERTZ / 1000:g} kHz"
     header = "\n".join(textwrap.shorten(part, 84, placeholder=" …") for part in (text, heard, about))
     figure.text(0.01, 0.98, header, fontsize=9, va="top", parse_math=False)
+    file = io.BytesIO()
     with warnings.catch_warnings():
         # Characters that the font lacks are drawn as boxes; the verdict holds the text.
         warnings.filterwarnings("ignore", message="Glyph")
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
-        canvas.draw()
-    picture = np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
-    spectrum = colormaps["magma"](spectrogram(wave, ROWS, picture.shape[1]), bytes=True)
+        figure.savefig(file, format="rgba")
+    picture = np.frombuffer(file.getvalue(), np.uint8).reshape(ROWS + TITLE, COLUMNS, 4)[:, :, :3].copy()
+    spectrum = colormaps["magma"](spectrogram(wave, ROWS, COLUMNS), bytes=True)
     picture[-ROWS:] = spectrum[:, :, :3]
     return picture

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from spaces.band import Band
 from spaces.draw import Draw
 from spaces.records.trial import Ending, Outcome, Point
 
 if TYPE_CHECKING:
+    from tensorboard.compat.proto.summary_pb2 import Summary
     from torch.utils.tensorboard import SummaryWriter
 
 LAST_SCALAR = "curve"
@@ -90,23 +91,37 @@ def add_hyperparameters(writer: SummaryWriter, draw: Draw, outcome: Outcome | No
     ending and verdict; these columns fill when TensorBoard is restarted.
     """
     from tensorboard.plugins.hparams import api_pb2, plugin_data_pb2
-    from torch.utils.tensorboard.summary import hparams
 
     values = draw.model_dump(mode="json")
     # SummaryWriter.add_hparams would open a run of its own; these belong to the run of the trial.
     ended = {"ending": str(outcome.ending) if outcome else "", "verdict": _verdict(outcome) if outcome else ""}
-    experiment, whole, end = hparams({**values, **ended}, {f"{RESULT}/{metric}": 0.0 for metric in METRICS})
-    writer.file_writer.add_summary(experiment)
+    experiment, start, end = _summaries({**values, **ended}, {f"{RESULT}/{metric}": 0.0 for metric in METRICS})
+    file_writer = cast(_FileWriter, writer.file_writer)
+    file_writer.add_summary(experiment)
     if outcome is None:
-        writer.file_writer.add_summary(hparams(values, {})[1])
+        file_writer.add_summary(_summaries(values, {})[1])
         return
-    writer.file_writer.add_summary(whole)
+    file_writer.add_summary(start)
     if outcome.ending in (Ending.FAILED, Ending.CANCELLED):
         plugin = end.value[0].metadata.plugin_data
         content = plugin_data_pb2.HParamsPluginData.FromString(plugin.content)
         content.session_end_info.status = api_pb2.STATUS_FAILURE
         plugin.content = content.SerializeToString()
-    writer.file_writer.add_summary(end)
+    file_writer.add_summary(end)
+
+
+class _FileWriter(Protocol):
+    """What `SummaryWriter.file_writer` offers."""
+
+    def add_summary(self, summary: Summary) -> None: ...
+
+
+def _summaries(values: dict[str, Any], metrics: dict[str, float]) -> tuple[Summary, Summary, Summary]:
+    """The summaries of an experiment, of its session's start and of its end."""
+    from torch.utils.tensorboard.summary import hparams
+
+    experiment, start, end = hparams(values, metrics)  # type: ignore[no-untyped-call]
+    return experiment, start, end
 
 
 def _verdict(outcome: Outcome) -> str:

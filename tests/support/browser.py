@@ -1,4 +1,4 @@
-"""A real browser for tests: chromium without a window, spoken to over its DevTools protocol."""
+"""A browser for tests: headless chromium, controlled by the DevTools protocol."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ import aiohttp
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 60.0
-"""Seconds for the browser to start, or for a page to come to what is waited for; a busy machine is slow."""
+"""Seconds that the browser may take to start, and a page to reach an expected state, also on a busy machine."""
 KEYS = {" ": ("Space", 32), "ArrowLeft": ("", 37), "ArrowUp": ("", 38), "ArrowRight": ("", 39), "ArrowDown": ("", 40)}
 
 
 class Browser:
-    """One page. Everything waits for the browser's answer."""
+    """One page. Every method waits for the browser's reply."""
 
     def __init__(self, program: str, folder: Path) -> None:
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--mute-audio", "--remote-debugging-port=0"]
@@ -30,7 +30,7 @@ class Browser:
         self._loop = asyncio.new_event_loop()
         self._numbers = itertools.count(1)
         self.events: list[dict[str, Any]] = []
-        """What the browser told of its own accord."""
+        """Events that the browser sent."""
         try:
             self._loop.run_until_complete(self._connect(folder / "DevToolsActivePort"))
             for domain in ("Page", "Runtime", "Log"):
@@ -43,8 +43,8 @@ class Browser:
         await _until(lambda: port_file.is_file() and len(port_file.read_text().split()) == 2)
         port = port_file.read_text().split()[0]
         self._session = aiohttp.ClientSession()
-        async with self._session.get(f"http://127.0.0.1:{port}/json/list") as answer:
-            targets = json.loads(await answer.text())
+        async with self._session.get(f"http://127.0.0.1:{port}/json/list") as response:
+            targets = json.loads(await response.text())
         address = next(target["webSocketDebuggerUrl"] for target in targets if target["type"] == "page")
         self._socket = await self._session.ws_connect(address, max_msg_size=0)
 
@@ -69,7 +69,7 @@ class Browser:
         self._leave("Page.reload")
 
     def _leave(self, method: str, **params: Any) -> None:
-        """Until another document is there."""
+        """Sends a command that loads a document, and waits until the document is complete."""
         self.evaluate("window.left = true")
         self.ask(method, **params)
         self.wait_for("!window.left && document.readyState === 'complete'")
@@ -81,21 +81,25 @@ class Browser:
         return result["result"].get("value")
 
     def wait_for(self, expression: str) -> None:
-        """Until an expression is true."""
+        """Waits until an expression is true."""
         end = time.monotonic() + PATIENCE
         while not self.evaluate(expression):
             assert time.monotonic() < end, f"never true: {expression}"
             time.sleep(0.05)
 
     def click(self, selector: str) -> None:
-        """With the mouse, in the middle of the first element there."""
-        box = self.evaluate(
+        """Clicks with the mouse in the middle of the first element that matches, once its position is stable."""
+        expression = (
             f"(() => {{ const found = document.querySelector({json.dumps(selector)});"
             "found.scrollIntoView({block: 'center'}); const box = found.getBoundingClientRect();"
             "return [box.x + box.width / 2, box.y + box.height / 2]; })()"
         )
+        position = None
+        while (measured := self.evaluate(expression)) != position:
+            position = measured
+            time.sleep(0.05)
         for kind in ("mousePressed", "mouseReleased"):
-            self.ask("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
+            self.ask("Input.dispatchMouseEvent", type=kind, x=measured[0], y=measured[1], button="left", clickCount=1)
 
     def press(self, key: str) -> None:
         code, number = KEYS[key] if key in KEYS else ("", ord(key.upper()))
@@ -104,15 +108,15 @@ class Browser:
         self.ask("Input.dispatchKeyEvent", type="keyUp", **fields)
 
     def complaints(self) -> list[str]:
-        """Errors, warnings of the log, and dialogs that something opened."""
+        """Exceptions, errors in the log, and dialogs that were opened."""
         self.evaluate("1")
-        told = []
+        found = []
         for event in self.events:
             if event["method"] in ("Runtime.exceptionThrown", "Page.javascriptDialogOpening"):
-                told.append(json.dumps(event["params"]))
+                found.append(json.dumps(event["params"]))
             elif event["method"] == "Log.entryAdded" and event["params"]["entry"]["level"] == "error":
-                told.append(event["params"]["entry"]["text"])
-        return told
+                found.append(event["params"]["entry"]["text"])
+        return found
 
     def close(self) -> None:
         self._process.terminate()
@@ -127,8 +131,8 @@ class Browser:
         self._log.close()
 
 
-async def _until(true: Callable[[], bool]) -> None:
+async def _until(is_true: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE
-    while not true():
+    while not is_true():
         assert time.monotonic() < end, "the browser does not answer"
         await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""A run with recordings and finalists, made by hand: for tests of what is heard on a page."""
+"""A run with recordings and finalists for tests of the listening page and TensorBoard."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.voices import TEXTS, make_voice, murmur
 from trainable.speech.audio import write_audio
 
 LINES = (TEXTS[0], TEXTS[1], TEXTS[0], "why not?")
-"""One of them twice; the first two are said in clips of the voice."""
+"""One text occurs twice; the first two are transcripts of clips of the voice."""
 OTHERS = ("somewhere else entirely", "a line for finalists")
 
 
@@ -52,7 +52,7 @@ def lines(score: float, folder: str = "probe", texts: tuple[str, ...] = LINES) -
 
 
 def final(trial: str, score: float, folder: Path, strength: float = 1.0) -> Confirmation:
-    """With its recordings, and one line calm and excited."""
+    """A confirmation with its recordings, and one line spoken calm and excited."""
     weaker = (verdict(lines(score, "finals/strength_0.5"), strength=0.5),) if trial != BASE else ()
     confirmed = verdict(lines(score, "finals/confirmation", OTHERS), strength=strength)
     for each in (*weaker, confirmed):
@@ -75,7 +75,7 @@ def end(run: RunFolder, outcome: Outcome) -> None:
 
 
 def write_heard_run(path: Path, finals: bool = True) -> RunFolder:
-    """A base, the accepted t1 and t2, the rejected t3 with one line misheard, and t4 that still runs."""
+    """A run with the base model, t1 and t2 (accepted), t3 (rejected, one line misrecognised) and t4 (running)."""
     run = RunFolder(path / "run")
     ledger = Ledger(run.ledger)
     source = make_voice(path / "voice")
