@@ -1,4 +1,4 @@
-"""The command line: what it makes of its options, and what it says to those it cannot use."""
+"""The command line: the plan that its options make, and the options that it refuses."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ app.command()(run)
 
 @pytest.fixture(autouse=True)
 def no_ray_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs these tests may have started one."""
+    """A Ray may be running on the machine of the tests."""
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "none"))
 
 
@@ -67,16 +67,16 @@ def test_a_voice_of_ones_own_is_searched_in_the_voice_space(voice):
     assert made.run.path.name == "voice-20260102-030405"
 
 
-def test_a_folder_in_which_a_search_was_refused_is_as_good_as_new(tmp_path):
+def test_a_folder_in_which_a_search_was_refused_counts_as_new(tmp_path):
     refused = toy_plan(tmp_path)
     (refused.run.ray / "tune").mkdir(parents=True)
     checks.check_plan(refused)
-    (refused.run.path / "somebody's").touch()
+    (refused.run.path / "a file").touch()
     with pytest.raises(InputError, match="new or empty folder"):
         checks.check_plan(refused)
 
 
-def test_how_trials_run_can_be_said():
+def test_the_execution_mode_can_be_chosen():
     assert plan().mode == ExecutionMode()
     assert plan(mode=ExecutionMode(seats=3, max_benches=2)).mode == ExecutionMode(seats=3, max_benches=2)
 
@@ -104,27 +104,27 @@ def test_the_demo_can_be_asked_for_on_a_cluster():
     assert plan({"RAY_ADDRESS": "10.0.0.1:6379"}, address="local").is_demo
 
 
-def test_a_resumed_search_is_the_one_that_was_begun(tmp_path):
-    begun = started(model="somebody/model")
-    Ledger(tmp_path / "ledger.jsonl").append(begun)
+def test_a_resumed_search_is_the_one_that_was_started(tmp_path):
+    first = started(model="somebody/model")
+    Ledger(tmp_path / "ledger.jsonl").append(first)
     made = plan(out=tmp_path, resume=True, trials=40, data=(str(tmp_path / "moved"),))
-    assert (made.family, made.model, made.seed, made.space.name) == (begun.family, begun.model, begun.seed, "demo")
-    assert made.space.model_dump(mode="json") == begun.space
+    assert (made.family, made.model, made.seed, made.space.name) == (first.family, first.model, first.seed, "demo")
+    assert made.space.model_dump(mode="json") == first.space
     assert (made.budget.trials, made.sources, made.resume) == (40, (source(tmp_path / "moved"),), True)
     assert plan(out=tmp_path, resume=True).sources == (source("/voices/voice"),)
 
 
 def test_a_resumed_search_keeps_the_budget_that_was_asked_for_last(tmp_path):
-    """Its space does not have to be given again, and may be."""
-    ledger, begun = Ledger(tmp_path / "ledger.jsonl"), started()
+    """Its space may be given again, but need not be."""
+    ledger, first = Ledger(tmp_path / "ledger.jsonl"), started()
     for budget in ({"trials": 30, "hours": 2}, {"trials": 30, "hours": 5, "gpu_hours": 1.5, "patience": 4}):
-        ledger.append(begun.model_copy(update={"space": {**begun.space, "budget": budget}}))
+        ledger.append(first.model_copy(update={"space": {**first.space, "budget": budget}}))
     assert plan(out=tmp_path, resume=True).budget == Budget(trials=30, hours=5, gpu_hours=1.5, patience=4)
     changed = plan(out=tmp_path, resume=True, gpu_hours=3.0, trials=31, space="demo")
     assert changed.budget == Budget(trials=31, hours=5, gpu_hours=3, patience=4)
 
 
-def test_sources_are_searched_in_the_order_they_are_given(voice):
+def test_sources_keep_their_order(voice):
     made = plan(data=(f"{voice},weight=0.5", "hf:somebody/voices:nb:train"), max_audio_hours=2.5)
     assert made.sources == tuple(
         Source.parse(text) for text in (f"{voice},weight=0.5,hours=2.5", "hf:somebody/voices:nb:train,hours=2.5")
@@ -170,7 +170,7 @@ def no_reference(voice: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "messages"),
     [
         (shutil.rmtree, ["no such folder", "metadata.jsonl"]),
         (no_clips, ["no clips"]),
@@ -180,14 +180,14 @@ def no_reference(voice: Path) -> None:
         (no_reference, ["no reference", "clip_01.wav would do best", "--auto-ref"]),
     ],
 )
-def test_a_dataset_that_cannot_be_used_is_refused(voice, tmp_path, spoil, said):
+def test_a_dataset_that_cannot_be_used_is_refused(voice, tmp_path, spoil, messages):
     spoil(voice)
-    refused(["--data", str(voice), "--out", str(tmp_path / "run"), "--model", str(tmp_path)], said)
+    refused(["--data", str(voice), "--out", str(tmp_path / "run"), "--model", str(tmp_path)], messages)
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "messages"),
     [
         (lambda tmp: ["--space", "vioce"], ["no space 'vioce'", "alexandria"]),
         (
@@ -215,20 +215,20 @@ def test_a_dataset_that_cannot_be_used_is_refused(voice, tmp_path, spoil, said):
         (lambda tmp: ["--isolate", "--seats", "3"], ["--isolate", "--seats", "leave one out"]),
     ],
 )
-def test_an_option_that_cannot_be_used_is_refused(voice, tmp_path, options, said):
-    refused(["--data", str(voice), *options(tmp_path)], said)
+def test_an_option_that_cannot_be_used_is_refused(voice, tmp_path, options, messages):
+    refused(["--data", str(voice), *options(tmp_path)], messages)
 
 
 @pytest.mark.parametrize(
-    ("options", "environment", "said"),
+    ("options", "environment", "messages"),
     [
         ([], {"RAY_ADDRESS": "10.0.0.1:6379"}, ["--data", "--space demo", "--address local"]),
         (["--address", "auto"], {}, ["--data", "--space demo"]),
         (["--space", "alexandria"], {}, ["--data"]),
     ],
 )
-def test_without_a_voice_it_says_what_to_type(options, environment, said):
-    refused(options, said, environment)
+def test_without_a_voice_the_message_says_what_to_type(options, environment, messages):
+    refused(options, messages, environment)
 
 
 def test_a_hub_id_without_network_is_refused(voice, tmp_path, monkeypatch):
@@ -239,16 +239,16 @@ def test_a_hub_id_without_network_is_refused(voice, tmp_path, monkeypatch):
     refused(["--data", str(voice), "--out", str(tmp_path / "run"), "--model", "some/model"], ["some/model", "--model"])
 
 
-def test_a_family_without_a_check_has_nothing_to_say():
+def test_a_family_without_a_check_module_accepts_any_model():
     checks.check_model("tests.support.toy_family", "anything")
     checks.check_model("toy_family", "anything")
     with pytest.raises(InputError):
         checks.check_model("trainable.qwen3_tts.family", str(FOLDER))
 
 
-def refused(options: list[str], said: list[str], environment: dict[str, str] | None = None) -> None:
+def refused(options: list[str], messages: list[str], environment: dict[str, str] | None = None) -> None:
     answer = CliRunner().invoke(app, options, env={"RAY_ADDRESS": None, **(environment or {})})
     assert answer.exit_code == 2, answer.output
     assert "Traceback" not in answer.output
-    for words in said:
+    for words in messages:
         assert words in answer.output, answer.output

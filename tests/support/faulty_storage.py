@@ -1,4 +1,4 @@
-"""Storage that fails when it is told to, and two disks beside it."""
+"""Storage that fails on demand, and disks that are mirrored to it."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from trainable.files import object_store
 from trainable.files.mirror import Mirror
 
 FATAL = "ACCESS_DENIED, cut off"
-"""What no patience mends."""
-TOUCHES = ("open_output_stream", "open_input_stream", "move", "delete_file")
+"""An error that a retry does not resolve."""
+COUNTED_CALLS = ("open_output_stream", "open_input_stream", "move", "delete_file")
 
 
 class FaultyFiles:
-    """A filesystem of pyarrow's that counts what writes, reads and deletes, and refuses it from one time on."""
+    """A pyarrow file system that counts writes, reads and deletes. Calls `fails_from` to `fails_until` fail."""
 
     def __init__(self, system: Any, fails_from: int | None = None, fails_until: float = float("inf")) -> None:
         self._system, self._from, self._until = system, fails_from, fails_until
@@ -28,7 +28,7 @@ class FaultyFiles:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._system, name)
-        if name not in TOUCHES:
+        if name not in COUNTED_CALLS:
             return method
 
         def counted(path: str, *more: Any) -> Any:
@@ -41,13 +41,13 @@ class FaultyFiles:
         return counted
 
     def names(self, method: str) -> list[str]:
-        """Of the files that it was called for."""
+        """The names of the files that the method was called for."""
         return [path.rpartition("/")[2] for called, path in self.touched if called == method]
 
 
 @contextmanager
 def faulty(fails_from: int | None = None, fails_until: float = float("inf")) -> Iterator[FaultyFiles]:
-    """Within, all storage is that."""
+    """Replaces all storage by `FaultyFiles`."""
     whole = object_store.file_system
     made: list[FaultyFiles] = []
 
@@ -63,7 +63,7 @@ def faulty(fails_from: int | None = None, fails_until: float = float("inf")) -> 
 
 
 def disk(folder: Path, name: str, uri: str | None = None) -> Mirror:
-    """The run on one node's disk; all of a folder have the same storage."""
+    """A mirror of the run on one node's disk; all disks in a folder have the same storage."""
     root = folder / name
     root.mkdir(exist_ok=True)
     return Mirror.of(Storage(root=root, uri=uri or f"file://{folder}/storage"))
@@ -77,7 +77,7 @@ def write(root: Path, files: dict[str, str]) -> None:
 
 
 def tree(root: Path) -> dict[str, str]:
-    """Every file that a mirror holds, with its text."""
+    """The text of every file that a mirror copies."""
     files = [path for path in sorted(root.rglob("*")) if path.is_file()]
     names = {path.relative_to(root).as_posix(): path for path in files}
     return {name: path.read_text() for name, path in names.items() if not object_store.is_ignored(name)}

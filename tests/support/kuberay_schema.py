@@ -1,7 +1,7 @@
-"""KubeRay's own schema of its objects, where somebody has it, held against a manifest as Kubernetes would.
+"""Validates a manifest against KubeRay's schemas, as Kubernetes does.
 
-`kubectl apply` refuses unknown fields, so objects are closed here unless their schema says otherwise. Rules in CEL
-(`x-kubernetes-validations`), keys of lists and what the operator checks itself are left out.
+`kubectl apply` refuses unknown fields, so objects are closed here unless their schema says otherwise. CEL rules
+(`x-kubernetes-validations`), list keys and the checks of the operator are not covered.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator
 
 Schema = dict[str, Any]
 CLAIM = ("spec", "headGroupSpec", "template", "spec", "volumes", "ephemeral", "volumeClaimTemplate", "spec")
-"""Where the schema of a RayCluster has that of a PersistentVolumeClaim's spec."""
+"""The path of a PersistentVolumeClaim's spec in the schema of a RayCluster."""
 _TEXTS = {"type": "object", "additionalProperties": {"type": "string"}}
 _METADATA = {
     "type": "object",
@@ -28,13 +28,13 @@ _METADATA = {
     },
     "additionalProperties": False,
 }
-"""Kubernetes knows by itself what an object's metadata are; a definition says only that there are some."""
+"""Kubernetes has its own schema for metadata; definitions only say that there are some."""
 
 
 def read_schemas(folder: Path) -> dict[tuple[str, str], Schema]:
-    """JSON Schemas by `apiVersion` and `kind`, from the CustomResourceDefinitions that lie in `folder` as YAML.
+    """JSON Schemas by `apiVersion` and `kind`, from the CustomResourceDefinitions in `folder/*.yaml`.
 
-    Raises FileNotFoundError where it holds none.
+    Raises FileNotFoundError if there are none.
     """
     found: dict[tuple[str, str], Schema] = {}
     for path in sorted(folder.glob("*.yaml")):
@@ -52,7 +52,7 @@ def read_schemas(folder: Path) -> dict[tuple[str, str], Schema]:
 
 
 def closed(schema: Mapping[str, Any]) -> Schema:
-    """A structural OpenAPI schema of Kubernetes as the JSON Schema that refuses what it does not know."""
+    """Converts a structural OpenAPI schema of Kubernetes to a JSON Schema that refuses unknown fields."""
     made = {key: value for key, value in schema.items() if not key.startswith("x-kubernetes-") and key != "nullable"}
     if schema.get("x-kubernetes-int-or-string"):
         made["type"] = ["integer", "string"]
@@ -74,7 +74,7 @@ def closed(schema: Mapping[str, Any]) -> Schema:
 
 
 def inner_schema(schema: Mapping[str, Any], fields: tuple[str, ...]) -> Schema:
-    """Of the field that these lead to, through lists too."""
+    """The schema of the field at this path, which may lead through lists."""
     for name in fields:
         schema = schema["properties"][name]
         schema = schema.get("items", schema)
@@ -82,6 +82,6 @@ def inner_schema(schema: Mapping[str, Any], fields: tuple[str, ...]) -> Schema:
 
 
 def refusals(manifest: Any, schema: Schema) -> list[str]:
-    """What Kubernetes would refuse: where, and why. Empty where it takes the manifest."""
+    """The fields that Kubernetes would refuse, and why; empty for a valid manifest."""
     errors = Draft202012Validator(schema).iter_errors(manifest)
     return sorted(f"{'.'.join(map(str, error.absolute_path)) or 'manifest'}: {error.message}" for error in errors)

@@ -1,6 +1,6 @@
-"""A server of the S3 protocol on this machine.
+"""An S3 server on this machine.
 
-python -m tests.support.s3_server ADDRESS PORT        serves an empty bucket there, until it is ended
+python -m tests.support.s3_server ADDRESS PORT        serves an empty bucket until it is stopped
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true",
 }
-"""What whoever uses it has in the environment; where it answers comes beside."""
+"""The environment of its clients; its address is part of the URI."""
 SERVING = "serving"
 
 
 @contextmanager
 def serving(address: str, port: int) -> Iterator[str]:
-    """Within, address:port answers, and holds an empty bucket of the name `bucket`. Gives `host:port`; of port 0, a
-    free one."""
+    """Serves an empty bucket named `bucket`. Yields `host:port`; port 0 chooses a free port."""
     from moto.server import ThreadedMotoServer
     from pyarrow.fs import FileSystem
 

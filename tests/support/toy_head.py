@@ -1,5 +1,4 @@
-"""A head in a directory of this machine: bash with a home of its own, and a Ray that takes jobs, or what stands in for
-one where many searches are to take seconds."""
+"""A head in a folder of this machine: bash with its own home, and a Ray that takes jobs, or a fast substitute."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from search.submit.head import CommandResult, OnLine
 START_SECONDS = 120
 TOY_RAY = """\
 #!/usr/bin/env bash
-# Jobs as Ray has them: submit, logs, stop. Each has a log, the process group that it is, and how it ended.
+# Ray's commands for jobs: submit, logs, stop. Each job has a log, a process group and an exit code.
 verb=$2
 shift 2
 mkdir -p "$HOME/jobs" && cd "$HOME/jobs"
@@ -48,19 +47,19 @@ tail -n +1 -s 0.1 -f --pid="$(cat "$id.group")" "$id.log"
 [ "$(cat "$id.code" 2>/dev/null)" = 0 ] && echo "Job '$id' succeeded" || echo "Job '$id' failed"
 """
 TOY_RUN = '''
-"""Stands in for a search: lines, files, an exit code."""
+"""A substitute for a search: lines, files, an exit code."""
 import pathlib, signal, sys, time
 
-said = sys.argv[1:]
-chosen = dict(word.split("=", 1) for word in said if "=" in word)
-out = pathlib.Path(said[said.index("--out") + 1])
-print("words", said, flush=True)
+arguments = sys.argv[1:]
+chosen = dict(word.split("=", 1) for word in arguments if "=" in word)
+out = pathlib.Path(arguments[arguments.index("--out") + 1])
+print("arguments", arguments, flush=True)
 if (code := int(chosen.get("--accept", 0))) == 2:
     sys.exit(code)
 for name in ("best/adapter", "tensorboard/events", "report/index.html", "trials/t0/checkpoints/weights", "ray/junk",
              "prepared/codes", "search.png", ".lock"):
     (out / name).parent.mkdir(parents=True, exist_ok=True)
-    (out / name).write_text(" ".join(said))
+    (out / name).write_text(" ".join(arguments))
 with (out / "ledger.jsonl").open("a") as ledger:
     ledger.write("{}\\n")
 try:
@@ -78,7 +77,7 @@ sys.exit(code)
 
 
 class DirectoryHead:
-    """See `search.submit.head.Head`. `home` is what is the head's user's."""
+    """See `search.submit.head.Head`. `home` is the home folder of the user on the head."""
 
     name = "toy.yaml"
 
@@ -90,7 +89,7 @@ class DirectoryHead:
         self.sent: list[str] = []
         """names of the bundles."""
         self.commands: list[str] = []
-        """That were run."""
+        """All commands that were run."""
 
     def run(self, command: str, on_line: OnLine | None = None) -> CommandResult:
         self.commands.append(command)
@@ -119,7 +118,7 @@ class DirectoryHead:
         return CommandResult(code if code >= 0 else None, tuple(lines))
 
     def cut(self) -> None:
-        """Ends the connection that is open, as when a cable is pulled."""
+        """Breaks the open connection."""
         os.killpg(self.process.pid, signal.SIGKILL)
 
     def send(self, folder: Path, to: str) -> bool:
@@ -137,7 +136,7 @@ class DirectoryHead:
 
 
 def toy_head(folder: Path) -> DirectoryHead:
-    """A head whose Ray is a few lines of bash."""
+    """A head whose Ray is a script."""
     ray = folder / "bin" / "ray"
     ray.parent.mkdir(parents=True)
     ray.write_text(TOY_RAY)
@@ -149,8 +148,8 @@ def toy_head(folder: Path) -> DirectoryHead:
 
 @contextmanager
 def started_head() -> Iterator[DirectoryHead]:
-    """A head whose Ray takes jobs; gone afterwards, with everything that it kept."""
-    # Ray's sockets lie below, and their paths must be short.
+    """A head with a real Ray, which is removed afterwards with all its files."""
+    # The folder holds Ray's sockets, whose paths must be short.
     folder = Path(tempfile.mkdtemp(prefix="head-", dir="/tmp"))
     home = folder / "home"
     home.mkdir()
@@ -168,7 +167,7 @@ def started_head() -> Iterator[DirectoryHead]:
     start += ["--num-cpus=2", f"--object-store-memory={80 * 2**20}", "--disable-usage-stats"]
     head = DirectoryHead(home, environment)
     assert head.run("umask 077; ray get-auth-token --generate > /dev/null").code == 0
-    # Another Ray on this machine may have the port that jobs are submitted to.
+    # Another Ray on this machine may use the default port.
     start += [f"--dashboard-agent-listen-port={_free_port()}"]
     with (folder / "log").open("w") as log:
         ray = subprocess.Popen(start, env=environment, cwd=home, stdout=log, stderr=log, start_new_session=True)
@@ -185,7 +184,7 @@ def started_head() -> Iterator[DirectoryHead]:
 
 
 def toy_project(folder: Path) -> Path:
-    """A checkout whose search is a few lines of Python."""
+    """A checkout whose search is a script of a few lines."""
     (folder / "search").mkdir(parents=True)
     (folder / "search" / "run.py").write_text(TOY_RUN)
     return folder

@@ -1,4 +1,4 @@
-"""A toy voice, a toy model and a space over them: a search that takes seconds."""
+"""A plan for a search that takes seconds, with a toy voice, model and space."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BAND = (0.55, 0.7)
 
 
 def toy_space(model: str, finalists: int = 0, **draw) -> Space:
-    """Hears no finalists unless asked to: they take longer than all that comes before them."""
+    """Without finalists by default: their confirmations take longer than the rest of the search."""
     domains = {
         "objective": "aligned",
         "rank": [4, 8],
@@ -42,7 +42,7 @@ def toy_space(model: str, finalists: int = 0, **draw) -> Space:
 def toy_plan(
     folder: Path, family: str = "tests.support.toy_family", trials: int = 3, finalists: int = 0, **draw
 ) -> Plan:
-    """A plan whose voice, model and run lie under `folder`; keywords replace domains."""
+    """A plan whose voice, model and run are in `folder`; keywords replace domains."""
     voice, model = folder / "voice", str(make_toy_model(folder / "model"))
     if not voice.exists():
         make_voice(voice)

@@ -1,4 +1,4 @@
-"""A toy search in a process of its own, from its first line to its page and an export, with a trial that fails."""
+"""A complete toy search in its own process, including the page and an export, with one trial that fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a space and a dataset only when they come together."""
+"""Warnings about a space and a dataset that do not suit each other."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from trainable.dataset.finding import Severity
 
 
 def found(clips: int, language: str | None = None, sources: int = 1, **draw) -> list[str]:
-    """Names of the checks that have something to say of so many clips and the voice space with these domains."""
+    """Names of the checks that warn of a dataset of `clips` clips and the voice space with these domains."""
     space = load_space("voice")
     space = type(space).model_validate({**space.model_dump(), "draw": {**space.model_dump()["draw"], **draw}})
-    dealt = [
-        dataclasses.replace(each, source=place % sources, language=language) for place, each in enumerate(varied(clips))
+    marked = [
+        dataclasses.replace(each, source=index % sources, language=language) for index, each in enumerate(varied(clips))
     ]
-    voice = dataset(*dealt, names=tuple(f"source {place}" for place in range(sources)), weights=(1.0,) * sources)
+    voice = dataset(*marked, names=tuple(f"source {index}" for index in range(sources)), weights=(1.0,) * sources)
     findings = check_suitability(space, voice, plan_encoding(voice, space.data, 1).split)
     assert {finding.severity for finding in findings} <= {Severity.WARNING}
     return [finding.check for finding in findings]
@@ -30,16 +30,16 @@ def found(clips: int, language: str | None = None, sources: int = 1, **draw) -> 
     ("clips", "fewest_epochs", "warned"),
     [(60, 3, False), (60, 11, False), (60, 12, True), (120, 5, False), (120, 6, True), (1000, 6, False)],
 )
-def test_more_passes_than_the_guide_saw_overfit_are_warned_of(clips: int, fewest_epochs: int, warned: bool) -> None:
+def test_more_passes_than_the_guide_recommends_are_warned_of(clips: int, fewest_epochs: int, warned: bool) -> None:
     assert ("exposure" in found(clips, epochs={"low": fewest_epochs, "high": 40})) is warned
 
 
 @pytest.mark.parametrize(("language", "warned"), [(None, False), ("Auto", False), ("norwegian", True)])
-def test_clips_in_another_language_than_the_space_are_warned_of(language: str | None, warned: bool) -> None:
+def test_clips_in_another_language_are_warned_of(language: str | None, warned: bool) -> None:
     assert ("language" in found(20, language=language)) is warned
 
 
-def test_an_order_of_sources_needs_several() -> None:
+def test_a_curriculum_by_source_needs_several_sources() -> None:
     assert found(20, curriculum="source") == ["curriculum"]
     assert found(20, curriculum="source", sources=2) == []
     assert found(20, curriculum="length") == []

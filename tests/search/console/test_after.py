@@ -1,4 +1,4 @@
-"""The last lines of a search, and its exit code."""
+"""The summary of a search, and its exit code."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def plan(tmp_path: Path) -> Plan:
     return toy_plan(tmp_path)
 
 
-def told(end: SearchEnd) -> str:
-    said = io.StringIO()
-    print_summary(end, Path("search.png"), Path("report/index.html"), Console(file=said, width=80))
-    return said.getvalue()
+def summary_of(end: SearchEnd) -> str:
+    output = io.StringIO()
+    print_summary(end, Path("search.png"), Path("report/index.html"), Console(file=output, width=80))
+    return output.getvalue()
 
 
 def history(*outcomes) -> History:
@@ -38,11 +38,11 @@ def history(*outcomes) -> History:
     return History(started(), base([0.5, 0.5]), {name: draw() for name in named}, named)
 
 
-def test_a_finished_search_says_what_was_found_and_what_to_type_next(plan, tmp_path):
+def test_the_summary_says_what_was_found_and_what_to_type_next(plan, tmp_path):
     run = write_run(tmp_path / "crafted")
     demo = dataclasses.replace(plan, sources=(demo_source(),), run=run)
     end = SearchEnd(demo, read_ledger(run.ledger), "all 7 trials were drawn", False, None)
-    said = told(end)
+    summary = summary_of(end)
     assert end.exit_code == 0
     for words in (
         "Best: t3, score 0.800",
@@ -57,22 +57,22 @@ def test_a_finished_search_says_what_was_found_and_what_to_type_next(plan, tmp_p
         f'python -m results.speak {run.best} "one two three" out.wav',
         "python search/run.py --data my_voice/",
     ):
-        assert words in said
+        assert words in summary
 
 
-def test_a_failed_export_is_no_success_and_loses_nothing(plan):
+def test_a_failed_export_is_reported_with_its_command(plan):
     end = SearchEnd(
         plan, history(outcome("t1", heard=verdict([0.9, 0.9]))), "1 accepted", False, "MemoryError: too big"
     )
     assert end.exit_code == 1
-    assert "was not exported: MemoryError: too big" in told(end)
-    assert f"python -m results.export {plan.run.path}" in told(end)
+    assert "was not exported: MemoryError: too big" in summary_of(end)
+    assert f"python -m results.export {plan.run.path}" in summary_of(end)
 
 
-def test_an_interrupted_search_says_how_it_goes_on(plan):
+def test_an_interrupted_search_says_how_to_resume_it(plan):
     end = SearchEnd(plan, history(outcome("t1", heard=verdict([0.9, 0.9]))), "interrupted", True, None)
     assert end.exit_code == 130
-    assert f"python search/run.py --out {plan.run.path} --resume" in told(end)
+    assert f"python search/run.py --out {plan.run.path} --resume" in summary_of(end)
 
 
 @pytest.mark.parametrize(
@@ -80,15 +80,15 @@ def test_an_interrupted_search_says_how_it_goes_on(plan):
     [(verdict([0.9, 0.9]), None), (verdict([0.9, 0.9]), "MemoryError: too big"), (GARBLED, None)],
     ids=["one accepted", "one accepted and not exported", "none accepted"],
 )
-def test_a_search_that_no_node_came_for_says_how_it_goes_on(plan, heard, problem):
+def test_a_search_that_no_node_came_for_says_how_to_resume_it(plan, heard, problem):
     before = history(outcome("t1", heard=heard))
     stranded = dataclasses.replace(before, drawn={**before.drawn, "t2": draw(), "t3": draw()})
     end = SearchEnd(plan, stranded, "a node with 1 GPU has not come within 30 minutes", False, problem)
-    said = told(end)
+    summary = summary_of(end)
     for trial in ("t2", "t3"):
-        assert f"{trial}  not finished, continues with --resume" in said
-    assert "failed" not in said.split("Search ended")[0]
-    assert f"Resume:  python search/run.py --out {plan.run.path} --resume" in said
+        assert f"{trial}  not finished, continues with --resume" in summary
+    assert "failed" not in summary.split("Search ended")[0]
+    assert f"Resume:  python search/run.py --out {plan.run.path} --resume" in summary
 
 
 @pytest.mark.parametrize(
@@ -102,13 +102,13 @@ def test_a_search_that_no_node_came_for_says_how_it_goes_on(plan, heard, problem
 )
 def test_nothing_accepted_says_why_and_what_to_change(plan, ended, advice):
     end = SearchEnd(plan, history(ended), "all 1 trials were drawn", False, None)
-    said = told(end)
+    summary = summary_of(end)
     assert end.exit_code == 3
-    assert "No adapter was accepted" in said and advice in said and "Nearest: t1" in said
+    assert "No adapter was accepted" in summary and advice in summary and "Nearest: t1" in summary
 
 
 def test_a_loss_that_rose_needs_a_lower_rate_not_a_higher_one(plan):
     write_curve(RunFolder(plan.run.path), "t1", [point(0, 4.0), point(24, 5.0)])
     end = SearchEnd(plan, history(outcome("t1", Ending.HOPELESS, stopped=point(24, 5.0))), "all drawn", False, None)
-    assert ADVICE[LOSS_ROSE] in told(end)
-    assert ADVICE[Ending.HOPELESS] not in told(end)
+    assert ADVICE[LOSS_ROSE] in summary_of(end)
+    assert ADVICE[Ending.HOPELESS] not in summary_of(end)

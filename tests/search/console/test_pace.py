@@ -1,4 +1,4 @@
-"""What is foretold of work that is counted."""
+"""The time left of work that is counted."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def clock(monkeypatch) -> Clock:
     return clock
 
 
-def test_the_time_that_is_left_comes_from_the_pace_so_far(clock) -> None:
+def test_the_time_left_comes_from_the_rate_so_far(clock) -> None:
     describe = ProgressRate().describe
     assert describe("encoding", 10, 100) == "encoding 10/100"
     clock.now += 1
@@ -34,7 +34,7 @@ def test_the_time_that_is_left_comes_from_the_pace_so_far(clock) -> None:
     assert describe("encoding", 100, 100) == "encoding 100/100"
 
 
-def test_other_work_has_a_pace_of_its_own(clock) -> None:
+def test_other_work_has_its_own_rate(clock) -> None:
     describe = ProgressRate().describe
     describe("measuring", 0, 100)
     clock.now += 600

@@ -1,4 +1,4 @@
-"""What somebody sees while a search runs, in a terminal and in a file."""
+"""The views of a running search, in a terminal and in a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BAD = verdict([0.2, 0.1], ("2 of 2 lines are garbled",), Flag.GARBLED)
 
 
 def follow(view) -> None:
-    """A little search, as its driver tells it."""
+    """The events of a small search."""
     view.progress("encoding clips", 1, 48)
     view.progress("encoding clips", 2, 48)
     view.base(base([0.6, 0.6]))
@@ -36,9 +36,9 @@ def test_in_a_file_each_event_is_a_line_without_control_codes():
     with open_view(Console(file=file, width=60), trials=6, at_once=2) as view:
         assert isinstance(view, PlainView)
         follow(view)
-    said = file.getvalue()
-    assert "\x1b" not in said
-    assert said.splitlines() == [
+    output = file.getvalue()
+    assert "\x1b" not in output
+    assert output.splitlines() == [
         "encoding clips",
         "base model: accepted, score 0.600",
         f"t000 starts: {draw().describe()}",
@@ -50,7 +50,7 @@ def test_in_a_file_each_event_is_a_line_without_control_codes():
     ]
 
 
-def test_a_trial_that_starts_again_is_said_to():
+def test_a_trial_that_starts_again_is_announced():
     file = io.StringIO()
     view = PlainView(Console(file=file))
     view.started("t000", draw())
@@ -69,7 +69,7 @@ def test_in_a_terminal_there_is_one_table_with_a_bar_and_the_best_so_far():
     view = LiveView(console, trials=6, at_once=2)
     assert rendered(view).strip() == ""
     follow(view)
-    said = rendered(view)
+    table = rendered(view)
     for words in (
         "in_band, accepted, score 0.800",
         "in_band, rejected, score 0.150 (garbled ×2)",
@@ -79,7 +79,7 @@ def test_in_a_terminal_there_is_one_table_with_a_bar_and_the_best_so_far():
         "2 of 6 trials, less than a minute left",
         "base model 0.600 · best so far t000, score 0.800",
     ):
-        assert words in said
+        assert words in table
     view.ended(outcome("t002", Ending.HOPELESS, stopped=point(26, 4.5)))
     assert "hopeless" in rendered(view) and "3 of 6" in rendered(view)
 
@@ -88,5 +88,5 @@ def test_a_table_longer_than_the_terminal_keeps_its_latest_trials():
     view = LiveView(Console(file=io.StringIO(), force_terminal=True, width=140, height=14), trials=20, at_once=2)
     for number in range(20):
         view.started(f"t{number:03d}", draw())
-    said = rendered(view)
-    assert "t019" in said and "t005" not in said
+    table = rendered(view)
+    assert "t019" in table and "t005" not in table

@@ -1,4 +1,4 @@
-"""Disks that are too small, that fill up, and that cannot be written."""
+"""Disks that are too small, fill up or cannot be written."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ GB = 1e9
 NEEDED = DiskForecast(
     once=Range(1 * GB, 2 * GB), running=Range(2 * GB, 3 * GB), ended=Range(1 * GB, 1 * GB), at_once=2, trials=10
 )
-"""3 GB for the first trial at least, 18 GB in all at most."""
+"""At least 3 GB for the first trial, at most 18 GB in all."""
 
 
 def free(monkeypatch: pytest.MonkeyPatch, size: float) -> None:
@@ -49,7 +49,7 @@ def free(monkeypatch: pytest.MonkeyPatch, size: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "needed", "resumed", "said"),
+    ("size", "needed", "resumed", "message"),
     [
         (20 * GB, NEEDED, False, None),
         (17 * GB, NEEDED, False, "17.0 GB free, and the search takes about 15.0 GB to 18.0 GB"),
@@ -57,28 +57,28 @@ def free(monkeypatch: pytest.MonkeyPatch, size: float) -> None:
         (1 * GB, None, False, None),
     ],
 )
-def test_a_disk_that_may_not_do_is_warned_of(tmp_path, monkeypatch, size, needed, resumed, said) -> None:
+def test_a_disk_that_may_be_too_small_is_warned_of(tmp_path, monkeypatch, size, needed, resumed, message) -> None:
     free(monkeypatch, size)
     found = [finding.message for finding in check_disk(tmp_path, needed, resumed)]
-    assert [message for message in found if said is None or said not in message] == []
-    assert len(found) == (said is not None)
+    assert len(found) == (message is not None)
+    assert all(message in text for text in found)
 
 
 @pytest.mark.parametrize(
-    ("size", "needed", "resumed", "said"),
+    ("size", "needed", "resumed", "message"),
     [
         (2.9 * GB, NEEDED, False, "only 2.9 GB free, and one trial takes 3.0 GB"),
         (1.9 * GB, NEEDED, True, "only 1.9 GB free, and one trial takes 2.0 GB"),
         (0.5 * GB, None, False, "only 500 MB free, and one trial takes 537 MB"),
     ],
 )
-def test_a_disk_that_surely_does_not_do_is_refused(tmp_path, monkeypatch, size, needed, resumed, said) -> None:
+def test_a_disk_that_is_too_small_is_refused(tmp_path, monkeypatch, size, needed, resumed, message) -> None:
     free(monkeypatch, size)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         check_disk(tmp_path, needed, resumed)
 
 
-def test_a_full_disk_is_noticed_before_a_trial_is_begun(tmp_path, monkeypatch) -> None:
+def test_a_full_disk_is_noticed_before_a_trial_starts(tmp_path, monkeypatch) -> None:
     free(monkeypatch, 2 * GB)
     assert disk_full_reason(tmp_path, NEEDED) is None
     free(monkeypatch, 1.5 * GB)
@@ -111,11 +111,11 @@ def wrapped(error: Exception) -> Exception:
         (wrapped(ValueError("no")), False),
     ],
 )
-def test_a_full_disk_is_recognised_under_whatever_ray_makes_of_it(error, expected) -> None:
+def test_a_full_disk_is_recognised_in_wrapped_errors(error, expected) -> None:
     assert is_disk_full(error) is expected
 
 
-def test_an_ended_trial_keeps_the_weights_that_count_and_nothing_else(tmp_path) -> None:
+def test_an_ended_trial_keeps_only_the_probed_weights(tmp_path) -> None:
     folder = TrialFolder(tmp_path)
     import torch
 
@@ -148,7 +148,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.usefixtures("local_ray")
-def test_a_search_whose_disk_fills_up_loses_nothing_and_goes_on_once_there_is_room(small_disk, monkeypatch) -> None:
+def test_a_search_whose_disk_fills_up_loses_nothing_and_continues_when_there_is_room(small_disk, monkeypatch) -> None:
     monkeypatch.setattr(disk, "MIN_FREE_BYTES", 0)
     monkeypatch.setattr(disk, "FULL_BYTES", 2**20)
     plan = toy_plan(small_disk, "tests.support.frail_family", trials=4, lora_lr=0.06)

@@ -1,4 +1,4 @@
-"""What `--dry-run` says: from the dataset and a few tabled figures, as ranges."""
+"""The forecast of `--dry-run`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def work(clips: int = 40, seconds: float = 6.0, trials: int = 16, mode: Executio
     return search_work(SPACE, split_of(clips, seconds), mode, trials)
 
 
-def test_the_published_models_have_as_many_numbers_as_were_counted() -> None:
+def test_the_published_models_have_the_counted_parameters() -> None:
     """LoRA of rank 16 on all seven linears of the talker: 17.4 and 10.1 million."""
     lora = dataclasses.replace(size_of(LARGE, SHAPE), parameters=0).seat_parameters - 8.39e6
     assert lora == pytest.approx(17.4e6, rel=0.01)
@@ -62,11 +62,11 @@ def test_an_unknown_model_has_no_size(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("gpu", [*GPU_CLASSES, CPU], ids=lambda gpu: gpu.name)
-def test_every_answer_is_a_range(gpu) -> None:
-    on = forecast_gpu(work(), SIZE, gpu)
-    for low, high in (on.seats, on.seat_bytes, on.trial_seconds, on.search_seconds):
+def test_every_estimate_is_a_range(gpu) -> None:
+    forecast = forecast_gpu(work(), SIZE, gpu)
+    for low, high in (forecast.seats, forecast.seat_bytes, forecast.trial_seconds, forecast.search_seconds):
         assert 0 <= low <= high
-    assert on.search_seconds.low < on.search_seconds.high
+    assert forecast.search_seconds.low < forecast.search_seconds.high
 
 
 @pytest.mark.parametrize("gpu", GPU_CLASSES, ids=lambda gpu: gpu.name)
@@ -103,7 +103,7 @@ def test_longer_clips_and_higher_ranks_take_larger_seats() -> None:
     assert of(6.0, 16).high < of(12.0, 16).low and of(6.0, 16) < of(6.0, 64)
 
 
-def test_what_does_not_fit_is_said_to() -> None:
+def test_a_model_that_does_not_fit_is_reported() -> None:
     tight = dataclasses.replace(GPU_CLASSES[0], memory=4e9)
     assert not forecast_gpu(work(), SIZE, tight).fits
     assert dry_run._cells(forecast_gpu(work(), SIZE, tight))[2] == "does not fit"
@@ -127,13 +127,13 @@ def test_isolated_trials_have_no_neighbours() -> None:
         ("", []),
     ],
 )
-def test_gpus_are_read_from_their_driver(answer, expected) -> None:
+def test_gpus_are_read_from_nvidia_smi(answer, expected) -> None:
     like = {gpu.flops: gpu.name for gpu in GPU_CLASSES}
     assert [(gpu.name, like[gpu.flops]) for gpu in parse_nvidia_smi(answer)] == expected
 
 
 def test_a_dry_run_starts_and_writes_nothing(tmp_path, monkeypatch) -> None:
-    """Nor does it look for the model on the hub."""
+    """It does not look for the model on the Hub either."""
 
     def refuse(*arguments, **more):
         raise AssertionError("a dry run downloads nothing and starts nothing")
@@ -149,7 +149,7 @@ def test_a_dry_run_starts_and_writes_nothing(tmp_path, monkeypatch) -> None:
     assert not out.exists()
 
 
-def test_a_dry_run_of_the_demo_and_of_what_nobody_knows(tmp_path) -> None:
+def test_a_dry_run_of_the_demo_and_of_an_unknown_model(tmp_path) -> None:
     answer = CliRunner().invoke(app, ["--dry-run", "--out", str(tmp_path / "run")], env={"RAY_ADDRESS": None})
     assert answer.exit_code == 0 and "CPU, one core" in answer.output and "Downloads: none" in answer.output
     voice = make_voice(tmp_path / "voice")
@@ -157,7 +157,7 @@ def test_a_dry_run_of_the_demo_and_of_what_nobody_knows(tmp_path) -> None:
     assert answer.exit_code == 0 and "of unknown size" in answer.output
 
 
-def test_a_family_that_tells_no_size_is_not_reckoned_with(tmp_path) -> None:
+def test_a_family_without_a_size_module_has_no_disk_forecast(tmp_path) -> None:
     from search.checking.checks import check_plan, disk_needed
 
     plan = toy_plan(tmp_path)

@@ -1,4 +1,4 @@
-"""How benches are laid out on a machine, and which wishes are refused."""
+"""How benches are laid out on a machine, and which options are refused."""
 
 from __future__ import annotations
 
@@ -88,20 +88,20 @@ def test_benches_are_where_gpus_are_or_else_where_cpus_are(
         (99, ExecutionMode(gpus_per_bench=2), 1, 5, 8, 33),
     ],
 )
-def test_a_node_that_has_yet_to_come_is_filled_before_another_is_paid_for(trials, mode, there, most, seats, at_once):
+def test_a_node_is_filled_before_another_one_is_added(trials, mode, there, most, seats, at_once):
     layout = lay_out_benches(cluster(HEAD, Resources(8, 1, 64 * GB), max_gpus=10), mode, trials)
     assert layout.has_gpu
     assert (layout.initial_benches, layout.max_benches, layout.seats, layout.at_once) == (there, most, seats, at_once)
 
 
-@pytest.mark.parametrize(("gpus", "said"), [(0, "found 0 GPUs; leave it out"), (1, "found 1 GPU; give at most")])
-def test_more_gpus_per_bench_than_there_are_is_refused(gpus, said):
-    with pytest.raises(InputError, match=said):
+@pytest.mark.parametrize(("gpus", "message"), [(0, "found 0 GPUs; leave it out"), (1, "found 1 GPU; give at most")])
+def test_more_gpus_per_bench_than_there_are_is_refused(gpus, message):
+    with pytest.raises(InputError, match=message):
         lay_out_benches(Resources(8, gpus, 64 * GB), ExecutionMode(gpus_per_bench=2), 9)
 
 
-@pytest.mark.parametrize("wish", [{"seats": 2}, {"gpus_per_bench": 2}, {"max_benches": 2}])
-def test_an_isolated_search_has_no_benches(wish):
-    option = f"--{next(iter(wish)).replace('_', '-')}"
+@pytest.mark.parametrize("options", [{"seats": 2}, {"gpus_per_bench": 2}, {"max_benches": 2}])
+def test_an_isolated_search_has_no_benches(options):
+    option = f"--{next(iter(options)).replace('_', '-')}"
     with pytest.raises(InputError, match=f"--isolate gives .* {option} is about benches"):
-        ExecutionMode(isolate=True, **wish)
+        ExecutionMode(isolate=True, **options)

@@ -1,4 +1,4 @@
-"""How a machine is shared among trials, and what is said of a process that died."""
+"""How a machine is shared among isolated trials, and the reason given for a process that died."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ and more of it
         (32, 4, 8 * GB, 6, 4),
     ],
 )
-def test_as_many_at_once_as_the_machine_holds_and_the_search_can_learn_from(cpus, gpus, memory, trials, at_once):
+def test_trials_at_once_are_limited_by_the_machine_and_by_learning(cpus, gpus, memory, trials, at_once):
     machine = share_resources(Resources(cpus, gpus, memory), trials)
     assert machine.at_once == at_once
     assert machine.has_gpu is (gpus > 0)
@@ -40,7 +40,7 @@ def test_as_many_at_once_as_the_machine_holds_and_the_search_can_learn_from(cpus
 
 
 @pytest.mark.parametrize("cpus", [1, 2, 3, 4, 16])
-def test_workers_leave_some_of_the_cpus_to_whoever_directs_them(cpus):
+def test_workers_leave_some_of_the_cpus_to_ray(cpus):
     machine = share_resources(Resources(cpus, 0, 64 * GB), 60)
     assert machine.at_once * machine.worker["CPU"] < cpus
 
@@ -51,7 +51,7 @@ def test_on_several_nodes_every_worker_fits_one_of_them():
     assert (machine.at_once, machine.worker) == (3, {"CPU": 0.9})
 
 
-def test_gpus_that_an_autoscaler_may_add_are_counted_as_far_as_the_search_can_learn_from_them():
+def test_gpus_that_an_autoscaler_may_add_are_counted():
     nodes = (Resources(8, 0, 16 * GB), Resources(16, 2, 64 * GB))
     machine = share_resources(Resources(24, 2, 80 * GB, nodes, max_gpus=16), 30)
     assert (machine.at_once, machine.worker, machine.threads) == (10, {"GPU": 1, "CPU": 1.0}, 8)
@@ -68,5 +68,5 @@ def test_gpus_that_an_autoscaler_may_add_are_counted_as_far_as_the_search_can_le
         (RuntimeError(), "RuntimeError, without a message"),
     ],
 )
-def test_a_failure_is_one_line_from_the_bottom_of_its_cause(error, reason):
+def test_a_failure_is_one_line_of_its_root_cause(error, reason):
     assert root_reason(error) == reason

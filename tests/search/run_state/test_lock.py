@@ -1,4 +1,4 @@
-"""One writer per run folder."""
+"""The lock of a run folder."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def holder(run: RunFolder):
     process.stdout.close()
 
 
-def test_a_second_search_in_a_run_folder_is_refused_and_told_who_is_there(run: RunFolder, holder) -> None:
+def test_a_second_search_is_refused_and_names_the_first(run: RunFolder, holder) -> None:
     for refused in (lambda: refuse_if_locked(run), lambda: writer_lock(run).__enter__()):
         with pytest.raises(InputError, match=rf"another search is writing here \(process {holder.pid} on .*--resume"):
             refused()
 
 
-def test_a_search_that_was_killed_keeps_nobody_out(run: RunFolder, holder) -> None:
+def test_a_killed_search_releases_the_lock(run: RunFolder, holder) -> None:
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()
     refuse_if_locked(run)
@@ -66,7 +66,7 @@ def test_a_search_that_was_killed_keeps_nobody_out(run: RunFolder, holder) -> No
         pass
 
 
-def test_asking_keeps_nobody_out_and_leaves_nothing(run: RunFolder) -> None:
+def test_checking_the_lock_does_not_take_it(run: RunFolder) -> None:
     refuse_if_locked(run)
     assert not run.path.exists()
     with writer_lock(run):
@@ -75,8 +75,8 @@ def test_asking_keeps_nobody_out_and_leaves_nothing(run: RunFolder) -> None:
     refuse_if_locked(run)
 
 
-def test_a_search_is_not_resumed_while_another_process_is_at_it(tmp_path: Path, run: RunFolder, holder) -> None:
-    """It is said before the data is looked at, and again by who would write."""
+def test_a_search_is_not_resumed_while_another_process_runs_it(tmp_path: Path, run: RunFolder, holder) -> None:
+    """Both the checks and the driver refuse it."""
     plan = toy_plan(tmp_path)
     Ledger(run.ledger).append(started())
     resumed = type(plan)(**{**vars(plan), "resume": True})
@@ -85,7 +85,7 @@ def test_a_search_is_not_resumed_while_another_process_is_at_it(tmp_path: Path, 
             refused()
 
 
-def test_a_search_that_has_begun_since_the_plan_was_checked_is_not_written_over(tmp_path: Path) -> None:
+def test_a_search_that_started_after_the_check_is_not_overwritten(tmp_path: Path) -> None:
     plan = toy_plan(tmp_path)
     checked = checks.check_plan(plan)
     Ledger(plan.run.ledger).append(started())
@@ -93,7 +93,7 @@ def test_a_search_that_has_begun_since_the_plan_was_checked_is_not_written_over(
         driver.run_search(plan, checked, None)
 
 
-def test_a_folder_that_a_search_was_refused_in_may_be_used(tmp_path: Path) -> None:
+def test_a_folder_in_which_a_search_was_refused_can_be_used(tmp_path: Path) -> None:
     plan = toy_plan(tmp_path)
     with writer_lock(plan.run):
         pass
