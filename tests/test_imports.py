@@ -11,67 +11,14 @@ import pytest
 from setuptools import find_packages
 
 from tests.support.paths import ROOT
+from tests.support.rooms import FLOORS, ROOMS
 
-FLOORS = ("spaces", "trainable", "results", "search")
-"""From the ground up: each may use those before it."""
 FORBIDDEN = {
     "spaces": {"torch", "torchaudio", "transformers", "peft", "qwen_tts", "ray", "optuna"},
     "trainable": {"ray", "optuna"},
     "results": {"ray", "optuna"},
     "search": {"transformers", "peft", "qwen_tts"},
 }
-ROOMS = (
-    "spaces",
-    "spaces.records",
-    "trainable.files",
-    "trainable.speech.text",
-    "trainable.speech",
-    "trainable.speech.asr",
-    "trainable.stopping",
-    "trainable.dataset",
-    "trainable.dataset.loading",
-    "trainable.family",
-    "trainable.dataset.checks",
-    "trainable.dataset.transcribe",
-    "trainable.dataset.__main__",
-    "trainable.probe.texts",
-    "trainable.probe.measures",
-    "trainable.probe.criteria",
-    "trainable.probe.session",
-    "trainable.training",
-    "trainable.stages",
-    "trainable.qwen3_tts.mel_codec",
-    "trainable.qwen3_tts.checkpoint",
-    "trainable.qwen3_tts.data",
-    "trainable.qwen3_tts.model",
-    "trainable.qwen3_tts.generation",
-    "trainable.qwen3_tts.packed",
-    "trainable.qwen3_tts.export",
-    "trainable.qwen3_tts",
-    "trainable.probe.speaker",
-    "trainable.probe.recordings",
-    "trainable.probe",
-    "trainable",
-    "results.run",
-    "results.analysis",
-    "results.media",
-    "results.export",
-    "results.report",
-    "results",
-    "results.tensorboard",
-    "search.proposals",
-    "search.planning",
-    "search.run_state",
-    "search.checking",
-    "search.console",
-    "search.submit",
-    "search.cluster",
-    "search.tuning",
-    "search.benches",
-    "search",
-)
-"""From the ground up: a room imports itself and those before it. A name may be a folder, or a module that a file on
-disk names and that therefore stays where it is."""
 FILES = sorted(path for floor in FLOORS for path in (ROOT / floor).rglob("*.py"))
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path for path in FILES}
 
@@ -130,3 +77,10 @@ def test_nothing_of_the_search_bears_a_librarys_name() -> None:
     taken = {*sys.stdlib_module_names, *packages_distributions(), *FLOORS}
     own = {path.stem for path in (ROOT / "search").iterdir() if path.suffix == ".py" or path.is_dir()}
     assert not (own - {"__init__", "__pycache__"}) & taken
+
+
+def test_no_test_file_imports_another() -> None:
+    """What several of them need lies in tests/support, fixtures in a conftest file."""
+    for path in (ROOT / "tests").rglob("*.py"):
+        modules = {name.rpartition(".")[0] for name in imported(path)} | imported(path)
+        assert not {name for name in modules if name.startswith("tests.") and ".test_" in f".{name}"}, path

@@ -10,27 +10,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import typer
 from typer.testing import CliRunner
 
 from results.run.ledger import Ledger
 from search.checking import checks
 from search.planning.execution_mode import ExecutionMode
 from search.planning.plan import DEMO_VOICE, Arguments, make_plan
-from search.run import run
 from spaces.errors import InputError
 from spaces.families import FAMILIES, FamilyEntry
 from spaces.space import FOLDER, Budget
 from tests.support.made_runs import started
+from tests.support.run_command import app
 from tests.support.toy_search import toy_plan
 from tests.support.voices import make_voice
 from trainable.dataset.source import Source
 
 NOW = datetime(2026, 1, 2, 3, 4, 5)
 SPACE = (FOLDER / "voice.toml").read_text()
-
-app = typer.Typer()
-app.command()(run)
 
 
 @pytest.fixture(autouse=True)

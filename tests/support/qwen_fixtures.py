@@ -75,3 +75,33 @@ def draw(**changes) -> Draw:
         "accumulation": 2,
     }
     return Draw(**{**recipe, **changes})
+
+
+def prefill(tiny: Tiny, text: str, language: str, speaker: torch.Tensor) -> torch.Tensor:
+    """The library's own prompt embeddings of one line, [positions, hidden], caught where generation would start."""
+
+    class Caught(Exception):
+        pass
+
+    def catch(inputs_embeds, **_):
+        raise Caught(inputs_embeds)
+
+    model = tiny.tts.model
+    model.talker.generate = catch
+    try:
+        model.generate(
+            input_ids=[prompt_ids(tiny.tts, text)[None]],
+            voice_clone_prompt={
+                "ref_code": [None],
+                "ref_spk_embedding": [speaker],
+                "x_vector_only_mode": [True],
+                "icl_mode": [False],
+            },
+            languages=[language],
+            non_streaming_mode=True,
+        )
+    except Caught as caught:
+        return caught.args[0][0]
+    finally:
+        del model.talker.generate
+    raise AssertionError("generation never started")

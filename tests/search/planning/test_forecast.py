@@ -14,7 +14,7 @@ from search.planning.forecast import SearchWork, forecast_disk, forecast_gpu, se
 from search.planning.local_gpus import parse_nvidia_smi
 from spaces.records.pack_shape import PackShape
 from spaces.space import load_space
-from tests.search.test_run import app
+from tests.support.run_command import app
 from tests.support.toy_search import toy_plan
 from tests.support.voices import make_voice
 from trainable.dataset.split import ClipEntry, DatasetSplit

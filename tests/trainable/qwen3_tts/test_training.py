@@ -17,8 +17,7 @@ from spaces.probe_settings import ProbeSettings
 from spaces.records.pack_shape import PackShape
 from spaces.records.trial import Outcome, Point
 from spaces.records.trial_spec import TrialSpec
-from tests.support.qwen_fixtures import Tiny, draw
-from tests.trainable.qwen3_tts.model.test_losses import prefill
+from tests.support.qwen_fixtures import Tiny, draw, prefill
 from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Pack
 from trainable.files.trial_folder import TrialFolder

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.support.qwen_fixtures import LANGUAGES, Tiny
+from tests.support.qwen_fixtures import LANGUAGES, Tiny, prefill
 from trainable.family.protocol import ClipLosses
-from trainable.qwen3_tts.data.prepared import prompt_ids
 from trainable.qwen3_tts.model.losses import clip_losses
 from trainable.qwen3_tts.model.prompt import lay_out
 
@@ -17,36 +16,6 @@ def losses(tiny: Tiny, rows: list[int], language: str = "auto") -> ClipLosses:
     layout = lay_out(tiny.tts.model.config, [data.clips[row] for row in rows], data.role_ids, language)
     with torch.no_grad():
         return clip_losses(tiny.tts.model.talker, layout, data.speakers[0])
-
-
-def prefill(tiny: Tiny, text: str, language: str, speaker: torch.Tensor) -> torch.Tensor:
-    """The library's own prompt embeddings of one line, [positions, hidden], caught where generation would start."""
-
-    class Caught(Exception):
-        pass
-
-    def catch(inputs_embeds, **_):
-        raise Caught(inputs_embeds)
-
-    model = tiny.tts.model
-    model.talker.generate = catch
-    try:
-        model.generate(
-            input_ids=[prompt_ids(tiny.tts, text)[None]],
-            voice_clone_prompt={
-                "ref_code": [None],
-                "ref_spk_embedding": [speaker],
-                "x_vector_only_mode": [True],
-                "icl_mode": [False],
-            },
-            languages=[language],
-            non_streaming_mode=True,
-        )
-    except Caught as caught:
-        return caught.args[0][0]
-    finally:
-        del model.talker.generate
-    raise AssertionError("generation never started")
 
 
 def by_hand(tiny: Tiny, row: int, language: str) -> dict[str, float]:

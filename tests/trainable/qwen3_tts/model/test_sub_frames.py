@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from spaces.draw import Draw
+from tests.support.grown_adapters import gradients, grown
 from tests.support.pack_runs import SEED, make_pack, one_shape, shape_of
 from tests.support.qwen_fixtures import Tiny
 from tests.support.qwen_fixtures import draw as make_draw
-from tests.trainable.qwen3_tts.packed.test_pack import gradients, grown
 from trainable.family.protocol import Batch, SeatState
 from trainable.qwen3_tts.learner import QwenLearner
 from trainable.qwen3_tts.model.losses import clip_losses

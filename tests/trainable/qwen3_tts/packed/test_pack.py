@@ -11,6 +11,7 @@ from torch import Tensor
 from spaces.draw import TARGETS, Draw
 from spaces.errors import InputError
 from spaces.records.pack_shape import PackShape
+from tests.support.grown_adapters import gradients, grown
 from tests.support.pack_runs import one_shape
 from tests.support.peft_family import separate
 from tests.support.qwen_fixtures import Tiny
@@ -76,15 +77,6 @@ def make_pack(tiny: Tiny, draws: Sequence[Draw], seats: int, dtype: torch.dtype 
     return QwenPack(tts, tiny.data(FRAMES, TEXTS), "auto", shape, seats, ProcessGroup())
 
 
-def grown(state: SeatState, seed: int) -> dict[str, Tensor]:
-    """As if it had been trained: B starts at zero, and so would the gradient of A."""
-    generator = torch.Generator().manual_seed(seed)
-    return {
-        name: tensor + 0.05 * torch.randn(tensor.shape, generator=generator).to(tensor.dtype)
-        for name, tensor in state.weights.items()
-    }
-
-
 def seat_all(pack: QwenPack, draws: Sequence[Draw], grow: bool) -> dict[int, SeatState]:
     """Lets everybody join, the last one first, perhaps with weights that have grown."""
     seats = dict(enumerate(draws, start=1))
@@ -98,14 +90,6 @@ def seat_all(pack: QwenPack, draws: Sequence[Draw], grow: bool) -> dict[int, Sea
 
 def text_projection(state: SeatState) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in state.weights.items() if "text_projection" in name}
-
-
-def gradients(moments: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """By way of the optimizer: after one step without clipping its first moments are a tenth of them."""
-    suffix = ".exp_avg"
-    return {
-        name.removesuffix(suffix): moment / FIRST_MOMENT for name, moment in moments.items() if name.endswith(suffix)
-    }
 
 
 @pytest.mark.parametrize("dtype", CLOSENESS, ids=["fp32", "fp64"])

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import torch
 
 from spaces.draw import Draw
+from tests.support.grown_adapters import grown
 from tests.support.pack_runs import SEED, draw, make_pack, one_shape, shape_of
 from tests.support.peft_family import separate
 from tests.support.qwen_fixtures import Tiny
-from tests.trainable.qwen3_tts.packed.test_pack import grown
 from trainable.family.protocol import Batch, SeatState
 from trainable.qwen3_tts.packed.pack import QwenPack
 

@@ -1,0 +1,58 @@
+"""The floors and the rooms of the project, and the order in which they may import each other."""
+
+from __future__ import annotations
+
+FLOORS = ("spaces", "trainable", "results", "search")
+"""From the ground up: each may use those before it."""
+ROOMS = (
+    "spaces",
+    "spaces.records",
+    "trainable.files",
+    "trainable.speech.text",
+    "trainable.speech",
+    "trainable.speech.asr",
+    "trainable.stopping",
+    "trainable.dataset",
+    "trainable.dataset.loading",
+    "trainable.family",
+    "trainable.dataset.checks",
+    "trainable.dataset.transcribe",
+    "trainable.dataset.__main__",
+    "trainable.probe.texts",
+    "trainable.probe.measures",
+    "trainable.probe.criteria",
+    "trainable.probe.session",
+    "trainable.training",
+    "trainable.stages",
+    "trainable.qwen3_tts.mel_codec",
+    "trainable.qwen3_tts.checkpoint",
+    "trainable.qwen3_tts.data",
+    "trainable.qwen3_tts.model",
+    "trainable.qwen3_tts.generation",
+    "trainable.qwen3_tts.packed",
+    "trainable.qwen3_tts.export",
+    "trainable.qwen3_tts",
+    "trainable.probe.speaker",
+    "trainable.probe.recordings",
+    "trainable.probe",
+    "trainable",
+    "results.run",
+    "results.analysis",
+    "results.media",
+    "results.export",
+    "results.report",
+    "results",
+    "results.tensorboard",
+    "search.proposals",
+    "search.planning",
+    "search.run_state",
+    "search.checking",
+    "search.console",
+    "search.submit",
+    "search.cluster",
+    "search.tuning",
+    "search.benches",
+    "search",
+)
+"""From the ground up: a room imports itself and those before it. A name may be a folder, or a module that a file on
+disk names and that therefore stays where it is."""
