@@ -130,7 +130,7 @@ def member_of(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfi
 def test_what_a_head_packs_stays_in_the_runs_folder(tmp_path: Path, members: list[tarfile.TarInfo]) -> None:
     out = RunFolder(tmp_path / "runs" / "mine")
     out.path.mkdir(parents=True)
-    with pytest.raises(InputError, match="what was fetched could not be kept"):
+    with pytest.raises(InputError, match="the results could not be unpacked"):
         fetch(Sending(*members), "/there/run", out)
     assert not list(out.path.iterdir()) and not list(tmp_path.rglob("stolen"))
 
