@@ -71,6 +71,7 @@ def run_search(plan: Plan, checked: CheckedData, console: Console) -> SearchEnd:
 
 
 def _run_stages(plan: Plan, checked: CheckedData, console: Console, stop_file: Path) -> SearchEnd:
+    """Starts Ray, then runs the stages: baseline, trials, confirmations, export."""
     run, ledger = plan.run, Ledger(plan.run.ledger)
     needed = disk_needed(plan, checked)
     with (
@@ -80,6 +81,8 @@ def _run_stages(plan: Plan, checked: CheckedData, console: Console, stop_file: P
     ):
         view.say(f"Trials: {executor.description}")
         ledger.append(_search_started(plan, checked))
+
+        # Baseline: prepares the dataset and probes the base model, once per run folder.
         if read_ledger(run.ledger).base is None:
             ledger.append(BaseProbed(outcome=_measure_baseline(plan, executor, view.progress)))
             for line in warning_lines(read_findings(run.findings)):
@@ -87,15 +90,20 @@ def _run_stages(plan: Plan, checked: CheckedData, console: Console, stop_file: P
         history = read_ledger(run.ledger)
         view.base(history.base)
 
+        # Trials, until the budget is used up or nothing can go on.
         def stuck_reason() -> str | None:
             return executor.stuck_reason() or disk_full_reason(run.path, needed)
 
         budget = BudgetTracker(plan.budget, history=history, stuck_reason=stuck_reason)
         run_trials(plan, checked.split.epoch_size, executor, ledger, view, history, budget, stop_file)
+
+        # Confirmations: the best trials and the base model on more lines.
         if not budget.interrupted and executor.stuck_reason() is None:
             _confirm_finalists(plan, executor, ledger, view)
         reason = budget.stop_reason() or f"all {plan.budget.trials} trials were drawn"
         ledger.append(SearchEnded(reason=reason))
+
+        # Export of the best accepted adapter.
         export_error = _export_best(plan, executor, view.progress)
     return SearchEnd(plan, read_ledger(run.ledger), reason, budget.interrupted, export_error)
 

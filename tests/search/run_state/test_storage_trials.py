@@ -1,4 +1,4 @@
-"""Trials on nodes that share no folder: another node goes on where one was lost, from storage alone."""
+"""Trials on nodes that share no folder: another node continues a trial of a lost node, from storage only."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from trainable.training.run_trial import run_trial
 SLOW = {"lora_lr": 0.02, "text_projection_lr": 0.0, "epochs": 100}
 
 
-class Cut(Exception):
-    """Stands for a node that is taken away."""
+class NodeLost(Exception):
+    """Raised in the loop to simulate the loss of a node."""
 
 
 class Node:
-    """A disk of its own under the run of everybody."""
+    """A node with its own disk; all nodes have the same storage."""
 
     def __init__(self, folder: Path, uri: str | None = None) -> None:
         self.storage = disk(folder.parent, folder.name, uri).store.uri
@@ -44,7 +44,7 @@ class Node:
         self.stored = Storage(root=folder, uri=self.storage)
 
     def job(self, job: TrialSpec) -> TrialSpec:
-        """The same order, as it reads on this node."""
+        """The spec with the paths of this node."""
         paths = {
             "prepared": self.run.prepared,
             "calibration": self.run.calibration,
@@ -52,16 +52,16 @@ class Node:
         }
         return job.model_copy(update={**{name: str(path) for name, path in paths.items()}, "storage": self.stored})
 
-    def is_ready_for(self, job: TrialSpec) -> TrialSpec:
+    def prepare_for(self, job: TrialSpec) -> TrialSpec:
         pull_prepared(self.stored, job.probe.lines)
         return self.job(job)
 
-    def is_lost(self) -> None:
+    def lose(self) -> None:
         shutil.rmtree(self.run.path)
 
 
-def lay(voice: ToyVoice, job: TrialSpec, folder: Path, uri: str | None = None) -> Node:
-    """The node that laid the foundation."""
+def first_node(voice: ToyVoice, job: TrialSpec, folder: Path, uri: str | None = None) -> Node:
+    """The node that measured the baseline."""
     node = Node(folder / "first", uri)
     shutil.copytree(job.prepared, node.run.prepared)
     shutil.copytree(Path(job.calibration).parent, node.run.base)
@@ -71,13 +71,14 @@ def lay(voice: ToyVoice, job: TrialSpec, folder: Path, uri: str | None = None) -
     return node
 
 
-def cut_at(number: int):
-    said: list[Point] = []
+def lose_at(number: int):
+    """An `on_point` that raises `NodeLost` at that call."""
+    points: list[Point] = []
 
     def on_point(point: Point, phase) -> None:
-        said.append(point)
-        if len(said) == number:
-            raise Cut
+        points.append(point)
+        if len(points) == number:
+            raise NodeLost
 
     return on_point
 
@@ -94,23 +95,23 @@ def assert_equal(whole: TrialSpec, other: TrialSpec) -> None:
     assert kept[0].read_bytes() == kept[1].read_bytes()
 
 
-@pytest.mark.parametrize("cuts", [(1,), (6,), (12,), (9, 20)])
-def test_another_node_ends_a_trial_as_if_it_had_begun_it(
-    voice: ToyVoice, tmp_path: Path, cuts: tuple[int, ...]
+@pytest.mark.parametrize("losses", [(1,), (6,), (12,), (9, 20)])
+def test_another_node_finishes_a_trial_with_the_same_result(
+    voice: ToyVoice, tmp_path: Path, losses: tuple[int, ...]
 ) -> None:
-    job = voice.job(f"cut {cuts}", band=Band(low=0.6, high=0.8), **SLOW)
+    job = voice.job(f"lost {losses}", band=Band(low=0.6, high=0.8), **SLOW)
     run_until_empty(job)
-    node = lay(voice, job, tmp_path)
-    for number, cut in enumerate(cuts):
-        with pytest.raises(Cut):
-            run_trial(node.is_ready_for(job), cut_at(cut))
-        node.is_lost()
+    node = first_node(voice, job, tmp_path)
+    for number, point in enumerate(losses):
+        with pytest.raises(NodeLost):
+            run_trial(node.prepare_for(job), lose_at(point))
+        node.lose()
         node = Node(tmp_path / f"node {number}")
-    there = node.is_ready_for(job)
-    told: list[int] = []
-    run_trial(there, lambda point, phase: told.append(point.step))
+    there = node.prepare_for(job)
+    steps: list[int] = []
+    run_trial(there, lambda point, phase: steps.append(point.step))
     assert_equal(job, there)
-    assert min(told) > 0 if cuts[0] > 1 else min(told) == 0
+    assert min(steps) > 0 if losses[0] > 1 else min(steps) == 0
     stored = tree_names(node)
     assert f"{RunFolder(Path()).trial(job.trial)}/outcome.json" in stored
     assert not [name for name in stored if name.endswith(OPTIMIZER)]
@@ -123,45 +124,45 @@ def tree_names(node: Node) -> set[str]:
 def test_the_same_through_s3(voice: ToyVoice, tmp_path: Path, s3: str) -> None:
     job = voice.job("s3", band=Band(low=0.6, high=0.8), **SLOW)
     run_until_empty(job)
-    node = lay(voice, job, tmp_path, s3)
-    with pytest.raises(Cut):
-        run_trial(node.is_ready_for(job), cut_at(12))
-    node.is_lost()
-    there = Node(tmp_path / "second", s3).is_ready_for(job)
-    told: list[int] = []
-    run_trial(there, lambda point, phase: told.append(point.step))
-    assert min(told) > 0
+    node = first_node(voice, job, tmp_path, s3)
+    with pytest.raises(NodeLost):
+        run_trial(node.prepare_for(job), lose_at(12))
+    node.lose()
+    there = Node(tmp_path / "second", s3).prepare_for(job)
+    steps: list[int] = []
+    run_trial(there, lambda point, phase: steps.append(point.step))
+    assert min(steps) > 0
     assert_equal(job, there)
 
 
-def test_a_killed_process_leaves_its_checkpoint_to_another_node(voice: ToyVoice, tmp_path: Path) -> None:
+def test_another_node_continues_from_the_checkpoint_of_a_killed_process(voice: ToyVoice, tmp_path: Path) -> None:
     job = voice.job("killed", band=Band(low=0.6, high=0.8), **SLOW)
     run_until_empty(job)
-    node = lay(voice, job, tmp_path)
-    ready = node.is_ready_for(job)
+    node = first_node(voice, job, tmp_path)
+    ready = node.prepare_for(job)
     script = "import os, sys\nfrom spaces.records.trial_spec import TrialSpec\n"
     script += "from trainable.training.run_trial import run_trial\n"
-    script += "def tell(point, phase):\n    if point.step >= 10: os._exit(9)\n"
-    script += "run_trial(TrialSpec.model_validate_json(sys.argv[1]), tell)"
+    script += "def on_point(point, phase):\n    if point.step >= 10: os._exit(9)\n"
+    script += "run_trial(TrialSpec.model_validate_json(sys.argv[1]), on_point)"
     ended = subprocess.run([sys.executable, "-c", script, ready.model_dump_json()], cwd=ROOT, check=False)
     assert ended.returncode == 9
-    node.is_lost()
-    there = Node(tmp_path / "second").is_ready_for(job)
-    told: list[int] = []
-    run_trial(there, lambda point, phase: told.append(point.step))
-    assert min(told) > 0
+    node.lose()
+    there = Node(tmp_path / "second").prepare_for(job)
+    steps: list[int] = []
+    run_trial(there, lambda point, phase: steps.append(point.step))
+    assert min(steps) > 0
     assert_equal(job, there)
 
 
-def test_a_second_chance_goes_on_on_another_node(voice: ToyVoice, tmp_path: Path) -> None:
+def test_a_second_chance_continues_on_another_node(voice: ToyVoice, tmp_path: Path) -> None:
     whole = strict(voice, voice.job("one", **SLOW), tmp_path / "whole")
-    node = lay(voice, whole, tmp_path)
-    job = node.is_ready_for(whole)
+    node = first_node(voice, whole, tmp_path)
+    job = node.prepare_for(whole)
     recorded = RecordedBench(voice, seats=1)
     recorded.bench.seat(job)
     recorded.until(lambda: TrialFolder(job.path).second_chance.exists())
-    node.is_lost()
-    there = Node(tmp_path / "second").is_ready_for(whole)
+    node.lose()
+    there = Node(tmp_path / "second").prepare_for(whole)
     for each in (whole, there):
         recorded = RecordedBench(voice, seats=1)
         recorded.bench.seat(each)
@@ -172,11 +173,11 @@ def test_a_second_chance_goes_on_on_another_node(voice: ToyVoice, tmp_path: Path
 
 def test_the_driver_reads_on_its_own_disk_what_a_bench_left_on_another(voice: ToyVoice, tmp_path: Path) -> None:
     job = voice.job("read")
-    there = lay(voice, job, tmp_path).is_ready_for(job)
+    there = first_node(voice, job, tmp_path).prepare_for(job)
     outcome = run_until_empty(there)
     driver = Node(tmp_path / "driver")
     here = driver.job(job)
-    assert ensure_outcome(here, Ending.FAILED, "nobody was there") == outcome
+    assert ensure_outcome(here, Ending.FAILED, "no outcome was found") == outcome
     assert tree_text(here.path) == tree_text(there.path)
     assert [each.folder.name for each in read_checkpoints(here.path / "checkpoints")] == [Path(outcome.checkpoint).name]
 
@@ -185,19 +186,19 @@ def tree_text(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_what_the_driver_says_of_a_trial_holds_on_every_node(voice: ToyVoice, tmp_path: Path) -> None:
+def test_an_outcome_written_by_the_driver_holds_on_every_node(voice: ToyVoice, tmp_path: Path) -> None:
     job = voice.job("failed", **SLOW)
-    node = lay(voice, job, tmp_path)
-    with pytest.raises(Cut):
-        run_trial(node.is_ready_for(job), cut_at(12))
+    node = first_node(voice, job, tmp_path)
+    with pytest.raises(NodeLost):
+        run_trial(node.prepare_for(job), lose_at(12))
     failed = ensure_outcome(Node(tmp_path / "driver").job(job), Ending.FAILED, "its process died over and over")
     assert failed.point is not None and failed.point.step > 0
-    assert run_trial(Node(tmp_path / "second").is_ready_for(job), cut_at(1)) == failed
+    assert run_trial(Node(tmp_path / "second").prepare_for(job), lose_at(1)) == failed
 
 
-def test_a_trial_whose_storage_fails_leaves_its_seat_and_the_others_stay(voice: ToyVoice, tmp_path: Path) -> None:
-    node = lay(voice, voice.job("other"), tmp_path)
-    stored, local = node.is_ready_for(voice.job("stored")), voice.job("local")
+def test_a_trial_whose_storage_fails_loses_its_seat_and_others_continue(voice: ToyVoice, tmp_path: Path) -> None:
+    node = first_node(voice, voice.job("other"), tmp_path)
+    stored, local = node.prepare_for(voice.job("stored")), voice.job("local")
     local = local.model_copy(update={"folder": str(tmp_path / "local")})
     recorded = RecordedBench(voice, seats=2)
     recorded.bench.seat(local)

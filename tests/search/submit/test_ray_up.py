@@ -19,7 +19,7 @@ auth: {ssh_user: somebody}
 rsync_exclude: [__pycache__]
 """
 SSH = """#!/usr/bin/env bash
-# Runs here what was to be run there, as sshd does: in a shell, in the home of whoever logs in.
+# Runs the remote command on this machine, as sshd does: in a shell, in the home folder of the user.
 [ -e "$HEAD_HOME/unplugged" ] && { echo "ssh: connect to host 192.0.2.1 port 22: Connection timed out" >&2; exit 255; }
 while [ "${1#-}" != "$1" ]; do
     case $1 in -i | -o | -l | -p) shift ;; esac
