@@ -19,7 +19,7 @@ from trainable.family.protocol import Batch, Pack
 from trainable.qwen3_tts.checkpoint.load import load_base
 from trainable.qwen3_tts.data.prepared import PreparedClip, PreparedData
 from trainable.qwen3_tts.learner import QwenLearner
-from trainable.qwen3_tts.model.lora import attach
+from trainable.qwen3_tts.model.lora import attach_lora
 from trainable.qwen3_tts.packed.pack import QwenPack
 from trainable.training.single_seat import SingleSeatPack
 
@@ -59,7 +59,7 @@ def contestants(shape: Shape) -> Iterator[tuple[SingleSeatPack, QwenPack]]:
         make_tiny_qwen(Path(folder), depth=shape.depth)
         data = _data(shape)
         tts = load_base(folder)
-        learner = QwenLearner(tts, data, "auto", attach(tts.model.talker, RECIPE, 0))
+        learner = QwenLearner(tts, data, "auto", attach_lora(tts.model.talker, RECIPE, 0))
         peft = SingleSeatPack(learner, RECIPE, ProcessGroup())
         peft.join(0, RECIPE, 0)
         yield peft, QwenPack(load_base(folder), data, "auto", SHAPE, 1, ProcessGroup())

@@ -22,12 +22,13 @@ from torch import Tensor
 
 from benchmarks.machine import describe_machine
 from spaces.probe_settings import Sampling
+from trainable.family.protocol import SpeechPrompt
 from trainable.probe.texts.lines import load_lines
 from trainable.qwen3_tts.checkpoint.load import load_base
 from trainable.qwen3_tts.data.prepared import prompt_ids
 from trainable.qwen3_tts.generation.decode import decode
 from trainable.qwen3_tts.generation.sampling import uniform_numbers
-from trainable.qwen3_tts.generation.speech import prompts
+from trainable.qwen3_tts.generation.speech import embed_prompts
 
 ROOT = Path(__file__).parent.parent
 FRAME_CAP = 60
@@ -62,10 +63,10 @@ def _timed(work: Callable[[], list[Tensor]]) -> float:
 
 
 def _ours(tts: Qwen3TTSModel, speaker: Tensor, lines: list[str], sampling: Sampling) -> list[Tensor]:
-    caps = [FRAME_CAP] * len(lines)
+    caps, prompts = [FRAME_CAP] * len(lines), [SpeechPrompt(line, 0, FRAME_CAP) for line in lines]
     with torch.inference_mode():
         uniform = uniform_numbers(range(len(lines)), FRAME_CAP + 1, tts.model.device)
-        spoken = decode(tts.model.talker, prompts(tts, speaker, "auto", lines), uniform, caps, sampling)
+        spoken = decode(tts.model.talker, embed_prompts(tts, speaker, "auto", prompts), uniform, caps, sampling)
     return [row.codes for row in spoken]
 
 
@@ -78,7 +79,7 @@ def _library(tts: Qwen3TTSModel, speaker: Tensor, lines: list[str], sampling: Sa
     }
     with torch.inference_mode():
         codes, _ = tts.model.generate(
-            input_ids=[prompt_ids(tts, line)[None].to(tts.model.device) for line in lines],
+            input_ids=[prompt_ids(tts.processor, line)[None].to(tts.model.device) for line in lines],
             voice_clone_prompt=prompt,
             languages=["auto"] * len(lines),
             non_streaming_mode=True,

@@ -219,10 +219,10 @@ def test_a_space_names_no_code(tmp_path: Path, old: str, new: str, refusal: str)
 
 def test_the_published_names_of_codecs_are_those_that_the_library_registers() -> None:
     """What is refused otherwise must not be what is published."""
-    from trainable.qwen3_tts.checkpoint.check import CODECS
+    from trainable.qwen3_tts.checkpoint.check import CODEC_TYPES
 
     config = json.loads((ROOT / "demo" / "checkpoint" / "speech_tokenizer" / "config.json").read_text())
-    assert config["model_type"] in CODECS
+    assert config["model_type"] in CODEC_TYPES
     from qwen_tts.core import Qwen3TTSTokenizerV1Config, Qwen3TTSTokenizerV2Config
 
-    assert {Qwen3TTSTokenizerV1Config.model_type, Qwen3TTSTokenizerV2Config.model_type} <= set(CODECS)
+    assert {Qwen3TTSTokenizerV1Config.model_type, Qwen3TTSTokenizerV2Config.model_type} <= set(CODEC_TYPES)

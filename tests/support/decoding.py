@@ -13,7 +13,8 @@ from trainable.family.protocol import SpeechPrompt
 from trainable.qwen3_tts.data.prepared import prompt_ids
 from trainable.qwen3_tts.generation.decode import DecodedRow, decode
 from trainable.qwen3_tts.generation.sampling import uniform_numbers
-from trainable.qwen3_tts.generation.speech import mixed_precision, prompts
+from trainable.qwen3_tts.generation.speech import embed_prompts
+from trainable.qwen3_tts.model.precision import mixed_precision
 
 LINES = ("hello there", "a rather longer line of text than the first", "x", "and one of middling length")
 GREEDY = Sampling(greedy=True)
@@ -48,7 +49,7 @@ def ours(
     hook = tts.model.talker.codec_head.register_forward_hook(lambda _m, _i, out: logits.append(out[:, -1]))
     with torch.inference_mode(), mixed_precision(tts.model):
         uniform = uniform_numbers(seeds[: len(lines)], max(caps) + 1, tts.model.device)
-        spoken = decode(tts.model.talker, prompts(tts, speaker, language, cues), uniform, caps, sampling)
+        spoken = decode(tts.model.talker, embed_prompts(tts, speaker, language, cues), uniform, caps, sampling)
     hook.remove()
     return spoken, torch.stack(logits, dim=1)
 
@@ -74,7 +75,7 @@ def library(
     }
     with torch.no_grad(), mixed_precision(tts.model):
         codes, _ = tts.model.generate(
-            input_ids=[prompt_ids(tts, line)[None] for line in lines],
+            input_ids=[prompt_ids(tts.processor, line)[None] for line in lines],
             instruct_ids=[tts._tokenize_texts([text])[0] if text else None for text in texts],
             voice_clone_prompt=prompt,
             languages=[language] * rows,

@@ -14,7 +14,7 @@ from tests.support.qwen_fixtures import Tiny
 from trainable.family.export_request import ExportLayout, ExportRequest
 from trainable.qwen3_tts.checkpoint.load import load_base
 from trainable.qwen3_tts.learner import QwenLearner
-from trainable.qwen3_tts.model.lora import attach
+from trainable.qwen3_tts.model.lora import attach_lora
 
 WEIGHTS = "model.safetensors"
 
@@ -45,7 +45,7 @@ def in_two_files(checkpoint: Path, folder: Path) -> Path:
 def far_learner(checkpoint: Path, tiny: Tiny, drawn: Draw, language: str = "auto") -> QwenLearner:
     """An adapter whose weights are all far from where they started."""
     tts = load_base(str(checkpoint))
-    made = QwenLearner(tts, tiny.data(), language, attach(tts.model.talker, drawn, seed=1))
+    made = QwenLearner(tts, tiny.data(), language, attach_lora(tts.model.talker, drawn, seed=1))
     torch.manual_seed(2)
     with torch.no_grad():
         for value in made.tensors().values():

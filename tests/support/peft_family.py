@@ -15,8 +15,9 @@ from trainable.family.protocol import Batch
 from trainable.qwen3_tts.data.prepared import PreparedData
 from trainable.qwen3_tts.learner import QwenLearner
 from trainable.qwen3_tts.model import dropout
-from trainable.qwen3_tts.model.lora import attach
-from trainable.qwen3_tts.model.prompt import lay_out, picked_frames
+from trainable.qwen3_tts.model.frame_sampling import sample_frames
+from trainable.qwen3_tts.model.lora import attach_lora
+from trainable.qwen3_tts.model.prompt import build_layout
 from trainable.stopping.curve import ClipRow
 from trainable.training.single_seat import SingleSeatPack
 
@@ -33,13 +34,13 @@ class Where:
         """The batch alone, padded to its own longest clip."""
         clips = [self._data.clips[clip] for clip in batch.clips]
         parts = [(self._seed, batch.step, clip) for clip in batch.clips]
-        picked = picked_frames([len(clip.codes) for clip in clips], parts, [self._sub_frames] * len(clips))
-        layout = lay_out(self._config, clips, self._data.role_ids, "auto", picked)
+        picked = sample_frames([len(clip.codes) for clip in clips], parts, [self._sub_frames] * len(clips))
+        layout = build_layout(self._config, clips, self._data.role_ids, "auto", picked)
         rows, positions = layout.text_ids.shape
         keys = dropout.row_keys(parts, CPU)
         self._talker = keys, torch.arange(positions).expand(rows, positions)
         scored = layout.scored
-        self._predictor = keys[layout.frame_clip[scored]], layout.frame_at[scored, None] * 16 + torch.arange(16)
+        self._predictor = keys[layout.frame_clip[scored]], layout.frame_position[scored, None] * 16 + torch.arange(16)
 
     def noise(self, is_predictor: bool, width: int) -> Tensor:
         return dropout.noise(*(self._predictor if is_predictor else self._talker), width)
@@ -57,7 +58,7 @@ class InjectedDropout(nn.Module):
             return x
         bits = self._where.noise(self._module.startswith("code_predictor."), x.shape[-1])
         probability = torch.tensor(self._probability)
-        keep = dropout.kept(bits, dropout.layer_factor(self._module), dropout.threshold(probability))
+        keep = dropout.keep_mask(bits, dropout.layer_factor(self._module), dropout.threshold(probability))
         assert keep.shape == x.shape
         return x * keep / (1 - self._probability)
 
@@ -90,7 +91,7 @@ def separate(
     tts = tiny.fresh()
     tts.model.to(dtype)
     talker = tts.model.talker
-    peft = attach(talker, draw, seed)
+    peft = attach_lora(talker, draw, seed)
     talker.to(dtype)
     where = Where(tts.model.config, data, seed, draw.sub_frames)
     for name, module in talker.named_modules():

@@ -72,8 +72,8 @@ def main() -> None:
     counts = []
     started = encode_workers.subprocess.Popen
 
-    def encode_takes(*args: Any) -> int:
-        counts.append(encode.encode_takes(*args))
+    def encode_items(*args: Any) -> int:
+        counts.append(encode.encode_items(*args))
         return counts[-1]
 
     def popen(*args: Any, **kwargs: Any) -> subprocess.Popen:
@@ -81,11 +81,11 @@ def main() -> None:
         say("helper", helper.pid)
         return helper
 
-    prepare.encode_takes = encode_takes
+    prepare.encode_items = encode_items
     if given.helpers:
         encode_workers.subprocess.Popen = popen
-        encode.WORTH_SECONDS = 0.0
-        encode._room_for_helpers = lambda kind: 1
+        encode.WORKERS_FROM_SECONDS = 0.0
+        encode._worker_count = lambda kind: 1
 
     def on_progress(done: int, of: int) -> None:
         say("done", done)

@@ -42,7 +42,7 @@ class Tiny:
             PreparedClip(
                 text=text,
                 seconds=count / 12.5,
-                text_ids=prompt_ids(self.tts, text)[3:-5],
+                text_ids=prompt_ids(self.tts.processor, text)[3:-5],
                 codes=torch.randint(0, CODES, (count, 16), generator=generator),
                 speaker=speaker,
             )
@@ -56,7 +56,7 @@ class Tiny:
         width = self.tts.model.config.talker_config.hidden_size
         return PreparedData(
             clips,
-            prompt_ids(self.tts, "x")[:3],
+            prompt_ids(self.tts.processor, "x")[:3],
             torch.randn(len(names), width, generator=generator),
             DatasetSplit(entries=entries, speakers=names),
         )
@@ -90,7 +90,7 @@ def prefill(tiny: Tiny, text: str, language: str, speaker: torch.Tensor) -> torc
     model.talker.generate = catch
     try:
         model.generate(
-            input_ids=[prompt_ids(tiny.tts, text)[None]],
+            input_ids=[prompt_ids(tiny.tts.processor, text)[None]],
             voice_clone_prompt={
                 "ref_code": [None],
                 "ref_spk_embedding": [speaker],

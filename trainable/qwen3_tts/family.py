@@ -1,4 +1,4 @@
-"""The verbs of the Qwen3-TTS family."""
+"""The Qwen3-TTS model family: the functions of `trainable.family.protocol.Family`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trainable.qwen3_tts.data import prepare as preparation
 from trainable.qwen3_tts.data import prepared as data
 from trainable.qwen3_tts.export.load_exported import load_exported
 from trainable.qwen3_tts.learner import QwenLearner
-from trainable.qwen3_tts.model.lora import attach
+from trainable.qwen3_tts.model.lora import attach_lora
 from trainable.qwen3_tts.packed.pack import QwenPack
 from trainable.qwen3_tts.packed.seats_that_fit import seats_that_fit
 
@@ -35,7 +35,7 @@ def prepare(
 def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: int) -> QwenLearner:
     """See `trainable.family.protocol.Family.build`."""
     tts = load_base(model)
-    peft = attach(tts.model.talker, draw, seed) if draw is not None else None
+    peft = attach_lora(tts.model.talker, draw, seed) if draw is not None else None
     share = draw.sub_frames if draw is not None else 1.0
     return QwenLearner(tts, data.read_prepared(prepared), language, peft, share, seed)
 

@@ -1,4 +1,4 @@
-"""One trial's Qwen3-TTS: the frozen base, LoRA and text_projection on its talker, and the prepared data."""
+"""A Qwen3-TTS for one trial: the frozen base with LoRA and text_projection by PEFT, and the prepared data."""
 
 from __future__ import annotations
 
@@ -19,15 +19,17 @@ from trainable.family.protocol import ClipLosses, SpeechPrompt, Utterance
 from trainable.qwen3_tts.data.prepared import PreparedData
 from trainable.qwen3_tts.export.layouts import export_adapter
 from trainable.qwen3_tts.generation.logits import teacher_forced_logits
-from trainable.qwen3_tts.generation.speech import mixed_precision, speak, takes_instructions
-from trainable.qwen3_tts.model.codec_io import ground_truth, speaker_embedding
-from trainable.qwen3_tts.model.lora import adapter_tensors, is_text_projection
+from trainable.qwen3_tts.generation.speech import speak, takes_instructions
+from trainable.qwen3_tts.model.codec_io import decode_codes, speaker_embedding
+from trainable.qwen3_tts.model.frame_sampling import sample_frames
+from trainable.qwen3_tts.model.lora import TEXT_PROJECTION, adapter_tensors
 from trainable.qwen3_tts.model.losses import clip_losses
-from trainable.qwen3_tts.model.prompt import lay_out, picked_frames, think_prefix
+from trainable.qwen3_tts.model.precision import mixed_precision
+from trainable.qwen3_tts.model.prompt import build_layout, think_prefix
 
 
 class QwenLearner:
-    """See `trainable.family.protocol.Learner`. `peft` is None for the base model itself."""
+    """See `trainable.family.protocol.Learner`."""
 
     def __init__(
         self,
@@ -38,9 +40,9 @@ class QwenLearner:
         sub_frames: float = 1.0,
         seed: int = 0,
     ) -> None:
-        """`sub_frames` is the draw's, and the trial's `seed` says which frames those are.
+        """peft: None for the base model itself. sub_frames: the share of frames that the sub-talker is trained on.
 
-        Raises InputError on a language that the model does not know.
+        Raises InputError for a language that the model does not know.
         """
         think_prefix(tts.model.config, language)
         self.peft = peft
@@ -53,23 +55,23 @@ class QwenLearner:
 
     def parameter_groups(self, draw: Draw) -> list[dict]:
         trained = {name: value for name, value in self.tensors().items() if value.requires_grad}
-        lora = [value for name, value in trained.items() if not is_text_projection(name)]
-        projection = [value for name, value in trained.items() if is_text_projection(name)]
+        lora = [value for name, value in trained.items() if TEXT_PROJECTION not in name]
+        projection = [value for name, value in trained.items() if TEXT_PROJECTION in name]
         groups = [{"name": "lora", "params": lora, "lr": draw.lora_lr}]
         if projection:
-            groups.append({"name": "text_projection", "params": projection, "lr": draw.text_projection_lr})
+            groups.append({"name": TEXT_PROJECTION, "params": projection, "lr": draw.text_projection_lr})
         return groups
 
     def losses(self, clips: Sequence[int], step: int) -> ClipLosses:
         chosen = [self._data.clips[clip] for clip in clips]
-        talker, picked = self._tts.model.talker, None
+        talker, sampled = self._tts.model.talker, None
         if talker.training:
-            parts = [(self._seed, step, clip) for clip in clips]
-            picked = picked_frames([len(clip.codes) for clip in chosen], parts, [self._sub_frames] * len(clips))
-        layout = lay_out(self._tts.model.config, chosen, self._data.role_ids, self._language, picked).to(self._device)
+            row_ids = [(self._seed, step, clip) for clip in clips]
+            sampled = sample_frames([len(clip.codes) for clip in chosen], row_ids, [self._sub_frames] * len(clips))
+        layout = build_layout(self._tts.model.config, chosen, self._data.role_ids, self._language, sampled)
         speakers = self._data.speakers[[clip.speaker for clip in chosen]].to(self._device)
         with mixed_precision(self._tts.model):
-            return clip_losses(talker, layout, speakers)
+            return clip_losses(talker, layout.to(self._device), speakers)
 
     def train(self) -> None:
         self._tts.model.talker.train()
@@ -83,27 +85,27 @@ class QwenLearner:
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         own = self.tensors()
         if own.keys() != tensors.keys():
-            odd = sorted(own.keys() ^ tensors.keys())
-            raise KeyError(f"expected the weights of this draw's adapter, got another set: {odd[0]} differs")
+            different = sorted(own.keys() ^ tensors.keys())
+            raise KeyError(f"expected the weights of this draw's adapter, got another set: {different[0]} differs")
         with torch.no_grad():
             for name, tensor in own.items():
                 tensor.copy_(tensors[name])
 
-    def speak(self, cues: Sequence[SpeechPrompt], sampling: Sampling) -> list[Utterance]:
-        return speak(self._tts, self._speaker, self._language, cues, sampling)[0]
+    def speak(self, prompts: Sequence[SpeechPrompt], sampling: Sampling) -> list[Utterance]:
+        return speak(self._tts, self._speaker, self._language, prompts, sampling)[0]
 
     def teacher_forced_logits(self, text: str, codes: np.ndarray) -> np.ndarray:
         return teacher_forced_logits(self._tts, self._speaker, self._language, text, codes)
 
     def export(self, request: ExportRequest, folder: Path) -> None:
-        """Writes it for inference, in the first speaker's voice. Raises ValueError for the base alone."""
+        """Writes the adapter for inference with the first speaker's embedding. Raises ValueError for the base alone."""
         if self.peft is None:
             raise ValueError("expected a trained adapter to export, got the base model alone")
         samples = sum(entry.role is Role.TRAINING for entry in self.split.entries)
         export_adapter(self.peft, self._data.speakers[0], self._language, samples, request, folder)
 
-    def ground_truth(self, clip: int) -> np.ndarray:
-        return ground_truth(self._tts, self._data.clips[clip].codes)
+    def decode_codes(self, clip: int) -> np.ndarray:
+        return decode_codes(self._tts, self._data.clips[clip].codes)
 
     def speaker_embedding(self, wave: np.ndarray) -> np.ndarray:
         return speaker_embedding(self._tts, wave)

@@ -22,7 +22,7 @@ from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Pack
 from trainable.files.trial_folder import TrialFolder
 from trainable.qwen3_tts.learner import QwenLearner
-from trainable.qwen3_tts.model.lora import attach
+from trainable.qwen3_tts.model.lora import attach_lora
 from trainable.qwen3_tts.packed.pack import QwenPack
 from trainable.training.bench import Bench
 from trainable.training.epoch_order import epoch_clips
@@ -54,7 +54,7 @@ def pack(tiny: Tiny, chosen: Draw) -> QwenPack:
 
 def alone(tiny: Tiny, chosen: Draw) -> SingleSeatPack:
     tts = tiny.fresh()
-    peft = attach(tts.model.talker, chosen, seed=5)
+    peft = attach_lora(tts.model.talker, chosen, seed=5)
     return SingleSeatPack(
         QwenLearner(tts, tiny.data(), "auto", peft, chosen.sub_frames, seed=5), chosen, ProcessGroup()
     )

@@ -1,1 +1,1 @@
-"""The room trainable/qwen3_tts/checkpoint."""
+"""Checkpoints on disk: checking, sizing, fingerprinting and loading them."""

@@ -1,4 +1,7 @@
-"""Whether a model can be trained here, and how, said before anything heavy is loaded. No torch."""
+"""Checks a checkpoint before anything heavy is loaded. No torch.
+
+`check_model` takes a hub id or a folder and returns the folder of a complete Qwen3-TTS Base checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from spaces.draw import TARGETS
 from spaces.errors import InputError
 from spaces.records.pack_shape import PackShape
 
-NEEDED = (
+REQUIRED_FILES = (
     "config.json",
     "generation_config.json",
     "tokenizer_config.json",
@@ -22,39 +25,39 @@ NEEDED = (
     "speech_tokenizer/config.json",
     "speech_tokenizer/preprocessor_config.json",
 )
-"""Files of the published layout that loading reads, besides the weights."""
+"""Files of the published layout that loading reads, apart from the weights."""
 PACKABLE = re.compile(TARGETS["all-linear"])
-"""The linear layers of both transformers. Each is called once per pass with equally many rows of every seat, which is
-not so for embeddings, heads and text_projection."""
-TALKER = "talker."
-CODE = "auto_map"
-"""Key under which configurations of transformers name classes that come with the checkpoint, as Python."""
-CODECS = ("qwen3_tts_tokenizer_12hz", "qwen3_tts_tokenizer_25hz", "mel_codec")
-"""Kinds that the library registers, and the project's own."""
+"""The linear layers of both transformers. A forward pass calls each of them once, with the same number of rows per
+seat. Embeddings, heads and text_projection are not called that way."""
+TALKER_PREFIX = "talker."
+AUTO_MAP = "auto_map"
+"""Key by which a configuration of transformers names Python classes that come with the checkpoint."""
+CODEC_TYPES = ("qwen3_tts_tokenizer_12hz", "qwen3_tts_tokenizer_25hz", "mel_codec")
+"""Codec types that qwen-tts registers, and the demo's own."""
 BASE, CUSTOM_VOICE = ("qwen3_tts", "base"), ("qwen3_tts", "custom_voice")
-"""Kinds of checkpoints, as `kind_of` tells them."""
+"""Results of `checkpoint_type`."""
 
 
 def check_model(model: str) -> str:
-    """The folder of a Qwen3-TTS Base checkpoint; a hub id is downloaded, or taken from the local cache.
+    """Returns the folder of a Qwen3-TTS Base checkpoint. A hub id is downloaded, or taken from the local cache.
 
-    Raises InputError for a folder that is no such checkpoint, and for a hub id that cannot be had.
+    Raises InputError for a folder that is not such a checkpoint, and for a hub id that cannot be downloaded.
     """
     folder = Path(model) if Path(model).is_dir() else _download(model)
-    kind = kind_of(folder, model)
-    if kind != BASE:
+    found = checkpoint_type(folder, model)
+    if found != BASE:
         raise InputError(
-            f"{model}: expected model_type qwen3_tts and tts_model_type base, got {kind[0]} and {kind[1]}; "
+            f"{model}: expected model_type qwen3_tts and tts_model_type base, got {found[0]} and {found[1]}; "
             "use Qwen/Qwen3-TTS-12Hz-1.7B-Base, Qwen/Qwen3-TTS-12Hz-0.6B-Base or a folder of one"
         )
-    check_complete(folder, model)
+    check_files(folder, model)
     return str(folder)
 
 
-def kind_of(folder: Path, model: str) -> tuple[str | None, str | None]:
-    """The model_type and tts_model_type of a checkpoint's folder. `model` is what messages call it.
+def checkpoint_type(folder: Path, model: str) -> tuple[str | None, str | None]:
+    """Returns (model_type, tts_model_type) of the checkpoint in `folder`. Messages call it `model`.
 
-    Raises InputError where there is no config.json that says so.
+    Raises InputError if config.json is missing or unreadable.
     """
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -65,34 +68,33 @@ def kind_of(folder: Path, model: str) -> tuple[str | None, str | None]:
     return (config.get("model_type"), config.get("tts_model_type")) if isinstance(config, dict) else (None, None)
 
 
-def check_complete(folder: Path, model: str) -> None:
-    """Raises InputError when a file that loading reads is missing from a checkpoint's folder, and when one names code
-    that loading would ask to run."""
-    missing = [name for name in NEEDED if not (folder / name).is_file()]
+def check_files(folder: Path, model: str) -> None:
+    """Raises InputError if the folder lacks a file that loading reads, or if a file names Python code to run."""
+    missing = [name for name in REQUIRED_FILES if not (folder / name).is_file()]
     missing += [f"{part or '.'}/*.safetensors" for part in ("", "speech_tokenizer") if not _has_weights(folder / part)]
     if missing:
         raise InputError(f"{model}: incomplete checkpoint, {', '.join(missing)} missing; download it again")
-    for name in NEEDED:
-        if name.endswith(".json") and name != "vocab.json" and CODE in _object(folder / name):
+    for name in REQUIRED_FILES:
+        if name.endswith(".json") and name != "vocab.json" and AUTO_MAP in _read_object(folder / name):
             raise InputError(
-                f"{model}: {name} names code of its own ({CODE}), and nothing that a checkpoint brings is run; use a "
+                f"{model}: {name} names code of its own ({AUTO_MAP}), which is never run; use a "
                 "checkpoint in the published layout"
             )
     _check_codec(folder, model)
 
 
 def _check_codec(folder: Path, model: str) -> None:
-    """Raises InputError for a codec of no registered class."""
-    codec = _object(folder / "speech_tokenizer/config.json").get("model_type")
-    if codec not in CODECS:
+    """Raises InputError for a codec whose type is not registered."""
+    codec = _read_object(folder / "speech_tokenizer/config.json").get("model_type")
+    if codec not in CODEC_TYPES:
         raise InputError(
-            f"{model}: speech_tokenizer/config.json: expected model_type {' or '.join(CODECS)}, got {codec}; use a "
-            "checkpoint in the published layout"
+            f"{model}: speech_tokenizer/config.json: expected model_type {' or '.join(CODEC_TYPES)}, got {codec}; "
+            "use a checkpoint in the published layout"
         )
 
 
-def _object(path: Path) -> dict:
-    """A JSON object; empty where it is none, which loading tells."""
+def _read_object(path: Path) -> dict:
+    """Returns a JSON object; empty if the file holds none, which loading reports."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -103,23 +105,23 @@ def _object(path: Path) -> dict:
 def why_not_packed(model: str, shape: PackShape) -> str | None:
     """See `trainable.family.protocol.Family.why_not_packed`. Raises InputError as `check_model` does."""
     for pattern in shape.targets:
-        for module in _modules(Path(check_model(model))):
+        for module in _talker_modules(Path(check_model(model))):
             if re.fullmatch(pattern, module) and not PACKABLE.fullmatch(module):
-                return f"targets {pattern!r} reach {module}, which is no linear layer of a transformer block"
+                return f"targets {pattern!r} reach {module}, which is not a linear layer of a transformer block"
     return None
 
 
-def _modules(folder: Path) -> list[str]:
-    """Names of the talker's modules that have a weight."""
+def _talker_modules(folder: Path) -> list[str]:
+    """Returns the names of the talker's modules that have a weight."""
     names: set[str] = set()
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, framework="np") as file:
             names |= set(file.keys())
     suffix = ".weight"
     return sorted(
-        name.removeprefix(TALKER).removesuffix(suffix)
+        name.removeprefix(TALKER_PREFIX).removesuffix(suffix)
         for name in names
-        if name.startswith(TALKER) and name.endswith(suffix)
+        if name.startswith(TALKER_PREFIX) and name.endswith(suffix)
     )
 
 
@@ -134,7 +136,9 @@ def _download(model: str) -> Path:
     try:
         return Path(snapshot_download(model))
     except HFValidationError:
-        raise InputError(f"{model}: no such folder, and not a hub id (NAME/MODEL); give one of the two") from None
+        raise InputError(
+            f"{model}: neither an existing folder nor a hub id (OWNER/MODEL); give one of the two"
+        ) from None
     except RepositoryNotFoundError:
         raise InputError(
             f"{model}: not on the hub, or private; check the name, or log in with `hf auth login`"

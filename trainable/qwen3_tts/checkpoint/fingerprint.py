@@ -1,4 +1,4 @@
-"""What of a checkpoint decides how it encodes, told apart by SHA-256."""
+"""SHA-256 fingerprints of the parts of a checkpoint that decide what prepared data holds."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import torch
 from safetensors import safe_open
 
 CODE_FORMAT = 1
-"""Counts up when the same audio is to be encoded otherwise by this project."""
-VOICE_FORMAT = 1
+"""Increase it when this project changes how audio is encoded."""
+EMBEDDING_FORMAT = 1
+"""Increase it when this project changes how speaker embeddings are computed."""
 SPEAKER_ENCODER = "speaker_encoder."
 TEXT_FILES = (
     "added_tokens.json",
@@ -22,14 +23,15 @@ TEXT_FILES = (
     "tokenizer_config.json",
     "vocab.json",
 )
-"""What text ids may depend on; not every checkpoint has all of them."""
+"""Files that text ids may depend on. A checkpoint need not have all of them."""
 
 
 def codec_fingerprint(checkpoint: Path, device: torch.device) -> str:
-    """Of every file of the codec, and of the kind of device.
+    """Covers every file of the codec and the type of device.
 
-    Encoding is in float32 everywhere, yet a GPU adds up in another order than a CPU, and where two codebook entries are
-    nearly as near one may choose the other. Which GPU, and how many threads a CPU has, changes nothing that is known.
+    Encoding is in float32 everywhere, but a GPU adds in another order than a CPU. If two codebook entries are almost
+    equally near, the two devices may choose different ones. No difference is known between two GPUs, or between numbers
+    of CPU threads.
     """
     digest = hashlib.sha256(f"codes {CODE_FORMAT} {device.type} float32".encode())
     for path in sorted((checkpoint / "speech_tokenizer").iterdir()):
@@ -40,11 +42,11 @@ def codec_fingerprint(checkpoint: Path, device: torch.device) -> str:
     return digest.hexdigest()
 
 
-def voice_fingerprint(checkpoint: Path, device: torch.device) -> str:
-    """Of the speaker encoder's shape and weights, and of the kind of device, which decides their precision."""
+def speaker_encoder_fingerprint(checkpoint: Path, device: torch.device) -> str:
+    """Covers the speaker encoder's shape and weights, and the type of device, which decides their precision."""
     config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
     shape = json.dumps(config.get("speaker_encoder_config"), sort_keys=True)
-    digest = hashlib.sha256(f"voices {VOICE_FORMAT} {device.type} {shape}".encode())
+    digest = hashlib.sha256(f"voices {EMBEDDING_FORMAT} {device.type} {shape}".encode())
     for name, weight in sorted(speaker_encoder_weights(checkpoint).items()):
         content = weight.contiguous().reshape(-1).view(torch.uint8).numpy()
         digest.update(f"\n{name} {weight.dtype} {hashlib.sha256(content).hexdigest()}".encode())
@@ -52,16 +54,16 @@ def voice_fingerprint(checkpoint: Path, device: torch.device) -> str:
 
 
 def model_fingerprint(checkpoint: Path, device: torch.device) -> str:
-    """Of everything in a checkpoint that decides what prepared data holds. The talker is not in it."""
-    parts = [codec_fingerprint(checkpoint, device), voice_fingerprint(checkpoint, device)]
+    """Covers everything in a checkpoint that decides what prepared data holds. The talker does not."""
+    parts = [codec_fingerprint(checkpoint, device), speaker_encoder_fingerprint(checkpoint, device)]
     present = [checkpoint / name for name in TEXT_FILES if (checkpoint / name).is_file()]
     parts += [f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}" for path in present]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def speaker_encoder_weights(checkpoint: Path) -> dict[str, torch.Tensor]:
-    """The speaker encoder's tensors as they are stored, named as its own module names them; nothing else is read."""
-    weights = {}
+    """Reads the speaker encoder's tensors alone, in their stored types, by their names in `Qwen3TTSSpeakerEncoder`."""
+    weights: dict[str, torch.Tensor] = {}
     for path in sorted(checkpoint.glob("*.safetensors")):
         with safe_open(path, framework="pt") as file:
             names = [name for name in sorted(file.keys()) if name.startswith(SPEAKER_ENCODER)]

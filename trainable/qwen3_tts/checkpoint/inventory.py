@@ -1,4 +1,4 @@
-"""What a checkpoint holds, from the headers of its files alone: no weight is read, nothing is built."""
+"""Lists the tensors of a checkpoint from the headers of its files; no weight is read and no model is built."""
 
 from __future__ import annotations
 
@@ -11,55 +11,55 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from spaces.errors import InputError
-from trainable.qwen3_tts.checkpoint.check import TALKER, check_model
+from trainable.qwen3_tts.checkpoint.check import TALKER_PREFIX, check_model
 
-TEXT_PROJECTION = f"{TALKER}text_projection."
-LAYER = re.compile(r"\.\d+\.")
-BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
+TEXT_PROJECTION_PREFIX = f"{TALKER_PREFIX}text_projection."
+LAYER_NUMBER = re.compile(r"\.\d+\.")
+DTYPE_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "BOOL": 1}
 
 
 @dataclass(frozen=True)
-class Weight:
+class StoredTensor:
     """One tensor of a checkpoint."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str
-    """As safetensors writes it: BF16, F32 …"""
+    """In the notation of safetensors: BF16, F32 …"""
 
     @property
-    def numbers(self) -> int:
+    def numel(self) -> int:
         return math.prod(self.shape)
 
     @property
     def size(self) -> int:
         """Bytes on disk."""
-        return self.numbers * BYTES.get(self.dtype, 4)
+        return self.numel * DTYPE_BYTES.get(self.dtype, 4)
 
     @property
-    def kind(self) -> str:
-        """Its name with every number of a layer as N, so that equal parts of equal layers are one kind."""
+    def pattern(self) -> str:
+        """The name with N for every layer number, so that the same weight of all layers has one pattern."""
         name = self.name
-        while LAYER.search(name):
-            name = LAYER.sub(".N.", name)
+        while LAYER_NUMBER.search(name):
+            name = LAYER_NUMBER.sub(".N.", name)
         return name
 
 
 @dataclass(frozen=True)
 class TargetSummary:
-    """What one choice of LoRA targets trains."""
+    """The modules that one choice of LoRA targets trains."""
 
     modules: tuple[str, ...]
     """Names within the talker."""
-    numbers_per_rank: int
-    """Trained numbers of the LoRA at rank 1: the sum of in and out over the modules."""
+    parameters_per_rank: int
+    """LoRA parameters at rank 1: the sum of in_features + out_features over the modules."""
 
-    def numbers(self, rank: int) -> int:
-        return rank * self.numbers_per_rank
+    def parameters(self, rank: int) -> int:
+        return rank * self.parameters_per_rank
 
 
-def inventory(model: str) -> list[Weight]:
-    """Every tensor of the checkpoint and of its codec (`speech_tokenizer.…`), by name.
+def inventory(model: str) -> list[StoredTensor]:
+    """Lists every tensor of the checkpoint and of its codec (`speech_tokenizer.…`), sorted by name.
 
     Raises InputError as `check_model` does, and for a file that cannot be read.
     """
@@ -69,24 +69,27 @@ def inventory(model: str) -> list[Weight]:
         for path in sorted(part.glob("*.safetensors")):
             try:
                 with safe_open(path, framework="np") as file:
-                    for name in file.keys():  # noqa: SIM118 - the file is no dictionary
-                        held = file.get_slice(name)
-                        found.append(Weight(prefix + name, tuple(held.get_shape()), held.get_dtype()))
+                    for name in file.keys():  # noqa: SIM118 - the file is not a dictionary
+                        header = file.get_slice(name)
+                        found.append(StoredTensor(prefix + name, tuple(header.get_shape()), header.get_dtype()))
             except (SafetensorError, OSError) as error:
                 raise InputError(f"{path}: not readable as safetensors ({error}); download it again") from None
-    return sorted(found, key=lambda weight: weight.name)
+    return sorted(found, key=lambda tensor: tensor.name)
 
 
-def reach(weights: Sequence[Weight], pattern: str) -> TargetSummary:
-    """The talker's linear modules that match. Raises InputError where there is none, and for no regular expression."""
+def match_targets(tensors: Sequence[StoredTensor], pattern: str) -> TargetSummary:
+    """Finds the talker's linear modules whose whole name matches.
+
+    Raises InputError if none does, and if `pattern` is not a regular expression.
+    """
     try:
         matches = re.compile(pattern).fullmatch
     except re.error as error:
         raise InputError(f"targets {pattern!r}: expected a regular expression ({error})") from None
     linear = {
-        weight.name.removeprefix(TALKER).removesuffix(".weight"): weight
-        for weight in weights
-        if weight.name.startswith(TALKER) and weight.name.endswith("_proj.weight") and len(weight.shape) == 2
+        tensor.name.removeprefix(TALKER_PREFIX).removesuffix(".weight"): tensor
+        for tensor in tensors
+        if tensor.name.startswith(TALKER_PREFIX) and tensor.name.endswith("_proj.weight") and len(tensor.shape) == 2
     }
     modules = tuple(name for name in linear if matches(name))
     if not modules:
@@ -96,6 +99,6 @@ def reach(weights: Sequence[Weight], pattern: str) -> TargetSummary:
     return TargetSummary(modules, sum(sum(linear[name].shape) for name in modules))
 
 
-def text_projection_numbers(weights: Sequence[Weight]) -> int:
-    """Trained beside the LoRA unless its learning rate is 0, and kept in every adapter."""
-    return sum(weight.numbers for weight in weights if weight.name.startswith(TEXT_PROJECTION))
+def text_projection_parameters(tensors: Sequence[StoredTensor]) -> int:
+    """Counts the parameters of text_projection, which every adapter holds, trained or not."""
+    return sum(tensor.numel for tensor in tensors if tensor.name.startswith(TEXT_PROJECTION_PREFIX))

@@ -1,4 +1,4 @@
-"""Loading a Qwen3-TTS checkpoint by name or path."""
+"""Loads a Qwen3-TTS checkpoint by name or path."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from trainable.qwen3_tts.checkpoint.check import check_model
 
 
 def load_base(model: str) -> Qwen3TTSModel:
-    """The checkpoint, frozen and in evaluation mode: bfloat16 on a GPU, float32 without one.
+    """Loads a Base checkpoint, frozen and in evaluation mode: bfloat16 on a GPU, float32 on a CPU.
 
-    Nothing that a checkpoint brings is executed: codecs are the library's own and the project's registered one.
-    Raises InputError where there is no such checkpoint.
+    No code from the checkpoint is executed: the codec is one of the library's or the registered `mel_codec`.
+    Raises InputError as `check_model` does.
     """
     folder = check_model(model)
-    # The hub's own cache is on the node already.
+    # A model from the hub is in the node's own cache already.
     return load_checkpoint(str(node_copy(Path(folder))) if Path(model).is_dir() else folder)
 
 
 def load_checkpoint(folder: str) -> Qwen3TTSModel:
-    """The same for a folder that is known to hold a checkpoint of whatever kind."""
+    """Loads a folder that is known to hold a checkpoint, Base or not, in the same way."""
     mel_codec.register()
     has_gpu = torch.cuda.is_available()
     device = torch.device("cuda", torch.cuda.current_device()) if has_gpu else torch.device("cpu")

@@ -1,4 +1,4 @@
-"""How large a Qwen3-TTS checkpoint is, from its `config.json` or, for the two of the hub, from a table."""
+"""Sizes and costs of a checkpoint, from its `config.json` or, for the two on the hub, from a table. No torch."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from spaces.records.pack_shape import PackShape
 from trainable.family.model_size import ModelSize
 
 CODEBOOKS = 16
-PASSES = 4.2
-"""FLOPs per weight and position, forward and backward: 2 and 2, since the base's own weights take no gradient, and what
-attention and LoRA add. Counted on the 1.7B model's shape: 3.07 TFLOP at 300 positions of which 240 are frames."""
+FLOPS_PER_WEIGHT = 4.2
+"""FLOPs per weight and position of one training pass: 2 forward, 2 backward (frozen weights need no gradient of their
+own), and 0.2 for attention and LoRA. Counted on the 1.7B shape: 3.07 TFLOP at 300 positions, 240 of them frames."""
 CODEC_BYTES = 0.7e9
-"""`speech_tokenizer/` of the published checkpoints, float32."""
+"""Size of `speech_tokenizer/` in the published checkpoints, float32."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,13 @@ class _Transformer:
 
     @property
     def linears(self) -> dict[str, tuple[int, int]]:
-        """(in, out) of one layer's, by their names in it."""
-        attended, keys = self.heads * self.head_dim, self.kv_heads * self.head_dim
+        """(in_features, out_features) of each linear of one layer, by its name within the layer."""
+        query_width, key_width = self.heads * self.head_dim, self.kv_heads * self.head_dim
         return {
-            "self_attn.q_proj": (self.hidden, attended),
-            "self_attn.k_proj": (self.hidden, keys),
-            "self_attn.v_proj": (self.hidden, keys),
-            "self_attn.o_proj": (attended, self.hidden),
+            "self_attn.q_proj": (self.hidden, query_width),
+            "self_attn.k_proj": (self.hidden, key_width),
+            "self_attn.v_proj": (self.hidden, key_width),
+            "self_attn.o_proj": (query_width, self.hidden),
             "mlp.gate_proj": (self.hidden, self.intermediate),
             "mlp.up_proj": (self.hidden, self.intermediate),
             "mlp.down_proj": (self.intermediate, self.hidden),
@@ -56,18 +56,18 @@ class _Transformer:
 
     @property
     def weights(self) -> int:
-        return self.layers * sum(wide * out for wide, out in self.linears.values())
+        return self.layers * sum(inputs * outputs for inputs, outputs in self.linears.values())
 
     def modules(self, prefix: str) -> Iterator[tuple[str, int, int]]:
-        """Every linear's name, in and out."""
+        """Yields (name, in_features, out_features) of every linear."""
         for layer in range(self.layers):
-            for name, (wide, out) in self.linears.items():
-                yield f"{prefix}model.layers.{layer}.{name}", wide, out
+            for name, (inputs, outputs) in self.linears.items():
+                yield f"{prefix}model.layers.{layer}.{name}", inputs, outputs
 
 
 @dataclass(frozen=True)
 class _Published:
-    """A checkpoint of the hub: parameters counted on its shape."""
+    """A checkpoint on the hub; its parameters were counted on a model of its shape."""
 
     talker: _Transformer
     parameters: float
@@ -82,7 +82,7 @@ _PUBLISHED = {
 
 
 def size_of(model: str, shape: PackShape) -> ModelSize | None:
-    """None for a model that is neither in a folder with a `config.json` nor in the table."""
+    """Returns None for a model that is neither a folder with a valid `config.json` nor in the table."""
     folder = Path(model)
     if folder.is_dir():
         return _of_folder(folder, shape)
@@ -106,8 +106,8 @@ def _of_folder(folder: Path, shape: PackShape) -> ModelSize | None:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))["talker_config"]
         talker, predictor = _Transformer.of(config), _Transformer.of(config["code_predictor_config"])
-        text, width = config["text_hidden_size"], config["hidden_size"]
-        embedded = config["text_vocab_size"] * text + config["vocab_size"] * width
+        text, hidden = config["text_hidden_size"], config["hidden_size"]
+        embeddings = config["text_vocab_size"] * text + config["vocab_size"] * hidden
     except (OSError, ValueError, KeyError, TypeError):
         return None
     model_bytes = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
@@ -116,19 +116,21 @@ def _of_folder(folder: Path, shape: PackShape) -> ModelSize | None:
         talker,
         predictor,
         shape,
-        # Two layers: text to text, and text to the talker's width.
-        projection=text * text + text * width + text + width,
-        parameters=max(talker.weights + predictor.weights + embedded, 0),
+        # Two layers with bias: text to text, text to the talker's hidden size.
+        projection=text * text + text * hidden + text + hidden,
+        parameters=talker.weights + predictor.weights + embeddings,
         file_bytes=model_bytes + codec_bytes,
         codec_bytes=codec_bytes,
         is_downloaded=True,
     )
 
 
-def _size(talker: _Transformer, predictor: _Transformer, shape: PackShape, projection: float, **own: Any) -> ModelSize:
+def _size(
+    talker: _Transformer, predictor: _Transformer, shape: PackShape, projection: float, **stored: Any
+) -> ModelSize:
     lora = sum(
-        shape.rank * (wide + out)
-        for name, wide, out in (*talker.modules(""), *predictor.modules("code_predictor."))
+        shape.rank * (inputs + outputs)
+        for name, inputs, outputs in (*talker.modules(""), *predictor.modules("code_predictor."))
         if any(re.fullmatch(pattern, name) for pattern in shape.targets)
     )
     return ModelSize(
@@ -136,9 +138,9 @@ def _size(talker: _Transformer, predictor: _Transformer, shape: PackShape, proje
         checkpoint_parameters=lora + projection,
         layers=talker.layers + predictor.layers,
         frame_layers=talker.layers + (CODEBOOKS - 1) * predictor.layers,
-        position_flops=PASSES * talker.weights,
-        frame_flops=PASSES * CODEBOOKS * predictor.weights,
+        position_flops=FLOPS_PER_WEIGHT * talker.weights,
+        frame_flops=FLOPS_PER_WEIGHT * CODEBOOKS * predictor.weights,
         position_activations=talker.layers * talker.hidden,
         frame_activations=CODEBOOKS * predictor.layers * predictor.hidden,
-        **own,
+        **stored,
     )

@@ -1,1 +1,1 @@
-"""The room trainable/qwen3_tts/data."""
+"""Prepared data: clips encoded as codec codes, text ids and speaker embeddings, cached and stored in Parquet."""

@@ -1,4 +1,4 @@
-"""Codes of takes by the takes' keys, in Parquet shards that any number of processes read and add to."""
+"""A cache of codec codes by item key, in Parquet shards that any number of processes read and add to."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ from filelock import FileLock, Timeout
 from spaces.errors import InputError
 from trainable.files.atomic import UNFINISHED, atomic_file
 from trainable.files.cache import VARIABLE
+from trainable.qwen3_tts.checkpoint.size import CODEBOOKS
 
-CODEBOOKS = 16
 SCHEMA = pa.schema([("key", pa.string()), ("codes", pa.list_(pa.int16()))])
 """`codes` is [frames, 16], flattened."""
-FULL = 4096
-"""Takes in a shard from which on it is left alone; those with fewer are merged."""
-MANY = 8
-"""So many shards that are not full are merged."""
-FORGOTTEN_SECONDS = 3600
-"""Age of an unfinished file at which its writer is taken for dead: a shard takes milliseconds."""
+FULL_SHARD = 4096
+"""Items in a shard. Shards with fewer are merged."""
+MERGE_FROM = 8
+"""Number of shards that are not full from which on they are merged."""
+STALE_SECONDS = 3600
+"""Age at which the writer of an unfinished file is taken for dead. Writing a shard takes milliseconds."""
 
 
 class CodeStore:
-    """A folder of shards. Equal keys have equal codes, so whoever adds one twice changes nothing.
+    """A folder of shards. Equal keys have equal codes, so adding a key twice changes nothing.
 
-    A shard that cannot be read as one, whole and with the checksums it was written with, is removed, and what it held
-    is missing again. Every method raises InputError where the folder cannot be read or written.
+    A damaged shard (truncated, wrong checksum, other columns) is removed, and its keys are missing again. Every method
+    raises InputError if the folder cannot be read or written.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._shards: dict[str, frozenset[str]] = {}
         self.keys: frozenset[str] = frozenset()
-        """Of all takes that were here at the last `refresh`, and those added since."""
+        """Keys that the store had at the last `refresh`, and those added since."""
 
     def missing(self, keys: Iterable[str]) -> list[str]:
-        """Those of the keys that are not among the store's."""
+        """Returns those of `keys` that the store does not have, in their order."""
         return [key for key in keys if key not in self.keys]
 
     def refresh(self) -> None:
-        """Learns of shards that were added since, by whomever."""
+        """Reads shards that this or another process has added since the last call."""
         with cache_errors(self.folder):
-            while self._list():
+            while self._scan():
                 pass
         self.keys = frozenset().union(*self._shards.values())
 
@@ -62,38 +62,38 @@ class CodeStore:
             self.keys = self.keys | self._shards[name]
 
     def read(self, keys: Collection[str]) -> dict[str, np.ndarray]:
-        """[frames, 16] int16 by key, of all those that are here."""
+        """Returns the codes that the store has, [frames, 16] int16 by key."""
         found: dict[str, np.ndarray] = {}
-        whole = False
-        while not whole:
+        complete = False
+        while not complete:
             self.refresh()
-            whole = True
-            for name, held in list(self._shards.items()):
-                wanted = held.intersection(keys).difference(found)
+            complete = True
+            for name, shard_keys in list(self._shards.items()):
+                wanted = shard_keys.intersection(keys).difference(found)
                 if wanted:
                     with cache_errors(self.folder):
-                        rows = self._rows(name)
-                    whole = whole and rows is not None
+                        rows = self._read_shard(name)
+                    complete = complete and rows is not None
                     found |= {key: rows[key] for key in wanted} if rows else {}
         return found
 
     def merge(self) -> None:
-        """Makes few large shards of many small ones, unless somebody else is about it.
+        """Merges many small shards into few large ones, unless another process is doing so.
 
-        The old are deleted when the merged one is there; a reader that meets a deleted one lists again.
+        The small shards are deleted after the merged one is written. A reader that finds one deleted lists again.
         """
         try:
             with self.lock("merge"):
                 self.refresh()
                 with cache_errors(self.folder):
                     self._merge_small()
-                    self._sweep()
+                    self._remove_stale_files()
         except Timeout:
             return
 
     @contextmanager
     def lock(self, name: str) -> Iterator[None]:
-        """Holds the lock of that name; the system frees it when its holder is killed. Raises Timeout if it is held."""
+        """Holds the lock of that name; a killed process loses it. Raises Timeout if another process holds it."""
         with cache_errors(self.folder):
             locks = self.folder / "locks"
             locks.mkdir(parents=True, exist_ok=True)
@@ -104,8 +104,8 @@ class CodeStore:
         finally:
             lock.release()
 
-    def _list(self) -> bool:
-        """Reads the folder once. True when a shard went away meanwhile, so that what took its place may be unknown."""
+    def _scan(self) -> bool:
+        """Lists the folder once. Returns True if a shard disappeared meanwhile: its replacement may be unknown."""
         if not self.folder.is_dir():
             self._shards = {}
             return False
@@ -113,15 +113,15 @@ class CodeStore:
         self._shards = {name: keys for name, keys in self._shards.items() if name in names}
         gone = False
         for name in sorted(names.difference(self._shards)):
-            rows = self._rows(name)
+            rows = self._read_shard(name)
             if rows is None:
                 gone = True
             else:
                 self._shards[name] = frozenset(rows)
         return gone
 
-    def _rows(self, name: str) -> dict[str, np.ndarray] | None:
-        """A shard's codes by key; None where it has gone, or is removed because it is broken."""
+    def _read_shard(self, name: str) -> dict[str, np.ndarray] | None:
+        """Returns a shard's codes by key; None if it has gone, or was damaged and is now removed."""
         path = self.folder / name
         try:
             content = path.read_bytes()
@@ -129,35 +129,35 @@ class CodeStore:
             self._shards.pop(name, None)
             return None
         try:
-            return _parsed(content)
+            return _parse(content)
         except (pa.ArrowException, OSError, ValueError):
             path.unlink(missing_ok=True)
             self._shards.pop(name, None)
             return None
 
     def _write(self, codes: Mapping[str, np.ndarray]) -> str:
-        """Returns the shard's name, which its keys decide."""
+        """Returns the shard's name, a hash of its keys."""
         keys = sorted(codes)
         flat = [np.asarray(codes[key], dtype=np.int16).reshape(-1) for key in keys]
         ends = np.cumsum([0, *map(len, flat)], dtype=np.int32)
         table = pa.table({"key": keys, "codes": pa.ListArray.from_arrays(ends, np.concatenate(flat))}, SCHEMA)
         name = f"{hashlib.sha256(' '.join(keys).encode()).hexdigest()[:32]}.parquet"
-        with atomic_file(self.folder / name) as beside:
-            pq.write_table(table, beside, write_page_checksum=True)
+        with atomic_file(self.folder / name) as temporary:
+            pq.write_table(table, temporary, write_page_checksum=True)
         return name
 
     def _merge_small(self) -> None:
-        small = sorted(name for name, keys in self._shards.items() if len(keys) < FULL)
-        if len(small) < MANY:
+        small = sorted(name for name, keys in self._shards.items() if len(keys) < FULL_SHARD)
+        if len(small) < MERGE_FROM:
             return
         merged: dict[str, np.ndarray] = {}
         old: list[str] = []
         for name in small:
-            rows = self._rows(name)
+            rows = self._read_shard(name)
             if rows is not None:
                 merged |= rows
                 old.append(name)
-            if len(merged) >= FULL or name == small[-1]:
+            if len(merged) >= FULL_SHARD or name == small[-1]:
                 self._replace(old, merged)
                 merged, old = {}, []
 
@@ -169,11 +169,11 @@ class CodeStore:
             if name != kept:
                 (self.folder / name).unlink(missing_ok=True)
 
-    def _sweep(self) -> None:
-        """Removes what killed writers left behind."""
+    def _remove_stale_files(self) -> None:
+        """Removes unfinished files of killed writers."""
         for path in self.folder.glob(f".*{UNFINISHED}"):
             try:
-                if time.time() - path.stat().st_mtime > FORGOTTEN_SECONDS:
+                if time.time() - path.stat().st_mtime > STALE_SECONDS:
                     path.unlink()
             except FileNotFoundError:
                 continue
@@ -181,7 +181,7 @@ class CodeStore:
 
 @contextmanager
 def cache_errors(folder: Path) -> Iterator[None]:
-    """Turns what the file system says into an InputError that says what to do. A lock's Timeout passes."""
+    """Turns an OSError into an InputError that says what to do. Timeout of a lock passes."""
     try:
         yield
     except Timeout:
@@ -193,20 +193,20 @@ def cache_errors(folder: Path) -> Iterator[None]:
         ) from None
 
 
-def _parsed(content: bytes) -> dict[str, np.ndarray]:
-    """Raises ArrowException, OSError or ValueError for anything but a whole shard."""
+def _parse(content: bytes) -> dict[str, np.ndarray]:
+    """Raises ArrowException, OSError or ValueError for anything but an intact shard."""
     table = pq.read_table(pa.BufferReader(content), page_checksum_verification=True).combine_chunks()
     if not table.schema.equals(SCHEMA) or any(column.null_count for column in table.columns):
-        raise ValueError("expected the columns of a shard")
+        raise ValueError("expected the columns key and codes")
     rows = {}
-    for key, codes in zip(table["key"].to_pylist(), _lists(table["codes"]), strict=True):
+    for key, codes in zip(table["key"].to_pylist(), _list_values(table["codes"]), strict=True):
         if codes.size == 0 or codes.size % CODEBOOKS:
             raise ValueError("expected whole frames")
         rows[key] = codes.reshape(-1, CODEBOOKS)
     return rows
 
 
-def _lists(column: pa.ChunkedArray) -> Iterator[np.ndarray]:
+def _list_values(column: pa.ChunkedArray) -> Iterator[np.ndarray]:
     for chunk in column.chunks:
         for row in chunk:
             yield row.values.to_numpy()

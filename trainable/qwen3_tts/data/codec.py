@@ -1,4 +1,4 @@
-"""A checkpoint's codec alone, to encode with: the talker is not loaded."""
+"""Encodes audio with a checkpoint's codec alone; the talker is not loaded."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from qwen_tts import Qwen3TTSTokenizer
 from spaces.errors import InputError
 from trainable.dataset.encoding_plan import EncodingItem
 from trainable.qwen3_tts import mel_codec
-from trainable.qwen3_tts.data.code_store import CODEBOOKS
+from trainable.qwen3_tts.checkpoint.size import CODEBOOKS
 from trainable.speech.audio import SAMPLE_RATE
 
 
 def encoding_device() -> torch.device:
-    """Where `load_base` puts a model."""
+    """The device on which `load_base` puts a model."""
     return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
 
 
 class Codec:
-    """Takes → codes, one by one: in a batch the codec gives other last frames.
+    """Encodes items one by one: in a padded batch the codec gives other last frames.
 
-    In float32 on a GPU too, as the official preparation script has it: rounded to bfloat16, residuals meet other
-    entries of the later codebooks. A base model that speaks has its codec in the talker's precision.
+    It runs in float32 on a GPU too, as in the official preparation script: residuals rounded to bfloat16 match other
+    entries of the later codebooks. A base model loaded to speak has its codec in the talker's precision.
     """
 
     def __init__(self, checkpoint: Path, device: torch.device) -> None:
@@ -37,21 +37,24 @@ class Codec:
         self._tokenizer.model.requires_grad_(False)
         self._tokenizer.model.eval()
 
-    def encode(self, take: EncodingItem) -> np.ndarray:
-        """[frames, 16] int16, 12.5 frames per second. Raises InputError as the take's audio does."""
-        with steady_arithmetic():
-            codes = self._tokenizer.encode(take.wave(), sr=SAMPLE_RATE).audio_codes[0].cpu()
+    def encode(self, item: EncodingItem) -> np.ndarray:
+        """Returns codes [frames, 16] int16, 12.5 frames per second.
+
+        Raises InputError for audio that cannot be read, and for a codec without 16 codebooks.
+        """
+        with deterministic_arithmetic():
+            codes = self._tokenizer.encode(item.wave(), sr=SAMPLE_RATE).audio_codes[0].cpu()
         if codes.ndim != 2 or codes.shape[0] == 0 or codes.shape[1] != CODEBOOKS:
             raise InputError(
-                f"{take.clip.audio}: the codec gave codes {list(codes.shape)}, expected [frames, {CODEBOOKS}]; "
+                f"{item.clip.audio}: the codec gave codes {list(codes.shape)}, expected [frames, {CODEBOOKS}]; "
                 "the recording is too short, or the model's codec is not the 12 Hz one"
             )
         return codes.numpy().astype(np.int16)
 
 
 @contextmanager
-def steady_arithmetic() -> Iterator[None]:
-    """One thread, full float32 and fixed algorithms, so that codes do not depend on who encodes beside."""
+def deterministic_arithmetic() -> Iterator[None]:
+    """One thread, full float32 and fixed algorithms, so that codes do not depend on other processes or on load."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

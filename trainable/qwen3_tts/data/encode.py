@@ -1,4 +1,7 @@
-"""Encoding what a code store lacks: any number of processes share the work and none repeats another's."""
+"""Encodes the items that a code store lacks. Any number of processes share the work without repeating any.
+
+Items are divided into buckets by their keys, and a process encodes a bucket while it holds the bucket's lock.
+"""
 
 from __future__ import annotations
 
@@ -14,111 +17,113 @@ from trainable.dataset.encoding_plan import EncodingItem
 from trainable.qwen3_tts.data.code_store import CodeStore
 
 CHUNK = 16
-"""Takes that are written at once, and what a kill costs a process at most."""
-PREFIX = 2
-"""Hexadecimal digits of its key that name a take's bucket: a lock each, 256 in all, whatever dataset it is from."""
-WAITING_SECONDS = 0.5
-WORTH_SECONDS = 60.0
-"""Work that must be left for helpers to be started: each takes some ten seconds to import and load what it needs."""
+"""Items written at once, and the most that a killed process loses."""
+BUCKET_DIGITS = 2
+"""Hexadecimal digits of an item's key that name its bucket. Two give 256 buckets for all datasets."""
+POLL_SECONDS = 0.5
+"""Between two looks at buckets that other processes hold."""
+WORKERS_FROM_SECONDS = 60.0
+"""Seconds of remaining work from which on workers are started. Each takes about ten seconds to import and load."""
 WARM_UP = 4
-"""Takes of which the first, slowed by loading, is left out and the others tell the pace."""
-MOST_HELPERS = {"cpu": 8, "cuda": 3}
+"""Items to encode before the speed is estimated. The first is slowed by loading and is left out."""
+MAX_WORKERS = {"cpu": 8, "cuda": 3}
 
 Encode = Callable[[EncodingItem], np.ndarray]
 
 
-def encode_takes(
-    takes: Sequence[EncodingItem], checkpoint: Path, store: CodeStore, on_progress: Callable[[int, int], None]
+def encode_items(
+    items: Sequence[EncodingItem], checkpoint: Path, store: CodeStore, on_progress: Callable[[int, int], None]
 ) -> int:
-    """Returns when the store has the codes of every take, whoever encoded them; how many this call did itself.
+    """Returns once the store has the codes of every item, with the number that this call and its workers encoded.
 
-    `on_progress(done, of)` counts different takes. Raises InputError as a take's audio and the store do; what was
-    encoded until then stays.
+    `on_progress(done, total)` counts different items. Raises InputError for audio that cannot be read and for a store
+    that cannot be written; codes added until then stay.
     """
     from trainable.qwen3_tts.data.encode_workers import EncodeWorkers
 
-    wanted = {take.key: take for take in takes}
-    left = _Left(store, frozenset(wanted))
+    wanted = {item.key: item for item in items}
+    remaining = _Remaining(store, frozenset(wanted))
     store.refresh()
-    on_progress(len(wanted) - left.count(), len(wanted))
-    if not left.count():
+    on_progress(len(wanted) - remaining.count(), len(wanted))
+    if not remaining.count():
         return 0
     from trainable.qwen3_tts.data.codec import Codec, encoding_device
 
     device = encoding_device()
-    codec, pace = Codec(checkpoint, device), _Pace()
+    codec, speed = Codec(checkpoint, device), _Throughput()
 
-    def on_take(unwritten: int) -> None:
-        to_do = left.count() - unwritten
-        on_progress(len(wanted) - to_do, len(wanted))
-        if not helpers.started and pace.seconds_for(to_do) > WORTH_SECONDS:
-            helpers.start(wanted, checkpoint, store.folder, device)
+    def on_item(unwritten: int) -> None:
+        left = remaining.count() - unwritten
+        on_progress(len(wanted) - left, len(wanted))
+        if not workers.started and speed.seconds_for(left) > WORKERS_FROM_SECONDS:
+            workers.start(wanted, checkpoint, store.folder, device)
 
-    with EncodeWorkers(_room_for_helpers(device.type)) as helpers:
-        buckets, own = buckets_of(wanted), 0
+    with EncodeWorkers(_worker_count(device.type)) as workers:
+        buckets, encoded = buckets_of(wanted), 0
         while buckets:
-            count, buckets = encode_free(buckets, store, pace.timed(codec.encode), on_take)
-            own += count
+            count, buckets = encode_unlocked(buckets, store, speed.timed(codec.encode), on_item)
+            encoded += count
             if buckets:
-                time.sleep(WAITING_SECONDS)
+                time.sleep(POLL_SECONDS)
                 store.refresh()
-                on_take(0)
-        own += helpers.finish()
+                on_item(0)
+        encoded += workers.finish()
     store.merge()
-    return own
+    return encoded
 
 
-def buckets_of(takes: Mapping[str, EncodingItem]) -> dict[str, dict[str, EncodingItem]]:
-    """Takes by key → the same by bucket."""
+def buckets_of(items: Mapping[str, EncodingItem]) -> Mapping[str, Mapping[str, EncodingItem]]:
+    """Groups items by bucket: {bucket: {key: item}}."""
     buckets: dict[str, dict[str, EncodingItem]] = {}
-    for key in sorted(takes):
-        buckets.setdefault(key[:PREFIX], {})[key] = takes[key]
+    for key in sorted(items):
+        buckets.setdefault(key[:BUCKET_DIGITS], {})[key] = items[key]
     return buckets
 
 
-def encode_free(
-    buckets: Mapping[str, Mapping[str, EncodingItem]], store: CodeStore, encode: Encode, on_take: Callable[[int], None]
-) -> tuple[int, dict[str, Mapping[str, EncodingItem]]]:
-    """Goes once over the buckets and encodes what is missing of those that nobody else holds.
+def encode_unlocked(
+    buckets: Mapping[str, Mapping[str, EncodingItem]], store: CodeStore, encode: Encode, on_item: Callable[[int], None]
+) -> tuple[int, Mapping[str, Mapping[str, EncodingItem]]]:
+    """Goes once over the buckets and encodes the missing items of those that no other process holds.
 
-    Returns how many takes were encoded, and the buckets that others hold. `on_take(unwritten)` after each take, with
-    how many of those encoded are not in the store yet.
+    Returns the number of items encoded, and the buckets that other processes hold. `on_item(unwritten)` is called after
+    each item with the number of encoded items that are not in the store yet.
     """
-    encoded, held = 0, {}
+    encoded = 0
+    locked: dict[str, Mapping[str, EncodingItem]] = {}
     for name, bucket in buckets.items():
         if not store.missing(bucket):
             continue
         try:
             with store.lock(name):
                 store.refresh()
-                encoded += _encode_bucket([bucket[key] for key in store.missing(bucket)], store, encode, on_take)
+                encoded += _encode_bucket([bucket[key] for key in store.missing(bucket)], store, encode, on_item)
         except Timeout:
-            held[name] = bucket
-    return encoded, held
+            locked[name] = bucket
+    return encoded, locked
 
 
-def _encode_bucket(takes: list[EncodingItem], store: CodeStore, encode: Encode, on_take: Callable[[int], None]) -> int:
+def _encode_bucket(items: list[EncodingItem], store: CodeStore, encode: Encode, on_item: Callable[[int], None]) -> int:
     chunk: dict[str, np.ndarray] = {}
     try:
-        for take in takes:
-            chunk[take.key] = encode(take)
-            on_take(len(chunk))
+        for item in items:
+            chunk[item.key] = encode(item)
+            on_item(len(chunk))
             if len(chunk) == CHUNK:
                 store.add(chunk)
                 chunk = {}
     finally:
         store.add(chunk)
-    return len(takes)
+    return len(items)
 
 
-def _room_for_helpers(kind: str) -> int:
-    """One core is this process's own. On a GPU the encoder waits for launches, so that several share it well."""
+def _worker_count(device_type: str) -> int:
+    """One core is left to this process. On a GPU the encoder waits for kernel launches, so several can share it."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(MOST_HELPERS[kind], cores - 1)
+    return min(MAX_WORKERS[device_type], cores - 1)
 
 
-class _Left:
-    """How many of the wanted keys a store lacks; counted anew only when it has learned of others."""
+class _Remaining:
+    """Counts the wanted keys that a store lacks; counts again only after the store's keys have changed."""
 
     def __init__(self, store: CodeStore, wanted: frozenset[str]) -> None:
         self._store, self._wanted = store, wanted
@@ -132,23 +137,23 @@ class _Left:
         return self._count
 
 
-class _Pace:
-    """Seconds per take of this process."""
+class _Throughput:
+    """Seconds per item in this process."""
 
     def __init__(self) -> None:
         self._seconds: list[float] = []
 
     def timed(self, encode: Encode) -> Encode:
-        def encode_and_note(take: EncodingItem) -> np.ndarray:
+        def timed_encode(item: EncodingItem) -> np.ndarray:
             started = time.perf_counter()
-            codes = encode(take)
+            codes = encode(item)
             self._seconds.append(time.perf_counter() - started)
             return codes
 
-        return encode_and_note
+        return timed_encode
 
-    def seconds_for(self, takes: int) -> float:
-        """0 while nothing is known."""
+    def seconds_for(self, items: int) -> float:
+        """Estimated seconds for so many items; 0 until enough have been encoded."""
         if len(self._seconds) < WARM_UP:
             return 0.0
-        return takes * sum(self._seconds[1:]) / (len(self._seconds) - 1)
+        return items * sum(self._seconds[1:]) / (len(self._seconds) - 1)

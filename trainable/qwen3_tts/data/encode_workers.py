@@ -1,4 +1,4 @@
-"""Processes that encode beside the one that prepares, each with the codec alone."""
+"""Worker processes that help to encode, each with the codec alone."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from typing import TextIO
 from trainable.dataset.encoding_plan import EncodingItem
 
 ROOT = Path(__file__).parents[3]
-PATIENCE_SECONDS = 60.0
-"""For a helper to end when it is sent home."""
+EXIT_TIMEOUT_SECONDS = 60.0
+"""For a worker to exit when it is asked to."""
 
 
 @dataclass(frozen=True)
 class EncodeJob:
-    """What a helper is told."""
+    """The work of one worker: the items, whose codes go into the store."""
 
-    takes: Mapping[str, EncodingItem]
+    items: Mapping[str, EncodingItem]
     checkpoint: Path
     store: Path
     device: str
 
 
 class EncodeWorkers:
-    """At most so many helpers. One that fails or dies is no loss: what it held is free for others to encode."""
+    """Up to `limit` workers. If one fails or dies, its lock is freed and other processes encode its items."""
 
-    def __init__(self, most: int) -> None:
-        self.started = most <= 0
-        """Whether there is nothing left to start."""
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self.started = limit <= 0
+        """Whether there are no more workers to start."""
+        self._limit = limit
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self, takes: Mapping[str, EncodingItem], checkpoint: Path, store: Path, device: object) -> None:
+    def start(self, items: Mapping[str, EncodingItem], checkpoint: Path, store: Path, device: object) -> None:
         self.started = True
-        job = pickle.dumps(EncodeJob(takes, checkpoint, store, str(device)))
+        job = pickle.dumps(EncodeJob(items, checkpoint, store, str(device)))
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
         command = [sys.executable, "-m", "trainable.qwen3_tts.data.encode_workers"]
-        for _ in range(self._most):
+        for _ in range(self._limit):
             with contextlib.suppress(OSError):
                 process = subprocess.Popen(
                     command,
@@ -56,23 +56,23 @@ class EncodeWorkers:
                     env=environment,
                 )
                 self._processes.append(process)
-                # Left open: see `_end_with_the_parent`.
+                # Stays open: see `_exit_with_parent`.
                 process.stdin.write(job)
                 process.stdin.flush()
 
     def finish(self) -> int:
-        """Sends the helpers home once nothing is left. Returns how many takes they encoded, as far as they told."""
+        """Asks the workers to exit. Returns how many items they encoded, counting those that answered."""
         encoded = 0
         for process in self._processes:
             with contextlib.suppress(OSError, subprocess.TimeoutExpired, ValueError):
-                told, _ = process.communicate(timeout=PATIENCE_SECONDS)
-                encoded += int(told)
+                output, _ = process.communicate(timeout=EXIT_TIMEOUT_SECONDS)
+                encoded += int(output)
         return encoded
 
     def __enter__(self) -> EncodeWorkers:
         return self
 
-    def __exit__(self, *problem: object) -> None:
+    def __exit__(self, *exception: object) -> None:
         for process in self._processes:
             process.kill()
             process.wait()
@@ -81,36 +81,36 @@ class EncodeWorkers:
             process.stdout.close()
 
 
-def help_out(job: EncodeJob, on_take: Callable[[int], None]) -> None:
-    """Goes over the buckets until none is free that lacks codes."""
+def run_job(job: EncodeJob, on_item: Callable[[int], None]) -> None:
+    """Encodes the missing items of every bucket that no other process holds."""
     import torch
 
     from trainable.qwen3_tts.data.code_store import CodeStore
     from trainable.qwen3_tts.data.codec import Codec
-    from trainable.qwen3_tts.data.encode import buckets_of, encode_free
+    from trainable.qwen3_tts.data.encode import buckets_of, encode_unlocked
 
     store, codec = CodeStore(job.store), Codec(job.checkpoint, torch.device(job.device))
     store.refresh()
-    encode_free(buckets_of(job.takes), store, codec.encode, on_take)
+    encode_unlocked(buckets_of(job.items), store, codec.encode, on_item)
 
 
 def main() -> None:
-    """Reads a job from standard input, and prints how many takes were encoded when that is closed."""
+    """Reads a job from standard input. Prints the number of encoded items when standard input is closed."""
     job = pickle.load(sys.stdin.buffer)
-    takes: list[int] = []
-    watching = threading.Thread(target=_end_with_the_parent, args=(takes, sys.stdout), daemon=True)
-    watching.start()
-    # Libraries talk while they are imported; what is printed here is a number alone.
+    encoded: list[int] = []
+    watcher = threading.Thread(target=_exit_with_parent, args=(encoded, sys.stdout), daemon=True)
+    watcher.start()
+    # Libraries print while they are imported; the parent expects a single number.
     with contextlib.redirect_stdout(io.StringIO()):
-        help_out(job, takes.append)
-        watching.join()
+        run_job(job, encoded.append)
+        watcher.join()
 
 
-def _end_with_the_parent(takes: list[int], out: TextIO) -> None:
-    """Its end of the pipe closes when it needs no more help, and when it is gone, however it went."""
+def _exit_with_parent(encoded: list[int], out: TextIO) -> None:
+    """The pipe closes when the parent asks the worker to exit, and when the parent is gone for any reason."""
     sys.stdin.buffer.read()
     with contextlib.suppress(OSError):
-        print(len(takes), file=out, flush=True)
+        print(len(encoded), file=out, flush=True)
     os._exit(0)
 
 

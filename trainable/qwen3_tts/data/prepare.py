@@ -1,4 +1,4 @@
-"""From a plan to prepared data: what is not in the cache is encoded, the rest is read from there."""
+"""Turns an encoding plan into a folder of prepared data. Codes and embeddings are computed once and cached."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from torch import Tensor
 
 from trainable.dataset.encoding_plan import EncodingPlan
 from trainable.dataset.finding import Finding, errors
-from trainable.qwen3_tts.checkpoint.fingerprint import codec_fingerprint, model_fingerprint, voice_fingerprint
+from trainable.qwen3_tts.checkpoint.fingerprint import codec_fingerprint, model_fingerprint, speaker_encoder_fingerprint
 from trainable.qwen3_tts.data.code_store import CodeStore
 from trainable.qwen3_tts.data.codec import encoding_device
-from trainable.qwen3_tts.data.encode import encode_takes
+from trainable.qwen3_tts.data.encode import encode_items
 from trainable.qwen3_tts.data.prepared import (
     ROLE_TOKENS,
     TAIL_TOKENS,
     EncodedItem,
+    prompt_ids,
     read_marker,
-    tokenised,
     write_prepared,
 )
-from trainable.qwen3_tts.data.speaker_embeddings import embeddings
+from trainable.qwen3_tts.data.speaker_embeddings import speaker_embeddings
 
-CODES, VOICES = "codes", "voices"
-"""Folders in the cache; in each, one per fingerprint."""
-DIGITS = 16
-"""Of a fingerprint, in a folder's name."""
-HEARD_CLIPS = 20
-"""Clips of the first speaker that its reference is compared with, at most."""
+CODES, EMBEDDINGS = "codes", "voices"
+"""Folders of the cache, each with one folder per fingerprint."""
+FINGERPRINT_DIGITS = 16
+"""Digits of a fingerprint in the name of its folder."""
+REFERENCE_CHECK_CLIPS = 20
+"""Most clips of the first speaker to compare with the speaker's reference."""
 
 
 def prepare(
@@ -44,74 +44,73 @@ def prepare(
     marker = read_marker(folder)
     if marker is not None and {name: marker.get(name) for name in identity} == identity:
         return [Finding.model_validate(finding) for finding in marker["findings"]]
-    store = CodeStore(cache / CODES / codec_fingerprint(checkpoint, device)[:DIGITS])
-    codes = _all_codes(plan, checkpoint, store, on_progress)
-    voices = cache / VOICES / voice_fingerprint(checkpoint, device)[:DIGITS]
-    speakers = embeddings(plan.references, checkpoint, device, voices)
+    store = CodeStore(cache / CODES / codec_fingerprint(checkpoint, device)[:FINGERPRINT_DIGITS])
+    codes = _encode_all(plan, checkpoint, store, on_progress)
+    embeddings = cache / EMBEDDINGS / speaker_encoder_fingerprint(checkpoint, device)[:FINGERPRINT_DIGITS]
+    speakers = speaker_embeddings(plan.references, checkpoint, device, embeddings)
     processor = Qwen3TTSProcessor.from_pretrained(str(checkpoint), fix_mistral_regex=True)
     findings = [
-        *_what_codes_tell(plan, codes),
-        *_what_texts_tell(plan, processor.tokenizer),
-        *_what_voices_tell(plan, speakers[0], checkpoint, device, voices),
+        *_code_findings(plan, codes),
+        *_text_findings(plan, processor.tokenizer),
+        *_reference_findings(plan, speakers[0], checkpoint, device, embeddings),
     ]
     if not errors(findings):
-        told = [finding.model_dump(mode="json") for finding in findings]
-        role_ids = tokenised(processor, "")[:ROLE_TOKENS]
-        rows = _rows(plan, codes, processor)
-        write_prepared(folder, rows, role_ids, speakers, plan.split, {**identity, "findings": told})
+        marker = {**identity, "findings": [finding.model_dump(mode="json") for finding in findings]}
+        role_ids = prompt_ids(processor, "")[:ROLE_TOKENS]
+        write_prepared(folder, _encoded_items(plan, codes, processor), role_ids, speakers, plan.split, marker)
     return findings
 
 
-def _all_codes(
+def _encode_all(
     plan: EncodingPlan, checkpoint: Path, store: CodeStore, on_progress: Callable[[int, int], None]
 ) -> dict[str, np.ndarray]:
-    """By key. What somebody deletes between being encoded and being read is encoded again."""
-    keys = {take.key for take in plan.items}
+    """Returns [frames, 16] int16 by key. Codes deleted between being encoded and being read are encoded again."""
+    keys = {item.key for item in plan.items}
     codes: dict[str, np.ndarray] = {}
     while len(codes) < len(keys):
-        encode_takes(plan.items, checkpoint, store, on_progress)
+        encode_items(plan.items, checkpoint, store, on_progress)
         codes = store.read(keys)
     return codes
 
 
-def _rows(plan: EncodingPlan, codes: Mapping[str, np.ndarray], processor: Any) -> Iterator[EncodedItem]:
-    for take, entry in zip(plan.items, plan.split.entries, strict=True):
-        text_ids = tokenised(processor, entry.text)[ROLE_TOKENS:-TAIL_TOKENS]
-        yield EncodedItem(take.clip.audio.name, entry, text_ids, codes[take.key])
+def _encoded_items(plan: EncodingPlan, codes: Mapping[str, np.ndarray], processor: Any) -> Iterator[EncodedItem]:
+    for item, entry in zip(plan.items, plan.split.entries, strict=True):
+        text_ids = prompt_ids(processor, entry.text)[ROLE_TOKENS:-TAIL_TOKENS]
+        yield EncodedItem(item.clip.audio.name, entry, text_ids, codes[item.key])
 
 
-def _what_codes_tell(plan: EncodingPlan, codes: Mapping[str, np.ndarray]) -> list[Finding]:
+def _code_findings(plan: EncodingPlan, codes: Mapping[str, np.ndarray]) -> list[Finding]:
     from trainable.dataset.checks.codes import check_codes
 
-    originals = [take for take in plan.items if take.augmentation is None]
+    originals = [item for item in plan.items if item.augmentation is None]
     return check_codes(
-        [str(take.clip.audio) for take in originals],
-        (codes[take.key] for take in originals),
-        [take.clip.measures.sha256 for take in originals],
+        [str(item.clip.audio) for item in originals],
+        (codes[item.key] for item in originals),
+        [item.clip.measures.sha256 for item in originals],
     )
 
 
-def _what_texts_tell(plan: EncodingPlan, tokenizer: Any) -> list[Finding]:
+def _text_findings(plan: EncodingPlan, tokenizer: Any) -> list[Finding]:
     from trainable.dataset.checks.model import check_tokenizer
 
-    return check_tokenizer([take.clip.text for take in plan.items if take.augmentation is None], tokenizer)
+    return check_tokenizer([item.clip.text for item in plan.items if item.augmentation is None], tokenizer)
 
 
-def _what_voices_tell(
-    plan: EncodingPlan, reference: Tensor, checkpoint: Path, device: torch.device, voices: Path
+def _reference_findings(
+    plan: EncodingPlan, reference: Tensor, checkpoint: Path, device: torch.device, embeddings: Path
 ) -> list[Finding]:
-    """Compares the first speaker's reference with an even spread of that speaker's clips."""
+    """Compares the first speaker's reference, [hidden] float32, with an even spread of that speaker's clips."""
     from trainable.dataset.checks.model import check_reference_voice
 
     own = [
-        take.clip
-        for take, entry in zip(plan.items, plan.split.entries, strict=True)
-        if take.augmentation is None and entry.speaker == 0
+        item.clip
+        for item, entry in zip(plan.items, plan.split.entries, strict=True)
+        if item.augmentation is None and entry.speaker == 0
     ]
     if not own:
         return []
-    places = np.unique(np.linspace(0, len(own) - 1, min(HEARD_CLIPS, len(own))).round().astype(int))
-    heard = [own[place] for place in places]
-    clips = embeddings(heard, checkpoint, device, voices)
+    places = np.unique(np.linspace(0, len(own) - 1, min(REFERENCE_CHECK_CLIPS, len(own))).round().astype(int))
+    clips = [own[place] for place in places]
+    embedded = speaker_embeddings(clips, checkpoint, device, embeddings).numpy()
     where = str(plan.references[0].audio)
-    return check_reference_voice(reference.numpy(), clips.numpy(), [clip.audio.name for clip in heard], where)
+    return check_reference_voice(reference.numpy(), embedded, [clip.audio.name for clip in clips], where)

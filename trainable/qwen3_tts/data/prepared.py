@@ -1,4 +1,4 @@
-"""A voice dataset as the talker sees it: codec codes, text ids and speaker embeddings, in Parquet."""
+"""Reads and writes prepared data: codec codes, text ids and speaker embeddings of a voice dataset, in Parquet."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from qwen_tts import Qwen3TTSModel
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from trainable.dataset.split import ClipEntry, DatasetSplit
 from trainable.files.atomic import atomic_file, write_text
-from trainable.qwen3_tts.data.code_store import CODEBOOKS
+from trainable.qwen3_tts.checkpoint.size import CODEBOOKS
 
 ROLE_TOKENS, TAIL_TOKENS = 3, 5
-"""Tokens of the chat template before and after a line; the library slices them off by these numbers too."""
+"""Tokens of the chat template before and after a line. qwen-tts slices them off by the same numbers."""
 CLIPS, VOICE, MARKER = "clips.parquet", "voice.safetensors", "prepared.json"
-ROWS = 256
-"""Clips in a row group: what is held at once while the file is written or read."""
+ROW_GROUP = 256
+"""Clips in a Parquet row group, which is what writing and reading hold in memory at once."""
 SCHEMA = pa.schema(
     [
         ("audio", pa.string()),
@@ -50,55 +49,60 @@ class PreparedClip:
     codes: Tensor
     """[frames, 16] int64, 12.5 frames per second."""
     speaker: int = 0
-    """Place of its speaker among the speakers."""
+    """Index of its speaker in `PreparedData.speakers`."""
 
 
 @dataclass(frozen=True)
 class PreparedData:
-    """A whole dataset, encoded."""
+    """A dataset, encoded."""
 
     clips: tuple[PreparedClip, ...]
-    """In the order of the split."""
+    """In the order of the split's entries."""
     role_ids: Tensor
     """[3] int64: the tokens that open every prompt, `<|im_start|>assistant\\n`."""
     speakers: Tensor
-    """[speakers, hidden] float32: embedding of each speaker's reference clip."""
+    """[speakers, hidden] float32: the embedding of each speaker's reference clip."""
     split: DatasetSplit
 
 
 @dataclass(frozen=True)
 class EncodedItem:
-    """One row of what is written."""
+    """One row to be written."""
 
     audio: str
     entry: ClipEntry
     text_ids: Tensor
+    """[tokens] int64."""
     codes: np.ndarray
     """[frames, 16] int16."""
 
 
 def write_prepared(
     folder: Path,
-    rows: Iterable[EncodedItem],
+    items: Iterable[EncodedItem],
     role_ids: Tensor,
     speakers: Tensor,
     split: DatasetSplit,
     marker: Mapping[str, Any],
 ) -> None:
-    """Writes the folder anew, the marker last; `rows` in the order of the split, a row group at a time in memory."""
+    """Replaces the folder's contents and writes the marker last.
+
+    items: in the order of the split's entries; one row group is in memory at a time. role_ids: [3] int64.
+    speakers: [speakers, hidden] float32.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARKER).unlink(missing_ok=True)
-    with atomic_file(folder / CLIPS) as beside, pq.ParquetWriter(beside, SCHEMA) as writer:
-        for group in _groups(rows):
+    with atomic_file(folder / CLIPS) as temporary, pq.ParquetWriter(temporary, SCHEMA) as writer:
+        for group in _row_groups(items):
             writer.write_table(pa.Table.from_pylist(group, SCHEMA))
-    with atomic_file(folder / VOICE) as beside:
-        save_file({"speakers": speakers.contiguous(), "role_ids": role_ids.clone()}, beside)
+    with atomic_file(folder / VOICE) as temporary:
+        save_file({"speakers": speakers.contiguous(), "role_ids": role_ids.clone()}, temporary)
     split.write(folder)
     write_text(folder / MARKER, json.dumps(marker))
 
 
 def read_marker(folder: Path) -> dict[str, Any] | None:
-    """What `write_prepared` was given; None where the folder is not complete."""
+    """Returns the marker that `write_prepared` was given; None if the folder is not complete."""
     try:
         marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -107,50 +111,45 @@ def read_marker(folder: Path) -> dict[str, Any] | None:
 
 
 def read_prepared(folder: Path) -> PreparedData:
-    """Raises FileNotFoundError when the folder holds no complete prepared data."""
+    """Raises FileNotFoundError if the folder holds no complete prepared data."""
     if not (folder / MARKER).is_file():
         raise FileNotFoundError(f"{folder}: no complete prepared data, {MARKER} is missing")
     voice = load_file(folder / VOICE)
     with pq.ParquetFile(folder / CLIPS) as file:
-        clips = tuple(clip for batch in file.iter_batches(ROWS) for clip in _clips_of(batch))
+        clips = tuple(clip for batch in file.iter_batches(ROW_GROUP) for clip in _read_clips(batch))
     return PreparedData(clips, voice["role_ids"], voice["speakers"], DatasetSplit.read(folder))
 
 
-def prompt_ids(tts: Qwen3TTSModel, text: str) -> Tensor:
-    """[tokens] int64: a line in the library's own chat template."""
-    return tokenised(tts.processor, text)
-
-
-def tokenised(processor: Any, text: str) -> Tensor:
-    """The same by a `Qwen3TTSProcessor` alone."""
+def prompt_ids(processor: Any, text: str) -> Tensor:
+    """Tokenises a line in the chat template of qwen-tts with a `Qwen3TTSProcessor` → [tokens] int64."""
     prompt = f"<|im_start|>assistant\n{text}<|im_end|>\n<|im_start|>assistant\n"
     return processor(text=prompt, return_tensors="pt")["input_ids"][0]
 
 
-def _groups(rows: Iterable[EncodedItem]) -> Iterator[list[dict[str, Any]]]:
+def _row_groups(items: Iterable[EncodedItem]) -> Iterator[list[dict[str, Any]]]:
     group: list[dict[str, Any]] = []
-    for row in rows:
-        entry = row.entry
+    for item in items:
+        entry = item.entry
         group.append(
             {
-                "audio": row.audio,
+                "audio": item.audio,
                 "text": entry.text,
                 "seconds": entry.seconds,
                 "role": str(entry.role),
                 "source": entry.source,
                 "speaker": entry.speaker,
-                "text_ids": row.text_ids.numpy(),
-                "codes": row.codes.reshape(-1),
+                "text_ids": item.text_ids.numpy(),
+                "codes": item.codes.reshape(-1),
             }
         )
-        if len(group) == ROWS:
+        if len(group) == ROW_GROUP:
             yield group
             group = []
     if group:
         yield group
 
 
-def _clips_of(batch: pa.RecordBatch) -> Iterator[PreparedClip]:
+def _read_clips(batch: pa.RecordBatch) -> Iterator[PreparedClip]:
     for row in range(batch.num_rows):
         yield PreparedClip(
             text=batch["text"][row].as_py(),

@@ -1,1 +1,1 @@
-"""The room trainable/qwen3_tts/export."""
+"""Export: writes a trained adapter in any layout, and loads what was exported."""

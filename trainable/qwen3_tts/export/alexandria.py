@@ -1,4 +1,4 @@
-"""Alexandria's folder of a voice: the adapter, a reference recording, and how it was trained."""
+"""The layout of Alexandria's voices: an adapter with a reference recording and training metadata."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from trainable.family.export_request import ExportRequest
 from trainable.speech.audio import read_audio, write_audio
 
 REFERENCE = "ref_sample.wav"
-META = "training_meta.json"
+METADATA = "training_meta.json"
 
 
-def write_beside_adapter(request: ExportRequest, language: str, samples: int, folder: Path) -> None:
-    """Writes what Alexandria reads beside a PEFT adapter; it clones from the recording with its transcript.
+def write_metadata(request: ExportRequest, language: str, samples: int, folder: Path) -> None:
+    """Writes the files that Alexandria reads beside a PEFT adapter. It clones from the recording and its transcript.
 
-    samples: clips that were trained on. Losses are the guide's, which is the number that Alexandria knows. Raises
-    InputError without a recording and what is said in it.
+    samples: the number of training clips. The losses are those of the guide objective, which is Alexandria's own.
+    Raises InputError without a recording or its transcript.
     """
     reference, outcome = request.reference, request.outcome
     if reference is None or not reference.text.strip():
@@ -26,7 +26,7 @@ def write_beside_adapter(request: ExportRequest, language: str, samples: int, fo
             "export another layout"
         )
     write_audio(folder / REFERENCE, read_audio(reference.audio))
-    meta = {
+    metadata = {
         "model_name": request.base_name,
         "language": language,
         "num_samples": samples,
@@ -35,7 +35,7 @@ def write_beside_adapter(request: ExportRequest, language: str, samples: int, fo
     }
     if outcome is not None and outcome.draw is not None:
         draw, point = outcome.draw, outcome.kept or outcome.point
-        meta |= {
+        metadata |= {
             "epochs": draw.epochs,
             "lr": draw.lora_lr,
             "lora_r": draw.rank,
@@ -46,4 +46,4 @@ def write_beside_adapter(request: ExportRequest, language: str, samples: int, fo
             "best_loss": point.losses.guide if point else None,
             "training_time_seconds": round(outcome.train_seconds, 1),
         }
-    (folder / META).write_text(json.dumps(meta, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / METADATA).write_text(json.dumps(metadata, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

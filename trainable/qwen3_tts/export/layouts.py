@@ -1,4 +1,4 @@
-"""Writing a trained talker as inference loads it, in any layout."""
+"""Writes a trained adapter for inference, in any layout."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from trainable.qwen3_tts.export import alexandria, kathrine
 from trainable.qwen3_tts.export.merged import write_merged
 
 VOICE = "voice.safetensors"
-"""The speaker embedding, and the language that was trained; beside every layout that does not hold them itself."""
+"""The speaker embedding and the trained language, written beside every layout."""
 
 
 def export_adapter(
     peft: PeftModel, speaker: Tensor, language: str, samples: int, request: ExportRequest, folder: Path
 ) -> None:
-    """Writes the request's layout into an empty folder. speaker: [hidden]; samples: clips that were trained on.
+    """Writes the requested layout into an empty folder. speaker: [hidden]; samples: the number of training clips.
 
-    Raises InputError where the layout cannot hold what was trained.
+    Raises InputError if the layout cannot hold what was trained.
     """
     if request.layout.is_whole:
         write_merged(peft, speaker, request, folder)
     else:
         peft.peft_config["default"].base_model_name_or_path = request.base_name
-        peft.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
+        peft.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)
     if request.layout is ExportLayout.KATHRINE:
-        kathrine.from_peft(folder)
+        kathrine.convert_from_peft(folder)
     if request.layout is ExportLayout.ALEXANDRIA:
-        alexandria.write_beside_adapter(request, language, samples, folder)
+        alexandria.write_metadata(request, language, samples, folder)
     save_file({"speaker": speaker.float().cpu().contiguous()}, folder / VOICE, metadata={"language": language})

@@ -1,4 +1,4 @@
-"""Loading what was exported, or what another trainer wrote: the layout is known by its files."""
+"""Loads an exported folder, or one that another trainer wrote. Its files tell which layout it is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from spaces.errors import InputError
 from spaces.probe_settings import Sampling
 from trainable.family.protocol import SpeechPrompt, Utterance
-from trainable.qwen3_tts.checkpoint.check import BASE, CUSTOM_VOICE, check_complete, kind_of
+from trainable.qwen3_tts.checkpoint.check import BASE, CUSTOM_VOICE, check_files, checkpoint_type
 from trainable.qwen3_tts.checkpoint.load import load_base, load_checkpoint
 from trainable.qwen3_tts.export import adapter_files, alexandria, kathrine
 from trainable.qwen3_tts.export.layouts import VOICE
@@ -31,19 +31,19 @@ from trainable.speech.audio import read_audio
 def load_exported(
     folder: Path, model: str | None = None, language: str | None = None, reference: Path | None = None
 ) -> QwenSynthesiser:
-    """See `trainable.family.protocol.Family.load_exported`. Nothing that a folder brings is executed."""
+    """See `trainable.family.protocol.Family.load_exported`. No code from the folder is executed."""
     if (folder / adapter_files.CONFIG).is_file():
-        tts = _adapter_on_its_base(folder, model)
+        tts = _load_adapter(folder, model)
     elif (folder / "config.json").is_file():
-        tts = _whole(folder, model)
+        tts = _load_checkpoint(folder, model)
     else:
         raise InputError(
             f"{folder}: neither an adapter ({adapter_files.CONFIG}) nor a checkpoint (config.json); write one with "
             "`python -m results.export RUN DIR`"
         )
-    known = _voice_of(folder)
-    speaker = _embedding_of(tts, read_audio(reference)) if reference else _speaker(tts, folder, known)
-    language = language or (known[1] if known else "auto")
+    voice = _read_voice(folder)
+    speaker = _embed_recording(tts, read_audio(reference)) if reference else _speaker_embedding(tts, folder, voice)
+    language = language or (voice[1] if voice else "auto")
     think_prefix(tts.model.config, language)
     return QwenSynthesiser(tts, speaker, language)
 
@@ -55,28 +55,28 @@ class QwenSynthesiser:
         """speaker: [hidden]."""
         self._tts, self._speaker, self._language = tts, speaker.to(tts.model.device), language
 
-    def speak(self, cue: SpeechPrompt, sampling: Sampling) -> Utterance:
-        [[utterance]] = speak(self._tts, self._speaker, self._language, [cue], sampling)
+    def speak(self, prompt: SpeechPrompt, sampling: Sampling) -> Utterance:
+        [[utterance]] = speak(self._tts, self._speaker, self._language, [prompt], sampling)
         return utterance
 
     def teacher_forced_logits(self, text: str, codes: np.ndarray) -> np.ndarray:
         return teacher_forced_logits(self._tts, self._speaker, self._language, text, codes)
 
 
-def _adapter_on_its_base(folder: Path, model: str | None) -> Qwen3TTSModel:
+def _load_adapter(folder: Path, model: str | None) -> Qwen3TTSModel:
     if not (folder / adapter_files.WEIGHTS).is_file():
         raise InputError(f"{folder}: not an adapter, {adapter_files.WEIGHTS} is missing (pickled weights are not read)")
-    named = adapter_files.read_config(folder).get("base_model_name_or_path")
-    if not model and not isinstance(named, str):
+    base = adapter_files.read_config(folder).get("base_model_name_or_path")
+    if not model and not isinstance(base, str):
         raise InputError(f"{folder}: the adapter names no base model; give it with --base")
-    seat = adapter_files.seat_of(folder)
-    tts = load_base(model or named)
+    module = adapter_files.adapted_module(folder)
+    tts = load_base(model or base)
     try:
-        PeftModel.from_pretrained(tts.model.get_submodule(seat), str(folder)).eval()
+        PeftModel.from_pretrained(tts.model.get_submodule(module), str(folder)).eval()
     except (RuntimeError, ValueError, TypeError) as error:
-        told = str(error).strip().splitlines()
+        lines = str(error).strip().splitlines()
         raise InputError(
-            f"{folder}: does not fit {model or named} ({told[-1].strip()[:200] if told else type(error).__name__}); "
+            f"{folder}: does not fit {model or base} ({lines[-1].strip()[:200] if lines else type(error).__name__}); "
             "give the base model that it was trained on with --base"
         ) from None
     if (folder / kathrine.PROJECTION).is_file():
@@ -84,58 +84,58 @@ def _adapter_on_its_base(folder: Path, model: str | None) -> Qwen3TTSModel:
     return tts
 
 
-def _whole(folder: Path, model: str | None) -> Qwen3TTSModel:
+def _load_checkpoint(folder: Path, model: str | None) -> Qwen3TTSModel:
     if model:
         raise InputError(f"{folder}: a whole checkpoint, which needs no base model; leave --base out")
-    kind = kind_of(folder, str(folder))
-    if kind not in (BASE, CUSTOM_VOICE):
+    found = checkpoint_type(folder, str(folder))
+    if found not in (BASE, CUSTOM_VOICE):
         raise InputError(
-            f"{folder}: expected model_type qwen3_tts and tts_model_type base or custom_voice, got {kind[0]} and "
-            f"{kind[1]}"
+            f"{folder}: expected model_type qwen3_tts and tts_model_type base or custom_voice, got {found[0]} and "
+            f"{found[1]}"
         )
-    check_complete(folder, str(folder))
-    _refuse_files_elsewhere(folder / INDEX)
+    check_files(folder, str(folder))
+    _check_index(folder / INDEX)
     return load_checkpoint(str(folder))
 
 
-def _refuse_files_elsewhere(index: Path) -> None:
-    """An index says in which file each weight is; such a file has to be in the checkpoint's folder."""
+def _check_index(index: Path) -> None:
+    """Raises InputError if the index, which maps weights to files, names a file outside the checkpoint's folder."""
     if not index.is_file():
         return
     try:
-        places = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        files = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
         raise InputError(f"{index}: not readable as the index of a checkpoint; copy it again") from None
-    outside = sorted(str(place) for place in places if not isinstance(place, str) or Path(place).name != place)
+    outside = sorted(str(file) for file in files if not isinstance(file, str) or Path(file).name != file)
     if outside:
         raise InputError(f"{index}: names a file outside its folder, {outside[0]}; nothing was loaded")
 
 
-def _speaker(tts: Qwen3TTSModel, folder: Path, known: tuple[Tensor, str] | None) -> Tensor:
-    """[hidden]: whose voice the folder is of."""
+def _speaker_embedding(tts: Qwen3TTSModel, folder: Path, voice: tuple[Tensor, str] | None) -> Tensor:
+    """Returns the folder's own speaker embedding, [hidden]. Raises InputError if it has none."""
     rows = tts.model.config.talker_config.spk_id
     if tts.model.tts_model_type == CUSTOM_VOICE[1]:
         if not rows:
             raise InputError(f"{folder}: a custom_voice checkpoint that names no speaker (talker_config.spk_id)")
         return tts.model.talker.get_input_embeddings().weight[next(iter(rows.values()))].detach()
-    if known:
-        return known[0]
+    if voice:
+        return voice[0]
     if (folder / alexandria.REFERENCE).is_file():
-        return _embedding_of(tts, read_audio(folder / alexandria.REFERENCE))
+        return _embed_recording(tts, read_audio(folder / alexandria.REFERENCE))
     raise InputError(
-        f"{folder}: holds no voice ({VOICE} or {alexandria.REFERENCE}); give a recording of it with --reference"
+        f"{folder}: holds no voice ({VOICE} or {alexandria.REFERENCE}); give a recording of the voice with --reference"
     )
 
 
-def _embedding_of(tts: Qwen3TTSModel, wave: np.ndarray) -> Tensor:
+def _embed_recording(tts: Qwen3TTSModel, wave: np.ndarray) -> Tensor:
     """wave: [samples] float32 at 24 kHz → [hidden]. Raises InputError for a model without a speaker encoder."""
     if tts.model.speaker_encoder is None:
         raise InputError("a custom_voice checkpoint knows its voices by name; leave --reference out")
     return torch.from_numpy(speaker_embedding(tts, wave))
 
 
-def _voice_of(folder: Path) -> tuple[Tensor, str] | None:
-    """The embedding and the language beside an export of ours."""
+def _read_voice(folder: Path) -> tuple[Tensor, str] | None:
+    """Reads the embedding, [hidden], and the language beside an export of ours; None if there is no such file."""
     path = folder / VOICE
     if not path.is_file():
         return None

@@ -1,1 +1,1 @@
-"""The room trainable/qwen3_tts/generation."""
+"""Generation: from text and a speaker embedding to codes and audio."""

@@ -1,6 +1,4 @@
-"""Codes from logits: the most probable, or drawn from the library's distribution, by uniform numbers that belong to the
-row alone.
-"""
+"""Selects codes from logits: greedily, or as the library samples, with uniform numbers from each row's own seed."""
 
 from __future__ import annotations
 
@@ -9,19 +7,21 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from trainable.qwen3_tts.data.prepared import CODEBOOKS
+from trainable.qwen3_tts.checkpoint.size import CODEBOOKS
+from trainable.qwen3_tts.model.handles import TalkerConfig
+from trainable.qwen3_tts.model.precision import at_least_float32
 
 CONTROL_CODES = 1024
-"""The last ids of the talker's vocabulary are no sounds; of these it may say EOS only."""
+"""The last ids of the talker's vocabulary are not sounds. Of these only EOS may be sampled."""
 MIN_FRAMES = 2
-"""EOS is not sampled before these many frames, as in the library."""
+"""EOS is not sampled before this many frames, as in the library."""
 
 
 def uniform_numbers(seeds: Sequence[int], frames: int, device: torch.device) -> Tensor:
-    """[rows, frames, 16] float64 in [0, 1): one per code, each row's from its own seed.
+    """Draws [rows, frames, 16] float64 in [0, 1): one number per code, each row's from its own seed.
 
-    A longer table begins with the shorter one's rows, so a frame's numbers do not depend on the cap. They are float32
-    numbers: the largest, 1 - 2^-24, is further from 1 than a float64 sum of probabilities can be.
+    A longer table begins with the same numbers as a shorter one, so a frame's numbers do not depend on the cap. They
+    are float32 numbers: the largest, 1 - 2^-24, is further from 1 than the rounding of a float64 sum of probabilities.
     """
     rows = [
         torch.rand(frames, CODEBOOKS, generator=torch.Generator().manual_seed(seed), dtype=torch.float32)
@@ -30,56 +30,50 @@ def uniform_numbers(seeds: Sequence[int], frames: int, device: torch.device) -> 
     return torch.stack(rows).to(device, torch.float64)
 
 
-class FirstCodeRules:
-    """What the library changes in the logits of codebook 0 before temperature and top_k."""
+class FirstCodeProcessor:
+    """The library's logits processors for codebook 0: control codes, minimum length and repetition penalty."""
 
-    def __init__(self, config, rows: int, repetition_penalty: float, device: torch.device) -> None:
-        """config: `Qwen3TTSTalkerConfig`."""
+    def __init__(self, config: TalkerConfig, rows: int, repetition_penalty: float, device: torch.device) -> None:
         codes = torch.arange(config.vocab_size, device=device)
-        self._silent = (codes >= config.vocab_size - CONTROL_CODES) & (codes != config.codec_eos_token_id)
-        self._silent_at_first = self._silent | (codes == config.codec_eos_token_id)
-        self._said = torch.zeros(rows, config.vocab_size, dtype=torch.bool, device=device)
+        self._suppressed = (codes >= config.vocab_size - CONTROL_CODES) & (codes != config.codec_eos_token_id)
+        self._suppressed_at_first = self._suppressed | (codes == config.codec_eos_token_id)
+        self._used = torch.zeros(rows, config.vocab_size, dtype=torch.bool, device=device)
         self._penalty = repetition_penalty
 
     def apply(self, logits: Tensor, frame: int) -> Tensor:
-        """logits: [rows, vocabulary] → the same, float32 or wider, -inf where a code cannot follow."""
-        logits = widen(logits)
+        """logits: [rows, vocabulary] → the same shape in float32 or float64, -inf for codes that cannot follow."""
+        logits = at_least_float32(logits)
         penalised = torch.where(logits < 0, logits * self._penalty, logits / self._penalty)
-        silent = self._silent_at_first if frame < MIN_FRAMES else self._silent
-        return torch.where(self._said, penalised, logits).masked_fill(silent, -torch.inf)
+        suppressed = self._suppressed_at_first if frame < MIN_FRAMES else self._suppressed
+        return torch.where(self._used, penalised, logits).masked_fill(suppressed, -torch.inf)
 
-    def remember(self, codes: Tensor) -> None:
-        """codes: [rows] int64, said in this frame and penalised from the next one on."""
-        self._said.scatter_(1, codes[:, None], True)
+    def update(self, codes: Tensor) -> None:
+        """codes: [rows] int64 of this frame, penalised from the next one on."""
+        self._used.scatter_(1, codes[:, None], True)
 
 
-def choose(scores: Tensor, uniform: Tensor, temperature: float, top_k: int, greedy: bool) -> Tensor:
-    """The code that the uniform number draws; with `greedy` the most probable one, of equals the first.
+def select_codes(scores: Tensor, uniform: Tensor, temperature: float, top_k: int, greedy: bool) -> Tensor:
+    """Samples a code with each row's uniform number; with `greedy` takes the most probable, of equals the first.
 
     scores: [rows, vocabulary]; uniform: [rows] float64 in [0, 1), see `uniform_numbers` → [rows] int64.
     """
-    return scores.argmax(dim=-1) if greedy else draw(sharpen(scores, temperature, top_k), uniform)
+    return scores.argmax(dim=-1) if greedy else sample_codes(warp_logits(scores, temperature, top_k), uniform)
 
 
-def sharpen(logits: Tensor, temperature: float, top_k: int) -> Tensor:
-    """logits: [rows, vocabulary] → divided by the temperature, -inf below the k-th best. What ties with it stays."""
-    scores = widen(logits) / temperature
+def warp_logits(logits: Tensor, temperature: float, top_k: int) -> Tensor:
+    """logits: [rows, vocabulary] → divided by the temperature, -inf below the k-th best. Ties with it are kept."""
+    scores = at_least_float32(logits) / temperature
     kth_best = scores.topk(min(top_k, scores.shape[-1])).values[:, -1:]
     return scores.masked_fill(scores < kth_best, -torch.inf)
 
 
-def draw(scores: Tensor, uniform: Tensor) -> Tensor:
-    """Inverse CDF: the first code at which the summed probability exceeds the uniform number.
+def sample_codes(scores: Tensor, uniform: Tensor) -> Tensor:
+    """Inverse CDF: the first code at which the cumulative probability exceeds the uniform number.
 
     scores: [rows, vocabulary]; uniform: [rows] float64 in [0, 1), see `uniform_numbers` → [rows] int64.
     """
     probabilities = scores.softmax(dim=-1)
     summed = probabilities.cumsum(dim=-1, dtype=torch.float64)
     reached = summed > uniform[:, None] * summed[:, -1:]
-    # A parallel sum can rise by rounding where nothing was added: a code of no probability must not be the first.
+    # A parallel sum can rise by rounding where nothing was added. A code of probability 0 must not be selected there.
     return (reached & (probabilities > 0)).to(torch.uint8).argmax(dim=-1)
-
-
-def widen(logits: Tensor) -> Tensor:
-    """float32, or float64 where the model is float64."""
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -1,1 +1,1 @@
-"""The room trainable/qwen3_tts/model."""
+"""The model while it trains: prompt layout, losses, LoRA with its dropout, and the codec at both ends."""

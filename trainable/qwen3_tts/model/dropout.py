@@ -1,8 +1,8 @@
-"""LoRA dropout whose masks depend on (trial seed, optimizer step, clip, layer, position) alone.
+"""LoRA dropout whose masks depend only on (trial seed, optimizer step, clip, layer, position).
 
-One random number generator for a whole pack would make a trial's masks depend on who sits beside it, and those of a
-resumed trial on where it was cut off. So a mask is a hash of what it belongs to: every element of a row has 32 noisy
-bits, and a layer multiplies them by an odd number of its own and compares the product with a threshold.
+With one random number generator for a whole pack, a trial's masks would depend on the trials beside it, and those of a
+resumed trial on where it was interrupted. So a mask is a hash of what it belongs to: every element of a row has 32
+random bits; a layer multiplies them by an odd number of its own and compares the product with a threshold.
 The hash is `lowbias32` (Chris Wellons, "Prospecting for Hash Functions", 2018).
 """
 
@@ -14,18 +14,20 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-TOP = 2**31
+RowId = tuple[int, int, int]
+"""Trial seed, optimizer step and clip of one row of a batch."""
+SIGN_BIT = 2**31
 
 
-def row_keys(parts: Sequence[tuple[int, int, int]], device: torch.device, use: str = "") -> Tensor:
-    """(trial seed, step, clip) of each row → [rows] int32. Keys of another `use` have nothing to do with these."""
-    keys = [random.Random(f"{seed}/{step}/{clip}{use}").getrandbits(32) - TOP for seed, step, clip in parts]
+def row_keys(rows: Sequence[RowId], device: torch.device, purpose: str = "") -> Tensor:
+    """Hashes each row's id → [rows] int32. Keys for different purposes are independent."""
+    keys = [random.Random(f"{seed}/{step}/{clip}{purpose}").getrandbits(32) - SIGN_BIT for seed, step, clip in rows]
     return torch.tensor(keys, dtype=torch.int32, device=device)
 
 
 def layer_factor(name: str) -> int:
-    """The odd number of a module, by its name; a signed 32-bit integer."""
-    return (random.Random(name).getrandbits(32) | 1) - TOP
+    """Returns the odd number of a module with that name, a signed 32-bit integer."""
+    return (random.Random(name).getrandbits(32) | 1) - SIGN_BIT
 
 
 def noise(keys: Tensor, positions: Tensor, width: int) -> Tensor:
@@ -36,18 +38,18 @@ def noise(keys: Tensor, positions: Tensor, width: int) -> Tensor:
 
 
 def threshold(dropout: Tensor) -> Tensor:
-    """Dropout probabilities → the largest product that is kept, int32; everything is at 0."""
-    share = ((1 - dropout.double()) * 2**32).round() - TOP - 1
-    return share.clamp(-TOP, TOP - 1).to(torch.int32)
+    """Dropout probabilities → the largest product that is kept, int32 in the same shape; probability 0 keeps all."""
+    share = ((1 - dropout.double()) * 2**32).round() - SIGN_BIT - 1
+    return share.clamp(-SIGN_BIT, SIGN_BIT - 1).to(torch.int32)
 
 
-def kept(bits: Tensor, factor: int, most: Tensor) -> Tensor:
-    """Which elements a layer keeps: bool in the shape of `bits`, by `layer_factor` and `threshold`."""
-    return bits * factor <= most
+def keep_mask(bits: Tensor, factor: int, limit: Tensor) -> Tensor:
+    """The elements that a layer keeps, bool in the shape of `bits`; `factor` is `layer_factor`, `limit` `threshold`."""
+    return bits * factor <= limit
 
 
 def _mix(x: Tensor) -> Tensor:
-    """Every bit of an int32 comes to depend on every other. Overflow wraps around; shifts are made logical."""
+    """Makes every bit of an int32 depend on every other. Overflow wraps around; the masks make the shifts logical."""
     x = x ^ ((x >> 16) & 0xFFFF)
     x = x * _signed(0x7FEB352D)
     x = x ^ ((x >> 15) & 0x1FFFF)
@@ -56,4 +58,4 @@ def _mix(x: Tensor) -> Tensor:
 
 
 def _signed(bits: int) -> int:
-    return bits - 2**32 if bits >= TOP else bits
+    return bits - 2**32 if bits >= SIGN_BIT else bits

@@ -1,4 +1,4 @@
-"""LoRA on the talker, and text_projection beside it, by PEFT."""
+"""Adds LoRA to the talker with PEFT, and a trainable copy of text_projection."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ from spaces.draw import Draw
 from spaces.errors import InputError
 
 TEXT_PROJECTION = "text_projection"
+PEFT_PREFIX = "base_model.model."
+"""Starts every name in a PEFT adapter file; the rest is relative to the module that the adapter is on."""
 
 
-def attach(talker: nn.Module, draw: Draw, seed: int) -> PeftModel:
-    """Puts LoRA into the talker's own modules and a trainable copy of text_projection beside the frozen one.
+def attach_lora(talker: nn.Module, draw: Draw, seed: int) -> PeftModel:
+    """Puts LoRA into the talker in place, and a trainable copy of text_projection beside the frozen one.
 
-    Trainable weights are float32 whatever the base is in: in bfloat16 a step of 1e-6 rounds to nothing for 98 % of
-    text_projection. The same seed gives the same starting weights. Raises InputError when the targets match no module.
+    Trainable weights are float32 whatever the dtype of the base: in bfloat16 a step of 1e-6 rounds to zero for 98 % of
+    text_projection. The same seed gives the same initial weights. Raises InputError if the targets match no module.
     """
-    _refuse_no_match(talker, draw)
+    _check_targets(talker, draw)
     torch.manual_seed(seed)
     config = LoraConfig(
         r=draw.rank,
@@ -39,12 +41,8 @@ def attach(talker: nn.Module, draw: Draw, seed: int) -> PeftModel:
     return peft
 
 
-def is_text_projection(name: str) -> bool:
-    return TEXT_PROJECTION in name
-
-
 def adapter_tensors(peft: PeftModel) -> dict[str, Tensor]:
-    """LoRA's and text_projection's weights, by the names that PEFT's own adapter files use; the live tensors."""
+    """The live weights of LoRA and text_projection, by their names in a PEFT adapter file."""
     named = dict(peft.named_parameters())
     lora = {name.replace(".default.", "."): value for name, value in named.items() if ".lora_" in name}
     projection = {
@@ -55,7 +53,7 @@ def adapter_tensors(peft: PeftModel) -> dict[str, Tensor]:
     return {**lora, **projection}
 
 
-def _refuse_no_match(talker: nn.Module, draw: Draw) -> None:
+def _check_targets(talker: nn.Module, draw: Draw) -> None:
     pattern = re.compile(draw.target_pattern)
     linear = [name for name, module in talker.named_modules() if isinstance(module, nn.Linear)]
     if not any(pattern.fullmatch(name) for name in linear):

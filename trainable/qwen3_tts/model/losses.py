@@ -1,4 +1,4 @@
-"""The two objectives and their parts, per clip."""
+"""Both objectives and their parts, per clip."""
 
 from __future__ import annotations
 
@@ -8,40 +8,41 @@ from torch import Tensor
 
 from spaces.draw import SUB_WEIGHT
 from trainable.family.protocol import ClipLosses
+from trainable.qwen3_tts.model.handles import Talker
+from trainable.qwen3_tts.model.precision import at_least_float32
 from trainable.qwen3_tts.model.prompt import PromptLayout, embed
 
 
-def clip_losses(talker, layout: PromptLayout, speaker: Tensor) -> ClipLosses:
-    """Both objectives of every clip in the batch, each clip a mean over its own labels.
+def clip_losses(talker: Talker, layout: PromptLayout, speaker: Tensor) -> ClipLosses:
+    """Computes both objectives of every clip, each a mean over the clip's own labels.
 
-    `talker` is a `Qwen3TTSTalkerForConditionalGeneration`, with LoRA in place or without. speaker: [clips, hidden], or
-    [hidden] for all. The code predictor runs on the frames alone that the layout has scored.
+    speaker: [clips, hidden], or [hidden] for all. The code predictor runs only on the layout's scored frames.
 
     aligned: cross-entropy of codebook 0 and EOS + 0.3 × cross-entropy of codebooks 1–15, head k on codebook k + 1.
-    guide: cross-entropy of codebook 0, EOS not labelled, + 0.3 × the sub-talker loss that qwen-tts 0.1.1 returns:
-    `forward_finetune` hands labels that are already aligned to a loss that shifts them once more, so head k is scored
-    on codebook k + 2 and the last head on nothing. (Proved on the real classes: the returned loss equals
+    guide: cross-entropy of codebook 0, EOS not labelled, + 0.3 × the sub-talker loss that qwen-tts 0.1.1 returns.
+    There `forward_finetune` passes labels that are already aligned to a loss that shifts them once more, so head k is
+    scored on codebook k + 2 and the last head on nothing. (Checked on the real classes: the returned loss equals
     CE(logits[:, :-1], codes[:, 2:]) exactly, and the last head's gradient is 0.)
     """
-    clips = len(layout.end_at)
+    clips = len(layout.end_position)
     hidden = talker.model(inputs_embeds=embed(talker, layout, speaker), use_cache=False).last_hidden_state
-    predicting = hidden[layout.frame_clip, layout.frame_at - 1]
-    ending = hidden[torch.arange(clips, device=hidden.device), layout.end_at]
+    before_frame = hidden[layout.frame_clip, layout.frame_position - 1]
+    before_end = hidden[torch.arange(clips, device=hidden.device), layout.end_position]
     labels = layout.codes[:, 0]
-    talker_ce = F.cross_entropy(_precise(talker.codec_head(predicting)), labels, reduction="none")
+    talker_ce = F.cross_entropy(at_least_float32(talker.codec_head(before_frame)), labels, reduction="none")
     eos = torch.full((clips,), talker.config.codec_eos_token_id, device=hidden.device)
-    eos_ce = F.cross_entropy(_precise(talker.codec_head(ending)), eos, reduction="none")
+    eos_ce = F.cross_entropy(at_least_float32(talker.codec_head(before_end)), eos, reduction="none")
     codes = layout.codes[layout.scored]
-    logits = _sub_talker_logits(talker, codes, predicting[layout.scored])
+    logits = _sub_talker_logits(talker, codes, before_frame[layout.scored])
     sub_ce = _cross_entropy(logits, codes[:, 1:])
     shifted_ce = _cross_entropy(logits[:, :-1], codes[:, 2:])
 
-    frames = _sums(torch.ones_like(layout.frame_clip), layout.frame_clip, clips)
+    frames = _sum_per_clip(torch.ones_like(layout.frame_clip), layout.frame_clip, clips)
     scored_clip = layout.frame_clip[layout.scored]
-    scored = _sums(layout.counts.long(), scored_clip, clips)
-    talker_mean = _sums(talker_ce, layout.frame_clip, clips) / frames
-    sub = _sums(sub_ce * layout.counts, scored_clip, clips) / scored
-    sub_shifted = _sums(shifted_ce * layout.counts, scored_clip, clips) / scored
+    scored = _sum_per_clip(layout.counts.long(), scored_clip, clips)
+    talker_mean = _sum_per_clip(talker_ce, layout.frame_clip, clips) / frames
+    sub = _sum_per_clip(sub_ce * layout.counts, scored_clip, clips) / scored
+    sub_shifted = _sum_per_clip(shifted_ce * layout.counts, scored_clip, clips) / scored
     return ClipLosses(
         guide=talker_mean + SUB_WEIGHT * sub_shifted,
         aligned=(talker_mean * frames + eos_ce) / (frames + 1) + SUB_WEIGHT * sub,
@@ -52,10 +53,10 @@ def clip_losses(talker, layout: PromptLayout, speaker: Tensor) -> ClipLosses:
     )
 
 
-def _sub_talker_logits(talker, codes: Tensor, hidden: Tensor) -> Tensor:
-    """codes: [frames, 16], hidden: [frames, hidden] that predicted each → [frames, 15, codes].
+def _sub_talker_logits(talker: Talker, codes: Tensor, hidden: Tensor) -> Tensor:
+    """codes: [frames, 16] int64, hidden: [frames, hidden] that predicted each frame → [frames, 15, codebook size].
 
-    The library's `forward_sub_talker_finetune` without its loss and without a cache that nobody reads.
+    The library's `forward_sub_talker_finetune` without its loss and without a key-value cache.
     """
     embeddings = [talker.get_input_embeddings(), *talker.code_predictor.get_input_embeddings()]
     known = [embedding(codes[:, book]) for book, embedding in enumerate(embeddings[:-1])]
@@ -64,15 +65,10 @@ def _sub_talker_logits(talker, codes: Tensor, hidden: Tensor) -> Tensor:
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
-    """logits: [frames, books, codes], labels: [frames, books] → mean over books, [frames]."""
-    return F.cross_entropy(_precise(logits).transpose(1, 2), labels, reduction="none").mean(dim=1)
+    """logits: [frames, books, codebook size], labels: [frames, books] int64 → mean over books, [frames]."""
+    return F.cross_entropy(at_least_float32(logits).transpose(1, 2), labels, reduction="none").mean(dim=1)
 
 
-def _sums(values: Tensor, clip: Tensor, clips: int) -> Tensor:
+def _sum_per_clip(values: Tensor, clip: Tensor, clips: int) -> Tensor:
     """values, clip: [frames] → the sum over each clip's frames, [clips]."""
     return torch.zeros(clips, dtype=values.dtype, device=values.device).index_add(0, clip, values)
-
-
-def _precise(logits: Tensor) -> Tensor:
-    """At least float32."""
-    return logits.float() if logits.dtype in (torch.bfloat16, torch.float16) else logits

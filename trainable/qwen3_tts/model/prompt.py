@@ -1,4 +1,4 @@
-"""The talker's input, position by position, as the library's own generation lays it out.
+"""Lays clips out as the talker's input, position by position, as qwen-tts does when it generates.
 
 Each position is the sum of a text embedding (through text_projection) and a codec embedding:
 
@@ -8,19 +8,11 @@ Each position is the sum of a text embedding (through text_projection) and a cod
 The think prefix has 3 codes for language `auto` and 4 for a named one. A frame's embedding is the sum of its 16 codes'.
 The last position before frame 0 predicts frame 0, and frame T-1 predicts EOS. This equals
 `generate(..., x_vector_only_mode, non_streaming_mode=True)`; the default streaming layout of `generate_voice_clone` is
-another one that no trainer trains. (Checked against qwen-tts 0.1.1.)
-
-Which frames the sub-talker is scored on: a share of each clip's, drawn anew in every step.
-
-The code predictor runs through 16 positions for every frame that it is scored on, which is a large part of a step. A
-clip's mean over frames that were drawn evenly is an unbiased estimate of its mean over all of them. The draw is a hash
-of (trial seed, optimizer step, clip, frame), as dropout's masks are: a resumed trial, another seat and another member
-of a process group draw the same frames.
+another one, which no trainer trains. (Checked against qwen-tts 0.1.1.)
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,88 +21,42 @@ from torch import Tensor
 
 from spaces.errors import InputError
 from trainable.qwen3_tts.data.prepared import PreparedClip
-from trainable.qwen3_tts.model import dropout
-
-CPU = torch.device("cpu")
-ROUNDING = 1e-9
-"""0.07 × 100 is a little more than 7 in floating point; 7 frames are meant."""
-
-
-def picked_frames(
-    lengths: Sequence[int], rows: Sequence[tuple[int, int, int]], shares: Sequence[float]
-) -> Tensor | None:
-    """Frames of each row's clip, (trial seed, step, clip) of each row, and the share of its frames that is scored.
-
-    Returns [frames of all rows] bool with ceil(share × frames) of each row, or None where every frame is scored. In a
-    step 0, which trains nothing, every frame is, whatever the share.
-    """
-    shares = [share if step else 1.0 for share, (_, step, _) in zip(shares, rows, strict=True)]
-    if all(share == 1 for share in shares):
-        return None
-    counts = [math.ceil(share * frames - ROUNDING) for share, frames in zip(shares, lengths, strict=True)]
-    frames = torch.tensor(lengths)
-    row = torch.repeat_interleave(torch.arange(len(rows)), frames)
-    within = torch.arange(len(row)) - (frames.cumsum(0) - frames)[row]
-    bits = dropout.noise(dropout.row_keys(rows, CPU, "frames")[row], within[:, None], 1).flatten()
-    order = (row * 2**32 + bits).argsort()
-    # A row's frames are sorted among themselves, so that `within` is also the rank of the frame that came there.
-    picked = torch.zeros(len(row), dtype=torch.bool)
-    picked[order] = within < torch.tensor(counts).clamp(min=1)[row]
-    return picked
-
-
-def scored_frames(lengths: Tensor, picked: Tensor | None, equal_parts: int | None) -> tuple[Tensor, Tensor]:
-    """lengths: [rows], frames of each; picked: as `picked_frames` returns.
-
-    Returns the places of the scored frames among all, [scored] int64, and which of them count, [scored] bool. With
-    `equal_parts` the rows are that many runs of equally many rows, and each run's scored frames are filled up to those
-    of the longest run with repetitions that do not count.
-    """
-    total = int(lengths.sum())
-    scored = torch.arange(total) if picked is None else picked.nonzero().flatten()
-    if equal_parts is None:
-        return scored, torch.ones(len(scored), dtype=torch.bool)
-    part = torch.arange(equal_parts).repeat_interleave(lengths.view(equal_parts, -1).sum(dim=1))[scored]
-    count = part.bincount(minlength=equal_parts)
-    within = torch.arange(int(count.max()))
-    counts = within < count[:, None]
-    source = (count.cumsum(0) - count)[:, None] + torch.where(counts, within, 0)
-    return scored[source.flatten()], counts.flatten()
-
+from trainable.qwen3_tts.model.frame_sampling import scored_frames
+from trainable.qwen3_tts.model.handles import ModelConfig, Talker
 
 NO_CODE = -1
 
 
 @dataclass(frozen=True)
 class PromptLayout:
-    """A right-padded batch of clips, as ids. No attention mask is needed: the padding lies after all that counts."""
+    """A right-padded batch of clips, as ids. It needs no attention mask: causal attention never sees the padding."""
 
     text_ids: Tensor
     """[clips, positions] int64."""
     codec_ids: Tensor
     """[clips, positions] int64; -1 where a position has no codec embedding of its own."""
-    speaker_at: int
+    speaker_position: int
     """The position of the speaker embedding, the same in every row."""
     codes: Tensor
     """[frames of all clips, 16] int64."""
     frame_clip: Tensor
     """[frames] int64: the row of each frame."""
-    frame_at: Tensor
+    frame_position: Tensor
     """[frames] int64: the position of each frame in its row. The position before it predicts it."""
-    end_at: Tensor
+    end_position: Tensor
     """[clips] int64: the position of each clip's last frame, which predicts EOS."""
     scored: Tensor
-    """[scored] int64: which of the frames codebooks 1–15 are scored on."""
+    """[scored] int64: the frames that codebooks 1–15 are scored on, padding included."""
     counts: Tensor
-    """[scored] bool: False for padding, which belongs to no clip's loss."""
+    """[scored] bool: False for padding, which counts in no clip's loss."""
 
     def to(self, device: torch.device) -> PromptLayout:
         moved = {name: value.to(device) if isinstance(value, Tensor) else value for name, value in vars(self).items()}
         return PromptLayout(**moved)
 
 
-def think_prefix(config, language: str) -> list[int]:
-    """The codec ids that say in which language to speak. Raises InputError on one the model does not know."""
+def think_prefix(config: ModelConfig, language: str) -> list[int]:
+    """Returns the codec ids that set the language. Raises InputError for a language that the model does not know."""
     talker = config.talker_config
     if language == "auto":
         return [talker.codec_nothink_id, talker.codec_think_bos_id, talker.codec_think_eos_id]
@@ -125,18 +71,18 @@ def think_prefix(config, language: str) -> list[int]:
     ]
 
 
-def lay_out(
-    config,
+def build_layout(
+    config: ModelConfig,
     clips: Sequence[PreparedClip],
     role_ids: Tensor,
     language: str,
-    picked: Tensor | None = None,
-    equal_parts: int | None = None,
+    sampled: Tensor | None = None,
+    seats: int | None = None,
 ) -> PromptLayout:
-    """The clips as one batch. `config` is the checkpoint's `Qwen3TTSConfig`.
+    """Lays the clips out as one batch on the CPU.
 
-    picked: [frames of all clips] bool, which of them are scored on codebooks 1–15; None for all. With `equal_parts` the
-    clips are that many runs of equal length, and each run's scored frames are padded to the longest's.
+    role_ids: [3] int64. sampled: [frames of all clips] bool, the frames to score on codebooks 1–15; None for all.
+    seats: see `scored_frames`. Raises InputError for a language that the model does not know.
     """
     talker = config.talker_config
     prefix = think_prefix(config, language)
@@ -152,29 +98,32 @@ def lay_out(
     longest = max(map(len, text_rows))
     lengths = torch.tensor([len(clip.codes) for clip in clips])
     first = torch.tensor(starts)
-    scored, counts = scored_frames(lengths, picked, equal_parts)
+    scored, counts = scored_frames(lengths, sampled, seats)
     return PromptLayout(
         text_ids=torch.tensor([row + [pad] * (longest - len(row)) for row in text_rows]),
         codec_ids=torch.tensor([row + [NO_CODE] * (longest - len(row)) for row in codec_rows]),
-        speaker_at=3 + len(prefix),
+        speaker_position=3 + len(prefix),
         codes=torch.cat([clip.codes for clip in clips]),
         frame_clip=torch.repeat_interleave(torch.arange(len(clips)), lengths),
-        frame_at=torch.cat([start + torch.arange(length) for start, length in zip(first, lengths, strict=True)]),
-        end_at=first + lengths - 1,
+        frame_position=torch.cat([start + torch.arange(length) for start, length in zip(first, lengths, strict=True)]),
+        end_position=first + lengths - 1,
         scored=scored,
         counts=counts,
     )
 
 
-def embed(talker, layout: PromptLayout, speaker: Tensor) -> Tensor:
-    """The talker's input embeddings, [clips, positions, hidden]. speaker: [clips, hidden], or [hidden] for all."""
+def embed(talker: Talker, layout: PromptLayout, speaker: Tensor) -> Tensor:
+    """Returns the talker's input embeddings, [clips, positions, hidden] in its dtype.
+
+    speaker: [clips, hidden], or [hidden] for all clips.
+    """
     codec_embedding = talker.get_input_embeddings()
     text = talker.text_projection(talker.get_text_embeddings()(layout.text_ids))
     codec = codec_embedding(layout.codec_ids.clamp(min=0)) * (layout.codec_ids != NO_CODE).unsqueeze(-1)
-    codec[:, layout.speaker_at] = speaker.to(codec.dtype)
+    codec[:, layout.speaker_position] = speaker.to(codec.dtype)
     later = sum(
         embedding(layout.codes[:, book])
         for book, embedding in enumerate(talker.code_predictor.get_input_embeddings(), start=1)
     )
-    codec = codec.index_put((layout.frame_clip, layout.frame_at), later, accumulate=True)
+    codec = codec.index_put((layout.frame_clip, layout.frame_position), later, accumulate=True)
     return text + codec

@@ -1,1 +1,1 @@
-"""The room trainable/qwen3_tts/packed."""
+"""A pack: many adapters trained at once on one frozen base in a single forward and backward pass."""

@@ -1,7 +1,7 @@
-"""The trainable weights of all seats in a few flat buffers, and AdamW over them.
+"""AdamW over the trainable weights of all seats, which lie in a few flat buffers.
 
-A seat is a row. One operation over the rows does for all seats what an optimizer does tensor by tensor. Each seat has
-learning rates, a schedule, weight decay and a clipping norm of its own.
+Each row of a buffer is a seat. One operation over the rows does for all seats what an optimizer does tensor by tensor.
+Each seat has its own learning rates, schedule, weight decay and clipping norm.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from torch import Tensor
 from spaces.draw import Draw
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
-"""torch.optim.AdamW's own."""
+"""The defaults of torch.optim.AdamW."""
 
 
 @dataclass
 class OptimizerSettings:
-    """What AdamW needs to know of one seat besides its gradient."""
+    """AdamW's hyperparameters for one seat, and its step count."""
 
     lora_lr: float
     projection_lr: float
     weight_decay: float
     clip_norm: float
     steps: int = 0
-    """Taken so far."""
+    """Steps taken so far."""
 
     @classmethod
     def of(cls, draw: Draw) -> OptimizerSettings:
@@ -36,80 +36,84 @@ class OptimizerSettings:
 
 
 class FlatAdamW:
-    """Weights, gradients and both moments, [seats, numbers] each; LoRA's numbers first, then text_projection's."""
+    """Weights, gradients and both moments, [seats, size] each: LoRA's parameters first, then text_projection's."""
 
-    def __init__(self, seats: int, lora: int, projection: int, device: torch.device, dtype: torch.dtype) -> None:
-        """`lora` and `projection` are numbers per seat."""
-        self._lora = lora
+    def __init__(
+        self, seats: int, lora_size: int, projection_size: int, device: torch.device, dtype: torch.dtype
+    ) -> None:
+        """The sizes are parameters per seat."""
+        self._lora_size = lora_size
         self.weights, self.gradients, self._first, self._second = (
-            torch.zeros(seats, lora + projection, device=device, dtype=dtype) for _ in range(4)
+            torch.zeros(seats, lora_size + projection_size, device=device, dtype=dtype) for _ in range(4)
         )
-        self._recipes: list[OptimizerSettings | None] = [None] * seats
+        self._settings: list[OptimizerSettings | None] = [None] * seats
 
     @property
     def moments(self) -> tuple[Tensor, Tensor]:
-        """First and second, [seats, numbers]."""
+        """First and second moments, [seats, size]."""
         return self._first, self._second
 
-    def recipe(self, row: int) -> OptimizerSettings:
-        recipe = self._recipes[row]
-        if recipe is None:
-            raise ValueError(f"expected somebody in row {row}, got an empty seat")
-        return recipe
+    def settings(self, row: int) -> OptimizerSettings:
+        """Raises ValueError for an empty row."""
+        settings = self._settings[row]
+        if settings is None:
+            raise ValueError(f"expected a trial in row {row}, got an empty row")
+        return settings
 
-    def begin(self, row: int, recipe: OptimizerSettings) -> None:
-        """Clears a row for another trial."""
+    def begin(self, row: int, settings: OptimizerSettings) -> None:
+        """Clears a row for a new trial."""
         self.clear(row)
-        self._recipes[row] = recipe
+        self._settings[row] = settings
 
     def clear(self, row: int) -> None:
         for buffer in self._buffers():
             buffer[row].zero_()
-        self._recipes[row] = None
+        self._settings[row] = None
 
     def swap(self, one: int, other: int) -> None:
-        """Lets two rows change places."""
+        """Exchanges two rows."""
         for buffer in self._buffers():
             buffer[[one, other]] = buffer[[other, one]]
-        recipes = self._recipes
-        recipes[one], recipes[other] = recipes[other], recipes[one]
+        settings = self._settings
+        settings[one], settings[other] = settings[other], settings[one]
 
-    def step(self, factors: Mapping[int, float], reduce: Callable[[Tensor], Tensor]) -> dict[int, float]:
-        """One AdamW step of these rows, learning rates × the factor; their gradients are 0 afterwards.
+    def step(self, factors: Mapping[int, float], all_reduce: Callable[[Tensor], Tensor]) -> dict[int, float]:
+        """Takes one AdamW step for these rows with their learning rates × the factor, and zeroes their gradients.
 
-        `reduce` sums a gradient over the process group in place. Returns each row's gradient norm before clipping.
+        `all_reduce` sums a gradient over the process group in place. Returns each row's gradient norm before clipping.
         """
         norms: dict[int, float] = {}
-        for rows in _runs(sorted(factors)):
-            found = self._step(rows, [factors[row] for row in rows], reduce)
-            norms.update(zip(rows, found.flatten().tolist(), strict=True))
+        for rows in _consecutive(sorted(factors)):
+            of_rows = self._step(rows, [factors[row] for row in rows], all_reduce)
+            norms.update(zip(rows, of_rows.flatten().tolist(), strict=True))
         return norms
 
-    def _step(self, rows: range, factors: Sequence[float], reduce: Callable[[Tensor], Tensor]) -> Tensor:
+    def _step(self, rows: range, factors: Sequence[float], all_reduce: Callable[[Tensor], Tensor]) -> Tensor:
+        """Returns the gradient norms, [rows, 1]."""
         span = slice(rows.start, rows.stop)
         weights, gradients, first, second = (buffer[span] for buffer in self._buffers())
-        recipes = [self.recipe(row) for row in rows]
-        for recipe in recipes:
-            recipe.steps += 1
-        reduce(gradients)
-        trained = self._column([float(recipe.projection_lr > 0) for recipe in recipes])
-        # A frozen text_projection has no part in the joint norm.
-        gradients[:, self._lora :].mul_(trained)
-        # `norm` adds up one number after the other on a CPU, and is off by 1e-3 at thirty million.
+        settings = [self.settings(row) for row in rows]
+        for each in settings:
+            each.steps += 1
+        all_reduce(gradients)
+        trained = self._column([float(each.projection_lr > 0) for each in settings])
+        # A frozen text_projection is left out of the joint norm.
+        gradients[:, self._lora_size :].mul_(trained)
+        # On a CPU `norm` adds one number after another, which is off by 1e-3 at thirty million numbers.
         norms = torch.linalg.vecdot(gradients, gradients)[:, None].sqrt()
-        most = self._column([recipe.clip_norm for recipe in recipes])
-        gradients.mul_((most / (norms + 1e-6)).clamp(max=1.0))
+        clip_norms = self._column([each.clip_norm for each in settings])
+        gradients.mul_((clip_norms / (norms + 1e-6)).clamp(max=1.0))
         first.lerp_(gradients, 1 - BETA1)
         second.mul_(BETA2).addcmul_(gradients, gradients, value=1 - BETA2)
-        root = self._column([math.sqrt(1 - BETA2**recipe.steps) for recipe in recipes])
-        update = second.sqrt().div_(root).add_(EPSILON)
+        correction = self._column([math.sqrt(1 - BETA2**each.steps) for each in settings])
+        update = second.sqrt().div_(correction).add_(EPSILON)
         torch.div(first, update, out=update)
-        lora = [recipe.lora_lr * factor for recipe, factor in zip(recipes, factors, strict=True)]
-        projection = [recipe.projection_lr * factor for recipe, factor in zip(recipes, factors, strict=True)]
-        for columns, rates in ((slice(0, self._lora), lora), (slice(self._lora, None), projection)):
-            decay = [1 - rate * recipe.weight_decay for rate, recipe in zip(rates, recipes, strict=True)]
-            size = [rate / (1 - BETA1**recipe.steps) for rate, recipe in zip(rates, recipes, strict=True)]
-            weights[:, columns].mul_(self._column(decay)).sub_(update[:, columns].mul_(self._column(size)))
+        lora = [each.lora_lr * factor for each, factor in zip(settings, factors, strict=True)]
+        projection = [each.projection_lr * factor for each, factor in zip(settings, factors, strict=True)]
+        for columns, rates in ((slice(0, self._lora_size), lora), (slice(self._lora_size, None), projection)):
+            decay = [1 - rate * each.weight_decay for rate, each in zip(rates, settings, strict=True)]
+            step_size = [rate / (1 - BETA1**each.steps) for rate, each in zip(rates, settings, strict=True)]
+            weights[:, columns].mul_(self._column(decay)).sub_(update[:, columns].mul_(self._column(step_size)))
         gradients.zero_()
         return norms
 
@@ -117,13 +121,14 @@ class FlatAdamW:
         return self.weights, self.gradients, self._first, self._second
 
     def _column(self, values: Sequence[float]) -> Tensor:
+        """[rows, 1] in the dtype of the weights."""
         return torch.tensor(values, device=self.weights.device, dtype=self.weights.dtype)[:, None]
 
 
-def _runs(rows: Sequence[int]) -> Iterator[range]:
-    """Ascending rows as stretches without a gap, each of which is a view of the buffers."""
+def _consecutive(rows: Sequence[int]) -> Iterator[range]:
+    """Divides ascending rows into ranges without gaps, each of which is a view of the buffers."""
     start = 0
-    for at in range(1, len(rows) + 1):
-        if at == len(rows) or rows[at] != rows[at - 1] + 1:
-            yield range(rows[start], rows[at - 1] + 1)
-            start = at
+    for end in range(1, len(rows) + 1):
+        if end == len(rows) or rows[end] != rows[end - 1] + 1:
+            yield range(rows[start], rows[end - 1] + 1)
+            start = end

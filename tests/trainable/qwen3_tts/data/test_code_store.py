@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spaces.errors import InputError
-from trainable.qwen3_tts.data.code_store import FORGOTTEN_SECONDS, MANY, CodeStore
+from trainable.qwen3_tts.data.code_store import MERGE_FROM, STALE_SECONDS, CodeStore
 
 
 def codes_of(key: str) -> np.ndarray:
@@ -66,10 +66,10 @@ def test_what_others_add_is_seen_after_a_refresh(tmp_path: Path) -> None:
 
 
 def test_many_small_shards_become_one(tmp_path: Path) -> None:
-    words = [chr(ord("a") + number) for number in range(MANY)]
+    words = [chr(ord("a") + number) for number in range(MERGE_FROM)]
     store = filled(tmp_path, *words[:-1])
     store.merge()
-    assert len(shards(tmp_path)) == MANY - 1
+    assert len(shards(tmp_path)) == MERGE_FROM - 1
     store.add({words[-1]: codes_of(words[-1])})
     stale = CodeStore(tmp_path)
     stale.refresh()
@@ -87,7 +87,7 @@ def test_a_shard_that_holds_all_others_outlives_the_merge(tmp_path: Path) -> Non
 
 
 def test_full_shards_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainable.qwen3_tts.data.code_store.FULL", 3)
+    monkeypatch.setattr("trainable.qwen3_tts.data.code_store.FULL_SHARD", 3)
     store = filled(tmp_path, "abc", *"defghijklm")
     full = shards(tmp_path)
     store.merge()
@@ -173,7 +173,7 @@ def test_unfinished_files_are_no_shards_and_go_when_they_are_old(tmp_path: Path)
     young, old = tmp_path / ".young.parquet.1.part", tmp_path / ".old.parquet.2.part"
     young.write_bytes(b"PAR1")
     old.write_bytes(b"PAR1")
-    long_ago = time.time() - 2 * FORGOTTEN_SECONDS
+    long_ago = time.time() - 2 * STALE_SECONDS
     os.utime(old, (long_ago, long_ago))
     store.refresh()
     assert_holds(store, "a")

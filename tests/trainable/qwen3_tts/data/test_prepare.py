@@ -71,10 +71,10 @@ def test_prepared_data_are_what_the_whole_model_makes(tiny: Tiny, tmp_path: Path
         whole = tiny.tts.model.speech_tokenizer.encode(read_audio(clip.audio), sr=SAMPLE_RATE).audio_codes[0]
         assert torch.equal(prepared.codes, whole.long())
         assert (prepared.text, prepared.seconds, prepared.speaker) == (clip.text, clip.seconds, 0)
-        assert torch.equal(prompt_ids(tiny.tts, clip.text)[3:-5], prepared.text_ids)
+        assert torch.equal(prompt_ids(tiny.tts.processor, clip.text)[3:-5], prepared.text_ids)
     reference = tiny.tts.model.extract_speaker_embedding(read_audio(VOICE / "ref.wav"), SAMPLE_RATE)
     assert torch.equal(data.speakers, reference[None].float())
-    assert torch.equal(data.role_ids, prompt_ids(tiny.tts, "x")[:3])
+    assert torch.equal(data.role_ids, prompt_ids(tiny.tts.processor, "x")[:3])
     assert data.split == plan.split
 
 
@@ -238,7 +238,7 @@ def test_a_cache_deleted_between_runs_is_made_anew(tmp_path: Path, encoded: list
 
 def test_a_cache_emptied_while_it_is_read_is_filled_again(tmp_path: Path, encoded, monkeypatch) -> None:
     plan = plan_of(demo_clips(3))
-    encode = encoding.encode_takes
+    encode = encoding.encode_items
     emptied: list[int] = []
 
     def encode_and_lose(*given) -> int:
@@ -248,7 +248,7 @@ def test_a_cache_emptied_while_it_is_read_is_filled_again(tmp_path: Path, encode
             shutil.rmtree(tmp_path / "cache")
         return count
 
-    monkeypatch.setattr(preparation, "encode_takes", encode_and_lose)
+    monkeypatch.setattr(preparation, "encode_items", encode_and_lose)
     prepare(plan, tmp_path)
     assert len(encoded) == 6
     assert len(read_prepared(tmp_path / "run").clips) == 3

@@ -16,9 +16,9 @@ from trainable.family.protocol import Batch, SpeechPrompt
 from trainable.qwen3_tts.data.prepared import PreparedData
 from trainable.qwen3_tts.generation.speech import speak
 from trainable.qwen3_tts.learner import QwenLearner
-from trainable.qwen3_tts.model.lora import attach
+from trainable.qwen3_tts.model.lora import attach_lora
 from trainable.qwen3_tts.model.losses import clip_losses
-from trainable.qwen3_tts.model.prompt import embed, lay_out
+from trainable.qwen3_tts.model.prompt import build_layout, embed
 
 SPEAKERS = (1, 0, 1, 2)
 
@@ -30,13 +30,13 @@ def data(tiny: Tiny) -> PreparedData:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_row_holds_its_own_speaker(tiny: Tiny, language: str) -> None:
     ours, talker = data(tiny), tiny.tts.model.talker
-    layout = lay_out(tiny.tts.model.config, ours.clips, ours.role_ids, language)
+    layout = build_layout(tiny.tts.model.config, ours.clips, ours.role_ids, language)
     with torch.no_grad():
         voices = embed(talker, layout, ours.speakers[list(SPEAKERS)])
         nobody = embed(talker, layout, torch.zeros_like(ours.speakers[0]))
     added = voices - nobody
-    torch.testing.assert_close(added[:, layout.speaker_at], ours.speakers[list(SPEAKERS)], atol=1e-5, rtol=0)
-    added[:, layout.speaker_at] = 0
+    torch.testing.assert_close(added[:, layout.speaker_position], ours.speakers[list(SPEAKERS)], atol=1e-5, rtol=0)
+    added[:, layout.speaker_position] = 0
     assert not added.any()
 
 
@@ -46,7 +46,7 @@ def test_a_batch_equals_its_single_clips_each_with_its_speaker(tiny: Tiny) -> No
     with torch.no_grad():
         batch = made.losses([0, 1, 2, 3], 1)
         for row, clip in enumerate(ours.clips):
-            layout = lay_out(tiny.tts.model.config, [clip], ours.role_ids, "auto")
+            layout = build_layout(tiny.tts.model.config, [clip], ours.role_ids, "auto")
             single, other = (
                 clip_losses(tiny.tts.model.talker, layout, ours.speakers[speaker])
                 for speaker in (clip.speaker, (clip.speaker + 1) % 3)
@@ -73,7 +73,7 @@ def test_a_pack_hears_every_clip_in_its_own_voice(tiny: Tiny) -> None:
 
 def test_the_first_speaker_is_spoken_in_and_exported(tiny: Tiny, tmp_path: Path) -> None:
     ours, tts = data(tiny), tiny.fresh()
-    made = QwenLearner(tts, ours, "auto", attach(tts.model.talker, draw(), SEED))
+    made = QwenLearner(tts, ours, "auto", attach_lora(tts.model.talker, draw(), SEED))
     pack = make_pack(tiny, ours, shape_of([draw()], 1), 1)
     pack.join(0, draw(), SEED)
     made.eval()

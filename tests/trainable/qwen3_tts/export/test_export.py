@@ -17,7 +17,7 @@ from trainable.qwen3_tts import family
 from trainable.qwen3_tts.checkpoint.check import check_model
 from trainable.qwen3_tts.generation.speech import speak
 from trainable.qwen3_tts.learner import QwenLearner
-from trainable.qwen3_tts.model.lora import attach
+from trainable.qwen3_tts.model.lora import attach_lora
 
 CUE = SpeechPrompt("speak this", seed=3, frame_cap=40)
 
@@ -30,7 +30,7 @@ def request_of(tiny: Tiny, layout: ExportLayout = ExportLayout.PEFT, **given) ->
 def learner(tiny: Tiny, request) -> QwenLearner:
     """An adapter whose weights are all far from where they started."""
     tts = tiny.fresh()
-    made = QwenLearner(tts, tiny.data(), "auto", attach(tts.model.talker, draw(targets=request.param), seed=1))
+    made = QwenLearner(tts, tiny.data(), "auto", attach_lora(tts.model.talker, draw(targets=request.param), seed=1))
     torch.manual_seed(2)
     with torch.no_grad():
         for value in made.tensors().values():

@@ -21,10 +21,10 @@ from tests.support.qwen_fixtures import draw as make_draw
 from tests.support.tiny_qwen import CODES
 from trainable.family.protocol import SpeechPrompt
 from trainable.qwen3_tts.data.prepared import PreparedClip, prompt_ids
-from trainable.qwen3_tts.generation.sampling import FirstCodeRules, draw, sharpen, uniform_numbers
+from trainable.qwen3_tts.generation.sampling import FirstCodeProcessor, sample_codes, uniform_numbers, warp_logits
 from trainable.qwen3_tts.generation.speech import speak
-from trainable.qwen3_tts.model.lora import attach
-from trainable.qwen3_tts.model.prompt import embed, lay_out
+from trainable.qwen3_tts.model.lora import attach_lora
+from trainable.qwen3_tts.model.prompt import build_layout, embed
 
 BELOW_ONE = 1 - 2.0**-24
 
@@ -57,7 +57,7 @@ def test_greedy_codes_belong_to_no_seed_and_obey_the_penalty(tiny: Tiny) -> None
 def test_an_adapter_in_mixed_precision_gives_the_logits_of_the_library(tiny: Tiny) -> None:
     tts, speaker = tiny.fresh(), tiny.data().speakers[0]
     tts.model.to(torch.bfloat16)
-    peft = attach(tts.model.talker, make_draw(targets="guide"), seed=1).eval()
+    peft = attach_lora(tts.model.talker, make_draw(targets="guide"), seed=1).eval()
     with torch.no_grad():
         for name, value in peft.named_parameters():
             if "lora_B" in name:
@@ -103,16 +103,16 @@ def test_the_scores_drawn_from_are_those_of_the_library(tiny: Tiny) -> None:
         for hook in hooks:
             hook.remove()
     [spoken] = results["talker"]
-    rules = FirstCodeRules(talker.config, len(LINES), sampling.repetition_penalty, logits.device)
+    processor = FirstCodeProcessor(talker.config, len(LINES), sampling.repetition_penalty, logits.device)
     assert len(spoken.scores) > 4
     for frame, expected in enumerate(spoken.scores):
-        scores = sharpen(rules.apply(logits[:, frame], frame), sampling.temperature, sampling.top_k)
-        rules.remember(spoken.sequences[:, frame])
+        scores = warp_logits(processor.apply(logits[:, frame], frame), sampling.temperature, sampling.top_k)
+        processor.update(spoken.sequences[:, frame])
         assert torch.equal(scores, expected)
     expected = [scores for frame in results["predictor"] for scores in frame.scores]
     assert len(expected) == len(sub_logits) == 15 * (len(spoken.scores) - 1)
     for raw, scores in zip(sub_logits, expected, strict=True):
-        assert torch.equal(sharpen(raw, sampling.subtalker_temperature, sampling.subtalker_top_k), scores)
+        assert torch.equal(warp_logits(raw, sampling.subtalker_temperature, sampling.subtalker_top_k), scores)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -132,10 +132,10 @@ def test_scores_equal_hugging_faces_processors(tiny: Tiny, frame: int, dtype: to
             TopKLogitsWarper(20),
         ]
     )
-    rules = FirstCodeRules(config, 5, 1.4, logits.device)
+    processor = FirstCodeProcessor(config, 5, 1.4, logits.device)
     for codes in said.T:
-        rules.remember(codes)
-    assert torch.equal(sharpen(rules.apply(logits, frame), 0.6, 20), processors(said, logits.float()))
+        processor.update(codes)
+    assert torch.equal(warp_logits(processor.apply(logits, frame), 0.6, 20), processors(said, logits.float()))
 
 
 @pytest.mark.parametrize(
@@ -157,14 +157,14 @@ def test_scores_equal_hugging_faces_processors(tiny: Tiny, frame: int, dtype: to
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_draw_inverts_the_distribution(probabilities, uniform: float, code: int, dtype: torch.dtype) -> None:
     scores = torch.tensor([probabilities], dtype=dtype).log()
-    assert draw(scores, torch.tensor([uniform], dtype=torch.float64)).tolist() == [code]
+    assert sample_codes(scores, torch.tensor([uniform], dtype=torch.float64)).tolist() == [code]
 
 
 def test_evenly_spread_numbers_draw_each_code_in_its_proportion() -> None:
     generator, numbers = torch.Generator().manual_seed(0), 5_000
-    scores = sharpen(torch.randn(1, 3072, generator=generator), 0.5, 50)
+    scores = warp_logits(torch.randn(1, 3072, generator=generator), 0.5, 50)
     uniform = (torch.arange(numbers, dtype=torch.float64) + 0.5) / numbers
-    drawn = torch.bincount(draw(scores.expand(numbers, -1), uniform), minlength=3072)
+    drawn = torch.bincount(sample_codes(scores.expand(numbers, -1), uniform), minlength=3072)
     expected = numbers * scores[0].double().softmax(-1)
     assert ((drawn - expected).abs() <= 1.01).all()
     assert (drawn[scores[0] == -torch.inf] == 0).all()
@@ -172,10 +172,13 @@ def test_evenly_spread_numbers_draw_each_code_in_its_proportion() -> None:
 
 def test_the_ends_of_the_unit_interval_draw_possible_codes() -> None:
     scores = torch.stack(
-        [sharpen(torch.randn(1, 3072, generator=torch.Generator().manual_seed(seed)), 1.0, 50)[0] for seed in range(64)]
+        [
+            warp_logits(torch.randn(1, 3072, generator=torch.Generator().manual_seed(seed)), 1.0, 50)[0]
+            for seed in range(64)
+        ]
     )
     for end, pick in ((0.0, 0), (BELOW_ONE, -1)):
-        drawn = draw(scores, torch.full((64,), end, dtype=torch.float64))
+        drawn = sample_codes(scores, torch.full((64,), end, dtype=torch.float64))
         assert drawn.tolist() == [int(row.isfinite().nonzero()[pick]) for row in scores]
 
 
@@ -195,21 +198,21 @@ def test_each_code_is_what_its_own_number_draws(tiny: Tiny) -> None:
     talker, uniform = tts.model.talker, uniform_numbers(seeds, 12, tts.model.device)
     spoken, _ = ours(tts, data.speakers[0], cap=12, seeds=seeds, sampling=sampling)
     for line, one, numbers in zip(LINES, spoken, uniform, strict=True):
-        clip = PreparedClip(line, 1.0, prompt_ids(tts, line)[3:-5], one.codes)
-        layout = lay_out(tts.model.config, [clip], data.role_ids, "auto")
+        clip = PreparedClip(line, 1.0, prompt_ids(tts.processor, line)[3:-5], one.codes)
+        layout = build_layout(tts.model.config, [clip], data.role_ids, "auto")
         with torch.no_grad():
             hidden = talker.model(
                 inputs_embeds=embed(talker, layout, data.speakers[0]), use_cache=False
             ).last_hidden_state
-            before = hidden[0, layout.frame_at - 1]
+            before = hidden[0, layout.frame_position - 1]
             first, (later, _) = talker.codec_head(before), talker.forward_sub_talker_finetune(one.codes, before)
-        rules = FirstCodeRules(talker.config, 1, sampling.repetition_penalty, before.device)
+        processor = FirstCodeProcessor(talker.config, 1, sampling.repetition_penalty, before.device)
         for frame, codes in enumerate(one.codes):
-            scores = sharpen(rules.apply(first[frame : frame + 1], frame), sampling.temperature, sampling.top_k)
-            assert draw(scores, numbers[frame, :1]) == codes[0]
-            rules.remember(codes[:1])
-            scores = sharpen(later[frame], sampling.subtalker_temperature, sampling.subtalker_top_k)
-            assert torch.equal(draw(scores, numbers[frame, 1:]), codes[1:])
+            scores = warp_logits(processor.apply(first[frame : frame + 1], frame), sampling.temperature, sampling.top_k)
+            assert sample_codes(scores, numbers[frame, :1]) == codes[0]
+            processor.update(codes[:1])
+            scores = warp_logits(later[frame], sampling.subtalker_temperature, sampling.subtalker_top_k)
+            assert torch.equal(sample_codes(scores, numbers[frame, 1:]), codes[1:])
 
 
 def test_a_row_does_not_depend_on_its_neighbours(tiny: Tiny) -> None:

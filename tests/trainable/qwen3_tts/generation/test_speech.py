@@ -8,7 +8,7 @@ import pytest
 from spaces.probe_settings import Sampling
 from tests.support.qwen_fixtures import Tiny
 from trainable.family.protocol import SpeechPrompt
-from trainable.qwen3_tts.generation.speech import groups, speak
+from trainable.qwen3_tts.generation.speech import batches_that_fit, speak
 
 
 @pytest.mark.parametrize(
@@ -22,14 +22,14 @@ from trainable.qwen3_tts.generation.speech import groups, speak
     ],
 )
 def test_as_many_are_spoken_at_once_as_the_memory_holds(caps, seats: int, positions: int, expected) -> None:
-    assert groups(caps, seats, positions) == expected
+    assert batches_that_fit(caps, seats, positions) == expected
 
 
 def test_a_cue_says_the_same_in_any_group(tiny: Tiny, monkeypatch) -> None:
     speaker = tiny.data().speakers[0]
     cues = [SpeechPrompt("one", 1, 9), SpeechPrompt("two and three", 2, 5), SpeechPrompt("four", 3, 7)]
     [together] = speak(tiny.tts, speaker, "auto", cues, Sampling())
-    monkeypatch.setattr("trainable.qwen3_tts.generation.speech.POSITIONS", 9)
+    monkeypatch.setattr("trainable.qwen3_tts.generation.speech.MAX_POSITIONS", 9)
     [apart] = speak(tiny.tts, speaker, "auto", cues, Sampling())
     assert [(each.frames, each.eos) for each in apart] == [(each.frames, each.eos) for each in together]
     for one, other in zip(apart, together, strict=True):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainable.qwen3_tts.model.dropout import kept, layer_factor, noise, row_keys, threshold
+from trainable.qwen3_tts.model.dropout import keep_mask, layer_factor, noise, row_keys, threshold
 
 CPU = torch.device("cpu")
 QUERY, VALUE = "model.layers.0.self_attn.q_proj", "model.layers.1.self_attn.v_proj"
@@ -27,7 +27,7 @@ def mask(
     positions = torch.arange(first, first + length).expand(len(rows), length)
     bits = noise(row_keys(rows, CPU), positions, width)
     most = threshold(torch.tensor([dropout] * len(rows)))[:, None, None]
-    return kept(bits, layer_factor(layer), most)
+    return keep_mask(bits, layer_factor(layer), most)
 
 
 @pytest.mark.parametrize("layer", [QUERY, VALUE, "code_predictor.model.layers.0.mlp.up_proj"])
@@ -47,7 +47,7 @@ def test_without_dropout_everything_is_kept_beside_others_that_drop(dtype: torch
     bits = noise(row_keys([(0, 1, 2)] * 3, CPU), torch.arange(500).expand(3, -1), 999)
     most = threshold(torch.tensor([0.0, 0.5, 0.0], dtype=dtype))[:, None, None]
     for layer in (QUERY, VALUE):
-        rows = kept(bits, layer_factor(layer), most)
+        rows = keep_mask(bits, layer_factor(layer), most)
         assert rows[0].all() and rows[2].all() and not rows[1].all()
 
 

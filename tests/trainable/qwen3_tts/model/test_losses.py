@@ -8,12 +8,12 @@ import torch
 from tests.support.qwen_fixtures import LANGUAGES, Tiny, prefill
 from trainable.family.protocol import ClipLosses
 from trainable.qwen3_tts.model.losses import clip_losses
-from trainable.qwen3_tts.model.prompt import lay_out
+from trainable.qwen3_tts.model.prompt import build_layout
 
 
 def losses(tiny: Tiny, rows: list[int], language: str = "auto") -> ClipLosses:
     data = tiny.data()
-    layout = lay_out(tiny.tts.model.config, [data.clips[row] for row in rows], data.role_ids, language)
+    layout = build_layout(tiny.tts.model.config, [data.clips[row] for row in rows], data.role_ids, language)
     with torch.no_grad():
         return clip_losses(tiny.tts.model.talker, layout, data.speakers[0])
 
@@ -69,7 +69,7 @@ def test_the_shifted_loss_leaves_the_last_head_untrained(tiny: Tiny) -> None:
     """What makes the guide's number what it is: its last head gets no gradient, the aligned one's does."""
     tts, data = tiny.fresh(), tiny.data()
     head = tts.model.talker.code_predictor.lm_head[14].weight.requires_grad_(True)
-    layout = lay_out(tts.model.config, data.clips, data.role_ids, "auto")
+    layout = build_layout(tts.model.config, data.clips, data.role_ids, "auto")
     parts = clip_losses(tts.model.talker, layout, data.speakers[0])
     shifted = torch.autograd.grad(parts.guide.sum(), head, retain_graph=True, allow_unused=True)[0]
     aligned = torch.autograd.grad(parts.aligned.sum(), head)[0]

@@ -11,7 +11,7 @@ import torch
 from spaces.errors import InputError
 from tests.support.qwen_fixtures import LANGUAGES, Tiny
 from trainable.qwen3_tts.data.prepared import PreparedClip, prompt_ids
-from trainable.qwen3_tts.model.prompt import embed, lay_out
+from trainable.qwen3_tts.model.prompt import build_layout, embed
 
 LINES = ("hello there", "a rather longer line of text than the first")
 
@@ -30,7 +30,7 @@ def generate(tiny: Tiny, language: str, speaker: torch.Tensor, lines: tuple[str,
     try:
         with torch.no_grad(), sampled_sequences(model.talker) as sequences:
             codes, _ = model.generate(
-                input_ids=[prompt_ids(tiny.tts, line)[None] for line in lines],
+                input_ids=[prompt_ids(tiny.tts.processor, line)[None] for line in lines],
                 voice_clone_prompt=prompt,
                 languages=[language] * len(lines),
                 non_streaming_mode=True,
@@ -68,17 +68,16 @@ def sampled_sequences(talker) -> Iterator[list[torch.Tensor]]:
 def test_teacher_forced_logits_equal_generation(tiny: Tiny, language: str) -> None:
     speaker = tiny.data().speakers[0]
     codes, generated, _ = generate(tiny, language, speaker, LINES, steps=24)
-    clips = [
-        PreparedClip(line, 1.0, prompt_ids(tiny.tts, line)[3:-5], row) for line, row in zip(LINES, codes, strict=True)
-    ]
-    layout = lay_out(tiny.tts.model.config, clips, prompt_ids(tiny.tts, "x")[:3], language)
+    ids = [prompt_ids(tiny.tts.processor, line) for line in LINES]
+    clips = [PreparedClip(line, 1.0, row[3:-5], own) for line, row, own in zip(LINES, ids, codes, strict=True)]
+    layout = build_layout(tiny.tts.model.config, clips, ids[0][:3], language)
     talker = tiny.tts.model.talker
     with torch.no_grad():
         hidden = talker.model(inputs_embeds=embed(talker, layout, speaker), use_cache=False).last_hidden_state
         forced = talker.codec_head(hidden)
     assert min(map(len, codes)) >= 2
     for row, clip in enumerate(clips):
-        at = layout.frame_at[layout.frame_clip == row] - 1
+        at = layout.frame_position[layout.frame_clip == row] - 1
         torch.testing.assert_close(forced[row, at], generated[row, : len(clip.codes)], atol=1e-4, rtol=0)
 
 
@@ -87,12 +86,12 @@ def test_sub_talker_sees_what_generation_shows_it(tiny: Tiny, language: str) -> 
     """Generated greedily, each code of books 1–15 is the most likely one given the state before its frame."""
     speaker = tiny.data().speakers[0]
     codes, _, _ = generate(tiny, language, speaker, LINES[:1], steps=16)
-    clip = PreparedClip(LINES[0], 1.0, prompt_ids(tiny.tts, LINES[0])[3:-5], codes[0])
-    layout = lay_out(tiny.tts.model.config, [clip], prompt_ids(tiny.tts, "x")[:3], language)
+    clip = PreparedClip(LINES[0], 1.0, prompt_ids(tiny.tts.processor, LINES[0])[3:-5], codes[0])
+    layout = build_layout(tiny.tts.model.config, [clip], prompt_ids(tiny.tts.processor, "x")[:3], language)
     talker = tiny.tts.model.talker
     with torch.no_grad():
         hidden = talker.model(inputs_embeds=embed(talker, layout, speaker), use_cache=False).last_hidden_state
-        logits, _ = talker.forward_sub_talker_finetune(layout.codes, hidden[0, layout.frame_at - 1])
+        logits, _ = talker.forward_sub_talker_finetune(layout.codes, hidden[0, layout.frame_position - 1])
     assert torch.equal(logits.argmax(-1), layout.codes[:, 1:])
 
 
@@ -109,4 +108,4 @@ def test_eos_is_read_from_the_sampled_sequence(tiny: Tiny) -> None:
 def test_unknown_language_is_refused_with_the_known_ones(tiny: Tiny) -> None:
     data = tiny.data()
     with pytest.raises(InputError, match="english"):
-        lay_out(tiny.tts.model.config, data.clips, data.role_ids, "klingon")
+        build_layout(tiny.tts.model.config, data.clips, data.role_ids, "klingon")

@@ -16,8 +16,9 @@ from tests.support.qwen_fixtures import Tiny
 from tests.support.qwen_fixtures import draw as make_draw
 from trainable.family.protocol import Batch, SeatState
 from trainable.qwen3_tts.learner import QwenLearner
+from trainable.qwen3_tts.model.frame_sampling import sample_frames, scored_frames
 from trainable.qwen3_tts.model.losses import clip_losses
-from trainable.qwen3_tts.model.prompt import lay_out, picked_frames, scored_frames
+from trainable.qwen3_tts.model.prompt import build_layout
 
 ROW = (5, 4, 3)
 
@@ -28,7 +29,7 @@ def draw(**changes) -> Draw:
 
 def picked(frames: int, share: float, row: tuple[int, int, int] = ROW) -> Tensor:
     """[frames] bool of a row by itself."""
-    found = picked_frames([frames], [row], [share])
+    found = sample_frames([frames], [row], [share])
     return torch.ones(frames, dtype=torch.bool) if found is None else found
 
 
@@ -43,7 +44,7 @@ def test_as_many_frames_as_asked_for(frames: int, share: float, count: int) -> N
 
 def test_a_row_draws_the_same_frames_in_any_company() -> None:
     lengths, rows, shares = (50, 7, 31), (ROW, (5, 4, 2), (6, 4, 3)), (0.3, 1.0, 0.5)
-    together = picked_frames(lengths, rows, shares)
+    together = sample_frames(lengths, rows, shares)
     assert together is not None
     for part, frames, row, share in zip(together.split(list(lengths)), lengths, rows, shares, strict=True):
         assert torch.equal(part, picked(frames, share, row))
@@ -59,8 +60,8 @@ def test_another_seed_step_or_clip_draws_others(other: tuple[int, int, int]) -> 
 
 
 def test_before_the_first_step_every_frame_is_scored() -> None:
-    assert picked_frames([9], [(5, 0, 3)], [0.2]) is None
-    together = picked_frames([9, 9], [(5, 0, 3), ROW], [0.2, 0.2])
+    assert sample_frames([9], [(5, 0, 3)], [0.2]) is None
+    together = sample_frames([9, 9], [(5, 0, 3), ROW], [0.2, 0.2])
     assert together is not None and together[:9].all() and together[9:].sum() == 2
 
 
@@ -73,7 +74,7 @@ def test_every_frame_and_every_pair_of_neighbours_is_as_likely() -> None:
     """Five standard deviations of what independent steps would give."""
     steps, frames, share = 4000, 10, 0.3
     rows = [(5, step, 3) for step in range(1, steps + 1)]
-    found = picked_frames([frames] * steps, rows, [share] * steps)
+    found = sample_frames([frames] * steps, rows, [share] * steps)
     assert found is not None
     often = found.view(steps, frames).double()
     for chance, times in ((3 / 10, often), (3 / 10 * 2 / 9, often[:, 1:] * often[:, :-1])):
@@ -128,11 +129,11 @@ def test_a_loss_is_the_mean_over_the_frames_that_were_drawn(tiny: Tiny) -> None:
     chosen = picked(9, 0.5)
     clip, config = data.clips[1], tiny.tts.model.config
     with torch.no_grad():
-        ours = clip_losses(talker, lay_out(config, [clip], data.role_ids, "auto", chosen), data.speakers[0])
+        ours = clip_losses(talker, build_layout(config, [clip], data.role_ids, "auto", chosen), data.speakers[0])
         each = []
         for frame in range(9):
             alone = torch.arange(9) == frame
-            layout = lay_out(config, [clip], data.role_ids, "auto", alone)
+            layout = build_layout(config, [clip], data.role_ids, "auto", alone)
             each.append(clip_losses(talker, layout, data.speakers[0]))
     for name in ("sub", "sub_shifted"):
         values = torch.cat([getattr(one, name) for one in each])

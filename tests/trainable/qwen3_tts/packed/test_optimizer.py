@@ -11,14 +11,14 @@ from trainable.qwen3_tts.packed.optimizer import FlatAdamW, OptimizerSettings
 
 LORA, PROJECTION = 37, 11
 CPU = torch.device("cpu")
-RECIPES = (
+SETTINGS = (
     OptimizerSettings(lora_lr=1e-2, projection_lr=3e-3, weight_decay=0.1, clip_norm=0.5),
     OptimizerSettings(lora_lr=1e-4, projection_lr=0.0, weight_decay=0.3, clip_norm=2.0),
     OptimizerSettings(lora_lr=3e-1, projection_lr=1e-1, weight_decay=0.0, clip_norm=1e9),
     OptimizerSettings(lora_lr=5e-3, projection_lr=5e-3, weight_decay=1.0, clip_norm=1e-3),
     OptimizerSettings(lora_lr=1e-3, projection_lr=0.0, weight_decay=0.0, clip_norm=7.0),
 )
-SEATS = len(RECIPES)
+SEATS = len(SETTINGS)
 
 
 def unreduced(gradient: Tensor) -> Tensor:
@@ -28,8 +28,8 @@ def unreduced(gradient: Tensor) -> Tensor:
 def make_flat(dtype: torch.dtype = torch.float64, start: Tensor | None = None) -> FlatAdamW:
     """Somebody in every row; `start` [seats, numbers] are their weights."""
     flat = FlatAdamW(SEATS, LORA, PROJECTION, CPU, dtype)
-    for row, recipe in enumerate(RECIPES):
-        flat.begin(row, OptimizerSettings(**vars(recipe)))
+    for row, each in enumerate(SETTINGS):
+        flat.begin(row, OptimizerSettings(**vars(each)))
     flat.weights.copy_(random_numbers(0, dtype) if start is None else start)
     return flat
 
@@ -42,15 +42,15 @@ def random_numbers(seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
 class Separate:
     """One seat as everybody trains it: two parameter groups, clip_grad_norm_, torch.optim.AdamW."""
 
-    def __init__(self, weights: Tensor, recipe: OptimizerSettings) -> None:
+    def __init__(self, weights: Tensor, settings: OptimizerSettings) -> None:
         self.lora, self.projection = (nn.Parameter(part.clone()) for part in weights.split([LORA, PROJECTION]))
-        groups = [{"params": [self.lora], "lr": recipe.lora_lr}]
-        if recipe.projection_lr > 0:
-            groups.append({"params": [self.projection], "lr": recipe.projection_lr})
+        groups = [{"params": [self.lora], "lr": settings.lora_lr}]
+        if settings.projection_lr > 0:
+            groups.append({"params": [self.projection], "lr": settings.projection_lr})
         self.trained = [parameter for group in groups for parameter in group["params"]]
         self.rates = [group["lr"] for group in groups]
-        self.clip_norm = recipe.clip_norm
-        self.optimizer = torch.optim.AdamW(groups, weight_decay=recipe.weight_decay)
+        self.clip_norm = settings.clip_norm
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
 
     def step(self, gradient: Tensor, factor: float) -> float:
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
@@ -73,7 +73,7 @@ SWAPS = ((), ((0, 3),), ((1, 4), (4, 0)), (), ((2, 3),), ((0, 1), (1, 2), (2, 4)
 
 def test_every_seat_steps_as_torch_would_step_it() -> None:
     flat = make_flat()
-    separate = [Separate(weights, recipe) for weights, recipe in zip(flat.weights.clone(), RECIPES, strict=True)]
+    separate = [Separate(weights, settings) for weights, settings in zip(flat.weights.clone(), SETTINGS, strict=True)]
     rows = list(range(SEATS))
     for number, (seats, swaps) in enumerate(zip(STEPS, SWAPS, strict=True)):
         for one, other in swaps:
@@ -93,7 +93,7 @@ def test_every_seat_steps_as_torch_would_step_it() -> None:
         assert not flat.gradients.any()
         for seat, row in enumerate(rows):
             torch.testing.assert_close(flat.weights[row], separate[seat].weights, rtol=1e-12, atol=1e-14)
-    taken = [flat.recipe(rows[seat]).steps for seat in range(SEATS)]
+    taken = [flat.settings(rows[seat]).steps for seat in range(SEATS)]
     assert taken == [sum(seat in seats for seats in STEPS) for seat in range(SEATS)]
     assert len(set(taken)) > 3
 
@@ -125,10 +125,10 @@ def test_a_new_trial_finds_nothing_of_the_last_one() -> None:
     flat.gradients += random_numbers(1)
     flat.step(dict.fromkeys(range(SEATS), 1.0), unreduced)
     flat.gradients += random_numbers(2)
-    flat.begin(2, OptimizerSettings(**vars(RECIPES[0])))
+    flat.begin(2, OptimizerSettings(**vars(SETTINGS[0])))
     for buffer in (flat.weights, flat.gradients, *flat.moments):
         assert not buffer[2].any() and buffer[[0, 1, 3, 4]].any(dim=1).all()
-    assert flat.recipe(2).steps == 0
+    assert flat.settings(2).steps == 0
 
 
 rows = st.integers(0, SEATS - 1)
@@ -155,4 +155,4 @@ def test_a_swap_changes_nothing_for_anybody(events: list[tuple[str, tuple[int, .
     assert torch.equal(moved.weights[at], still.weights)
     assert torch.equal(moved.gradients[at], still.gradients)
     assert all(torch.equal(mine[at], theirs) for mine, theirs in zip(moved.moments, still.moments, strict=True))
-    assert [moved.recipe(at[seat]) for seat in range(SEATS)] == [still.recipe(seat) for seat in range(SEATS)]
+    assert [moved.settings(at[seat]) for seat in range(SEATS)] == [still.settings(seat) for seat in range(SEATS)]
