@@ -1,4 +1,4 @@
-"""Trained-looking adapters on tiny checkpoints, and checkpoints stored in other types, for tests of exports."""
+"""Adapters that look trained, and checkpoints in other dtypes and files, for tests of exports."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ WEIGHTS = "model.safetensors"
 
 
 def stored_as(checkpoint: Path, folder: Path, dtype: torch.dtype) -> Path:
-    """A copy of a checkpoint whose weights are stored in that type."""
+    """Copies a checkpoint and stores its weights in that dtype."""
     shutil.copytree(checkpoint, folder)
     save_file({name: value.to(dtype) for name, value in load_file(checkpoint / WEIGHTS).items()}, folder / WEIGHTS)
     return folder
 
 
 def in_two_files(checkpoint: Path, folder: Path) -> Path:
-    """A copy of a checkpoint whose weights are in two files with an index, as large ones are published."""
+    """Copies a checkpoint and stores its weights in two files with an index, as large ones are published."""
     shutil.copytree(checkpoint, folder)
     tensors = load_file(folder / WEIGHTS)
     (folder / WEIGHTS).unlink()
     names = sorted(tensors)
-    places = {}
+    weight_map = {}
     for number, part in enumerate((names[::2], names[1::2]), start=1):
         file = f"model-0000{number}-of-00002.safetensors"
         save_file({name: tensors[name] for name in part}, folder / file, metadata={"format": "pt"})
-        places |= dict.fromkeys(part, file)
-    index = {"metadata": {"total_size": 0}, "weight_map": places}
+        weight_map |= dict.fromkeys(part, file)
+    index = {"metadata": {"total_size": 0}, "weight_map": weight_map}
     (folder / f"{WEIGHTS}.index.json").write_text(json.dumps(index))
     return folder
 
 
-def far_learner(checkpoint: Path, tiny: Tiny, drawn: Draw, language: str = "auto") -> QwenLearner:
-    """An adapter whose weights are all far from where they started."""
+def trained_learner(checkpoint: Path, tiny: Tiny, draw: Draw, language: str = "auto") -> QwenLearner:
+    """Builds an adapter whose weights are all far from their initial values."""
     tts = load_base(str(checkpoint))
-    made = QwenLearner(tts, tiny.data(), language, attach_lora(tts.model.talker, drawn, seed=1))
+    made = QwenLearner(tts, tiny.data(), language, attach_lora(tts.model.talker, draw, seed=1))
     torch.manual_seed(2)
     with torch.no_grad():
         for value in made.tensors().values():

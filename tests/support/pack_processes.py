@@ -1,4 +1,4 @@
-"""What processes beside the test's own do with packs. They leave files, which the test reads."""
+"""Work with packs in other processes. They leave files, which the test reads."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from trainable.qwen3_tts.checkpoint.load import load_base
 from trainable.qwen3_tts.packed.pack import QwenPack
 from trainable.training.events import Event, Finished, Progress
 
-PATIENCE = 180
-"""Seconds until a process that has not ended is taken for one that hangs."""
+TIMEOUT_SECONDS = 180
+"""After which a process is taken to hang."""
 CLIPS = 11
-"""Odd: a step of several clips does not divide an epoch, nor the clips of its last step among two."""
+"""Odd: steps of several clips do not divide an epoch, and two processes do not divide its last step evenly."""
 FRAMES = {"even": (4,), "uneven": (5, 2, 8, 1, 3)}
-"""Of the clips, in turn: padding is the same whoever sits beside, or depends on it."""
+"""Of the clips, in turn. Padding is the same in any company, or depends on the trials beside."""
 DRAWS = {
     "dropped": draw(
         rank=8, targets="all-linear", dropout=0.2, sub_frames=0.5, text_projection_lr=1e-3, accumulation=4, epochs=2
@@ -33,25 +33,25 @@ DRAWS = {
     "clips": draw(rank=16, targets="linear", dropout=0.1, epochs=2),
 }
 CUT = 5
-"""Steps after which a trial is cut off that has three in an epoch, and its last checkpoint there."""
+"""Step at which a trial is interrupted. It has three steps in an epoch, and its last checkpoint is at step 3."""
 
 
 def in_processes(run: Callable[..., None], arguments: Sequence[tuple]) -> None:
-    """One process for each of the arguments, all at once. Fails when any of them fails or hangs."""
+    """Starts one process for each of the arguments, all at once. Fails if any of them fails or hangs."""
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=run, args=each, daemon=True) for each in arguments]
     for process in processes:
         process.start()
     try:
         for process in processes:
-            process.join(PATIENCE)
+            process.join(TIMEOUT_SECONDS)
         assert [process.exitcode for process in processes] == [0] * len(processes)
     finally:
         for process in processes:
             process.kill()
 
 
-def company(
+def train_together(
     tiny: Tiny,
     frames: str,
     jobs: Sequence[TrialSpec],
@@ -59,7 +59,7 @@ def company(
     until: tuple[str, int] | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> list[Event]:
-    """Trains these trials side by side, each in the seat of its place in the row; see `drive`."""
+    """Trains these trials side by side, each in the seat of its index; see `drive`."""
     tts = tiny.fresh()
     tts.model.to(dtype)
     shape = shape_of(tuple(DRAWS.values()), batch)
@@ -68,31 +68,31 @@ def company(
 
 
 def resume_elsewhere(model: Path, folder: Path) -> None:
-    """The trials that were cut off in their third seat go on in the first one, beside others than before."""
+    """Resumes the trials that were interrupted in their third seat, in the first seat and beside other trials."""
     torch.set_num_threads(1)
     tiny = Tiny(model, load_base(str(model)))
     for frames in FRAMES:
         others = [job(folder / frames / f"later {name}", DRAWS[name]) for name in ("clips", "pairs")]
-        company(tiny, frames, [job(folder / frames / "cut", DRAWS["dropped"]), *others])
+        train_together(tiny, frames, [job(folder / frames / "cut", DRAWS["dropped"]), *others])
 
 
 def group_member(rank: int, model: Path, folder: Path) -> None:
-    """One of two: trains everything, where nobody else writes; then one trial in two attempts, in a common folder."""
+    """One of two processes: trains everything in its own folder, then one trial in two attempts in a shared folder."""
     torch.set_num_threads(1)
     own = folder / f"member {rank}"
     own.mkdir()
     os.chdir(own)
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
-    tiny, fine = Tiny(model, load_base(str(model))), torch.float64
-    events = company(tiny, "uneven", [job(Path(name), chosen) for name, chosen in DRAWS.items()], dtype=fine)
+    tiny, dtype = Tiny(model, load_base(str(model))), torch.float64
+    events = train_together(tiny, "uneven", [job(Path(name), chosen) for name, chosen in DRAWS.items()], dtype=dtype)
     resumed, beside = job(folder / "resumed", DRAWS["dropped"]), job(folder / "beside", DRAWS["pairs"])
-    events += company(tiny, "uneven", [resumed], until=("resumed", CUT), dtype=fine)
-    events += company(tiny, "uneven", [beside, resumed], dtype=fine)
+    events += train_together(tiny, "uneven", [resumed], until=("resumed", CUT), dtype=dtype)
+    events += train_together(tiny, "uneven", [beside, resumed], dtype=dtype)
     dist.destroy_process_group()
-    (folder / f"told {rank}.json").write_text(json.dumps([_timeless(event) for event in events]))
+    (folder / f"told {rank}.json").write_text(json.dumps([_without_times(event) for event in events]))
 
 
-def _timeless(event: Event) -> dict:
+def _without_times(event: Event) -> dict:
     point = event.point if isinstance(event, Progress) else event.outcome.point
     kind = event.phase if isinstance(event, Progress) else event.outcome.ending
     rest = point.model_dump(mode="json", exclude={"seconds", "gpu_seconds"})

@@ -1,4 +1,4 @@
-"""Trials of the tiny Qwen3-TTS driven through a bench, and what is left of each."""
+"""Runs trials of the tiny Qwen3-TTS through a bench and reads what each leaves on disk."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ UNREACHABLE = Band(low=1e-3, high=2e-3)
 SEED = 5
 
 one_shape = pytest.mark.parametrize("tiny", ["1.7b"], indirect=True)
-"""Where the other shape would tell nothing else."""
+"""For tests to which the other shape would add nothing."""
 
 
 def clips(tiny: Tiny, count: int = 20, frames: Sequence[int] = (5, 2, 8, 1, 3)) -> PreparedData:
-    """So many clips of these lengths in turn, with texts that are as long where the frames are."""
+    """So many clips of these lengths in turn; the text is longer where there are more frames."""
     lengths = [frames[clip % len(frames)] for clip in range(count)]
     return tiny.data(tuple(lengths), tuple("ab cd efgh"[: 1 + length] for length in lengths))
 
@@ -61,7 +61,7 @@ def job(folder: Path, chosen: Draw, band: Band = UNREACHABLE) -> TrialSpec:
 
 
 def shape_of(draws: Sequence[Draw], batch: int) -> PackShape:
-    """Room for all of them."""
+    """The shape that fits all of these draws."""
     return PackShape(
         rank=max(each.rank for each in draws),
         targets=tuple(sorted({TARGETS[each.targets] for each in draws})),
@@ -81,9 +81,9 @@ def make_pack(
 def drive(
     pack: Pack, jobs: Sequence[TrialSpec], together: int | None = None, until: tuple[str, int] | None = None
 ) -> list[Event]:
-    """Seats the jobs in their order: `together` (all seats) at once, then one whenever a pass has left a seat free.
+    """Seats the jobs in order: `together` at once (by default as many as seats), then one whenever a seat is free.
 
-    `until` that trial has told so many steps: then all are left as they are.
+    until: (trial, step) at which everything stops.
     """
     waiting, events = list(jobs), []
     bench = Bench(pack, ProcessGroup(), events.append, raise_errors=True)
@@ -120,14 +120,14 @@ class Left:
             [point.model_copy(update={"seconds": 0.0, "gpu_seconds": 0.0}) for point in points],
         )
 
-    def assert_equals(self, other: Left, closeness: float, norms: float) -> None:
-        """`closeness` of every weight and every loss of the curve, `norms` of the gradients' norms as parts of them."""
+    def assert_equals(self, other: Left, tolerance: float, norm_tolerance: float) -> None:
+        """tolerance: absolute, for weights and losses; norm_tolerance: relative, for gradient norms."""
         assert self.ending is other.ending
         assert self.weights.keys() == other.weights.keys()
         for name, theirs in other.weights.items():
-            assert (self.weights[name] - theirs).abs().max() <= closeness, name
+            assert (self.weights[name] - theirs).abs().max() <= tolerance, name
         for mine, theirs in zip(self.curve, other.curve, strict=True):
-            assert mine.grad_norm == pytest.approx(theirs.grad_norm, rel=norms)
-            assert mine.losses.model_dump() == pytest.approx(theirs.losses.model_dump(), abs=closeness, rel=0)
+            assert mine.grad_norm == pytest.approx(theirs.grad_norm, rel=norm_tolerance)
+            assert mine.losses.model_dump() == pytest.approx(theirs.losses.model_dump(), abs=tolerance, rel=0)
             rest = {"losses": mine.losses, "loss": mine.loss, "grad_norm": mine.grad_norm}
             assert mine == theirs.model_copy(update=rest)

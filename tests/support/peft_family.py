@@ -1,4 +1,4 @@
-"""PEFT's own LoRA with the project's dropout masks, so that a trial by PEFT can be compared with one in a pack."""
+"""PEFT's LoRA with the project's dropout masks, so that a trial by PEFT can be compared with one in a pack."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from trainable.training.single_seat import SingleSeatPack
 CPU = torch.device("cpu")
 
 
-class Where:
-    """Which trial, step and clips the present forward pass belongs to, and where each row of its tensors lies."""
+class PassNoise:
+    """The dropout noise of the current forward pass."""
 
     def __init__(self, config, data: PreparedData, seed: int, sub_frames: float) -> None:
         self._config, self._data, self._seed, self._sub_frames = config, data, seed, sub_frames
 
     def begin(self, batch: Batch) -> None:
-        """The batch alone, padded to its own longest clip."""
+        """Sets the batch of the pass. It is alone, padded to its own longest clip."""
         clips = [self._data.clips[clip] for clip in batch.clips]
-        parts = [(self._seed, batch.step, clip) for clip in batch.clips]
-        picked = sample_frames([len(clip.codes) for clip in clips], parts, [self._sub_frames] * len(clips))
-        layout = build_layout(self._config, clips, self._data.role_ids, "auto", picked)
+        row_ids = [(self._seed, batch.step, clip) for clip in batch.clips]
+        sampled = sample_frames([len(clip.codes) for clip in clips], row_ids, [self._sub_frames] * len(clips))
+        layout = build_layout(self._config, clips, self._data.role_ids, "auto", sampled)
         rows, positions = layout.text_ids.shape
-        keys = dropout.row_keys(parts, CPU)
+        keys = dropout.row_keys(row_ids, CPU)
         self._talker = keys, torch.arange(positions).expand(rows, positions)
         scored = layout.scored
         self._predictor = keys[layout.frame_clip[scored]], layout.frame_position[scored, None] * 16 + torch.arange(16)
@@ -47,35 +47,35 @@ class Where:
 
 
 class InjectedDropout(nn.Module):
-    """In the place of one of PEFT's `lora_dropout` modules."""
+    """Replaces one of PEFT's `lora_dropout` modules."""
 
-    def __init__(self, where: Where, module: str, probability: float) -> None:
+    def __init__(self, noise: PassNoise, module: str, probability: float) -> None:
         super().__init__()
-        self._where, self._module, self._probability = where, module, probability
+        self._noise, self._module, self._probability = noise, module, probability
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
-        bits = self._where.noise(self._module.startswith("code_predictor."), x.shape[-1])
+        bits = self._noise.noise(self._module.startswith("code_predictor."), x.shape[-1])
         probability = torch.tensor(self._probability)
         keep = dropout.keep_mask(bits, dropout.layer_factor(self._module), dropout.threshold(probability))
         assert keep.shape == x.shape
         return x * keep / (1 - self._probability)
 
 
-class Injected(SingleSeatPack):
-    """A trial by PEFT and torch's AdamW. Only what its dropout keeps is ours."""
+class PeftPack(SingleSeatPack):
+    """A trial by PEFT and torch's AdamW. Only its dropout masks are ours."""
 
-    def __init__(self, learner: QwenLearner, draw: Draw, process_group: ProcessGroup, where: Where) -> None:
+    def __init__(self, learner: QwenLearner, draw: Draw, process_group: ProcessGroup, noise: PassNoise) -> None:
         super().__init__(learner, draw, process_group)
-        self._where = where
+        self._noise = noise
 
     def losses(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
-        self._where.begin(batches[0])
+        self._noise.begin(batches[0])
         return super().losses(batches)
 
     def accumulate(self, batches: Mapping[int, Batch]) -> dict[int, list[ClipRow]]:
-        self._where.begin(batches[0])
+        self._noise.begin(batches[0])
         return super().accumulate(batches)
 
 
@@ -86,17 +86,17 @@ def separate(
     seed: int,
     weights: Mapping[str, Tensor],
     dtype: torch.dtype = torch.float32,
-) -> Injected:
-    """A model of its own for this draw, which starts from these weights."""
+) -> PeftPack:
+    """A separate model for this draw, with these initial weights."""
     tts = tiny.fresh()
     tts.model.to(dtype)
     talker = tts.model.talker
     peft = attach_lora(talker, draw, seed)
     talker.to(dtype)
-    where = Where(tts.model.config, data, seed, draw.sub_frames)
+    noise = PassNoise(tts.model.config, data, seed, draw.sub_frames)
     for name, module in talker.named_modules():
         if isinstance(module, LoraLayer):
-            module.lora_dropout["default"] = InjectedDropout(where, name, draw.dropout)
+            module.lora_dropout["default"] = InjectedDropout(noise, name, draw.dropout)
     learner = QwenLearner(tts, data, "auto", peft, draw.sub_frames, seed)
     learner.load_tensors(weights)
-    return Injected(learner, draw, ProcessGroup(), where)
+    return PeftPack(learner, draw, ProcessGroup(), noise)

@@ -1,9 +1,9 @@
-"""A process that prepares clips of the demo voice, for tests that race it against another or kill it.
+"""Prepares clips of the demo voice in another process, for tests that race it against a second one or kill it.
 
-    python -m tests.support.prepare_process FOLDER CACHE CLIPS [--stop-at N] [--helpers]
+    python -m tests.support.prepare_process FOLDER CACHE CLIPS [--stop-at N] [--workers]
 
 It waits for a line on standard input once everything is imported, and writes JSON lines: `ready`, each `done`, and at
-the end `encoded`, how many takes it encoded itself. At N takes it stays where it is, whatever it holds.
+the end `encoded`, the number of items that it encoded. At N items it stops and keeps the lock that it holds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.support.paths import ROOT
 
 
 class Preparing:
-    """Such a process, seen from the test."""
+    """The process, as the test handles it."""
 
     def __init__(self, folder: Path, cache: Path, clips: int, *options: str) -> None:
         self._process = subprocess.Popen(
@@ -40,16 +40,16 @@ class Preparing:
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
 
-    def wait_for(self, what: str, value: int | None = None) -> Any:
-        """What the next such line says; if `value` is given, the next that says so."""
+    def wait_for(self, key: str, value: int | None = None) -> Any:
+        """Returns the value of the next line with that key; with `value`, of the next line that has it."""
         for line in self._process.stdout:
-            said = json.loads(line)
-            if what in said and value in (None, said[what]):
-                return said[what]
-        raise AssertionError(f"it ended with {self._process.wait()} before it said {what}")
+            message = json.loads(line)
+            if key in message and value in (None, message[key]):
+                return message[key]
+        raise AssertionError(f"expected a line with {key}, got the end with exit code {self._process.wait()}")
 
     def kill(self) -> None:
-        """SIGKILL: nothing is tidied up."""
+        """Sends SIGKILL, so that nothing is cleaned up."""
         self._process.kill()
         self._process.wait()
 
@@ -60,12 +60,12 @@ def main() -> None:
     options.add_argument("cache", type=Path)
     options.add_argument("clips", type=int)
     options.add_argument("--stop-at", type=int)
-    options.add_argument("--helpers", action="store_true")
+    options.add_argument("--workers", action="store_true")
     given = options.parse_args()
     out, sys.stdout = sys.stdout, sys.stderr
 
-    def say(what: str, value: Any) -> None:
-        print(json.dumps({what: value}), file=out, flush=True)
+    def report(key: str, value: Any) -> None:
+        print(json.dumps({key: value}), file=out, flush=True)
 
     from trainable.qwen3_tts.data import encode, encode_workers, prepare
 
@@ -77,26 +77,26 @@ def main() -> None:
         return counts[-1]
 
     def popen(*args: Any, **kwargs: Any) -> subprocess.Popen:
-        helper = started(*args, **kwargs)
-        say("helper", helper.pid)
-        return helper
+        worker = started(*args, **kwargs)
+        report("worker", worker.pid)
+        return worker
 
     prepare.encode_items = encode_items
-    if given.helpers:
+    if given.workers:
         encode_workers.subprocess.Popen = popen
         encode.WORKERS_FROM_SECONDS = 0.0
-        encode._worker_count = lambda kind: 1
+        encode._worker_count = lambda device_type: 1
 
-    def on_progress(done: int, of: int) -> None:
-        say("done", done)
+    def on_progress(done: int, total: int) -> None:
+        report("done", done)
         if done == given.stop_at:
             time.sleep(600)
 
     plan = plan_of(demo_clips(given.clips))
-    say("ready", True)
+    report("ready", True)
     sys.stdin.readline()
     prepare.prepare(plan, CHECKPOINT, given.folder, given.cache, on_progress)
-    say("encoded", sum(counts))
+    report("encoded", sum(counts))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ LANGUAGES = ("auto", "english")
 
 @dataclass(frozen=True)
 class Tiny:
-    """A checkpoint on disk, and the same loaded; what a test changes, it loads anew with `fresh`."""
+    """A checkpoint on disk, and the same loaded. A test that changes the model gets its own with `fresh`."""
 
     folder: Path
     tts: Qwen3TTSModel
@@ -35,7 +35,7 @@ class Tiny:
         speakers: tuple[int, ...] | None = None,
         roles: tuple[Role, ...] | None = None,
     ) -> PreparedData:
-        """Random codes for as many clips as there are frame counts; all of one speaker, and to train on."""
+        """Random codes, one clip per frame count; by default of one speaker, and all for training."""
         generator = torch.Generator().manual_seed(7)
         speakers, roles = speakers or (0,) * len(frames), roles or (Role.TRAINING,) * len(frames)
         clips = tuple(

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from spaces.records.trial import Ending
-from tests.support.pack_processes import DRAWS, company, group_member, in_processes
+from tests.support.pack_processes import DRAWS, group_member, in_processes, train_together
 from tests.support.pack_runs import Left, job, one_shape
 from tests.support.qwen_fixtures import Tiny
 from trainable.family.process_group import ProcessGroup
@@ -20,7 +20,7 @@ def folder(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a group of two processes and a single process leave. In float64, where nothing hides behind rounding."""
     folder = tmp_path_factory.mktemp("group")
     in_processes(group_member, [(rank, tiny.folder, folder) for rank in range(2)])
-    company(
+    train_together(
         tiny, "uneven", [job(folder / name, chosen) for name, chosen in DRAWS.items()], batch=2, dtype=torch.float64
     )
     return folder

@@ -1,4 +1,4 @@
-"""The loop on the real classes: against a plain loop, and against itself after being cut off."""
+"""Training of the real classes, compared with a plain loop and with an interrupted and resumed run."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def pack(tiny: Tiny, chosen: Draw) -> QwenPack:
     return QwenPack(tiny.fresh(), tiny.data(), "auto", PackShape.from_draw(chosen), 1, ProcessGroup())
 
 
-def alone(tiny: Tiny, chosen: Draw) -> SingleSeatPack:
+def single_seat(tiny: Tiny, chosen: Draw) -> SingleSeatPack:
     tts = tiny.fresh()
     peft = attach_lora(tts.model.talker, chosen, seed=5)
     return SingleSeatPack(
@@ -60,13 +60,13 @@ def alone(tiny: Tiny, chosen: Draw) -> SingleSeatPack:
     )
 
 
-SEATS = [pytest.param(pack, id="pack"), pytest.param(alone, id="peft")]
-"""Both ways to a seat: the pack's, and PEFT's own for what cannot be packed."""
+SEATS = [pytest.param(pack, id="pack"), pytest.param(single_seat, id="peft")]
+"""Both implementations of a seat: the pack, and PEFT for draws that cannot be packed."""
 
 
 @dataclass
-class Ended:
-    """A trial that ran to its end, and its weights after every report."""
+class FinishedRun:
+    """The outcome of a trial, and its weights after every report."""
 
     outcome: Outcome
     history: list[dict[str, Tensor]]
@@ -76,7 +76,7 @@ class Ended:
         return self.history[-1]
 
 
-def run(pack: Pack, order: TrialSpec, on_report: Callable[[Point], None] = lambda point: None) -> Ended:
+def run(pack: Pack, order: TrialSpec, on_report: Callable[[Point], None] = lambda point: None) -> FinishedRun:
     outcomes: list[Outcome] = []
     history: list[dict[str, Tensor]] = []
 
@@ -92,12 +92,12 @@ def run(pack: Pack, order: TrialSpec, on_report: Callable[[Point], None] = lambd
     bench.seat(order)
     while not outcomes:
         bench.advance()
-    return Ended(outcomes[0], history)
+    return FinishedRun(outcomes[0], history)
 
 
 @pytest.mark.parametrize("make", SEATS)
 def test_the_guide_recipe_equals_a_plain_loop(tiny: Tiny, tmp_path: Path, make) -> None:
-    """text_projection frozen, no dropout: a loop written the obvious way ends each step with the same weights."""
+    """With text_projection frozen and no dropout, a loop written the obvious way has the same weights after each step."""
     chosen = draw()
     ours = run(make(tiny, chosen), job(tiny, tmp_path / "t000", chosen)).history
     start = ours[0]
@@ -152,19 +152,19 @@ def test_the_guide_recipe_equals_a_plain_loop(tiny: Tiny, tmp_path: Path, make) 
         {"objective": "aligned", "targets": "linear", "text_projection_lr": 5e-4, "warmup": 3},
     ],
 )
-def test_a_run_that_is_cut_off_ends_bit_equal(tiny: Tiny, tmp_path: Path, changes: dict, make) -> None:
+def test_an_interrupted_run_ends_bit_equal(tiny: Tiny, tmp_path: Path, changes: dict, make) -> None:
     chosen = draw(epochs=3, **changes)
     whole = run(make(tiny, chosen), job(tiny, tmp_path / "whole", chosen))
 
-    class Cut(Exception):
+    class Interrupted(Exception):
         pass
 
-    def cut(point: Point) -> None:
+    def interrupt(point: Point) -> None:
         if point.step == 3:
-            raise Cut
+            raise Interrupted
 
-    with pytest.raises(Cut):
-        run(make(tiny, chosen), job(tiny, tmp_path / "cut", chosen), cut)
+    with pytest.raises(Interrupted):
+        run(make(tiny, chosen), job(tiny, tmp_path / "cut", chosen), interrupt)
     resumed = run(make(tiny, chosen), job(tiny, tmp_path / "cut", chosen))
 
     assert resumed.outcome.ending == whole.outcome.ending
@@ -180,7 +180,7 @@ def test_a_run_that_is_cut_off_ends_bit_equal(tiny: Tiny, tmp_path: Path, change
 
 
 @pytest.mark.parametrize("make", SEATS)
-def test_a_zero_rate_freezes_text_projection_and_another_trains_it(tiny: Tiny, tmp_path: Path, make) -> None:
+def test_text_projection_is_trained_unless_its_rate_is_zero(tiny: Tiny, tmp_path: Path, make) -> None:
     for rate in (0.0, 1e-3):
         chosen = draw(text_projection_lr=rate)
         ended = run(make(tiny, chosen), job(tiny, tmp_path / str(rate), chosen))

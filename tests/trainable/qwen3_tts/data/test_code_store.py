@@ -1,4 +1,4 @@
-"""What is added to a code store is found, whoever reads it and whatever happened to its files."""
+"""Codes that were added to a code store are found by any reader, or are missing if their shard is damaged."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from trainable.qwen3_tts.data.code_store import MERGE_FROM, STALE_SECONDS, CodeS
 
 
 def codes_of(key: str) -> np.ndarray:
-    """[frames, 16] int16 that nobody else has."""
+    """[frames, 16] int16, different for every key."""
     chance = np.random.default_rng(list(key.encode()))
     return chance.integers(0, 2048, (chance.integers(1, 50), 16)).astype(np.int16)
 
 
 def filled(folder: Path, *shards: str) -> CodeStore:
-    """A store with a shard for each word, a take for each of its letters."""
+    """A store with a shard for each word and an item for each of its letters."""
     store = CodeStore(folder)
     for word in shards:
         store.add({key: codes_of(key) for key in word})
@@ -45,7 +45,7 @@ def shards(folder: Path) -> list[Path]:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(words=st.lists(st.text("abcdefgh", max_size=5), max_size=12), merges=st.integers(0, 2))
-def test_what_was_added_is_found(tmp_path_factory, words: list[str], merges: int) -> None:
+def test_added_codes_are_found(tmp_path_factory, words: list[str], merges: int) -> None:
     folder = tmp_path_factory.mktemp("store")
     store = filled(folder, *words)
     keys = "".join(sorted(set("".join(words))))
@@ -57,7 +57,7 @@ def test_what_was_added_is_found(tmp_path_factory, words: list[str], merges: int
         assert reader.read({"x"}) == {}
 
 
-def test_what_others_add_is_seen_after_a_refresh(tmp_path: Path) -> None:
+def test_a_refresh_finds_what_others_added(tmp_path: Path) -> None:
     one, other = CodeStore(tmp_path), CodeStore(tmp_path)
     one.add({"a": codes_of("a")})
     assert other.missing("a") == ["a"]
@@ -78,7 +78,7 @@ def test_many_small_shards_become_one(tmp_path: Path) -> None:
     assert_holds(stale, "".join(words))
 
 
-def test_a_shard_that_holds_all_others_outlives_the_merge(tmp_path: Path) -> None:
+def test_a_shard_with_all_keys_of_the_others_survives_the_merge(tmp_path: Path) -> None:
     letters = "abcdefghij"
     store = filled(tmp_path, letters, *letters)
     store.merge()
@@ -96,7 +96,7 @@ def test_full_shards_are_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert_holds(CodeStore(tmp_path), "abcdefghijklm")
 
 
-def test_a_merge_that_was_killed_before_it_deleted_changes_nothing(tmp_path: Path) -> None:
+def test_a_merge_killed_before_it_deletes_changes_nothing(tmp_path: Path) -> None:
     letters = "abcdefghij"
     filled(tmp_path, *letters)
     small = {path: path.read_bytes() for path in shards(tmp_path)}
@@ -125,7 +125,7 @@ def flipped(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "damage",
     [
         lambda path: path.write_bytes(b""),
         lambda path: path.write_bytes(path.read_bytes()[:-100]),
@@ -137,24 +137,23 @@ def flipped(path: Path) -> None:
     ],
     ids=["empty", "cut", "garbage", "zeros", "flipped bit", "other columns", "half a frame"],
 )
-def test_a_spoiled_shard_is_removed_and_its_takes_are_missing(tmp_path: Path, spoil) -> None:
+def test_a_damaged_shard_is_removed_and_its_keys_are_missing(tmp_path: Path, damage) -> None:
     store = filled(tmp_path, "abc")
-    spoiled = shards(tmp_path)[0]
+    damaged = shards(tmp_path)[0]
     store.add({"d": codes_of("d")})
-    spoil(spoiled)
+    damage(damaged)
     assert store.read(set("abcd")).keys() == {"d"}
     fresh = CodeStore(tmp_path)
     fresh.refresh()
     assert fresh.missing("abcd") == ["a", "b", "c"] == store.missing("abcd")
-    assert not spoiled.exists()
+    assert not damaged.exists()
     fresh.add({key: codes_of(key) for key in "abc"})
     assert_holds(store, "abcd")
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["met whole before", "met spoiled"])
-def test_no_flipped_byte_passes_for_codes(tmp_path: Path, known: bool) -> None:
-    """Each byte in turn: what is read is what was written, or missing."""
-    content = None
+@pytest.mark.parametrize("known", [True, False], ids=["read intact before", "read damaged"])
+def test_a_flipped_byte_never_passes_for_codes(tmp_path: Path, known: bool) -> None:
+    """Every seventh byte in turn: codes are read as they were written, or are missing."""
     filled(tmp_path, "ab")
     path = shards(tmp_path)[0]
     content = path.read_bytes()
@@ -168,7 +167,7 @@ def test_no_flipped_byte_passes_for_codes(tmp_path: Path, known: bool) -> None:
             assert np.array_equal(codes, codes_of(key)), place
 
 
-def test_unfinished_files_are_no_shards_and_go_when_they_are_old(tmp_path: Path) -> None:
+def test_unfinished_files_are_ignored_and_removed_when_stale(tmp_path: Path) -> None:
     store = filled(tmp_path, "a")
     young, old = tmp_path / ".young.parquet.1.part", tmp_path / ".old.parquet.2.part"
     young.write_bytes(b"PAR1")
@@ -181,7 +180,7 @@ def test_unfinished_files_are_no_shards_and_go_when_they_are_old(tmp_path: Path)
     assert young.exists() and not old.exists()
 
 
-def test_a_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+def test_a_lock_has_one_holder(tmp_path: Path) -> None:
     one, other = CodeStore(tmp_path), CodeStore(tmp_path)
     with one.lock("3f"):
         with pytest.raises(Timeout), other.lock("3f"):
@@ -192,7 +191,7 @@ def test_a_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
         pass
 
 
-def test_a_deleted_store_is_an_empty_one(tmp_path: Path) -> None:
+def test_a_deleted_store_is_empty(tmp_path: Path) -> None:
     store = filled(tmp_path / "store", "ab")
     shards(tmp_path / "store")[0].unlink()
     (tmp_path / "store").rmdir()

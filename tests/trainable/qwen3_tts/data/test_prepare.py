@@ -1,4 +1,4 @@
-"""Preparation: everything is encoded once, as the whole model would encode it, and found again."""
+"""Preparation encodes everything once, as the whole model would, and finds it in the cache afterwards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from spaces.errors import InputError
 from tests.support.encoding_plans import CHECKPOINT, VOICE, clip_of, demo_clips, plan_of
 from tests.support.qwen_fixtures import Tiny
 from trainable.dataset.clip import Clip
-from trainable.dataset.encoding_plan import EncodingPlan
+from trainable.dataset.encoding_plan import EncodingItem, EncodingPlan
 from trainable.dataset.finding import Severity
 from trainable.dataset.split import DatasetSplit, Role
 from trainable.qwen3_tts import family
@@ -35,15 +35,15 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def encoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the recordings that were really encoded."""
+    """Names of the recordings that were encoded, not read from the cache."""
     names: list[str] = []
     encode = Codec.encode
 
-    def noted(codec: Codec, take) -> np.ndarray:
-        names.append(take.clip.audio.name)
-        return encode(codec, take)
+    def recorded(codec: Codec, item: EncodingItem) -> np.ndarray:
+        names.append(item.clip.audio.name)
+        return encode(codec, item)
 
-    monkeypatch.setattr(Codec, "encode", noted)
+    monkeypatch.setattr(Codec, "encode", recorded)
     return names
 
 
@@ -63,7 +63,7 @@ def prepare(
     return family.prepare(plan, str(model), folder / name, folder / "cache", on_progress)
 
 
-def test_prepared_data_are_what_the_whole_model_makes(tiny: Tiny, tmp_path: Path) -> None:
+def test_prepared_data_equal_those_of_the_whole_model(tiny: Tiny, tmp_path: Path) -> None:
     plan = plan_of(demo_clips(4))
     prepare(plan, tmp_path, model=tiny.folder)
     data = read_prepared(tmp_path / "run")
@@ -78,7 +78,7 @@ def test_prepared_data_are_what_the_whole_model_makes(tiny: Tiny, tmp_path: Path
     assert data.split == plan.split
 
 
-def test_the_speaker_encoder_alone_hears_what_the_whole_model_hears() -> None:
+def test_the_speaker_encoder_alone_equals_the_whole_model() -> None:
     tts, alone = load_base(str(CHECKPOINT)), QwenSpeakerEncoder(CHECKPOINT, CPU)
     for name in ("ref", "clip_003"):
         wave = read_audio(VOICE / f"{name}.wav")
@@ -106,7 +106,7 @@ def test_a_second_run_encodes_nothing(tmp_path: Path, encoded: list[str], monkey
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").iterdir()} == stamps
 
 
-def test_progress_counts_takes_that_are_there(tmp_path: Path) -> None:
+def test_progress_counts_cached_items(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     prepare(plan_of(demo_clips(3)), tmp_path, "first")
     prepare(plan_of(demo_clips(6)), tmp_path, "second", on_progress=lambda *counts: told.append(counts))
@@ -128,7 +128,9 @@ def test_one_changed_clip_encodes_that_clip(tmp_path: Path, voice: list[Clip], e
 
 
 @pytest.mark.parametrize("part", ["another text", "another order", "fewer"])
-def test_what_is_not_audio_encodes_nothing(tmp_path: Path, voice: list[Clip], encoded: list[str], part: str) -> None:
+def test_changes_other_than_audio_encode_nothing(
+    tmp_path: Path, voice: list[Clip], encoded: list[str], part: str
+) -> None:
     prepare(plan_of(voice), tmp_path)
     before = read_prepared(tmp_path / "run")
     encoded.clear()

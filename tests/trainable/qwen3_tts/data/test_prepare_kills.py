@@ -1,4 +1,4 @@
-"""Preparers side by side, and preparers that are killed: nothing is repeated, lost or spoiled."""
+"""Preparation in several processes at once, and in killed ones: nothing is repeated, lost or damaged."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from trainable.qwen3_tts.data.encode import CHUNK
 from trainable.qwen3_tts.data.prepared import PreparedData, read_prepared
 
 CLIPS = 40
-PATIENCE_SECONDS = 60
+TIMEOUT_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> PreparedData:
-    """What one process makes of the clips undisturbed."""
+    """The prepared data of one undisturbed process."""
     folder = tmp_path_factory.mktemp("whole")
     assert prepare(folder) == list(range(CLIPS + 1))
     return read_prepared(folder / "run")
 
 
 def prepare(folder: Path) -> list[int]:
-    """In this process. Returns how many takes there were, each time that it was told."""
+    """Prepares in this process. Returns the numbers of items done that were reported."""
     told: list[int] = []
     plan = plan_of(demo_clips(CLIPS))
     preparation.prepare(plan, CHECKPOINT, folder / "run", folder / "cache", lambda done, of: told.append(done))
@@ -49,12 +49,12 @@ def assert_same(folder: Path, whole: PreparedData) -> None:
 
 
 def stored(cache: Path) -> set[str]:
-    keys = {take.key for take in plan_of(demo_clips(CLIPS)).items}
+    keys = {item.key for item in plan_of(demo_clips(CLIPS)).items}
     (folder,) = (cache / "codes").iterdir()
     return set(CodeStore(folder).read(keys))
 
 
-@pytest.mark.parametrize("options", [(), ("--helpers",)], ids=["alone", "with helpers"])
+@pytest.mark.parametrize("options", [(), ("--workers",)], ids=["alone", "with workers"])
 def test_two_at_once_share_the_work(tmp_path: Path, whole: PreparedData, options: tuple[str, ...]) -> None:
     both = [Preparing(tmp_path / name, tmp_path / "cache", CLIPS, *options) for name in ("one", "other")]
     for each in both:
@@ -67,7 +67,7 @@ def test_two_at_once_share_the_work(tmp_path: Path, whole: PreparedData, options
         assert_same(tmp_path / name, whole)
 
 
-def test_a_killed_preparation_goes_on_where_it_was(tmp_path: Path, whole: PreparedData) -> None:
+def test_a_killed_preparation_is_resumed(tmp_path: Path, whole: PreparedData) -> None:
     first = Preparing(tmp_path / "run", tmp_path / "cache", CLIPS, "--stop-at", "25")
     first.begin()
     first.wait_for("done", 25)
@@ -79,7 +79,7 @@ def test_a_killed_preparation_goes_on_where_it_was(tmp_path: Path, whole: Prepar
     assert_same(tmp_path / "run", whole)
 
 
-def test_what_a_killed_preparer_held_is_done_by_who_waits_for_it(tmp_path: Path, whole: PreparedData) -> None:
+def test_a_waiting_process_takes_over_from_a_killed_one(tmp_path: Path, whole: PreparedData) -> None:
     one = Preparing(tmp_path / "one", tmp_path / "cache", CLIPS, "--stop-at", "10")
     one.begin()
     one.wait_for("done", 10)
@@ -93,33 +93,33 @@ def test_what_a_killed_preparer_held_is_done_by_who_waits_for_it(tmp_path: Path,
     assert_same(tmp_path / "other", whole)
 
 
-def test_helpers_end_with_who_started_them(tmp_path: Path, whole: PreparedData) -> None:
-    first = Preparing(tmp_path / "run", tmp_path / "cache", CLIPS, "--helpers", "--stop-at", "6")
+def test_workers_exit_with_their_parent(tmp_path: Path, whole: PreparedData) -> None:
+    first = Preparing(tmp_path / "run", tmp_path / "cache", CLIPS, "--workers", "--stop-at", "6")
     first.begin()
-    helper = psutil.Process(first.wait_for("helper"))
+    worker = psutil.Process(first.wait_for("worker"))
     first.kill()
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while helper.is_running() and helper.status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline, helper
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline, worker
         time.sleep(0.1)
     prepare(tmp_path)
     assert_same(tmp_path / "run", whole)
 
 
-def test_a_killed_helper_is_no_loss(tmp_path: Path, whole: PreparedData) -> None:
-    preparing = Preparing(tmp_path / "run", tmp_path / "cache", CLIPS, "--helpers")
+def test_a_killed_worker_loses_nothing(tmp_path: Path, whole: PreparedData) -> None:
+    preparing = Preparing(tmp_path / "run", tmp_path / "cache", CLIPS, "--workers")
     preparing.begin()
-    psutil.Process(preparing.wait_for("helper")).kill()
+    psutil.Process(preparing.wait_for("worker")).kill()
     assert preparing.wait_for("encoded") == CLIPS
     assert_same(tmp_path / "run", whole)
 
 
-def test_helpers_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = plan_of(demo_clips(20))
     family.prepare(plan, str(CHECKPOINT), tmp_path / "alone", tmp_path / "cache", lambda done, of: None)
     shutil.rmtree(tmp_path / "cache")
     monkeypatch.setattr(encode, "WORKERS_FROM_SECONDS", 0.0)
-    monkeypatch.setattr(encode, "_worker_count", lambda kind: 2)
-    family.prepare(plan, str(CHECKPOINT), tmp_path / "helped", tmp_path / "cache", lambda done, of: None)
+    monkeypatch.setattr(encode, "_worker_count", lambda device_type: 2)
+    family.prepare(plan, str(CHECKPOINT), tmp_path / "with workers", tmp_path / "cache", lambda done, of: None)
     for path in (tmp_path / "alone").iterdir():
-        assert (tmp_path / "helped" / path.name).read_bytes() == path.read_bytes()
+        assert (tmp_path / "with workers" / path.name).read_bytes() == path.read_bytes()

@@ -1,4 +1,4 @@
-"""Several speakers in one dataset: each clip is trained on in its own speaker's voice, and the first is spoken in."""
+"""Several speakers in one dataset: each clip is trained with its own speaker, and speech is in the first's voice."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def data(tiny: Tiny) -> PreparedData:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_row_holds_its_own_speaker(tiny: Tiny, language: str) -> None:
+def test_every_row_has_its_own_speaker(tiny: Tiny, language: str) -> None:
     ours, talker = data(tiny), tiny.tts.model.talker
     layout = build_layout(tiny.tts.model.config, ours.clips, ours.role_ids, language)
     with torch.no_grad():
-        voices = embed(talker, layout, ours.speakers[list(SPEAKERS)])
-        nobody = embed(talker, layout, torch.zeros_like(ours.speakers[0]))
-    added = voices - nobody
+        with_speakers = embed(talker, layout, ours.speakers[list(SPEAKERS)])
+        without = embed(talker, layout, torch.zeros_like(ours.speakers[0]))
+    added = with_speakers - without
     torch.testing.assert_close(added[:, layout.speaker_position], ours.speakers[list(SPEAKERS)], atol=1e-5, rtol=0)
     added[:, layout.speaker_position] = 0
     assert not added.any()
@@ -56,32 +56,32 @@ def test_a_batch_equals_its_single_clips_each_with_its_speaker(tiny: Tiny) -> No
                 assert (getattr(batch, name)[row] - getattr(other, name)[0]).abs() > 1e-5
 
 
-def test_a_pack_hears_every_clip_in_its_own_voice(tiny: Tiny) -> None:
+def test_a_pack_trains_every_clip_with_its_own_speaker(tiny: Tiny) -> None:
     chosen, ours = [draw(rank=2), draw(rank=4, targets="linear")], data(tiny)
     pack = make_pack(tiny, ours, shape_of(chosen, 2), 2)
     for seat, each in enumerate(chosen):
         pack.join(seat, each, SEED)
     rows = pack.losses({0: Batch((0, 1), 1), 1: Batch((3,), 1)})
-    # An adapter says what its base says until its first step.
+    # Before its first step an adapter equals its base.
     base = QwenLearner(tiny.tts, ours, "auto", None)
     with torch.no_grad():
         expected = base.losses([0, 1, 3], 1)
-    told = torch.tensor([*rows[0], *rows[1]])
-    torch.testing.assert_close(told[:, 0], expected.guide, atol=1e-5, rtol=0)
-    torch.testing.assert_close(told[:, 1], expected.aligned, atol=1e-5, rtol=0)
+    losses = torch.tensor([*rows[0], *rows[1]])
+    torch.testing.assert_close(losses[:, 0], expected.guide, atol=1e-5, rtol=0)
+    torch.testing.assert_close(losses[:, 1], expected.aligned, atol=1e-5, rtol=0)
 
 
-def test_the_first_speaker_is_spoken_in_and_exported(tiny: Tiny, tmp_path: Path) -> None:
+def test_speech_and_export_are_in_the_first_speakers_voice(tiny: Tiny, tmp_path: Path) -> None:
     ours, tts = data(tiny), tiny.fresh()
     made = QwenLearner(tts, ours, "auto", attach_lora(tts.model.talker, draw(), SEED))
     pack = make_pack(tiny, ours, shape_of([draw()], 1), 1)
     pack.join(0, draw(), SEED)
     made.eval()
-    cue = SpeechPrompt("a line", seed=3, frame_cap=12)
+    prompt = SpeechPrompt("a line", seed=3, frame_cap=12)
     for speaker in range(3):
-        [[expected]] = speak(tiny.tts, ours.speakers[speaker], "auto", [cue], Sampling())
-        for said in (made.speak([cue], Sampling()), pack.speak([0], [cue], Sampling())[0]):
-            same = said[0].wave.shape == expected.wave.shape and abs(said[0].wave - expected.wave).max() < 1e-5
+        [[expected]] = speak(tiny.tts, ours.speakers[speaker], "auto", [prompt], Sampling())
+        for spoken in (made.speak([prompt], Sampling()), pack.speak([0], [prompt], Sampling())[0]):
+            same = spoken[0].wave.shape == expected.wave.shape and abs(spoken[0].wave - expected.wave).max() < 1e-5
             assert same == (speaker == 0)
     made.export(ExportRequest(ExportLayout.PEFT, str(tiny.folder), str(tiny.folder), "voice"), tmp_path)
     assert torch.equal(load_file(tmp_path / "voice.safetensors")["speaker"], ours.speakers[0])

@@ -1,7 +1,8 @@
-"""What is exported is what plain PEFT loads and speaks."""
+"""Plain PEFT loads an exported adapter and speaks the same."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from trainable.qwen3_tts.generation.speech import speak
 from trainable.qwen3_tts.learner import QwenLearner
 from trainable.qwen3_tts.model.lora import attach_lora
 
-CUE = SpeechPrompt("speak this", seed=3, frame_cap=40)
+PROMPT = SpeechPrompt("speak this", seed=3, frame_cap=40)
 
 
 def request_of(tiny: Tiny, layout: ExportLayout = ExportLayout.PEFT, **given) -> ExportRequest:
@@ -28,7 +29,7 @@ def request_of(tiny: Tiny, layout: ExportLayout = ExportLayout.PEFT, **given) ->
 
 @pytest.fixture(params=["linear", "guide"])
 def learner(tiny: Tiny, request) -> QwenLearner:
-    """An adapter whose weights are all far from where they started."""
+    """An adapter whose weights are all far from their initial values."""
     tts = tiny.fresh()
     made = QwenLearner(tts, tiny.data(), "auto", attach_lora(tts.model.talker, draw(targets=request.param), seed=1))
     torch.manual_seed(2)
@@ -40,25 +41,25 @@ def learner(tiny: Tiny, request) -> QwenLearner:
 
 
 def test_plain_peft_speaks_the_same_codes(tiny: Tiny, learner: QwenLearner, tmp_path: Path) -> None:
-    [expected] = learner.speak([CUE], Sampling())
+    [expected] = learner.speak([PROMPT], Sampling())
     family.export(learner, request_of(tiny), tmp_path)
 
     tts = tiny.fresh()
-    [[base]] = speak(tts, tiny.data().speakers[0], "auto", [CUE], Sampling())
+    [[base]] = speak(tts, tiny.data().speakers[0], "auto", [PROMPT], Sampling())
     PeftModel.from_pretrained(tts.model.talker, str(tmp_path)).eval()
-    [[loaded]] = speak(tts, tiny.data().speakers[0], "auto", [CUE], Sampling())
+    [[loaded]] = speak(tts, tiny.data().speakers[0], "auto", [PROMPT], Sampling())
     assert (loaded.wave == expected.wave).all() and loaded.frames == expected.frames
     assert base.wave.shape != expected.wave.shape or (base.wave != expected.wave).any()
 
 
-def test_the_exported_folder_speaks_by_itself(tiny: Tiny, learner: QwenLearner, tmp_path: Path) -> None:
+def test_an_exported_folder_speaks_without_prepared_data(tiny: Tiny, learner: QwenLearner, tmp_path: Path) -> None:
     family.export(learner, request_of(tiny), tmp_path)
-    [expected] = learner.speak([CUE], Sampling())
-    spoken = family.load_exported(tmp_path, None).speak(CUE, Sampling())
+    [expected] = learner.speak([PROMPT], Sampling())
+    spoken = family.load_exported(tmp_path, None).speak(PROMPT, Sampling())
     assert (spoken.wave == expected.wave).all() and spoken.eos == expected.eos
 
 
-def test_a_folder_that_is_no_adapter_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_an_adapter_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"adapter_config\.json"):
         family.load_exported(tmp_path, None)
 
@@ -74,9 +75,7 @@ def test_a_folder_that_is_no_adapter_is_refused(tmp_path: Path) -> None:
         (lambda folder: (folder / "speech_tokenizer" / "model.safetensors").unlink(), "speech_tokenizer"),
     ],
 )
-def test_a_path_that_is_no_checkpoint_is_refused(tiny: Tiny, tmp_path: Path, change, message: str) -> None:
-    import shutil
-
+def test_an_incomplete_checkpoint_is_refused(tiny: Tiny, tmp_path: Path, change, message: str) -> None:
     folder = tmp_path / "model"
     shutil.copytree(tiny.folder, folder)
     assert check_model(str(folder)) == str(folder)

@@ -1,4 +1,4 @@
-"""Folders that other trainers wrote, and folders that nobody should have."""
+"""Folders that other trainers wrote, and folders that must not be loaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 from spaces.errors import InputError
 from spaces.probe_settings import Sampling
-from tests.support.exports import far_learner, in_two_files, request
+from tests.support.exports import in_two_files, request, trained_learner
 from tests.support.qwen_fixtures import Tiny, draw
 from tests.support.tiny_qwen import make_tiny_qwen
 from tests.support.voices import tone
@@ -22,7 +22,7 @@ from trainable.qwen3_tts import family
 from trainable.qwen3_tts.checkpoint.load import load_base
 from trainable.speech.audio import write_audio
 
-CUE = SpeechPrompt("speak this", seed=3, frame_cap=24)
+PROMPT = SpeechPrompt("speak this", seed=3, frame_cap=24)
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
 def exported(tiny: Tiny, folder: Path, layout: ExportLayout = ExportLayout.PEFT, base: Path | None = None) -> Path:
     folder.mkdir()
-    made = far_learner(base or tiny.folder, tiny, draw(targets="linear"))
+    made = trained_learner(base or tiny.folder, tiny, draw(targets="linear"))
     family.export(made, request(base or tiny.folder, layout), folder)
     return folder
 
@@ -42,27 +42,27 @@ def rewrite(path: Path, **changes) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
-def test_an_adapter_without_a_voice_speaks_in_that_of_a_recording(tiny: Tiny, tmp_path: Path) -> None:
+def test_an_adapter_without_a_voice_takes_that_of_a_recording(tiny: Tiny, tmp_path: Path) -> None:
     folder = exported(tiny, tmp_path / "out")
     (folder / "voice.safetensors").unlink()
     with pytest.raises(InputError, match="--reference"):
         family.load_exported(folder)
     write_audio(tmp_path / "me.wav", tone(2.0))
-    given = family.load_exported(folder, reference=tmp_path / "me.wav").speak(CUE, Sampling())
+    given = family.load_exported(folder, reference=tmp_path / "me.wav").speak(PROMPT, Sampling())
     write_audio(folder / "ref_sample.wav", tone(2.0))
-    assert np.array_equal(family.load_exported(folder).speak(CUE, Sampling()).codes, given.codes)
+    assert np.array_equal(family.load_exported(folder).speak(PROMPT, Sampling()).codes, given.codes)
 
 
-def test_an_adapter_of_a_base_that_is_elsewhere_takes_another(tiny: Tiny, tmp_path: Path) -> None:
+def test_an_adapter_without_a_base_model_needs_one(tiny: Tiny, tmp_path: Path) -> None:
     folder = exported(tiny, tmp_path / "out")
-    said = family.load_exported(folder).speak(CUE, Sampling())
+    said = family.load_exported(folder).speak(PROMPT, Sampling())
     rewrite(folder / "adapter_config.json", base_model_name_or_path=None)
     with pytest.raises(InputError, match="names no base model; give it with --base"):
         family.load_exported(folder)
-    assert np.array_equal(family.load_exported(folder, str(tiny.folder)).speak(CUE, Sampling()).codes, said.codes)
+    assert np.array_equal(family.load_exported(folder, str(tiny.folder)).speak(PROMPT, Sampling()).codes, said.codes)
 
 
-def test_an_adapter_of_another_size_is_told_plainly(tiny: Tiny, tmp_path: Path) -> None:
+def test_an_adapter_of_another_size_is_refused(tiny: Tiny, tmp_path: Path) -> None:
     folder = exported(tiny, tmp_path / "out")
     other = make_tiny_qwen(tmp_path / "other", "0.6b")
     with pytest.raises(InputError, match="does not fit .*give the base model"):
@@ -107,7 +107,7 @@ def cut_voice(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "layout", "message"),
+    ("damage", "layout", "message"),
     [
         (pickled_projection, ExportLayout.KATHRINE, "nothing of it was used"),
         (pickled_adapter, ExportLayout.PEFT, "pickled weights are not read"),
@@ -118,10 +118,10 @@ def cut_voice(folder: Path) -> None:
         (cut_voice, ExportLayout.PEFT, "not readable as a voice"),
     ],
 )
-def test_what_cannot_be_trusted_is_refused(tiny: Tiny, tmp_path: Path, monkeypatch, spoil, layout, message) -> None:
+def test_what_cannot_be_trusted_is_refused(tiny: Tiny, tmp_path: Path, monkeypatch, damage, layout, message) -> None:
     monkeypatch.setenv("PLANTED", str(tmp_path / "planted"))
     folder = exported(tiny, tmp_path / "out", layout)
-    spoil(folder)
+    damage(folder)
     with pytest.raises(InputError, match=message):
         family.load_exported(folder)
     assert not (tmp_path / "planted").exists()
@@ -146,7 +146,7 @@ def test_a_whole_checkpoint_takes_no_base(tiny: Tiny, tmp_path: Path) -> None:
         family.load_exported(folder)
 
 
-def test_a_custom_voice_has_no_other(tiny: Tiny, tmp_path: Path) -> None:
+def test_a_custom_voice_takes_no_other_voice(tiny: Tiny, tmp_path: Path) -> None:
     folder = exported(tiny, tmp_path / "out", ExportLayout.CUSTOM_VOICE)
     write_audio(tmp_path / "me.wav", tone(2.0))
     with pytest.raises(InputError, match="by name"):

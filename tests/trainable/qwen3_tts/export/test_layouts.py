@@ -1,4 +1,4 @@
-"""Every layout on tiny checkpoints of both shapes, loaded by plain libraries and by ours."""
+"""Every layout of tiny checkpoints of both sizes, loaded by plain libraries and by our code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from results.export.verify import EXACT_TOLERANCE, ROUNDED_TOLERANCE, relative_d
 from spaces.errors import InputError
 from spaces.probe_settings import Sampling
 from tests.support import made_runs
-from tests.support.exports import WEIGHTS, far_learner, in_two_files, request, stored_as
+from tests.support.exports import WEIGHTS, in_two_files, request, stored_as, trained_learner
 from tests.support.qwen_fixtures import Tiny, draw
 from tests.support.tiny_qwen import CODES
 from tests.support.voices import tone
@@ -29,7 +29,7 @@ from trainable.qwen3_tts.generation.speech import speak
 from trainable.qwen3_tts.learner import QwenLearner
 from trainable.speech.audio import SAMPLE_RATE, write_audio
 
-CUE = SpeechPrompt("speak this", seed=3, frame_cap=24)
+PROMPT = SpeechPrompt("speak this", seed=3, frame_cap=24)
 LINEAR = draw(targets="linear")
 ADAPTERS = [layout for layout in ExportLayout if not layout.is_whole]
 WHOLE = [layout for layout in ExportLayout if layout.is_whole]
@@ -55,28 +55,28 @@ def exported(learner: QwenLearner, base: Path, layout: ExportLayout, folder: Pat
 
 @pytest.mark.parametrize("layout", ADAPTERS)
 @pytest.mark.parametrize("language", ["auto", "english"])
-def test_an_adapter_says_the_same_codes_from_any_layout(
+def test_an_adapter_speaks_the_same_codes_from_any_layout(
     tiny: Tiny, base: Path, reference, tmp_path: Path, layout, language
 ) -> None:
-    learner = far_learner(base, tiny, LINEAR, language)
+    learner = trained_learner(base, tiny, LINEAR, language)
     folder = exported(learner, base, layout, tmp_path / "out", reference=reference, outcome=made_runs.outcome("t1"))
-    [expected] = learner.speak([CUE], Sampling())
-    said = family.load_exported(folder).speak(CUE, Sampling())
+    [expected] = learner.speak([PROMPT], Sampling())
+    said = family.load_exported(folder).speak(PROMPT, Sampling())
     assert np.array_equal(said.codes, expected.codes) and said.eos == expected.eos
-    [[untrained]] = speak(load_base(str(base)), tiny.data().speakers[0], language, [CUE], Sampling())
+    [[untrained]] = speak(load_base(str(base)), tiny.data().speakers[0], language, [PROMPT], Sampling())
     assert not np.array_equal(untrained.codes, expected.codes)
 
 
 @pytest.mark.parametrize("layout", WHOLE)
 @pytest.mark.parametrize("targets", ["linear", "guide"])
-def test_a_whole_checkpoint_expects_what_the_adapter_does(tiny: Tiny, base: Path, tmp_path: Path, layout, targets):
-    learner = far_learner(base, tiny, draw(targets=targets))
+def test_a_whole_checkpoint_has_the_logits_of_the_adapter(tiny: Tiny, base: Path, tmp_path: Path, layout, targets):
+    learner = trained_learner(base, tiny, draw(targets=targets))
     folder = exported(learner, base, layout, tmp_path / "out")
-    [spoken] = learner.speak([CUE], Sampling())
-    expected = learner.teacher_forced_logits(CUE.text, spoken.codes)
+    [spoken] = learner.speak([PROMPT], Sampling())
+    expected = learner.teacher_forced_logits(PROMPT.text, spoken.codes)
     assert expected.shape == (spoken.frames + 1, CODES + 1024)
-    merged = family.load_exported(folder).teacher_forced_logits(CUE.text, spoken.codes)
-    untrained = teacher_forced_logits(load_base(str(base)), tiny.data().speakers[0], "auto", CUE.text, spoken.codes)
+    merged = family.load_exported(folder).teacher_forced_logits(PROMPT.text, spoken.codes)
+    untrained = teacher_forced_logits(load_base(str(base)), tiny.data().speakers[0], "auto", PROMPT.text, spoken.codes)
     difference = relative_difference(expected, merged)
     is_float32 = load_file(base / WEIGHTS)["talker.codec_head.weight"].dtype == torch.float32
     assert tolerance_of(folder) == (EXACT_TOLERANCE if is_float32 else ROUNDED_TOLERANCE)
@@ -85,7 +85,7 @@ def test_a_whole_checkpoint_expects_what_the_adapter_does(tiny: Tiny, base: Path
 
 @pytest.mark.parametrize("layout", WHOLE)
 def test_a_whole_checkpoint_keeps_what_was_not_trained(tiny: Tiny, base: Path, tmp_path: Path, layout) -> None:
-    folder = exported(far_learner(base, tiny, LINEAR), base, layout, tmp_path / "out")
+    folder = exported(trained_learner(base, tiny, LINEAR), base, layout, tmp_path / "out")
     before, after = load_file(base / WEIGHTS), load_file(folder / WEIGHTS)
     gone, changed = before.keys() - after.keys(), {name for name in after if not after[name].equal(before[name])}
     row = {"talker.model.codec_embedding.weight"} if layout is ExportLayout.CUSTOM_VOICE else set()
@@ -100,7 +100,7 @@ def test_a_whole_checkpoint_keeps_what_was_not_trained(tiny: Tiny, base: Path, t
 
 def test_the_library_clones_with_a_merged_checkpoint(tiny: Tiny, tmp_path: Path) -> None:
     base = in_two_files(tiny.folder, tmp_path / "base")
-    folder = exported(far_learner(base, tiny, LINEAR), base, ExportLayout.MERGED, tmp_path / "out")
+    folder = exported(trained_learner(base, tiny, LINEAR), base, ExportLayout.MERGED, tmp_path / "out")
     tts = Qwen3TTSModel.from_pretrained(str(folder), attn_implementation="sdpa", dtype=torch.float32)
     waves, rate = tts.generate_voice_clone(
         "speak", ref_audio=(tone(1.0), SAMPLE_RATE), x_vector_only_mode=True, non_streaming_mode=True, max_new_tokens=8
@@ -114,7 +114,7 @@ def test_the_library_clones_with_a_merged_checkpoint(tiny: Tiny, tmp_path: Path)
 
 
 def test_the_library_speaks_a_custom_voice_by_name(tiny: Tiny, tmp_path: Path) -> None:
-    learner = far_learner(tiny.folder, tiny, LINEAR)
+    learner = trained_learner(tiny.folder, tiny, LINEAR)
     folder = exported(learner, tiny.folder, ExportLayout.CUSTOM_VOICE, tmp_path / "out")
     tts = Qwen3TTSModel.from_pretrained(str(folder), attn_implementation="sdpa", dtype=torch.float32)
     assert tts.get_supported_speakers() == ["somebody"]
@@ -127,7 +127,7 @@ def test_the_library_speaks_a_custom_voice_by_name(tiny: Tiny, tmp_path: Path) -
 
 
 def test_alexandria_merges_its_own_layout(tiny: Tiny, reference, tmp_path: Path) -> None:
-    learner = far_learner(tiny.folder, tiny, draw(targets="guide"))
+    learner = trained_learner(tiny.folder, tiny, draw(targets="guide"))
     outcome = made_runs.outcome("t1")
     folder = exported(
         learner, tiny.folder, ExportLayout.ALEXANDRIA, tmp_path / "out", reference=reference, outcome=outcome
@@ -138,39 +138,39 @@ def test_alexandria_merges_its_own_layout(tiny: Tiny, reference, tmp_path: Path)
     assert meta["final_loss"] == outcome.point.losses.guide
     tts = tiny.fresh()
     tts.model.talker = PeftModel.from_pretrained(tts.model.talker, str(folder)).merge_and_unload()
-    [spoken] = learner.speak([CUE], Sampling())
-    merged = teacher_forced_logits(tts, tiny.data().speakers[0], "auto", CUE.text, spoken.codes)
-    assert relative_difference(learner.teacher_forced_logits(CUE.text, spoken.codes), merged) < 1e-5
+    [spoken] = learner.speak([PROMPT], Sampling())
+    merged = teacher_forced_logits(tts, tiny.data().speakers[0], "auto", PROMPT.text, spoken.codes)
+    assert relative_difference(learner.teacher_forced_logits(PROMPT.text, spoken.codes), merged) < 1e-5
 
 
-def test_kathrines_loader_takes_her_layout(tiny: Tiny, tmp_path: Path) -> None:
-    learner = far_learner(tiny.folder, tiny, LINEAR)
+def test_kathrines_loader_loads_its_layout(tiny: Tiny, tmp_path: Path) -> None:
+    learner = trained_learner(tiny.folder, tiny, LINEAR)
     folder = exported(learner, tiny.folder, ExportLayout.KATHRINE, tmp_path / "out")
     tts = tiny.fresh()
     PeftModel.from_pretrained(tts.model.talker.model, str(folder)).eval()
     projection = torch.load(folder / "text_projection.bin", weights_only=True)
     tts.model.talker.text_projection.load_state_dict(projection)
-    [expected] = learner.speak([CUE], Sampling())
-    [[said]] = speak(tts, tiny.data().speakers[0], "auto", [CUE], Sampling())
+    [expected] = learner.speak([PROMPT], Sampling())
+    [[said]] = speak(tts, tiny.data().speakers[0], "auto", [PROMPT], Sampling())
     assert np.array_equal(said.codes, expected.codes)
 
 
 def test_kathrines_layout_cannot_hold_a_code_predictor(tiny: Tiny, tmp_path: Path) -> None:
-    learner = far_learner(tiny.folder, tiny, draw(targets="guide"))
+    learner = trained_learner(tiny.folder, tiny, draw(targets="guide"))
     with pytest.raises(InputError, match=r"also adapts code_predictor\.model\.layers\.0.*merged"):
         exported(learner, tiny.folder, ExportLayout.KATHRINE, tmp_path / "out")
 
 
-@pytest.mark.parametrize("said", ["", " \n"])
-def test_alexandrias_layout_needs_a_transcript(tiny: Tiny, reference, tmp_path: Path, said: str) -> None:
-    learner = far_learner(tiny.folder, tiny, LINEAR)
+@pytest.mark.parametrize("transcript", ["", " \n"])
+def test_alexandrias_layout_needs_a_transcript(tiny: Tiny, reference, tmp_path: Path, transcript: str) -> None:
+    learner = trained_learner(tiny.folder, tiny, LINEAR)
     with pytest.raises(InputError, match="ref_text.txt"):
         exported(
             learner,
             tiny.folder,
             ExportLayout.ALEXANDRIA,
             tmp_path / "out",
-            reference=ReferenceClip(reference.audio, said),
+            reference=ReferenceClip(reference.audio, transcript),
             outcome=made_runs.outcome("t1"),
         )
 

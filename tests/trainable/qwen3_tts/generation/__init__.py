@@ -1,1 +1,1 @@
-"""The room tests/trainable/qwen3_tts/generation."""
+"""Tests of trainable/qwen3_tts/generation."""

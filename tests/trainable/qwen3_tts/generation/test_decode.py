@@ -1,4 +1,4 @@
-"""Our decoding against the library's own, and the promises that the library does not make: rows stand alone."""
+"""Our decoding against the library's own, and what only ours promises: a row does not depend on its neighbours."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_greedy_codes_and_logits_equal_the_library(tiny: Tiny, language: str, dt
         torch.testing.assert_close(logits[row, : len(codes)], expected_logits[row, : len(codes)], atol=2e-5, rtol=0)
 
 
-def test_greedy_codes_belong_to_no_seed_and_obey_the_penalty(tiny: Tiny) -> None:
+def test_greedy_codes_depend_on_the_penalty_but_not_on_seeds(tiny: Tiny) -> None:
     speaker, penalised = tiny.data().speakers[0], Sampling(greedy=True, repetition_penalty=2)
     one, other = (ours(tiny.tts, speaker, seeds=seeds)[0] for seeds in ((1, 2, 3, 4), (5, 6, 7, 8)))
     assert all(torch.equal(first.codes, second.codes) for first, second in zip(one, other, strict=True))
@@ -54,7 +54,11 @@ def test_greedy_codes_belong_to_no_seed_and_obey_the_penalty(tiny: Tiny) -> None
     assert any(not torch.equal(first.codes, second.codes) for first, second in zip(one, spoken, strict=True))
 
 
-def test_an_adapter_in_mixed_precision_gives_the_logits_of_the_library(tiny: Tiny) -> None:
+def test_mixed_precision_is_as_exact_as_the_library(tiny: Tiny) -> None:
+    """Both round to bfloat16, but in different places, and how far depends on the processor. So both are compared with
+    the library in float32 on the same weights: our error may be half as large again as the library's. (The ratio of
+    the two was 0.8 to 1.1 with the kernels of four instruction sets.)
+    """
     tts, speaker = tiny.fresh(), tiny.data().speakers[0]
     tts.model.to(torch.bfloat16)
     peft = attach_lora(tts.model.talker, make_draw(targets="guide"), seed=1).eval()
@@ -63,14 +67,19 @@ def test_an_adapter_in_mixed_precision_gives_the_logits_of_the_library(tiny: Tin
             if "lora_B" in name:
                 value.normal_(0, 0.05, generator=torch.Generator().manual_seed(4))
     assert tts.model.talker.text_projection.modules_to_save["default"].linear_fc1.weight.dtype == torch.float32
-    _, expected_logits = library(tts, speaker)
+    _, library_logits = library(tts, speaker)
     spoken, logits = ours(tts, speaker)
-    torch.testing.assert_close(logits[:, 0].float(), expected_logits[:, 0].float(), atol=0.05, rtol=0)
+    tts.model.to(torch.float32)
+    _, exact = library(tts, speaker)
+    error, library_error = (
+        (each[:, 0].float() - exact[:, 0]).square().mean().sqrt() for each in (logits, library_logits)
+    )
+    assert 0 < error <= 1.5 * library_error
     assert all(1 < len(one.codes) <= 24 and one.codes.min() >= 0 and one.codes.max() < CODES for one in spoken)
 
 
-def test_the_scores_drawn_from_are_those_of_the_library(tiny: Tiny) -> None:
-    """Recorded while the library samples: its logits, its codes, and the scores that it drew them from."""
+def test_scores_equal_those_that_the_library_samples_from(tiny: Tiny) -> None:
+    """Its logits, codes and scores are recorded while the library samples."""
     sampling = Sampling(temperature=0.7, top_k=9, subtalker_temperature=0.8, subtalker_top_k=5, repetition_penalty=1.3)
     talker, results, sub_logits = tiny.tts.model.talker, {"talker": [], "predictor": []}, []
 
@@ -117,12 +126,12 @@ def test_the_scores_drawn_from_are_those_of_the_library(tiny: Tiny) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("frame", [0, 1, 2, 7])
-def test_scores_equal_hugging_faces_processors(tiny: Tiny, frame: int, dtype: torch.dtype) -> None:
-    """In bfloat16 many logits tie, also at the k-th best."""
+def test_scores_equal_hugging_face_processors(tiny: Tiny, frame: int, dtype: torch.dtype) -> None:
+    """In bfloat16 many logits are equal, also at the k-th best."""
     config, generator = tiny.tts.model.config.talker_config, torch.Generator().manual_seed(frame)
     vocabulary, eos = config.vocab_size, config.codec_eos_token_id
     logits = (4 * torch.randn(5, vocabulary, generator=generator)).to(dtype)
-    said = torch.randint(0, vocabulary - 1024, (5, frame), generator=generator)
+    used = torch.randint(0, vocabulary - 1024, (5, frame), generator=generator)
     processors = LogitsProcessorList(
         [
             RepetitionPenaltyLogitsProcessor(1.4),
@@ -133,9 +142,9 @@ def test_scores_equal_hugging_faces_processors(tiny: Tiny, frame: int, dtype: to
         ]
     )
     processor = FirstCodeProcessor(config, 5, 1.4, logits.device)
-    for codes in said.T:
+    for codes in used.T:
         processor.update(codes)
-    assert torch.equal(warp_logits(processor.apply(logits, frame), 0.6, 20), processors(said, logits.float()))
+    assert torch.equal(warp_logits(processor.apply(logits, frame), 0.6, 20), processors(used, logits.float()))
 
 
 @pytest.mark.parametrize(
@@ -155,22 +164,22 @@ def test_scores_equal_hugging_faces_processors(tiny: Tiny, frame: int, dtype: to
     ],
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_draw_inverts_the_distribution(probabilities, uniform: float, code: int, dtype: torch.dtype) -> None:
+def test_sampling_inverts_the_distribution(probabilities, uniform: float, code: int, dtype: torch.dtype) -> None:
     scores = torch.tensor([probabilities], dtype=dtype).log()
     assert sample_codes(scores, torch.tensor([uniform], dtype=torch.float64)).tolist() == [code]
 
 
-def test_evenly_spread_numbers_draw_each_code_in_its_proportion() -> None:
+def test_evenly_spaced_numbers_sample_each_code_in_proportion() -> None:
     generator, numbers = torch.Generator().manual_seed(0), 5_000
     scores = warp_logits(torch.randn(1, 3072, generator=generator), 0.5, 50)
     uniform = (torch.arange(numbers, dtype=torch.float64) + 0.5) / numbers
-    drawn = torch.bincount(sample_codes(scores.expand(numbers, -1), uniform), minlength=3072)
+    sampled = torch.bincount(sample_codes(scores.expand(numbers, -1), uniform), minlength=3072)
     expected = numbers * scores[0].double().softmax(-1)
-    assert ((drawn - expected).abs() <= 1.01).all()
-    assert (drawn[scores[0] == -torch.inf] == 0).all()
+    assert ((sampled - expected).abs() <= 1.01).all()
+    assert (sampled[scores[0] == -torch.inf] == 0).all()
 
 
-def test_the_ends_of_the_unit_interval_draw_possible_codes() -> None:
+def test_the_ends_of_the_unit_interval_sample_possible_codes() -> None:
     scores = torch.stack(
         [
             warp_logits(torch.randn(1, 3072, generator=torch.Generator().manual_seed(seed)), 1.0, 50)[0]
@@ -178,11 +187,11 @@ def test_the_ends_of_the_unit_interval_draw_possible_codes() -> None:
         ]
     )
     for end, pick in ((0.0, 0), (BELOW_ONE, -1)):
-        drawn = sample_codes(scores, torch.full((64,), end, dtype=torch.float64))
-        assert drawn.tolist() == [int(row.isfinite().nonzero()[pick]) for row in scores]
+        sampled = sample_codes(scores, torch.full((64,), end, dtype=torch.float64))
+        assert sampled.tolist() == [int(row.isfinite().nonzero()[pick]) for row in scores]
 
 
-def test_uniform_numbers_belong_to_seed_and_frame() -> None:
+def test_uniform_numbers_depend_on_seed_and_frame_only() -> None:
     table, longer = (uniform_numbers((3, 9), frames, torch.device("cpu")) for frames in (5, 40))
     assert table.shape == (2, 5, 16) and table.dtype == torch.float64
     assert torch.equal(longer[:, :5], table)
@@ -191,8 +200,8 @@ def test_uniform_numbers_belong_to_seed_and_frame() -> None:
     assert ((longer >= 0) & (longer <= BELOW_ONE)).all()
 
 
-def test_each_code_is_what_its_own_number_draws(tiny: Tiny) -> None:
-    """Drawn again from the logits of the training layout, where all codes are known and nothing is cached."""
+def test_each_code_is_sampled_by_its_own_number(tiny: Tiny) -> None:
+    """Sampled again from the logits of the training layout, where all codes are known and nothing is cached."""
     sampling = Sampling(temperature=1.2, top_k=40, subtalker_temperature=0.7, subtalker_top_k=20, repetition_penalty=2)
     tts, data, seeds = tiny.tts, tiny.data(), (5, 6, 7, 8)
     talker, uniform = tts.model.talker, uniform_numbers(seeds, 12, tts.model.device)
@@ -228,7 +237,7 @@ def test_a_row_does_not_depend_on_its_neighbours(tiny: Tiny) -> None:
     assert torch.equal(others[1].codes, batch[1].codes)
 
 
-def test_every_linear_sees_all_rows(tiny: Tiny) -> None:
+def test_every_linear_is_called_with_all_rows(tiny: Tiny) -> None:
     seen, talker = set(), tiny.tts.model.talker
     linear = [module for module in talker.modules() if isinstance(module, nn.Linear)]
     hooks = [module.register_forward_hook(lambda m, i, _o: seen.add((m, len(i[0])))) for module in linear]
@@ -265,14 +274,14 @@ def test_decoding_stops_at_the_last_cap(tiny: Tiny) -> None:
     assert logits.shape[1] == 9
 
 
-def test_speech_is_the_codec_of_the_codes(tiny: Tiny) -> None:
+def test_speech_is_the_decoded_codes(tiny: Tiny) -> None:
     speaker, caps, seeds = tiny.data().speakers[0], (9, 24, 6, 14), (5, 6, 7, 8)
     codes, _ = ours(tiny.tts, speaker, cap=caps, seeds=seeds, sampling=Sampling())
-    cues = [SpeechPrompt(*each) for each in zip(LINES, seeds, caps, strict=True)]
-    [spoken] = speak(tiny.tts, speaker, "auto", cues, Sampling())
-    for one, row, cue in zip(spoken, codes, cues, strict=True):
+    prompts = [SpeechPrompt(*each) for each in zip(LINES, seeds, caps, strict=True)]
+    [spoken] = speak(tiny.tts, speaker, "auto", prompts, Sampling())
+    for one, row, prompt in zip(spoken, codes, prompts, strict=True):
         wave = tiny.tts.model.speech_tokenizer.decode([{"audio_codes": row.codes}])[0][0]
         assert (one.wave == wave).all() and one.wave.shape == (1920 * one.frames,)
-        assert (one.frames, one.frame_cap, one.eos) == (len(row.codes), cue.frame_cap, row.eos)
-        [[alone]] = speak(tiny.tts, speaker, "auto", [cue], Sampling())
+        assert (one.frames, one.frame_cap, one.eos) == (len(row.codes), prompt.frame_cap, row.eos)
+        [[alone]] = speak(tiny.tts, speaker, "auto", [prompt], Sampling())
         assert (alone.wave == one.wave).all()

@@ -1,4 +1,4 @@
-"""An instruction says how a line is to be spoken: ahead of the prompt, as in the library, where the model takes one."""
+"""An instruction on how to speak a line comes before the prompt, as in the library, if the model takes one."""
 
 from __future__ import annotations
 
@@ -17,24 +17,22 @@ INSTRUCTIONS = ("slowly, and with a warm voice", None, "whisper", "")
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("rows", [range(4), [0], [2, 1]])
-def test_an_instruction_stands_before_everything_as_in_the_library(
-    tiny: Tiny, language: str, rows: Sequence[int]
-) -> None:
-    speaker, lines, told = tiny.data().speakers[0], [LINES[row] for row in rows], [INSTRUCTIONS[row] for row in rows]
-    expected, expected_logits = library(tiny.tts, speaker, language, lines, instructions=told)
-    spoken, logits = ours(tiny.tts, speaker, lines, language=language, instructions=told)
+def test_an_instruction_comes_first_as_in_the_library(tiny: Tiny, language: str, rows: Sequence[int]) -> None:
+    speaker, lines, chosen = tiny.data().speakers[0], [LINES[row] for row in rows], [INSTRUCTIONS[row] for row in rows]
+    expected, expected_logits = library(tiny.tts, speaker, language, lines, instructions=chosen)
+    spoken, logits = ours(tiny.tts, speaker, lines, language=language, instructions=chosen)
     plain, plain_logits = ours(tiny.tts, speaker, lines, language=language)
     for row, (codes, one) in enumerate(zip(expected, spoken, strict=True)):
         assert torch.equal(one.codes, codes)
         torch.testing.assert_close(logits[row, : len(codes)], expected_logits[row, : len(codes)], atol=2e-5, rtol=0)
-        if told[row]:
+        if chosen[row]:
             assert (logits[row, 0] - plain_logits[row, 0]).abs().max() > 1e-3
         else:
             assert torch.equal(one.codes, plain[row].codes)
 
 
 def test_the_smaller_model_takes_no_instruction(tiny: Tiny) -> None:
-    """The checkpoint's own word for its size says which one it is."""
+    """The size is what the checkpoint's config.json says."""
     tts, speaker = tiny.fresh(), tiny.data().speakers[0]
     assert takes_instructions(tts)
     tts.model.tts_model_size = "0b6"

@@ -1,4 +1,4 @@
-"""Lines are spoken in groups that the memory holds."""
+"""Lines are spoken in batches that fit into memory."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from trainable.qwen3_tts.generation.speech import batches_that_fit, speak
         ([500, 10], 4, 60, [[1], [0]]),
     ],
 )
-def test_as_many_are_spoken_at_once_as_the_memory_holds(caps, seats: int, positions: int, expected) -> None:
+def test_batches_take_as_many_prompts_as_fit(caps, seats: int, positions: int, expected) -> None:
     assert batches_that_fit(caps, seats, positions) == expected
 
 
-def test_a_cue_says_the_same_in_any_group(tiny: Tiny, monkeypatch) -> None:
+def test_a_prompt_sounds_the_same_in_any_batch(tiny: Tiny, monkeypatch) -> None:
     speaker = tiny.data().speakers[0]
-    cues = [SpeechPrompt("one", 1, 9), SpeechPrompt("two and three", 2, 5), SpeechPrompt("four", 3, 7)]
-    [together] = speak(tiny.tts, speaker, "auto", cues, Sampling())
+    prompts = [SpeechPrompt("one", 1, 9), SpeechPrompt("two and three", 2, 5), SpeechPrompt("four", 3, 7)]
+    [together] = speak(tiny.tts, speaker, "auto", prompts, Sampling())
     monkeypatch.setattr("trainable.qwen3_tts.generation.speech.MAX_POSITIONS", 9)
-    [apart] = speak(tiny.tts, speaker, "auto", cues, Sampling())
+    [apart] = speak(tiny.tts, speaker, "auto", prompts, Sampling())
     assert [(each.frames, each.eos) for each in apart] == [(each.frames, each.eos) for each in together]
     for one, other in zip(apart, together, strict=True):
         np.testing.assert_allclose(one.wave, other.wave, atol=1e-4)

@@ -1,4 +1,4 @@
-"""LoRA's dropout masks: as many kept as asked for, unlike each other, and a function of nothing but their own names."""
+"""LoRA's dropout masks keep the right share, are independent of each other, and depend only on their own ids."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def mask(
     """[rows, length, width] bool; rows are (seed, step, clip), positions count from `first`."""
     positions = torch.arange(first, first + length).expand(len(rows), length)
     bits = noise(row_keys(rows, CPU), positions, width)
-    most = threshold(torch.tensor([dropout] * len(rows)))[:, None, None]
-    return keep_mask(bits, layer_factor(layer), most)
+    limit = threshold(torch.tensor([dropout] * len(rows)))[:, None, None]
+    return keep_mask(bits, layer_factor(layer), limit)
 
 
 @pytest.mark.parametrize("layer", [QUERY, VALUE, "code_predictor.model.layers.0.mlp.up_proj"])
 @pytest.mark.parametrize("dropout", [0.05, 0.3, 0.9])
-def test_as_many_are_kept_as_asked_for(dropout: float, layer: str) -> None:
+def test_the_right_share_is_kept(dropout: float, layer: str) -> None:
     """Five standard deviations of a fair coin: over everything, per row, per position and per channel."""
     rows = mask([(3, 1, clip) for clip in range(20)], dropout, layer)
     for dims in ((0, 1, 2), (1, 2), (0, 2), (0, 1)):
@@ -43,11 +43,11 @@ def test_as_many_are_kept_as_asked_for(dropout: float, layer: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_without_dropout_everything_is_kept_beside_others_that_drop(dtype: torch.dtype) -> None:
+def test_without_dropout_everything_is_kept_beside_seats_with_dropout(dtype: torch.dtype) -> None:
     bits = noise(row_keys([(0, 1, 2)] * 3, CPU), torch.arange(500).expand(3, -1), 999)
-    most = threshold(torch.tensor([0.0, 0.5, 0.0], dtype=dtype))[:, None, None]
+    limit = threshold(torch.tensor([0.0, 0.5, 0.0], dtype=dtype))[:, None, None]
     for layer in (QUERY, VALUE):
-        rows = keep_mask(bits, layer_factor(layer), most)
+        rows = keep_mask(bits, layer_factor(layer), limit)
         assert rows[0].all() and rows[2].all() and not rows[1].all()
 
 
@@ -75,7 +75,7 @@ ROW = (5, 4, 3)
         pytest.param({"first": 16}, id="frame"),
     ],
 )
-def test_masks_of_different_things_agree_by_chance_only(other: dict, dropout: float) -> None:
+def test_masks_of_different_ids_agree_by_chance_only(other: dict, dropout: float) -> None:
     """Independent masks agree where both keep or both drop; five standard deviations around that."""
     one, two = mask([ROW], dropout), mask(**{"rows": [ROW], "dropout": dropout, **other})
     chance = (1 - dropout) ** 2 + dropout**2
@@ -98,7 +98,7 @@ def test_neighbouring_channels_agree_by_chance_only() -> None:
         pytest.param({"rows": [(9, 9, 9), ROW, (5, 4, 2)]}, id="beside other rows"),
     ],
 )
-def test_a_mask_depends_on_nothing_around_it(larger: dict) -> None:
+def test_a_mask_does_not_depend_on_its_batch(larger: dict) -> None:
     alone = mask([ROW])[0]
     rows = larger.get("rows", [ROW])
     assert torch.equal(mask(**{"rows": [ROW], **larger})[rows.index(ROW), :LENGTH, :WIDTH], alone)
@@ -106,7 +106,7 @@ def test_a_mask_depends_on_nothing_around_it(larger: dict) -> None:
 
 
 def test_masks_are_the_same_in_every_process() -> None:
-    """Written down, because a hash with a salt of its own per process would pass all the others."""
+    """A hash with a salt per process would pass the other tests, so the values are written down."""
     assert layer_factor(QUERY) % 2 == 1
     assert row_keys([ROW], CPU).tolist() == [1198720219]
     assert mask([ROW], length=2, width=8).int()[0].tolist() == [[0, 1, 1, 0, 0, 0, 1, 1], [0, 0, 0, 0, 0, 0, 1, 1]]

@@ -19,7 +19,7 @@ def losses(tiny: Tiny, rows: list[int], language: str = "auto") -> ClipLosses:
 
 
 def by_hand(tiny: Tiny, row: int, language: str) -> dict[str, float]:
-    """The losses of one clip from the library's prompt, one frame after another, with log-probabilities picked out."""
+    """The losses of one clip from the library's prompt, frame by frame from log-probabilities."""
     data, talker = tiny.data(), tiny.tts.model.talker
     clip = data.clips[row]
     books = [talker.get_input_embeddings(), *talker.code_predictor.get_input_embeddings()]
@@ -51,7 +51,7 @@ def by_hand(tiny: Tiny, row: int, language: str) -> dict[str, float]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("row", range(4))
-def test_every_part_equals_arithmetic_by_hand(tiny: Tiny, row: int, language: str) -> None:
+def test_every_part_equals_independent_arithmetic(tiny: Tiny, row: int, language: str) -> None:
     ours = losses(tiny, [row], language)
     expected = by_hand(tiny, row, language)
     assert {name: float(getattr(ours, name)[0]) for name in expected} == pytest.approx(expected, abs=2e-5)
@@ -66,7 +66,7 @@ def test_a_padded_batch_equals_its_single_clips(tiny: Tiny) -> None:
 
 
 def test_the_shifted_loss_leaves_the_last_head_untrained(tiny: Tiny) -> None:
-    """What makes the guide's number what it is: its last head gets no gradient, the aligned one's does."""
+    """In the guide's loss the last head gets no gradient; in the aligned loss it does."""
     tts, data = tiny.fresh(), tiny.data()
     head = tts.model.talker.code_predictor.lm_head[14].weight.requires_grad_(True)
     layout = build_layout(tts.model.config, data.clips, data.role_ids, "auto")

@@ -1,4 +1,4 @@
-"""What is trained is what is generated: position by position, logit by logit."""
+"""The training layout equals generation by the library, position by position and logit by logit."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_teacher_forced_logits_equal_generation(tiny: Tiny, language: str) -> No
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_sub_talker_sees_what_generation_shows_it(tiny: Tiny, language: str) -> None:
+def test_the_sub_talker_sees_the_same_as_in_generation(tiny: Tiny, language: str) -> None:
     """Generated greedily, each code of books 1–15 is the most likely one given the state before its frame."""
     speaker = tiny.data().speakers[0]
     codes, _, _ = generate(tiny, language, speaker, LINES[:1], steps=16)

@@ -1,4 +1,4 @@
-"""A share of the frames for the sub-talker: as many as asked for, evenly drawn, and by nothing but their own names."""
+"""The sub-talker's share of the frames: the right number, evenly chosen, and dependent only on the frame's own id."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def draw(**changes) -> Draw:
     return make_draw(**{"batch": 4, "accumulation": 1, "clip_norm": 1e9, **changes})
 
 
-def picked(frames: int, share: float, row: tuple[int, int, int] = ROW) -> Tensor:
-    """[frames] bool of a row by itself."""
+def sampled(frames: int, share: float, row: tuple[int, int, int] = ROW) -> Tensor:
+    """[frames] bool of a single row."""
     found = sample_frames([frames], [row], [share])
     return torch.ones(frames, dtype=torch.bool) if found is None else found
 
@@ -38,25 +38,25 @@ def picked(frames: int, share: float, row: tuple[int, int, int] = ROW) -> Tensor
     [(10, 0.5, 5), (9, 0.5, 5), (1, 0.01, 1), (240, 0.25, 60), (241, 0.25, 61), (100, 0.07, 7), (30, 0.1, 3)]
     + [(3, 1.0, 3), (3, 0.999, 3), (5, 1e-12, 1)],
 )
-def test_as_many_frames_as_asked_for(frames: int, share: float, count: int) -> None:
-    assert picked(frames, share).sum() == count
+def test_the_right_number_of_frames_is_chosen(frames: int, share: float, count: int) -> None:
+    assert sampled(frames, share).sum() == count
 
 
-def test_a_row_draws_the_same_frames_in_any_company() -> None:
+def test_a_row_gets_the_same_frames_in_any_batch() -> None:
     lengths, rows, shares = (50, 7, 31), (ROW, (5, 4, 2), (6, 4, 3)), (0.3, 1.0, 0.5)
     together = sample_frames(lengths, rows, shares)
     assert together is not None
     for part, frames, row, share in zip(together.split(list(lengths)), lengths, rows, shares, strict=True):
-        assert torch.equal(part, picked(frames, share, row))
+        assert torch.equal(part, sampled(frames, share, row))
 
 
 def test_a_larger_share_keeps_the_frames_of_a_smaller_one() -> None:
-    assert (picked(60, 0.5) >= picked(60, 0.2)).all()
+    assert (sampled(60, 0.5) >= sampled(60, 0.2)).all()
 
 
 @pytest.mark.parametrize("other", [(6, 4, 3), (5, 5, 3), (5, 4, 2), (5, 3, 4)], ids=["seed", "step", "clip", "swapped"])
-def test_another_seed_step_or_clip_draws_others(other: tuple[int, int, int]) -> None:
-    assert not torch.equal(picked(60, 0.5), picked(60, 0.5, other))
+def test_another_seed_step_or_clip_gets_other_frames(other: tuple[int, int, int]) -> None:
+    assert not torch.equal(sampled(60, 0.5), sampled(60, 0.5, other))
 
 
 def test_before_the_first_step_every_frame_is_scored() -> None:
@@ -65,13 +65,13 @@ def test_before_the_first_step_every_frame_is_scored() -> None:
     assert together is not None and together[:9].all() and together[9:].sum() == 2
 
 
-def test_the_draw_is_the_same_in_every_process() -> None:
-    """Written down, because a hash with a salt of its own per process would pass all the others."""
-    assert picked(12, 0.5).int().tolist() == [0, 0, 1, 1, 1, 0, 0, 1, 0, 1, 0, 1]
+def test_the_choice_is_the_same_in_every_process() -> None:
+    """A hash with a salt per process would pass the other tests, so the values are written down."""
+    assert sampled(12, 0.5).int().tolist() == [0, 0, 1, 1, 1, 0, 0, 1, 0, 1, 0, 1]
 
 
-def test_every_frame_and_every_pair_of_neighbours_is_as_likely() -> None:
-    """Five standard deviations of what independent steps would give."""
+def test_every_frame_and_every_pair_of_neighbours_is_equally_likely() -> None:
+    """Within five standard deviations of independent steps."""
     steps, frames, share = 4000, 10, 0.3
     rows = [(5, step, 3) for step in range(1, steps + 1)]
     found = sample_frames([frames] * steps, rows, [share] * steps)
@@ -92,7 +92,7 @@ def test_every_frame_and_every_pair_of_neighbours_is_as_likely() -> None:
         ((1, 1, 2, 1), (1, 1, 0, 1, 1), 2, [0, 1, 3, 4], [1, 1, 1, 1]),
     ],
 )
-def test_runs_are_filled_up_with_repetitions_that_do_not_count(
+def test_seats_are_padded_with_copies_that_do_not_count(
     lengths: Sequence[int], chosen: Sequence[int] | None, parts: int | None, scored: list[int], counts: list[int]
 ) -> None:
     mask = None if chosen is None else torch.tensor(chosen).bool()
@@ -123,10 +123,10 @@ def test_the_mean_over_many_steps_is_the_loss_over_all_frames(tiny: Tiny) -> Non
 
 
 @one_shape
-def test_a_loss_is_the_mean_over_the_frames_that_were_drawn(tiny: Tiny) -> None:
-    """By the library's own logits over all frames."""
+def test_a_loss_is_the_mean_over_the_chosen_frames(tiny: Tiny) -> None:
+    """Compared with the losses of every frame alone."""
     data, talker = tiny.data(), tiny.tts.model.talker
-    chosen = picked(9, 0.5)
+    chosen = sampled(9, 0.5)
     clip, config = data.clips[1], tiny.tts.model.config
     with torch.no_grad():
         ours = clip_losses(talker, build_layout(config, [clip], data.role_ids, "auto", chosen), data.speakers[0])
@@ -142,7 +142,7 @@ def test_a_loss_is_the_mean_over_the_frames_that_were_drawn(tiny: Tiny) -> None:
 
 
 @one_shape
-def test_the_code_predictor_runs_on_the_frames_that_were_drawn_alone(tiny: Tiny) -> None:
+def test_the_code_predictor_runs_on_the_chosen_frames_only(tiny: Tiny) -> None:
     chosen = [draw(sub_frames=0.25, targets="linear"), draw(sub_frames=0.5, targets="linear"), draw(targets="linear")]
     pack = make_pack(tiny, tiny.data(), shape_of(chosen, 4), 3)
     for seat, each in enumerate(chosen):
@@ -160,8 +160,8 @@ def test_the_code_predictor_runs_on_the_frames_that_were_drawn_alone(tiny: Tiny)
 
 @one_shape
 @pytest.mark.parametrize("objective", ["guide", "aligned"])
-def test_a_weight_scales_the_gradient_of_the_sub_loss_and_nothing_that_is_told(tiny: Tiny, objective: str) -> None:
-    """Gradients are linear in the weight, and at 0 the code predictor has none."""
+def test_sub_weight_scales_the_gradient_of_the_sub_loss_but_no_reported_loss(tiny: Tiny, objective: str) -> None:
+    """The gradient is linear in the weight, and at weight 0 the code predictor has none."""
     draws = [draw(targets="all-linear", objective=objective, sub_weight=weight) for weight in (0.0, 0.3, 0.6)]
     pack = make_pack(tiny, tiny.data(), shape_of(draws, 4), 3, torch.float64)
     for seat, each in enumerate(draws):

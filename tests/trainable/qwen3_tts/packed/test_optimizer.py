@@ -1,4 +1,4 @@
-"""AdamW over the rows of the flat buffers, against torch's own optimizer per seat."""
+"""AdamW over the rows of the flat buffers, compared with torch's own optimizer per seat."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def unreduced(gradient: Tensor) -> Tensor:
 
 
 def make_flat(dtype: torch.dtype = torch.float64, start: Tensor | None = None) -> FlatAdamW:
-    """Somebody in every row; `start` [seats, numbers] are their weights."""
+    """A trial in every row; start: [seats, size], their weights."""
     flat = FlatAdamW(SEATS, LORA, PROJECTION, CPU, dtype)
     for row, each in enumerate(SETTINGS):
         flat.begin(row, OptimizerSettings(**vars(each)))
@@ -35,12 +35,12 @@ def make_flat(dtype: torch.dtype = torch.float64, start: Tensor | None = None) -
 
 
 def random_numbers(seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
-    """[seats, numbers]."""
+    """[seats, size]."""
     return torch.randn(SEATS, LORA + PROJECTION, generator=torch.Generator().manual_seed(seed)).to(dtype)
 
 
 class Separate:
-    """One seat as everybody trains it: two parameter groups, clip_grad_norm_, torch.optim.AdamW."""
+    """One seat in plain PyTorch: two parameter groups, clip_grad_norm_, torch.optim.AdamW."""
 
     def __init__(self, weights: Tensor, settings: OptimizerSettings) -> None:
         self.lora, self.projection = (nn.Parameter(part.clone()) for part in weights.split([LORA, PROJECTION]))
@@ -68,7 +68,7 @@ class Separate:
 STEPS = ((0, 1, 2, 3, 4), (0, 2), (0,), (0, 1, 3), (4,), (0, 1, 2, 3, 4), (0, 2, 4), (0, 4), (0, 2, 3))
 """Seats that step together."""
 SWAPS = ((), ((0, 3),), ((1, 4), (4, 0)), (), ((2, 3),), ((0, 1), (1, 2), (2, 4)), (), ((3, 4),), ())
-"""Rows that change places before each of them."""
+"""Rows that are exchanged before each step."""
 
 
 def test_every_seat_steps_as_torch_would_step_it() -> None:
@@ -82,7 +82,7 @@ def test_every_seat_steps_as_torch_would_step_it() -> None:
         factors = {seat: 1 / (1 + number + seat) for seat in seats}
         gradients = random_numbers(number + 1)
         for seat in seats:
-            # Twice the half: gradients are accumulated.
+            # In two halves, because gradients are accumulated.
             for _ in range(2):
                 flat.gradients[rows[seat]] += gradients[seat] / 2
         norms = flat.step({rows[seat]: factors[seat] for seat in seats}, unreduced)
@@ -110,7 +110,7 @@ def test_a_frozen_projection_neither_moves_nor_counts_in_the_norm() -> None:
     torch.testing.assert_close(flat.moments[0][1, :LORA], torch.full((LORA,), 0.01, dtype=torch.float64))
 
 
-def test_the_gradient_is_summed_over_the_crew_before_it_is_clipped() -> None:
+def test_the_gradient_is_summed_over_the_process_group_before_it_is_clipped() -> None:
     flat, twice = make_flat(), make_flat()
     gradients = random_numbers(1)
     flat.gradients += gradients
@@ -120,7 +120,7 @@ def test_the_gradient_is_summed_over_the_crew_before_it_is_clipped() -> None:
     assert torch.equal(flat.weights, twice.weights)
 
 
-def test_a_new_trial_finds_nothing_of_the_last_one() -> None:
+def test_a_new_trial_starts_with_an_empty_row() -> None:
     flat = make_flat()
     flat.gradients += random_numbers(1)
     flat.step(dict.fromkeys(range(SEATS), 1.0), unreduced)
@@ -138,21 +138,21 @@ steps = st.sets(rows, min_size=1).map(lambda chosen: ("step", tuple(sorted(chose
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(swaps, steps), max_size=12), st.sampled_from([torch.float32, torch.float64]))
-def test_a_swap_changes_nothing_for_anybody(events: list[tuple[str, tuple[int, ...]]], dtype: torch.dtype) -> None:
-    still, moved, at = make_flat(dtype), make_flat(dtype), list(range(SEATS))
+def test_a_swap_changes_no_result(events: list[tuple[str, tuple[int, ...]]], dtype: torch.dtype) -> None:
+    still, moved, place = make_flat(dtype), make_flat(dtype), list(range(SEATS))
     for number, (kind, numbers) in enumerate(events):
         if kind == "swap":
             one, other = numbers
             moved.swap(one, other)
-            at = [{one: other, other: one}.get(row, row) for row in at]
+            place = [{one: other, other: one}.get(row, row) for row in place]
             continue
         gradients = random_numbers(number, dtype)
         still.gradients += gradients
-        moved.gradients[at] += gradients
+        moved.gradients[place] += gradients
         expected = still.step(dict.fromkeys(numbers, 0.5), unreduced)
-        norms = moved.step({at[seat]: 0.5 for seat in numbers}, unreduced)
-        assert {seat: norms[at[seat]] for seat in numbers} == expected
-    assert torch.equal(moved.weights[at], still.weights)
-    assert torch.equal(moved.gradients[at], still.gradients)
-    assert all(torch.equal(mine[at], theirs) for mine, theirs in zip(moved.moments, still.moments, strict=True))
-    assert [moved.settings(at[seat]) for seat in range(SEATS)] == [still.settings(seat) for seat in range(SEATS)]
+        norms = moved.step({place[seat]: 0.5 for seat in numbers}, unreduced)
+        assert {seat: norms[place[seat]] for seat in numbers} == expected
+    assert torch.equal(moved.weights[place], still.weights)
+    assert torch.equal(moved.gradients[place], still.gradients)
+    assert all(torch.equal(mine[place], theirs) for mine, theirs in zip(moved.moments, still.moments, strict=True))
+    assert [moved.settings(place[seat]) for seat in range(SEATS)] == [still.settings(seat) for seat in range(SEATS)]

@@ -1,4 +1,4 @@
-"""One forward and backward pass of a pack, seat by seat against PEFT models of their own."""
+"""One forward and backward pass of a pack, each seat compared with a separate PEFT model."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from trainable.qwen3_tts.packed.pack import QwenPack
 SEED = 5
 UNCLIPPED = 1e9
 FIRST_MOMENT = 0.1
-"""After the first step it is so much of the gradient, where that is not clipped."""
+"""The share of an unclipped gradient that the first moment is after one step."""
 
-# As parts of a seat's whole gradient, of each weight's, and of the norm. In float32 one weight's may be a small
+# Relative to a seat's whole gradient, to each weight's, and to the norm. In float32 one weight's gradient may be a small
 # difference of large numbers, and torch's norm of many numbers is coarse.
-CLOSENESS = {torch.float32: (1e-6, 4e-6, 2e-5), torch.float64: (1e-12, 1e-12, 1e-12)}
+TOLERANCES = {torch.float32: (1e-6, 4e-6, 2e-5), torch.float64: (1e-12, 1e-12, 1e-12)}
 FRAMES = (5, 9, 3, 7, 14, 1)
 TEXTS = ("hi", "a line", "b", "more of it", "rather a long line of text for so few frames", "of one frame")
 
@@ -43,7 +43,7 @@ EVERYTHING = (
     (draw(rank=16, alpha_ratio=2, targets="linear"), (2, 0, 1, 5)),
     (draw(rank=8, alpha_ratio=1.5, targets="all-linear", dropout=0.9, text_projection_lr=1e-5), (1, 2)),
 )
-TALKER_ALONE = (
+TALKER_ONLY = (
     (draw(rank=2, targets="attention", alpha_ratio=0.5, dropout=0.3), (3, 0)),
     (draw(rank=16, targets="linear", objective="aligned"), (1, 2, 5, 0)),
 )
@@ -57,15 +57,15 @@ SHARES_AND_WEIGHTS = (
 NO_DROPOUT = tuple((chosen.model_copy(update={"dropout": 0.0}), clips) for chosen, clips in EVERYTHING)
 CASES = {
     "everything": (EVERYTHING, True),
-    "talker alone": (TALKER_ALONE, True),
+    "talker only": (TALKER_ONLY, True),
     "shares and weights": (SHARES_AND_WEIGHTS, True),
-    "no dropout, as they begin": (NO_DROPOUT, False),
+    "no dropout, initial weights": (NO_DROPOUT, False),
 }
-"""Draws with the clips of their step, and whether their weights have grown from where they begin."""
+"""Draws with the clips of their step, and whether their weights are moved away from the initial ones."""
 
 
 def make_pack(tiny: Tiny, draws: Sequence[Draw], seats: int, dtype: torch.dtype = torch.float32) -> QwenPack:
-    """A pack with room for all these draws; seats 1, 2 … are theirs, so that the first rows are empty or wrong."""
+    """A pack that fits all these draws. Their seats are 1, 2 …, so that the first rows are empty or another seat's."""
     shape = PackShape(
         rank=max(draw.rank for draw in draws),
         targets=tuple(sorted({TARGETS[draw.targets] for draw in draws})),
@@ -78,7 +78,7 @@ def make_pack(tiny: Tiny, draws: Sequence[Draw], seats: int, dtype: torch.dtype 
 
 
 def seat_all(pack: QwenPack, draws: Sequence[Draw], grow: bool) -> dict[int, SeatState]:
-    """Lets everybody join, the last one first, perhaps with weights that have grown."""
+    """Seats all draws, the last one first, with initial or moved weights."""
     seats = dict(enumerate(draws, start=1))
     for seat, chosen in reversed(seats.items()):
         pack.join(seat, chosen, SEED)
@@ -92,7 +92,7 @@ def text_projection(state: SeatState) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in state.weights.items() if "text_projection" in name}
 
 
-@pytest.mark.parametrize("dtype", CLOSENESS, ids=["fp32", "fp64"])
+@pytest.mark.parametrize("dtype", TOLERANCES, ids=["fp32", "fp64"])
 @pytest.mark.parametrize("case", CASES)
 def test_gradients_equal_those_of_separate_models(tiny: Tiny, case: str, dtype: torch.dtype) -> None:
     seating, grow = CASES[case]
@@ -104,7 +104,7 @@ def test_gradients_equal_those_of_separate_models(tiny: Tiny, case: str, dtype: 
     }
     rows = pack.accumulate(batches)
     norms = pack.step(dict.fromkeys(starts, 1.0))
-    of_all, of_each, of_norm = CLOSENESS[dtype]
+    of_all, of_each, of_norm = TOLERANCES[dtype]
     for (seat, start), chosen in zip(starts.items(), draws, strict=True):
         other = separate(tiny, tiny.data(FRAMES, TEXTS), chosen, SEED, start.weights, dtype)
         other.join(0, chosen, SEED)
@@ -125,15 +125,15 @@ def norm(tensors: Mapping[str, Tensor]) -> float:
     return float(torch.cat([tensor.flatten() for tensor in tensors.values()]).double().norm())
 
 
-def test_padded_ranks_and_modules_that_are_no_target_stay_zero(tiny: Tiny) -> None:
-    """All of a seat's numbers that are not zero are those that an adapter of its own has."""
+def test_padded_ranks_and_untargeted_modules_stay_zero(tiny: Tiny) -> None:
+    """The nonzero numbers of a seat's row are exactly those of its adapter."""
     draws = [chosen for chosen, _ in EVERYTHING]
     pack = make_pack(tiny, draws, len(draws) + 1)
     seats = seat_all(pack, draws, True)
     for step in range(1, 4):
         pack.accumulate({seat: Batch((step, 0), step, weight=0.5) for seat in seats})
         pack.step(dict.fromkeys(seats, 1.0))
-    # Only the buffers themselves show what a state leaves out.
+    # A state leaves the padding out, so the buffers themselves are compared.
     buffers = (pack._packed.flat.weights, *pack._packed.flat.moments)
     for seat, chosen in zip(seats, draws, strict=True):
         state = pack.state(seat)
@@ -150,7 +150,7 @@ def test_padded_ranks_and_modules_that_are_no_target_stay_zero(tiny: Tiny) -> No
 
 
 @one_shape
-def test_a_trial_begins_the_same_in_any_seat_of_any_pack(tiny: Tiny) -> None:
+def test_initial_weights_are_the_same_in_any_seat_of_any_pack(tiny: Tiny) -> None:
     chosen, larger = draw(rank=4, targets="linear"), draw(rank=16, targets="all-linear", text_projection_lr=1e-3)
     lone, busy = make_pack(tiny, [chosen], 1), make_pack(tiny, [chosen, larger], 3)
     lone.join(0, chosen, SEED)
@@ -174,7 +174,7 @@ def test_a_trial_begins_the_same_in_any_seat_of_any_pack(tiny: Tiny) -> None:
 
 
 @one_shape
-def test_a_seat_without_clips_beside_others_gathers_no_gradient(tiny: Tiny) -> None:
+def test_a_seat_without_clips_gets_no_gradient(tiny: Tiny) -> None:
     """A process of a group whose clips are used up before the others'."""
     chosen = draw(dropout=0.1)
     pack = make_pack(tiny, [chosen], 2)
@@ -189,7 +189,7 @@ def test_a_seat_without_clips_beside_others_gathers_no_gradient(tiny: Tiny) -> N
 
 @one_shape
 @pytest.mark.parametrize(
-    ("seat", "changes", "said"),
+    ("seat", "changes", "message"),
     [
         (0, {}, "free seat"),
         (2, {}, "free seat"),
@@ -198,12 +198,12 @@ def test_a_seat_without_clips_beside_others_gathers_no_gradient(tiny: Tiny) -> N
         (1, {"targets": r".*\.up_proj"}, "targets"),
     ],
 )
-def test_a_draw_without_room_is_refused_and_the_seat_stays_free(
-    tiny: Tiny, seat: int, changes: dict, said: str
+def test_a_draw_that_does_not_fit_is_refused_and_the_seat_stays_free(
+    tiny: Tiny, seat: int, changes: dict, message: str
 ) -> None:
     chosen = draw(rank=8)
     pack = make_pack(tiny, [chosen], 2)
     pack.join(0, chosen, SEED)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         pack.join(seat, draw(**{"rank": 8, **changes}), SEED)
     pack.join(1, chosen, SEED)

@@ -1,4 +1,4 @@
-"""Whole trials in a busy pack, against the same trials by PEFT and torch's AdamW, and against a pack of one seat."""
+"""Whole trials in a shared pack, compared with PEFT and torch's AdamW and with a pack of a single seat."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ CASES = {
     "0.6b fp64": ("0.6b", torch.float64),
 }
 SEATS = 3
-CLOSENESS = {torch.float32: (1e-4, 1e-4), torch.float64: (1e-12, 1e-12)}
-"""Of weights and losses, and of gradient norms. In float32 torch's norm of many numbers is coarse."""
+TOLERANCES = {torch.float32: (1e-4, 1e-4), torch.float64: (1e-12, 1e-12)}
+"""Absolute for weights and losses, relative for gradient norms. In float32 torch's norm of many numbers is coarse."""
 
 
 @dataclass(frozen=True)
-class Busy:
-    """Trials that shared a pack, more of them than seats."""
+class SharedPack:
+    """What more trials than seats left that shared a pack."""
 
     tiny: Tiny
     data: PreparedData
@@ -60,7 +60,7 @@ class Busy:
 
 
 @pytest.fixture(scope="module", params=CASES)
-def busy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Busy:
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SharedPack:
     size, dtype = CASES[request.param]
     folder = tmp_path_factory.mktemp("busy")
     model = make_tiny_qwen(folder / "model", size)
@@ -69,15 +69,15 @@ def busy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     jobs = [job(folder / name, chosen) for name, chosen in DRAWS.items()]
     pack = make_pack(tiny, data, shape_of(tuple(DRAWS.values()), batch=2), SEATS, dtype)
     events = drive(pack, jobs, together=2)
-    return Busy(tiny, data, dtype, {each.trial: Left.read(each) for each in jobs}, events)
+    return SharedPack(tiny, data, dtype, {each.trial: Left.read(each) for each in jobs}, events)
 
 
-def test_seats_are_taken_again_while_others_train(busy: Busy) -> None:
+def test_free_seats_are_reused_while_others_train(shared: SharedPack) -> None:
     def at(kind: type[Event], name: str) -> int:
-        return next(at for at, event in enumerate(busy.events) if isinstance(event, kind) and event.trial == name)
+        return next(at for at, event in enumerate(shared.events) if isinstance(event, kind) and event.trial == name)
 
     names = list(DRAWS)
-    assert all(left.ending is Ending.EXHAUSTED and left.curve[-1].step > 20 for left in busy.left.values())
+    assert all(left.ending is Ending.EXHAUSTED and left.curve[-1].step > 20 for left in shared.left.values())
     first = min(at(Finished, name) for name in names[:SEATS])
     late = [name for name in names if at(Progress, name) > first]
     assert late == names[SEATS:]
@@ -86,35 +86,35 @@ def test_seats_are_taken_again_while_others_train(busy: Busy) -> None:
 
 
 @pytest.mark.parametrize("name", DRAWS)
-def test_a_trial_equals_one_by_peft(busy: Busy, tmp_path: Path, name: str) -> None:
-    """PEFT passes over all clips of a step at once, so that accumulation is compared too."""
+def test_a_trial_equals_one_by_peft(shared: SharedPack, tmp_path: Path, name: str) -> None:
+    """PEFT passes over all clips of a step at once, so accumulation is compared too."""
     chosen, alone = DRAWS[name], job(tmp_path / name, DRAWS[name])
-    other = separate(busy.tiny, busy.data, chosen, SEED, beginning(busy, chosen), busy.dtype)
+    other = separate(shared.tiny, shared.data, chosen, SEED, initial_weights(shared, chosen), shared.dtype)
     other.batch = chosen.clips_per_step
     drive(other, [alone])
-    busy.left[name].assert_equals(Left.read(alone), *CLOSENESS[busy.dtype])
+    shared.left[name].assert_equals(Left.read(alone), *TOLERANCES[shared.dtype])
 
 
 @pytest.mark.parametrize("name", ["two passes"])
-def test_a_trial_equals_one_in_a_seat_made_to_measure(busy: Busy, tmp_path: Path, name: str) -> None:
+def test_a_trial_equals_one_in_a_pack_of_its_own_shape(shared: SharedPack, tmp_path: Path, name: str) -> None:
     chosen, alone = DRAWS[name], job(tmp_path / name, DRAWS[name])
-    drive(make_pack(busy.tiny, busy.data, PackShape.from_draw(chosen), 1, busy.dtype), [alone])
-    busy.left[name].assert_equals(Left.read(alone), *CLOSENESS[busy.dtype])
+    drive(make_pack(shared.tiny, shared.data, PackShape.from_draw(chosen), 1, shared.dtype), [alone])
+    shared.left[name].assert_equals(Left.read(alone), *TOLERANCES[shared.dtype])
 
 
-def beginning(busy: Busy, chosen: Draw) -> dict[str, torch.Tensor]:
-    """The weights that a pack starts this draw with."""
-    pack = make_pack(busy.tiny, busy.data, PackShape.from_draw(chosen), 1, busy.dtype)
+def initial_weights(shared: SharedPack, chosen: Draw) -> dict[str, torch.Tensor]:
+    """The weights with which a pack starts this draw."""
+    pack = make_pack(shared.tiny, shared.data, PackShape.from_draw(chosen), 1, shared.dtype)
     pack.join(0, chosen, SEED)
     return dict(pack.state(0).weights)
 
 
 @one_shape
 def test_a_neighbour_that_diverges_changes_nothing_for_the_others(tiny: Tiny, tmp_path: Path) -> None:
-    """In float64, where nothing hides behind rounding."""
+    """In float64, where rounding hides nothing."""
     data = clips(tiny, 21)
     sane = {"dropped": draw(dropout=0.2, text_projection_lr=1e-3), "other": draw(objective="aligned", batch=2)}
-    # No draw may ask for such a rate; one that may needs many steps to get as far.
+    # A draw cannot have such a learning rate; with a valid one it takes many steps to diverge.
     wild = draw(text_projection_lr=1e-3, dropout=0.1).model_copy(update={"lora_lr": 1e200})
     left = []
     for folder, draws in (
@@ -126,7 +126,7 @@ def test_a_neighbour_that_diverges_changes_nothing_for_the_others(tiny: Tiny, tm
         left.append({name: Left.read(jobs[name]) for name in sane})
     endings = {event.trial: event.outcome.ending for event in events if isinstance(event, Finished)}
     assert endings == {"wild": Ending.DIVERGED, "dropped": Ending.EXHAUSTED, "other": Ending.EXHAUSTED}
-    # It diverged while the others had most of their steps to do.
+    # It diverged while the others had most of their steps left.
     assert [event.trial for event in events if isinstance(event, Finished)][0] == "wild"
     for name in sane:
         left[0][name].assert_equals(left[1][name], 1e-12, 1e-12)

@@ -1,4 +1,4 @@
-"""The losses of a pack's seats in evaluation mode."""
+"""Losses of a pack's seats in evaluation mode."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLIPS = (3, 1)
 
 
 def seated(tiny: Tiny, draws: Sequence[Draw] = DRAWS, dtype: torch.dtype = torch.float32) -> QwenPack:
-    """A pack whose seats 1, 2 … have adapters that are far from where they begin."""
+    """A pack whose seats 1, 2 … have adapters far from their initial weights."""
     pack = make_pack(tiny, tiny.data(speakers=(0, 1, 0, 1)), shape_of(DRAWS, 2), len(draws) + 1, dtype)
     for seat, each in enumerate(draws, start=1):
         pack.join(seat, each, SEED)
@@ -52,8 +52,8 @@ def test_dropout_and_a_share_of_the_frames_change_nothing(tiny: Tiny) -> None:
 
 
 @one_shape
-def test_training_goes_on_as_if_there_had_been_no_validation(tiny: Tiny) -> None:
-    """To the bit, even between the passes of one step."""
+def test_validation_does_not_change_training(tiny: Tiny) -> None:
+    """Bit for bit, even between the passes of one step."""
     left = []
     for validates in (False, True):
         pack = seated(tiny)
