@@ -1,4 +1,4 @@
-"""Batches of the published layout: the whole text first, then the frames, right-padded."""
+"""Right-padded pre-training batches in the published prompt layout: the whole text first, then the frames."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from demo.encode import Corpus
 ROLE, PREFIX = 3, 5
 IGNORE = -100
 JOINED_SHARE = 0.15
+"""Share of batches whose rows join two utterances."""
 BUCKET_BATCHES = 8
+"""Batches whose utterances are sorted by length together."""
 SHORTEST_REFERENCE = 64
+"""Mel frames."""
 
 
 @dataclass(frozen=True)
-class Batch:
+class PretrainingBatch:
     """text, codec: [batch, positions] int64 ids, -1 where nothing is added; frames: [batch, positions, 16] int64;
-    is_frame: [batch, positions] bool; labels: [batch, positions] int64, the id that the NEXT position holds, the end
-    of speech included, -100 elsewhere; references: [batch, mel frames, 128] float32 of other clips of the speaker.
+    is_frame: [batch, positions] bool; labels: [batch, positions] int64, the id at the NEXT position, with the end of
+    speech, -100 elsewhere; references: [batch, mel frames, 128] float32 of other clips of the speaker.
     """
 
     text: Tensor
@@ -37,8 +40,10 @@ class Batch:
 
 def collate(
     config: Qwen3TTSConfig, text_ids: list[Tensor], codes: list[Tensor], references: Tensor, role: Tensor
-) -> Batch:
-    """text_ids: one [tokens] per row; codes: one [frames, 16] per row; role: the three ids that open every prompt."""
+) -> PretrainingBatch:
+    """text_ids: one [tokens] int64 per row; codes: one [frames, 16] int64 per row; references: [batch, mel frames, 128]
+    float32; role: [3] int64, the ids that open every prompt.
+    """
     talker = config.talker_config
     starts = [ROLE + PREFIX + len(ids) + 2 for ids in text_ids]
     positions = max(start + len(item) for start, item in zip(starts, codes, strict=True))
@@ -66,13 +71,13 @@ def collate(
     lengths = torch.tensor([len(item) for item in codes])[:, None]
     position = torch.arange(positions)[None]
     is_frame = (position >= starts_) & (position < starts_ + lengths)
-    return Batch(text, codec, frames, is_frame, labels, references)
+    return PretrainingBatch(text, codec, frames, is_frame, labels, references)
 
 
 class BatchMaker:
     """Endless batches of utterances of similar length, every utterance once per epoch.
 
-    A part of the rows joins two utterances of one voice: voice cloning with a transcript (ICL) is such a longer one.
+    Some batches join two utterances of one voice per row, as voice cloning with a transcript (ICL) does.
     """
 
     def __init__(self, config: Qwen3TTSConfig, tokenizer: PreTrainedTokenizerBase, corpus: Corpus, size: int):
@@ -85,21 +90,21 @@ class BatchMaker:
             torch.nonzero(corpus.voices == voice)[:, 0].tolist() for voice in range(len(corpus.references))
         ]
 
-    def epoch(self, rng: random.Random) -> Iterator[Batch]:
-        """One pass over the corpus in random order; short and long utterances are kept apart to save padding."""
+    def epoch(self, rng: random.Random) -> Iterator[PretrainingBatch]:
+        """One pass over the corpus in random order. Utterances of similar length share a batch, to save padding."""
         order = list(range(len(self.text_ids)))
         rng.shuffle(order)
         bucket = self.size * BUCKET_BATCHES
         batches = []
         for start in range(0, len(order) - bucket + 1, bucket):
-            alike = sorted(order[start : start + bucket], key=lambda index: len(self.text_ids[index]))
-            batches += [alike[at : at + self.size] for at in range(0, bucket, self.size)]
+            similar = sorted(order[start : start + bucket], key=lambda index: len(self.text_ids[index]))
+            batches += [similar[at : at + self.size] for at in range(0, bucket, self.size)]
         rng.shuffle(batches)
         for indices in batches:
             yield self.batch(indices, rng)
 
-    def batch(self, indices: list[int], rng: random.Random) -> Batch:
-        """The batch of these utterances, each heard with a reference from another clip of its voice."""
+    def batch(self, indices: list[int], rng: random.Random) -> PretrainingBatch:
+        """The batch of these utterances, each with a random reference of its voice."""
         length = rng.randint(SHORTEST_REFERENCE, self.corpus.references.shape[2])
         offset = rng.randint(0, self.corpus.references.shape[2] - length)
         joined = rng.random() < JOINED_SHARE

@@ -18,7 +18,7 @@ RIDGE = 1.0
 
 
 def fit_codec(config: MelCodecConfig, waves: Sequence[np.ndarray], seed: int) -> MelCodecModel:
-    """waves: recordings [samples] float32, 24 kHz, of many voices. Returns the codec, float32."""
+    """waves: recordings [samples] float32, 24 kHz, of many voices. Returns the codec in float32."""
     generator = torch.Generator().manual_seed(seed)
     codec = MelCodecModel(config)
     mels = [codec.log_mel(torch.from_numpy(wave)) for wave in waves]
@@ -33,7 +33,7 @@ def fit_codec(config: MelCodecConfig, waves: Sequence[np.ndarray], seed: int) ->
 
 
 def residual_kmeans(points: Tensor, config: MelCodecConfig, generator: torch.Generator) -> Tensor:
-    """points: [n, dim] -> codebooks [16, K, dim], each stage fitted to what the stages before it left over."""
+    """points: [n, dim] → codebooks [16, K, dim], each stage fitted to the residual of the stages before it."""
     codebooks = []
     for stage in range(config.num_quantizers):
         codebook = kmeans(points, config.codebook_size, generator)
@@ -46,7 +46,7 @@ def residual_kmeans(points: Tensor, config: MelCodecConfig, generator: torch.Gen
 
 
 def kmeans(points: Tensor, clusters: int, generator: torch.Generator) -> Tensor:
-    """points: [n, dim] -> centres [clusters, dim]; an empty cluster restarts at a random point."""
+    """points: [n, dim] → centres [clusters, dim]. An empty cluster restarts at a random point."""
     centres = points[torch.randperm(len(points), generator=generator)[:clusters]].clone()
     for _ in range(KMEANS_ITERATIONS):
         member = torch.cat([nearest(chunk, centres) for chunk in points.split(8192)])
@@ -59,7 +59,7 @@ def kmeans(points: Tensor, clusters: int, generator: torch.Generator) -> Tensor:
 
 
 def fit_magnitude(codec: MelCodecModel, waves: Sequence[np.ndarray], mels: Sequence[Tensor]) -> Tensor:
-    """Ridge regression from three neighbouring log-mel frames to a log magnitude frame -> [3 * n_mels + 1, bins]."""
+    """Ridge regression from three neighbouring log-mel frames to a log magnitude frame → [3 * n_mels + 1, bins]."""
     inputs = torch.cat([mel_context(mel) for mel in mels])
     targets = torch.cat([codec.spectrum(torch.from_numpy(wave)).clamp(min=1e-4).log() for wave in waves])
     gram = inputs.T @ inputs + RIDGE * torch.eye(inputs.shape[1])

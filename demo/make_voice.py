@@ -1,4 +1,4 @@
-"""Makes demo/checkpoint and demo/voice from nothing but espeak-ng: `python -m demo.make_voice`."""
+"""Makes demo/checkpoint and demo/voice with espeak-ng alone: `python -m demo.make_voice`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ from demo.corpus import SAMPLE_RATE, synthesise, texts
 from demo.encode import WORDS, Corpus, encode_corpus, load_corpus, save_corpus
 from demo.fit_codec import fit_codec
 from demo.model import build_config, build_model, save_model
-from demo.pretrain import Progress as Trained
-from demo.pretrain import pretrain
+from demo.pretrain import PretrainingProgress, pretrain
 from demo.tokenizer import write_tokenizer
 from demo.voice_dataset import write_voice
 from demo.voices import PRETRAINING_VOICES
@@ -55,12 +54,12 @@ def make_codec(folder: Path, seed: int) -> MelCodecModel:
 
 
 def load_codec(folder: Path) -> MelCodecModel:
-    """The codec as a checkpoint holds it: the corpus is encoded with the very weights that are shipped."""
+    """Loads the codec from a checkpoint, so that the corpus is encoded with the very weights that are shipped."""
     return MelCodecModel.from_pretrained(folder, dtype=torch.float32)
 
 
 def corpus_of(work: Path, codec: MelCodecModel, per_voice: int, seed: int) -> Corpus:
-    """The pre-training corpus, read from `work` where an earlier run left it."""
+    """Makes the pre-training corpus, or reads it from `work` if an earlier run left it there."""
     path = work / f"corpus-{per_voice}.safetensors"
     if not path.exists():
         with progress_bar() as bar:
@@ -74,10 +73,10 @@ def main(
     per_voice: Annotated[int, typer.Option(help="utterances that each voice reads")] = 400,
     rate: Annotated[float, typer.Option(help="peak learning rate")] = 2.5e-3,
     seed: Annotated[int, typer.Option(help="seed of texts, weights and noise")] = 0,
-    work: Annotated[Path, typer.Option(help="where intermediate results are kept")] = Path("build/demo-voice"),
+    work: Annotated[Path, typer.Option(help="folder for intermediate results")] = Path("build/demo-voice"),
     out: Annotated[Path, typer.Option(help="the folder that receives checkpoint/ and voice/")] = HERE,
 ) -> None:
-    """Fits the codec, pre-trains the talker on one thread, and writes the checkpoint and the voice dataset."""
+    """Fit the codec, pre-train the talker on one thread, and write the checkpoint and the voice dataset."""
     torch.set_num_threads(1)
     work = work / f"seed-{seed}"
     work.mkdir(parents=True, exist_ok=True)
@@ -92,7 +91,7 @@ def main(
     with progress_bar() as bar:
         task = bar.add_task("pre-training", total=steps)
 
-        def report(now: Trained) -> None:
+        def report(now: PretrainingProgress) -> None:
             bar.update(task, completed=now.step)
             line = f"step {now.step}  talker {now.talker:.3f}  sub {now.sub:.3f}  cpu {now.cpu_seconds:.0f} s"
             bar.console.print(line)

@@ -16,9 +16,10 @@ from transformers import PreTrainedTokenizerBase
 
 HIDDEN = 128
 HEADS = 4
-# `generate` suppresses the last 1024 ids of the talker's vocabulary: the control ids live there, behind the codes.
 CONTROL_IDS = 1024
+"""`generate` suppresses the last 1024 ids of the talker's vocabulary. The control ids are there, after the codes."""
 SPEAKER_NORM = 2.0
+"""Of the speaker embeddings."""
 
 GENERATION = {
     "do_sample": True,
@@ -35,7 +36,7 @@ GENERATION = {
 
 
 def build_config(tokenizer: PreTrainedTokenizerBase, codebook_size: int) -> Qwen3TTSConfig:
-    """The miniature's configuration; control ids keep their published distance from the end of the codes."""
+    """The miniature's configuration. Control ids have their published distance from the end of the codes."""
     text_id = tokenizer.convert_tokens_to_ids
     head_dim = HIDDEN // HEADS
     side = head_dim // 6
@@ -107,8 +108,8 @@ def build_config(tokenizer: PreTrainedTokenizerBase, codebook_size: int) -> Qwen
 def build_model(config: Qwen3TTSConfig, mels: torch.Tensor, seed: int) -> Qwen3TTSForConditionalGeneration:
     """A model with random float32 weights. mels: [voices, frames, 128], whose speaker embeddings get norm 2 on average.
 
-    The library's default initialisation is made for large widths; an embedding of norm 1600, as it gives here, drowns
-    the text it is added to.
+    The library's default initialisation is made for large widths. Here it gives embeddings of norm 1600, which drown
+    the text that they are added to.
     """
     torch.manual_seed(seed)
     model = Qwen3TTSForConditionalGeneration(config).float()
@@ -131,7 +132,7 @@ def save_model(model: Qwen3TTSForConditionalGeneration, folder: Path) -> None:
     weights = {name: value.detach().to(torch.bfloat16).contiguous() for name, value in model.state_dict().items()}
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     config = model.config.to_dict()
-    # The speaker encoder's configuration writes keys that its own constructor refuses.
+    # The speaker encoder's configuration writes keys that its own constructor does not accept.
     accepted = inspect.signature(Qwen3TTSSpeakerEncoderConfig.__init__).parameters
     encoder = config["speaker_encoder_config"]
     config["speaker_encoder_config"] = {key: value for key, value in encoder.items() if key in accepted}

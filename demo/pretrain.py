@@ -1,4 +1,4 @@
-"""The pre-training loop: a fixed number of steps, resumable; uninterrupted, a seed gives the same weights again."""
+"""The pre-training loop: a fixed number of steps, resumable. Uninterrupted runs of a seed give the same weights."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from trainable.files.atomic import atomic_file
 
 WARMUP_STEPS = 100
 LAST_RATE = 0.02
-# The speaker encoder has no normalisation layers: at the talker's rate it runs away.
+"""Of the peak learning rate, at the end."""
 ENCODER_RATE = 0.2
+"""Of the talker's learning rate. The speaker encoder has no normalisation layers and diverges at the full rate."""
 SUB_SHARE = 0.25
 SAVE_EVERY = 500
 REPORT_EVERY = 100
 
 
 @dataclass(frozen=True)
-class Progress:
-    """Means over the last 100 steps. cpu_seconds: of this process since it started or resumed."""
+class PretrainingProgress:
+    """Mean losses over the last 100 steps. cpu_seconds: of this process, since it started or resumed."""
 
     step: int
     talker: float
@@ -36,7 +37,7 @@ class Progress:
 
 
 def rate_at(step: int, steps: int, peak: float) -> float:
-    """The learning rate: a short warm-up, the peak until half-time, then a straight line down."""
+    """The learning rate: a short warm-up, the peak until half of the steps, then a linear decay."""
     if step < WARMUP_STEPS:
         return peak * (step + 1) / WARMUP_STEPS
     return peak * min(1.0, max(LAST_RATE, 2.0 * (1.0 - step / steps)))
@@ -49,11 +50,11 @@ def pretrain(
     peak_rate: float,
     seed: int,
     state: Path,
-    report: Callable[[Progress], None],
+    report: Callable[[PretrainingProgress], None],
 ) -> None:
     """Trains every weight of `model` in place.
 
-    state: where the run is kept between kills; a run whose state is found there goes on with the epoch that follows.
+    state: the file that keeps the run. If it exists, the run resumes with the next epoch.
     """
     codebook_size = model.config.talker_config.code_predictor_config.vocab_size
     encoder = set(model.speaker_encoder.parameters())
@@ -89,7 +90,7 @@ def pretrain(
             recent = [*recent[-(REPORT_EVERY - 1) :], (loss.talker.item(), loss.sub.item())]
             if step % REPORT_EVERY == 0:
                 talker, sub = (sum(column) / len(recent) for column in zip(*recent, strict=True))
-                report(Progress(step, talker, sub, time.process_time() - started))
+                report(PretrainingProgress(step, talker, sub, time.process_time() - started))
             if step % SAVE_EVERY == 0:
                 save_state(state, model, optimizer, step, epoch)
             if step == steps:

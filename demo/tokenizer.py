@@ -11,8 +11,8 @@ from transformers import PreTrainedTokenizerBase, Qwen2TokenizerFast
 from demo.corpus import DIGITS
 
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<tts_pad>", "<tts_text_bos>", "<tts_text_eod>")
-# The prompt slicing of qwen-tts counts tokens and takes "assistant" for one.
 PROMPT_WORDS = ("assistant", "user")
+"""One token each, because qwen-tts slices prompts by token counts."""
 
 
 def write_tokenizer(folder: Path) -> PreTrainedTokenizerBase:

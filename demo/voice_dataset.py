@@ -1,4 +1,4 @@
-"""The voice dataset that the demo tunes to: clips of the new voice, their transcripts, one reference recording."""
+"""The demo's voice dataset: clips of the new voice, their transcripts and one reference recording."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from demo.voices import NEW_VOICE
 
 SINGLE_WORD_CLIPS = 4
 CLIPS = 48
-# The texts stay whatever the voice is made with: the probe's lines were chosen to be none of them.
 TEXT_SEED = 0
+"""It stays, because the probe's lines were chosen to be none of these texts."""
 REFERENCE_TEXT = "four one nine three seven zero two eight five six"
 
 
 def clip_texts() -> list[str]:
-    """48 different strings: four of one word, the rest of two to eight, none of them the reference's."""
+    """48 different strings: four of one word, the others of two to eight words, none of them the reference's."""
     rng = random.Random(TEXT_SEED)
     chosen = list(rng.sample(DIGITS, SINGLE_WORD_CLIPS))
     for text in texts(rng, range(2, 9), held_out=False):

@@ -1,10 +1,10 @@
-"""Who speaks: the voices of pre-training, and the one that is kept for tuning.
+"""The voices of pre-training, and the one that is kept for tuning.
 
-Chosen among espeak-ng's variants by a recogniser: those of which pocketsphinx hears most words, in originals and codec
-round trips alike. Variants that only repeat another one (caleb, klatt and klatt6 are adam) are left out.
+They are the espeak-ng variants of which pocketsphinx recognises most words, in originals and after the codec. Variants
+that repeat another one (caleb, klatt and klatt6 are adam) are left out.
 """
 
-from demo.corpus import Voice
+from demo.corpus import EspeakVoice
 
 _PITCHES = {
     "f1": (35, 48, 60),
@@ -27,11 +27,11 @@ _PITCHES = {
 _SPEEDS = (155, 165, 175)
 
 PRETRAINING_VOICES = tuple(
-    Voice(variant, pitch, _SPEEDS[(row + column) % len(_SPEEDS)])
+    EspeakVoice(variant, pitch, _SPEEDS[(row + column) % len(_SPEEDS)])
     for row, (variant, pitches) in enumerate(_PITCHES.items())
     for column, pitch in enumerate(pitches)
 )
 
-# No other variant sounds just like it, and it occurs at no pitch and no speed in pre-training, nor among the recordings
-# that the codec is fitted to. The nearest relatives there are klatt5, klatt4 and edward2.
-NEW_VOICE = Voice("edward", 50, 160)
+NEW_VOICE = EspeakVoice("edward", 50, 160)
+"""No other variant sounds the same. It occurs neither in pre-training nor among the recordings that the codec is fitted
+to; the most similar voices there are klatt5, klatt4 and edward2."""

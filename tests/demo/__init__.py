@@ -1,1 +1,1 @@
-"""The room tests/demo."""
+"""Tests of demo/."""

@@ -1,4 +1,4 @@
-"""The shipped demo voice: it loads like any published checkpoint, speaks, stops, and meets a voice it does not know."""
+"""The shipped demo checkpoint loads like a published one, speaks and stops; the demo voice is new to it."""
 
 import json
 
@@ -51,8 +51,8 @@ def probe_lines() -> list[str]:
 
 
 def speak(voice: Qwen3TTSModel, reference, texts: list[str], x_vector: bool) -> list[np.ndarray]:
-    audio, said = reference
-    prompt = voice.create_voice_clone_prompt(ref_audio=audio, ref_text=said, x_vector_only_mode=x_vector)
+    audio, transcript = reference
+    prompt = voice.create_voice_clone_prompt(ref_audio=audio, ref_text=transcript, x_vector_only_mode=x_vector)
     torch.manual_seed(0)
     waves, rate = voice.generate_voice_clone(
         text=texts,
@@ -72,24 +72,24 @@ def test_the_checkpoint_has_the_published_layout_and_is_small():
 
 
 @pytest.mark.parametrize("x_vector", [True, False], ids=["x-vector", "icl"])
-def test_a_batch_says_most_words_and_stops(voice, reference, x_vector):
+def test_a_batch_speaks_most_words_and_stops(voice, reference, x_vector):
     texts = probe_lines()[:4]
     waves = speak(voice, reference, texts, x_vector)
-    # A row that never ends is cut at the cap: shorter means that it spoke its end.
+    # A row that never ends is cut at the cap, so a shorter one sampled the end of speech.
     assert max(len(wave) for wave in waves) < (MAX_NEW_TOKENS - 1) * 1920
     recogniser = PocketSphinx(probe_lines())
     assert words_heard(recogniser, texts, waves) > 0.5
     assert words_heard(recogniser, texts[1:] + texts[:1], waves) < 0.5
 
 
-def test_one_line_alone_is_as_long_as_its_words_ask(voice, reference):
+def test_the_length_of_a_line_fits_its_words(voice, reference):
     longest = max(probe_lines(), key=lambda line: len(line.split()))
     one_word, eight_words = (speak(voice, reference, [text], x_vector=True)[0] for text in ("four", longest))
     assert 0.2 < len(one_word) / 24_000 < 1.2
     assert 2.0 < len(eight_words) / 24_000 < 5.0
 
 
-def test_the_voice_dataset_is_whole():
+def test_the_voice_dataset_is_complete():
     items = dataset()
     assert len(items) == 48
     assert len({item["text"] for item in items}) == 48
@@ -101,11 +101,11 @@ def test_the_voice_dataset_is_whole():
         assert set(item["text"].split()) <= set(DIGITS)
 
 
-def test_the_reference_is_a_recording_of_its_own(reference):
-    (wave, rate), said = reference
+def test_the_reference_is_not_one_of_the_clips(reference):
+    (wave, rate), transcript = reference
     assert rate == 24_000
     assert len(wave) / rate > 2
-    assert said not in {item["text"] for item in dataset()}
+    assert transcript not in {item["text"] for item in dataset()}
 
 
 def test_probe_lines_are_new_to_dataset_and_base():
@@ -114,6 +114,6 @@ def test_probe_lines_are_new_to_dataset_and_base():
     assert len(lines) == len(set(lines)) == 20
     assert not trained & set(lines)
     assert all(4 <= len(line.split()) <= 6 for line in lines[:4])
-    # Strings of one and two words cannot all be kept from pre-training; of longer ones a tenth is, told by a hash.
+    # Not all strings of one and two words can be held out from pre-training; of longer ones a hash holds out a tenth.
     assert all(is_held_out(line) for line in lines if len(line.split()) >= 3)
     assert not any(is_held_out(text) for text in trained)

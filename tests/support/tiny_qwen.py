@@ -1,7 +1,8 @@
 """A tiny random Qwen3-TTS Base checkpoint of the real classes, in the published layout.
 
-`1.7b`: text and talker are equally wide and the code predictor is narrower. `0.6b`: the text is wider than the talker
-and the code predictor is as wide as it. What the random weights say means nothing; shapes, ids and file names are real.
+`1.7b`: text and talker have the same width and the code predictor is narrower. `0.6b`: the text is wider than the
+talker and the code predictor is as wide as the talker. The weights are random; shapes, ids and file names are as
+published.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ WIDTHS = {"1.7b": {"text": 64, "predictor": 32}, "0.6b": {"text": 96, "predictor
 
 @dataclass(frozen=True)
 class Depth:
-    """How deep and wide the talker is."""
+    """Layers and width of the talker and layers of the code predictor."""
 
     layers: int = 2
     width: int = 64
@@ -56,7 +57,7 @@ def make_tiny_qwen(folder: Path, size: str = "1.7b", depth: Depth = SHALLOW) -> 
 
 
 def _tokenizer(folder: Path) -> Qwen2TokenizerFast:
-    """Bytes, and the two role names as one token each: the library slices its prompts by token counts."""
+    """Bytes, and the two role names as one token each, because the library slices prompts by token counts."""
     folder.mkdir(parents=True, exist_ok=True)
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     rest = [byte for byte in range(256) if byte not in printable]
@@ -147,7 +148,7 @@ def _config(tokenizer: Qwen2TokenizerFast, depth: Depth, text: int, predictor: i
 
 
 def _make_config_loadable(path: Path) -> None:
-    """The library writes keys into the speaker encoder's section that its own constructor refuses."""
+    """Removes keys that the library writes but the speaker encoder's constructor does not accept."""
     known = set(inspect.signature(Qwen3TTSSpeakerEncoderConfig.__init__).parameters)
     config = json.loads(path.read_text())
     section = config["speaker_encoder_config"]

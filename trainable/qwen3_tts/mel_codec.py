@@ -1,8 +1,8 @@
-"""A small speech codec behind the interface that `Qwen3TTSTokenizer` expects of its model.
+"""A small speech codec with the interface that `Qwen3TTSTokenizer` expects of its model.
 
-Log-mel patches of 80 ms are projected on their principal components and quantised by 16 stages of residual
-k-means; a ridge regression takes the mel spectrum back to a magnitude spectrum and Griffin-Lim gives it a phase.
-Nothing random remains: the same codes give the same waveform, alone or in a batch.
+Log-mel patches of 80 ms are projected on their principal components and quantised by 16 stages of residual k-means. A
+ridge regression turns the mel spectrum back into a magnitude spectrum, and Griffin-Lim adds a phase. The result is
+deterministic: the same codes give the same waveform, alone or in a batch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from transformers.utils import ModelOutput
 
 GRIFFIN_LIM_MOMENTUM = 0.99
 PEAK = 0.95
-"""A guessed phase can push samples past full scale where the recording had none; the whole wave is turned down then."""
+"""An estimated phase can push samples past full scale. The whole wave is then scaled down to this peak."""
 
 
 class MelCodecConfig(PretrainedConfig):
@@ -80,7 +80,7 @@ class MelCodecModel(PreTrainedModel):
     """Weights are closed-form fits (see `demo/fit_codec.py`), never gradient-trained."""
 
     config_class = MelCodecConfig
-    # A codebook rounded to bf16 gives other codes: the codec keeps float32 whatever dtype the talker is loaded in.
+    # A codebook rounded to bf16 gives other codes, so the codec stays in float32 whatever the talker's dtype.
     _keep_in_fp32_modules_strict = ["mean", "basis", "codebooks", "magnitude"]
 
     def __init__(self, config: MelCodecConfig):
@@ -98,10 +98,10 @@ class MelCodecModel(PreTrainedModel):
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
-        """The weights are loaded or fitted; there is nothing to initialise."""
+        """Nothing to initialise: the weights are loaded or fitted."""
 
     def get_model_type(self) -> str:
-        """The interface that `Qwen3TTSTokenizer` shall treat this codec by, not this codec's own name."""
+        """The name of the interface that `Qwen3TTSTokenizer` uses for this codec, not the codec's own name."""
         return "qwen3_tts_tokenizer_12hz"
 
     def get_input_sample_rate(self) -> int:
@@ -128,12 +128,12 @@ class MelCodecModel(PreTrainedModel):
 
     @torch.no_grad()
     def decode(self, audio_codes: Tensor, return_dict: bool | None = None):
-        """audio_codes: [batch, frames, 16] int64, padded with -1 behind the end of each item."""
+        """audio_codes: [batch, frames, 16] int64, padded with -1 after the end of each item."""
         waves = [self.vocode(self.dequantise(item[item[:, 0] >= 0])) for item in audio_codes]
         return MelCodecDecoderOutput(audio_values=waves) if return_dict is not False else (waves,)
 
     def spectrum(self, wave: Tensor) -> Tensor:
-        """wave: [samples] -> magnitudes [mel frames, bins], padded up to a whole code frame."""
+        """wave: [samples] → magnitudes [mel frames, bins], padded up to a whole code frame."""
         c = self.config
         if wave.ndim != 1 or len(wave) == 0:
             raise ValueError(f"expected a mono waveform [samples] with at least one sample, got {tuple(wave.shape)}")
@@ -144,11 +144,11 @@ class MelCodecModel(PreTrainedModel):
         return torch.stft(wave, c.n_fft, c.hop_length, window=window, center=False, return_complex=True).abs().T
 
     def log_mel(self, wave: Tensor) -> Tensor:
-        """wave: [samples] -> [mel frames, n_mels] natural log, 100 frames per second."""
+        """wave: [samples] → [mel frames, n_mels] natural log, 100 frames per second."""
         return torch.log((self.spectrum(wave) @ self._mel_bands()).clamp(min=self.config.mel_floor))
 
     def quantise(self, log_mel: Tensor) -> Tensor:
-        """log_mel: [8 * frames, n_mels] -> codes [frames, 16] int64."""
+        """log_mel: [8 * frames, n_mels] → codes [frames, 16] int64."""
         residual = (log_mel.reshape(-1, len(self.mean)) - self.mean) @ self.basis
         codes = []
         for codebook in self.codebooks:
@@ -157,7 +157,7 @@ class MelCodecModel(PreTrainedModel):
         return torch.stack(codes, dim=1)
 
     def dequantise(self, codes: Tensor) -> Tensor:
-        """codes: [frames, 16] int64 -> log_mel [8 * frames, n_mels]. Raises ValueError for codes out of range."""
+        """codes: [frames, 16] int64 → log_mel [8 * frames, n_mels]. Raises ValueError for codes out of range."""
         c = self.config
         if codes.ndim != 2 or codes.shape[1] != c.num_quantizers:
             raise ValueError(f"expected codes [frames, {c.num_quantizers}], got {tuple(codes.shape)}")
@@ -167,7 +167,7 @@ class MelCodecModel(PreTrainedModel):
         return (self.codebooks[stages, codes].sum(1) @ self.basis.T + self.mean).reshape(-1, c.n_mels)
 
     def vocode(self, log_mel: Tensor) -> Tensor:
-        """log_mel: [mel frames, n_mels] -> waveform [mel frames * hop_length] float32 by fast Griffin-Lim."""
+        """log_mel: [mel frames, n_mels] → waveform [mel frames * hop_length] float32 by fast Griffin-Lim."""
         c = self.config
         if len(log_mel) == 0:
             return log_mel.new_zeros(0)
@@ -202,18 +202,18 @@ class MelCodecModel(PreTrainedModel):
 
 
 def nearest(points: Tensor, codebook: Tensor) -> Tensor:
-    """points: [n, dim], codebook: [K, dim] -> index of the nearest entry [n] int64."""
+    """points: [n, dim], codebook: [K, dim] → index of the nearest entry [n] int64."""
     return (codebook.pow(2).sum(1) - 2 * points @ codebook.T).argmin(1)
 
 
 def mel_context(log_mel: Tensor) -> Tensor:
-    """log_mel: [frames, n_mels] -> [frames, 3 * n_mels + 1]: the frame between its neighbours, and a constant."""
+    """log_mel: [frames, n_mels] → [frames, 3 * n_mels + 1]: the frame between its neighbours, and a constant."""
     before, after = log_mel.roll(1, 0), log_mel.roll(-1, 0)
     before[:1], after[-1:] = log_mel[:1], log_mel[-1:]
     return torch.cat([before, log_mel, after, log_mel.new_ones(len(log_mel), 1)], dim=1)
 
 
 def register() -> None:
-    """Makes `AutoConfig` and `AutoModel` know the codec, so that a checkpoint bearing it loads. May be called again."""
+    """Makes `AutoConfig` and `AutoModel` know the codec, so that a checkpoint with it loads. May be called again."""
     AutoConfig.register(MelCodecConfig.model_type, MelCodecConfig, exist_ok=True)
     AutoModel.register(MelCodecConfig, MelCodecModel, exist_ok=True)

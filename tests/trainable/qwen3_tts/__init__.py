@@ -1,1 +1,1 @@
-"""The room tests/trainable/qwen3_tts."""
+"""Tests of trainable/qwen3_tts."""

@@ -1,4 +1,4 @@
-"""The demo's codec: exact lengths, determinism, registration, intelligible speech."""
+"""The demo's codec: exact lengths, determinism, registration and intelligible speech."""
 
 import json
 
@@ -102,7 +102,7 @@ def test_a_low_precision_load_keeps_the_codes(codec, reference):
     assert torch.equal(codes_of(low, reference), codes_of(codec, reference))
 
 
-def test_the_library_wraps_it_like_its_own(reference):
+def test_the_library_loads_it_as_its_own(reference):
     mel_codec.register()
     tokenizer = Qwen3TTSTokenizer.from_pretrained(WEIGHTS)
     assert tokenizer.get_model_type() == "qwen3_tts_tokenizer_12hz"

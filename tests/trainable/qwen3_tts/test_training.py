@@ -97,7 +97,7 @@ def run(pack: Pack, order: TrialSpec, on_report: Callable[[Point], None] = lambd
 
 @pytest.mark.parametrize("make", SEATS)
 def test_the_guide_recipe_equals_a_plain_loop(tiny: Tiny, tmp_path: Path, make) -> None:
-    """With text_projection frozen and no dropout, a loop written the obvious way has the same weights after each step."""
+    """With text_projection frozen and no dropout, a plain loop has the same weights after each step."""
     chosen = draw()
     ours = run(make(tiny, chosen), job(tiny, tmp_path / "t000", chosen)).history
     start = ours[0]

@@ -25,7 +25,7 @@ UNCLIPPED = 1e9
 FIRST_MOMENT = 0.1
 """The share of an unclipped gradient that the first moment is after one step."""
 
-# Relative to a seat's whole gradient, to each weight's, and to the norm. In float32 one weight's gradient may be a small
+# Relative to a seat's whole gradient, to each weight's, and to the norm. In float32 a weight's gradient may be a small
 # difference of large numbers, and torch's norm of many numbers is coarse.
 TOLERANCES = {torch.float32: (1e-6, 4e-6, 2e-5), torch.float64: (1e-12, 1e-12, 1e-12)}
 FRAMES = (5, 9, 3, 7, 14, 1)
