@@ -18,7 +18,7 @@ GPU_SHARE = 0.9
 
 
 def seats_that_fit(pack: QwenPack, shape: PackShape, limit: SeatLimit) -> int:
-    """Returns at least 1 and at most `limit.max_seats`. The pack needs one free seat, which is free again afterwards."""
+    """Returns at least 1 and at most `limit.max_seats`. The pack needs one free seat and gets it back."""
     if limit.exact or limit.max_seats == 1:
         return limit.max_seats
     memory = limit.memory
