@@ -52,8 +52,8 @@ def test_a_batch_equals_its_single_clips_each_with_its_speaker(tiny: Tiny) -> No
                 for speaker in (clip.speaker, (clip.speaker + 1) % 3)
             )
             for name in vars(single):
-                torch.testing.assert_close(getattr(batch, name)[row], getattr(single, name)[0], atol=1e-6, rtol=1e-6)
-                assert (getattr(batch, name)[row] - getattr(other, name)[0]).abs() > 1e-5
+                torch.testing.assert_close(getattr(batch, name)[row], getattr(single, name)[0], atol=2e-5, rtol=0)
+                assert (getattr(batch, name)[row] - getattr(other, name)[0]).abs() > 4e-5
 
 
 def test_a_pack_trains_every_clip_with_its_own_speaker(tiny: Tiny) -> None:

@@ -67,10 +67,10 @@ def test_mixed_precision_is_as_exact_as_the_library(tiny: Tiny) -> None:
             if "lora_B" in name:
                 value.normal_(0, 0.05, generator=torch.Generator().manual_seed(4))
     assert tts.model.talker.text_projection.modules_to_save["default"].linear_fc1.weight.dtype == torch.float32
-    _, library_logits = library(tts, speaker)
+    _, library_logits = library(tts, speaker, cap=2)
     spoken, logits = ours(tts, speaker)
     tts.model.to(torch.float32)
-    _, exact = library(tts, speaker)
+    _, exact = library(tts, speaker, cap=2)
     error, library_error = (
         (each[:, 0].float() - exact[:, 0]).square().mean().sqrt() for each in (logits, library_logits)
     )
