@@ -14,7 +14,7 @@ FIRST_MOMENT = 0.1
 
 
 def grown(state: SeatState, seed: int) -> dict[str, Tensor]:
-    """As if it had been trained: B starts at zero, and so would the gradient of A."""
+    """Weights as if they had been trained. Initially B is zero, and therefore the gradient of A."""
     generator = torch.Generator().manual_seed(seed)
     return {
         name: tensor + 0.05 * torch.randn(tensor.shape, generator=generator).to(tensor.dtype)
@@ -23,7 +23,7 @@ def grown(state: SeatState, seed: int) -> dict[str, Tensor]:
 
 
 def gradients(moments: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """By way of the optimizer: after one step without clipping its first moments are a tenth of them."""
+    """Reads them from the optimizer: after one step without clipping the first moments are a tenth of them."""
     suffix = ".exp_avg"
     return {
         name.removesuffix(suffix): moment / FIRST_MOMENT for name, moment in moments.items() if name.endswith(suffix)

@@ -22,8 +22,6 @@ from trainable.qwen3_tts.packed.pack import QwenPack
 
 SEED = 5
 UNCLIPPED = 1e9
-FIRST_MOMENT = 0.1
-"""The share of an unclipped gradient that the first moment is after one step."""
 
 EPSILON = torch.finfo(torch.float32).eps
 TOLERANCES = {torch.float32: (64 * EPSILON, 256 * EPSILON, 256 * EPSILON), torch.float64: (1e-12, 1e-12, 1e-12)}
