@@ -11,7 +11,7 @@ from hypothesis import settings
 from spaces.families import FAMILIES, FamilyEntry
 from tests.support.paths import ROOT
 from tests.support.s3_server import serving, uri_of
-from tests.support.toy_voice import ToyVoice, lay
+from tests.support.toy_voice import ToyVoice, make_toy_voice
 from trainable.files.cache import VARIABLE
 
 # How long an example takes says something of the machine alone; the examples are the same every time.
@@ -63,7 +63,7 @@ def known_toy() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def voice(tmp_path_factory: pytest.TempPathFactory) -> ToyVoice:
     """Eight clips of a toy voice, all of them trained on."""
-    return lay(tmp_path_factory.mktemp("voice"))
+    return make_toy_voice(tmp_path_factory.mktemp("voice"))
 
 
 @pytest.fixture(scope="module")

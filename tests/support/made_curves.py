@@ -1,4 +1,4 @@
-"""Curves of made-up runs, clip by clip, as the loop would have written them."""
+"""Curves of simulated runs, clip by clip, as the training loop writes them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from trainable.stopping.curve import FIRST_PASS_CLIPS
 from trainable.stopping.extrapolation import EffectiveSteps
 
 Course = Callable[[float], float]
-"""The loss after so many epochs at the full learning rate, were every clip alike."""
+"""The loss after so many epochs at the full learning rate, if all clips were alike."""
 
 
 def exponential(start: float, end: float, decays: float, epochs: float) -> Course:
-    """From `start` to `end` within so many epochs, `decays` times through e on the way."""
+    """From `start` to `end` in so many epochs, with `decays` time constants on the way."""
     return lambda epoch: start + (end - start) * math.expm1(-decays * epoch / epochs) / math.expm1(-decays)
 
 
@@ -25,7 +25,7 @@ def linear(start: float, end: float, epochs: float) -> Course:
 
 
 def sigmoid(start: float, end: float, epochs: float, slow: float) -> Course:
-    """Hardly falling at first, and evenly after `slow` epochs."""
+    """Almost flat at first, linear after `slow` epochs."""
 
     def fallen(epoch: float) -> float:
         return math.log1p(math.exp((epoch - slow) / 0.2)) - math.log1p(math.exp(-slow / 0.2))
@@ -34,37 +34,38 @@ def sigmoid(start: float, end: float, epochs: float, slow: float) -> Course:
 
 
 def stepped(start: float, end: float, epochs: float) -> Course:
-    """All of an epoch's fall in its first third."""
+    """Falls only in the first third of each epoch."""
     return lambda epoch: start + (end - start) * (math.floor(epoch) + min(1.0, 3 * (epoch % 1))) / epochs
 
 
-def seen(
+def observed(
     course: Course,
     epochs: int,
     clips: int = 32,
     clips_per_step: int = 4,
     seed: int = 0,
-    spread: float = 0.3,
+    clip_spread: float = 0.3,
     within: float = 0.1,
-    ragged: float = 0.0,
-    exposure: EffectiveSteps = float,
+    noise: float = 0.0,
+    effective_steps: EffectiveSteps = float,
 ) -> list[Point]:
-    """A point per step. Clips differ by `spread`, one clip from time to time by `within`, and every point once more by
-    `ragged`, all standard deviations in nats."""
-    chance = np.random.default_rng(seed)
-    of_clip = chance.normal(0, spread, clips)
+    """One point per step. Standard deviations in nats: `clip_spread` between clips, `within` of one clip from epoch to
+    epoch, and `noise` of each point."""
+    rng = np.random.default_rng(seed)
+    of_clip = rng.normal(0, clip_spread, clips)
     of_clip -= of_clip.mean()
     steps = math.ceil(clips / clips_per_step)
-    order, losses = chance.permutation(clips), []
+    order, losses = rng.permutation(clips), []
     first = order[:FIRST_PASS_CLIPS]
-    points = [_point(0, 0, clips, course(0) + np.mean(of_clip[first] + chance.normal(0, within, len(first))))]
+    points = [_point(0, 0, clips, course(0) + np.mean(of_clip[first] + rng.normal(0, within, len(first))))]
     for step in range(steps * epochs):
-        place = step % steps * clips_per_step
-        if step and not place:
-            order = chance.permutation(clips)
-        taken = order[place : place + clips_per_step]
-        losses += list(course(exposure(step) / steps) + of_clip[taken] + chance.normal(0, within, len(taken)))
-        mean = np.mean(losses[-clips:]) + chance.normal(0, ragged)
+        start = step % steps * clips_per_step
+        if step and not start:
+            order = rng.permutation(clips)
+        clips_of_step = order[start : start + clips_per_step]
+        clip_noise = rng.normal(0, within, len(clips_of_step))
+        losses += list(course(effective_steps(step) / steps) + of_clip[clips_of_step] + clip_noise)
+        mean = np.mean(losses[-clips:]) + rng.normal(0, noise)
         points.append(_point(step + 1, len(losses), clips, mean))
     return points
 

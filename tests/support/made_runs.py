@@ -1,4 +1,4 @@
-"""Runs as a search would leave them, made by hand: for tests of whatever reads a ledger."""
+"""Run folders as a search leaves them, for tests of code that reads a ledger."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def descent(start: float, end: float, steps: int) -> list[Point]:
 
 
 def write_run(path: Path) -> RunFolder:
-    """Base, two accepted trials (one by its return from an overshoot), four with other ends, one still running."""
+    """The base, two accepted trials (one of them overshot), four with other endings, and one that still runs."""
     run = RunFolder(path)
     ledger = Ledger(run.ledger)
     ledger.append(started())

@@ -18,17 +18,17 @@ from trainable.training.events import Event, Failed, Finished, Lost, Progress
 
 
 class LoggingPack(ToyPack):
-    """Records which seats trained and spoke together. `fails`: the error that a call is to raise."""
+    """Records which seats trained and spoke together. `fails`: the error to raise, by the name of the call."""
 
     def __init__(self, *arguments) -> None:
         super().__init__(*arguments)
         self.log: list[tuple[str, tuple[int, ...]]] = []
         self.fails: dict[str, Exception] = {}
 
-    def _record(self, what: str, seats: Sequence[int]) -> None:
-        self.log.append((what, tuple(seats)))
-        if what in self.fails:
-            raise self.fails[what]
+    def _record(self, call: str, seats: Sequence[int]) -> None:
+        self.log.append((call, tuple(seats)))
+        if call in self.fails:
+            raise self.fails[call]
 
     def join(self, seat: int, draw: Draw, seed: int) -> None:
         self._record("join", [seat])
@@ -43,21 +43,21 @@ class LoggingPack(ToyPack):
         return super().accumulate(batches)
 
     def speak(
-        self, seats: Sequence[int], cues: Sequence[SpeechPrompt], sampling: Sampling
+        self, seats: Sequence[int], prompts: Sequence[SpeechPrompt], sampling: Sampling
     ) -> dict[int, list[Utterance]]:
         self._record("speak", seats)
-        return super().speak(seats, cues, sampling)
+        return super().speak(seats, prompts, sampling)
 
 
 class RecordedBench:
-    """A bench of the toy family, and the events that it has emitted."""
+    """A bench of the toy family, and the events that it emitted."""
 
     def __init__(self, voice: ToyVoice, seats: int) -> None:
-        def make(draw: Draw | None, seed: int) -> toy_family.ToyLearner:
+        def build_learner(draw: Draw | None, seed: int) -> toy_family.ToyLearner:
             return toy_family.build(str(voice.root / "model"), voice.root / "prepared", "auto", draw, seed)
 
         self.events: list[Event] = []
-        self.pack = LoggingPack(make, 2, seats, ProcessGroup())
+        self.pack = LoggingPack(build_learner, 2, seats, ProcessGroup())
         self.bench = Bench(self.pack, ProcessGroup(), self.events.append)
 
     def until(self, done: Callable[[], bool], stop: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Runs of the toy family with real checkpoints, for whatever takes an adapter out of a run."""
+"""Runs of the toy family with real checkpoints, for tests that export adapters."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ TOY = "tests.support.toy_family"
 
 
 def keep_checkpoint(run: RunFolder, model: Path, trial: str, weight: float) -> str:
-    """A checkpoint whose voice is `weight`; the toy voice says nothing to the end when it is 10 or more."""
+    """Writes a checkpoint whose weights are all `weight`; from 10 on the toy voice does not end its lines."""
     learner = toy_family.build(str(model), run.prepared, "auto", made_runs.draw(), 1)
     weights = {name: torch.full_like(tensor, weight).detach() for name, tensor in learner.tensors().items()}
     state = CheckpointState(draw=made_runs.draw(), seed=1, point=made_runs.point(24), window=(), ending=Ending.IN_BAND)
@@ -61,18 +61,18 @@ def make_run(empty: RunFolder, folder: Path) -> RunFolder:
         "t2": made_runs.verdict([0.8, 0.9]),
         "t3": made_runs.verdict([0.1, 0.1], ("2 of 2 lines failed",), Flag.NO_EOS),
     }
-    for number, (trial, heard) in enumerate(verdicts.items(), start=1):
+    for number, (trial, verdict) in enumerate(verdicts.items(), start=1):
         checkpoint = keep_checkpoint(empty, folder / "toy model", trial, 0.1 * number)
-        end(empty, made_runs.outcome(trial, heard=heard, checkpoint=checkpoint))
+        end(empty, made_runs.outcome(trial, heard=verdict, checkpoint=checkpoint))
     end(empty, made_runs.outcome("t4", Ending.HOPELESS, reason="too slow"))
     Ledger(empty.ledger).append(TrialDrawn(trial="t5", draw=made_runs.draw()))
     return empty
 
 
 def command(module, *arguments) -> tuple[int, str]:
-    """Exit code and everything printed."""
+    """Runs a command; returns its exit code and output."""
     app = typer.Typer()
     app.command()(module)
-    done = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return done.exit_code, done.output
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output

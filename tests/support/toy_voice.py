@@ -1,4 +1,4 @@
-"""A toy voice, prepared, whose trials are run without Ray."""
+"""A prepared voice of the toy family, for trials without Ray."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ BAND = Band(low=0.6, high=1.0)
 
 @dataclass(frozen=True)
 class ToyVoice:
-    """A toy voice, prepared, and its base model's verdict."""
+    """A prepared voice, and the outcome of its base model."""
 
     root: Path
     probe: ProbeSettings
     base: Outcome
 
-    def job(self, name: str, band: Band = BAND, **changes) -> TrialSpec:
+    def spec(self, name: str, band: Band = BAND, **changes) -> TrialSpec:
         recipe = {
             "objective": "aligned",
             "rank": 4,
@@ -63,11 +63,11 @@ class ToyVoice:
         )
 
 
-def lay(root: Path, texts: tuple[str, ...] = TEXTS, augment: AugmentationSettings | None = None) -> ToyVoice:
-    """A voice that says these texts, prepared under `root`."""
+def make_toy_voice(root: Path, texts: tuple[str, ...] = TEXTS, augment: AugmentationSettings | None = None) -> ToyVoice:
+    """Prepares a voice with these transcripts under `root`."""
     (root / "lines.txt").write_text("\n".join(LINES))
-    settings = ProbeSettings(lines=str(root / "lines.txt"))
-    plan = BaselineSettings(
+    probe = ProbeSettings(lines=str(root / "lines.txt"))
+    settings = BaselineSettings(
         sources=(Source.parse(str(make_voice(root / "voice", texts))),),
         auto_reference=False,
         cache=root / "cache",
@@ -76,25 +76,25 @@ def lay(root: Path, texts: tuple[str, ...] = TEXTS, augment: AugmentationSetting
         model=str(toy_family.make_toy_model(root / "model")),
         language="auto",
         seed=0,
-        probe=settings,
+        probe=probe,
         prepared=root / "prepared",
         base=root / "base",
     )
-    return ToyVoice(root, settings, measure_baseline(plan, lambda what, done, of: None))
+    return ToyVoice(root, probe, measure_baseline(settings, lambda what, done, of: None))
 
 
 PASSES = 4
-"""In an epoch of these trials."""
+"""Forward passes per epoch of these trials."""
 SECONDS = {"seconds", "gpu_seconds"}
-"""Of a point; no two runs take equally long."""
+"""Fields of a point that differ from run to run."""
 LONG = {"band": Band(low=1e-6, high=1e-5), "lora_lr": 1e-3, "text_projection_lr": 0.0, "epochs": 2}
-"""A trial that uses up its epochs, two, and is not listened to."""
+"""A trial that uses up its two epochs and is not probed."""
 SLOW = {"lora_lr": 0.01, "text_projection_lr": 0.0, "epochs": 1000}
-"""One that takes dozens of epochs to the band."""
+"""A trial that takes dozens of epochs to the band."""
 
 
-def in_folder(job: TrialSpec, folder: Path) -> TrialSpec:
-    return job.model_copy(update={"folder": str(folder / job.trial)})
+def in_folder(spec: TrialSpec, folder: Path) -> TrialSpec:
+    return spec.model_copy(update={"folder": str(folder / spec.trial)})
 
 
 def timeless(outcome: Outcome) -> dict:
@@ -106,10 +106,10 @@ def timeless_curve(folder: Path) -> list[dict]:
     return [point.model_dump(exclude=SECONDS) for point in TrialFolder(folder).read_points()]
 
 
-def strict(voice: ToyVoice, job: TrialSpec, folder: Path) -> TrialSpec:
-    """With a calibration to which nothing is like the voice: more training would mend every trial."""
-    calibration = Calibration.read(Path(job.calibration)).model_copy(
+def strict(spec: TrialSpec, folder: Path) -> TrialSpec:
+    """A spec with a calibration that no voice matches, so that every trial is rejected and needs more training."""
+    calibration = Calibration.read(Path(spec.calibration)).model_copy(
         update={"similarity_least": 2.0, "base_similarity": None}
     )
     calibration.write(folder / "strict.json")
-    return in_folder(job, folder).model_copy(update={"calibration": str(folder / "strict.json")})
+    return in_folder(spec, folder).model_copy(update={"calibration": str(folder / "strict.json")})

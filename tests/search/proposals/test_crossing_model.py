@@ -12,7 +12,7 @@ from search.proposals.crossing_model import CrossingModel
 from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.space import load_space
-from tests.support.made_curves import exponential, linear, seen
+from tests.support.made_curves import exponential, linear, observed
 
 CLIPS = 32
 STEPS = 8
@@ -27,7 +27,7 @@ def draw(lora_lr: float = 1e-5, epochs: int = 12, rank: int = 32, **changes) -> 
 def crossed_after(epochs: float, of: Draw) -> CrossingModel:
     """A model of one run, which reached 4.15 after `epochs` epochs."""
     model = CrossingModel(CLIPS)
-    model.learn(of, seen(linear(5.0, 4.15, epochs), math.ceil(epochs) + 1, CLIPS))
+    model.learn(of, observed(linear(5.0, 4.15, epochs), math.ceil(epochs) + 1, CLIPS))
     return model
 
 
@@ -60,21 +60,21 @@ def test_runs_outweigh_the_prior():
     model = CrossingModel(CLIPS)
     for lora_lr in (2.5e-6, 5e-6, 1e-5, 2e-5, 4e-5):
         epochs = 4.0 * (lora_lr / 1e-5) ** -0.5
-        model.learn(draw(lora_lr), seen(linear(5.0, 4.15, epochs), math.ceil(epochs) + 1, CLIPS))
+        model.learn(draw(lora_lr), observed(linear(5.0, 4.15, epochs), math.ceil(epochs) + 1, CLIPS))
     slope = math.log(epochs_to_cross(model, draw(8e-5)) / epochs_to_cross(model, draw(4e-5))) / math.log(2)
     assert -0.75 < slope < -0.45
 
 
 def test_a_run_that_hardly_fell_rules_out_only_slower_draws():
     model = CrossingModel(CLIPS)
-    model.learn(draw(), seen(linear(5.0, 4.97, 8), 8, CLIPS))
+    model.learn(draw(), observed(linear(5.0, 4.97, 8), 8, CLIPS))
     assert model.prospect(draw(1e-6), BAND).violation > 0
     assert model.prospect(draw(2e-4), BAND).violation == 0
 
 
 def test_a_run_that_was_below_the_band_at_once_rules_out_faster_draws():
     model = CrossingModel(CLIPS)
-    model.learn(draw(1e-3), seen(exponential(5.0, 2.0, 6, 0.5), 1, CLIPS))
+    model.learn(draw(1e-3), observed(exponential(5.0, 2.0, 6, 0.5), 1, CLIPS))
     assert model.prospect(draw(5e-3), BAND).violation > 0
     assert model.prospect(draw(1e-5), BAND).violation == 0
 
@@ -99,7 +99,7 @@ def test_objectives_are_independent():
 
 @pytest.mark.parametrize("broken", ["nan", "late"])
 def test_nothing_is_learned_from_a_broken_curve(broken):
-    curve = seen(linear(5.0, 4.0, 4), 4, CLIPS)
+    curve = observed(linear(5.0, 4.0, 4), 4, CLIPS)
     if broken == "nan":
         curve.append(curve[-1].model_copy(update={"step": 99, "loss": math.nan}))
     else:
@@ -122,7 +122,7 @@ def test_a_run_of_this_voice_outweighs_all_others():
     evidence = load_space("alexandria").evidence
     model = CrossingModel(CLIPS, evidence)
     own = draw(1e-6, rank=64)
-    model.learn(own, seen(linear(5.0, 4.15, 3.0), 4, CLIPS))
+    model.learn(own, observed(linear(5.0, 4.15, 3.0), 4, CLIPS))
     assert epochs_to_cross(CrossingModel(CLIPS, evidence), own) > 8
     assert epochs_to_cross(model, own) == pytest.approx(3.0, rel=0.35)
 
@@ -135,7 +135,7 @@ def test_a_run_of_this_voice_outweighs_all_others():
 )
 def test_more_epochs_never_make_a_late_draw_worse(fell, over, lora_lr, epochs):
     model = CrossingModel(CLIPS)
-    model.learn(draw(), seen(linear(5.0, 5.0 - fell, over), math.ceil(over), CLIPS))
+    model.learn(draw(), observed(linear(5.0, 5.0 - fell, over), math.ceil(over), CLIPS))
     few, many = (model.prospect(draw(lora_lr, each), BAND) for each in (epochs, epochs + 1))
     assert few.violation >= many.violation >= 0
     assert few.epochs <= epochs

@@ -16,7 +16,7 @@ from search.proposals.study import JOURNAL, STUDY, TRIAL, SearchStudy, new_journ
 from spaces.draw import Draw, Objective
 from spaces.records.trial import Ending
 from spaces.space import Space, load_space
-from tests.support.made_curves import linear, seen
+from tests.support.made_curves import linear, observed
 from tests.support.made_runs import outcome, verdict
 from tests.support.toy_search import toy_space
 
@@ -170,7 +170,7 @@ def test_draws_that_would_never_cross_are_not_proposed():
     space = voice(objective="guide")
     study = SearchStudy(space, 1, 40, CLIPS, space.band)
     slow = study.ask("t0").model_copy(update={"lora_lr": 2e-5, "epochs": 15, "rank": 32, "alpha_ratio": 2})
-    curve = seen(linear(5.0, 4.15, 14), 14, CLIPS)
+    curve = observed(linear(5.0, 4.15, 14), 14, CLIPS)
     study.tell(outcome("t0", Ending.HOPELESS, drawn=slow), space.band(Objective.GUIDE), curve)
     assert min(study.ask(f"t{number}").lora_lr for number in range(1, 20)) > 1e-5
 

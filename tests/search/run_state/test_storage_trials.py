@@ -99,7 +99,7 @@ def assert_equal(whole: TrialSpec, other: TrialSpec) -> None:
 def test_another_node_finishes_a_trial_with_the_same_result(
     voice: ToyVoice, tmp_path: Path, losses: tuple[int, ...]
 ) -> None:
-    job = voice.job(f"lost {losses}", band=Band(low=0.6, high=0.8), **SLOW)
+    job = voice.spec(f"lost {losses}", band=Band(low=0.6, high=0.8), **SLOW)
     run_until_empty(job)
     node = first_node(voice, job, tmp_path)
     for number, point in enumerate(losses):
@@ -122,7 +122,7 @@ def tree_names(node: Node) -> set[str]:
 
 
 def test_the_same_through_s3(voice: ToyVoice, tmp_path: Path, s3: str) -> None:
-    job = voice.job("s3", band=Band(low=0.6, high=0.8), **SLOW)
+    job = voice.spec("s3", band=Band(low=0.6, high=0.8), **SLOW)
     run_until_empty(job)
     node = first_node(voice, job, tmp_path, s3)
     with pytest.raises(NodeLost):
@@ -136,7 +136,7 @@ def test_the_same_through_s3(voice: ToyVoice, tmp_path: Path, s3: str) -> None:
 
 
 def test_another_node_continues_from_the_checkpoint_of_a_killed_process(voice: ToyVoice, tmp_path: Path) -> None:
-    job = voice.job("killed", band=Band(low=0.6, high=0.8), **SLOW)
+    job = voice.spec("killed", band=Band(low=0.6, high=0.8), **SLOW)
     run_until_empty(job)
     node = first_node(voice, job, tmp_path)
     ready = node.prepare_for(job)
@@ -155,7 +155,7 @@ def test_another_node_continues_from_the_checkpoint_of_a_killed_process(voice: T
 
 
 def test_a_second_chance_continues_on_another_node(voice: ToyVoice, tmp_path: Path) -> None:
-    whole = strict(voice, voice.job("one", **SLOW), tmp_path / "whole")
+    whole = strict(voice.spec("one", **SLOW), tmp_path / "whole")
     node = first_node(voice, whole, tmp_path)
     job = node.prepare_for(whole)
     recorded = RecordedBench(voice, seats=1)
@@ -172,7 +172,7 @@ def test_a_second_chance_continues_on_another_node(voice: ToyVoice, tmp_path: Pa
 
 
 def test_the_driver_reads_on_its_own_disk_what_a_bench_left_on_another(voice: ToyVoice, tmp_path: Path) -> None:
-    job = voice.job("read")
+    job = voice.spec("read")
     there = first_node(voice, job, tmp_path).prepare_for(job)
     outcome = run_until_empty(there)
     driver = Node(tmp_path / "driver")
@@ -187,7 +187,7 @@ def tree_text(folder: Path) -> dict[str, bytes]:
 
 
 def test_an_outcome_written_by_the_driver_holds_on_every_node(voice: ToyVoice, tmp_path: Path) -> None:
-    job = voice.job("failed", **SLOW)
+    job = voice.spec("failed", **SLOW)
     node = first_node(voice, job, tmp_path)
     with pytest.raises(NodeLost):
         run_trial(node.prepare_for(job), lose_at(12))
@@ -197,8 +197,8 @@ def test_an_outcome_written_by_the_driver_holds_on_every_node(voice: ToyVoice, t
 
 
 def test_a_trial_whose_storage_fails_loses_its_seat_and_others_continue(voice: ToyVoice, tmp_path: Path) -> None:
-    node = first_node(voice, voice.job("other"), tmp_path)
-    stored, local = node.prepare_for(voice.job("stored")), voice.job("local")
+    node = first_node(voice, voice.spec("other"), tmp_path)
+    stored, local = node.prepare_for(voice.spec("stored")), voice.spec("local")
     local = local.model_copy(update={"folder": str(tmp_path / "local")})
     recorded = RecordedBench(voice, seats=2)
     recorded.bench.seat(local)

@@ -1,4 +1,4 @@
-"""Two processes that train one pack together do what one does with twice the clips in a pass."""
+"""Two processes that train one pack do what one process does with twice the clips per pass."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ def folder(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @one_shape
 @pytest.mark.parametrize("name", DRAWS)
-def test_it_equals_one_process(folder: Path, name: str) -> None:
+def test_two_processes_equal_one(folder: Path, name: str) -> None:
     group, one = (Left.read(job(parent / name, DRAWS[name])) for parent in (folder / "member 0", folder))
     assert one.ending is Ending.EXHAUSTED
     group.assert_equals(one, 1e-12, 1e-12)
 
 
 @one_shape
-def test_a_trial_that_is_cut_off_goes_on(folder: Path) -> None:
+def test_a_trial_that_is_cut_off_resumes(folder: Path) -> None:
     resumed = Left.read(job(folder / "resumed", DRAWS["dropped"]))
     resumed.assert_equals(Left.read(job(folder / "dropped", DRAWS["dropped"])), 1e-12, 1e-12)
 
 
 @one_shape
-def test_both_members_tell_the_same(folder: Path) -> None:
+def test_both_processes_emit_the_same_events(folder: Path) -> None:
     told = [json.loads((folder / f"told {rank}.json").read_text()) for rank in range(2)]
     assert told[0] == told[1]
     assert {line["trial"] for line in told[0] if line["finished"]} == {*DRAWS, "resumed", "beside"}
 
 
 @one_shape
-def test_only_the_first_member_writes(folder: Path) -> None:
+def test_only_the_main_process_writes(folder: Path) -> None:
     assert {path.name for path in (folder / "member 0").iterdir()} == set(DRAWS)
     assert list((folder / "member 1").iterdir()) == []
 
 
-def test_a_process_of_its_own_is_the_first_and_only_member() -> None:
+def test_a_single_process_is_the_main_process() -> None:
     group = ProcessGroup()
     assert group.is_main and group.size == 1
     assert group.broadcast("anything") == "anything"

@@ -1,4 +1,4 @@
-"""A model's folder is copied to a node once, whoever asks and however often."""
+"""A model's folder is copied to a node once, however many processes ask for it."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def copies(model: Path) -> list[Path]:
     return [path for path in (model.parent / "node" / "models").iterdir() if path.is_dir()]
 
 
-def test_without_a_folder_for_it_nothing_is_copied(model, monkeypatch):
+def test_without_the_variable_nothing_is_copied(model, monkeypatch):
     monkeypatch.delenv(VARIABLE)
     assert node_copy(model) == model and not (model.parent / "node").exists()
 
 
-def test_processes_that_ask_at_once_get_one_copy(model):
+def test_concurrent_processes_get_one_copy(model):
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         (copy,) = set(pool.map(node_copy, [model] * 8))
     assert copies(model) == [copy]
@@ -42,7 +42,7 @@ def test_processes_that_ask_at_once_get_one_copy(model):
     assert node_copy(model) == copy and (copy / "model.safetensors").stat().st_ino == inode
 
 
-def test_a_model_that_has_changed_is_copied_anew_and_half_a_copy_is_not_used(model):
+def test_a_changed_model_is_copied_again_and_an_unfinished_copy_is_not_used(model):
     first = node_copy(model)
     (model / "model.safetensors").write_bytes(WEIGHTS[1:])
     os.utime(model / "model.safetensors", ns=(1, 1))
@@ -54,7 +54,7 @@ def test_a_model_that_has_changed_is_copied_anew_and_half_a_copy_is_not_used(mod
     assert (node_copy(model) / "model.safetensors").read_bytes() == WEIGHTS[1:] and not half.exists()
 
 
-def test_where_there_is_no_room_the_model_is_read_where_it_lies(model, monkeypatch):
+def test_on_a_full_disk_the_model_is_read_where_it_is(model, monkeypatch):
     full = shutil._ntuple_diskusage(total=1e6, used=1e6, free=1)
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: full)
     assert node_copy(model) == model and copies(model) == []

@@ -1,4 +1,4 @@
-"""The loss at any step is the mean of the last N clips'."""
+"""The loss at any step is the mean of the last N clip losses."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_the_mean_is_over_the_last_clips(losses: list[float], clips: int) -> Non
 
 
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=50), st.integers(1, 12), st.data())
-def test_a_curve_goes_on_from_its_window(losses: list[float], clips: int, data: st.DataObject) -> None:
+def test_a_curve_resumes_from_its_window(losses: list[float], clips: int, data: st.DataObject) -> None:
     cut = data.draw(st.integers(1, len(losses) - 1))
     whole, first = Curve(clips), Curve(clips)
     whole.add(map(clip, losses))

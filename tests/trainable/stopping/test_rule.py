@@ -1,4 +1,4 @@
-"""Curves and how they end."""
+"""The stopping rule: how a curve ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ from pydantic import ValidationError
 
 from spaces.band import Band
 from spaces.records.trial import Ending, Point
-from tests.support.made_curves import CLIPS, STEPS_PER_EPOCH, Course, curve, exponential, linear, seen, sigmoid, stepped
+from tests.support.made_curves import (
+    CLIPS,
+    STEPS_PER_EPOCH,
+    Course,
+    curve,
+    exponential,
+    linear,
+    observed,
+    sigmoid,
+    stepped,
+)
 from trainable.stopping.rule import decide, may_be_spike, may_jump_over, nears_floor
 
 BAND = Band(low=4.1, high=4.2)
@@ -27,7 +37,7 @@ def fall(start: float, by: float, steps: int) -> tuple[float, ...]:
     [
         ((9.0,), None),
         (fall(9.0, 0.2, 6), None),
-        # Four clips are half an epoch, and too few to be judged by; an epoch has eight.
+        # Four clips are half an epoch of eight, and too few.
         ((9.0, 8.0, 4.15), None),
         ((9.0, 8.0, 3.0), None),
         ((9.0, 8.0, 7.0, 6.0, 4.15), Ending.IN_BAND),
@@ -41,17 +51,17 @@ def fall(start: float, by: float, steps: int) -> tuple[float, ...]:
         ((0.0,), Ending.COLLAPSED),
         ((9.0, 0.00004), Ending.COLLAPSED),
         ((9.0, 8.0, 7.0, 6.0, 0.0001), Ending.OVERSHOT),
-        # Out of line with the steps before, so the next one tells.
+        # An outlier, which the next step confirms or not.
         ((*fall(9.0, 0.1, 7), 4.15), None),
         ((*fall(9.0, 0.1, 7), 3.0), None),
         ((*fall(9.0, 0.1, 7), 4.15, 4.15), Ending.IN_BAND),
         ((*fall(9.0, 0.1, 7), 4.15, 3.9), Ending.OVERSHOT),
         ((*fall(9.0, 0.1, 7), 3.0, 3.0), Ending.OVERSHOT),
         ((*fall(9.0, 0.1, 7), 3.0, 8.1), None),
-        # In line with them.
+        # Not an outlier.
         ((*fall(9.0, 0.9, 5), 4.15), Ending.IN_BAND),
         ((*fall(9.0, 0.9, 5), 4.0), Ending.OVERSHOT),
-        # Nothing comes after the last step.
+        # The last step is judged at once.
         ((*fall(9.0, 0.1, LAST_STEP - 1), 4.15), Ending.IN_BAND),
         ((*fall(9.0, 0.1, LAST_STEP - 1), 3.0), Ending.OVERSHOT),
         (fall(9.0, 0.1, LAST_STEP), Ending.EXHAUSTED),
@@ -63,9 +73,9 @@ def fall(start: float, by: float, steps: int) -> tuple[float, ...]:
         (fall(9.0, 0.12, 30), None),
         (tuple([9.0] * 9), Ending.HOPELESS),
         (tuple(9.0 + 0.1 * step for step in range(10)), Ending.HOPELESS),
-        # Nearly through.
+        # In the last epoch.
         (tuple([9.0] * (LAST_STEP - 3)), None),
-        # In the band, where nothing is hopeless.
+        # In the band.
         ((9.0, 8.0, 7.0, 6.0, *[4.19] * 9), Ending.IN_BAND),
     ],
 )
@@ -100,12 +110,12 @@ def test_one_spike_ends_nothing(spike: float, at: int) -> None:
     assert {Ending.IN_BAND, Ending.OVERSHOT}.isdisjoint(endings)
 
 
-def test_where_steps_are_long_a_fall_is_believed_at_once() -> None:
-    """Three steps to an epoch; waiting for the next would cost a third of one."""
+def test_where_epochs_have_few_steps_a_fall_counts_at_once() -> None:
+    """Three steps per epoch: waiting for the next one would cost a third of an epoch."""
     assert decide(curve(*fall(9.0, 0.1, 9), 4.15), BAND, 6, LAST_STEP) is Ending.IN_BAND
 
 
-def test_a_curve_without_its_beginning_is_not_given_up() -> None:
+def test_a_curve_without_its_beginning_is_not_hopeless() -> None:
     assert decide(curve(*[9.0] * 12)[-2:], BAND, CLIPS, LAST_STEP) is None
     assert decide(curve(*[9.0] * 13)[-8:], BAND, CLIPS, LAST_STEP) is None
 
@@ -119,15 +129,14 @@ def test_a_gradient_that_is_not_finite_diverges() -> None:
     st.floats(BAND.low, BAND.high),
     st.floats(BAND.low, BAND.high),
 )
-def test_a_curve_in_the_band_ends_in_it_a_step_later_at_most(before: list[float], inside: float, then: float) -> None:
-    """And never any other way."""
+def test_a_curve_in_the_band_ends_there_at_most_one_step_later(before: list[float], inside: float, then: float) -> None:
     first, second = (
         decide(curve(*losses), BAND, CLIPS, LAST_STEP) for losses in ((*before, inside), (*before, inside, then))
     )
     assert first in (Ending.IN_BAND, None) and second is Ending.IN_BAND
 
 
-ENDED_IN_THE_LOSS = st.sampled_from(
+COURSES = st.sampled_from(
     [
         exponential(6.0, 3.9, 2.0, 8),
         linear(5.5, 3.9, 8),
@@ -140,35 +149,37 @@ ENDED_IN_THE_LOSS = st.sampled_from(
 
 
 @settings(derandomize=True, deadline=None, max_examples=30)
-@given(ENDED_IN_THE_LOSS, st.integers(0, 99), st.sampled_from([-2.0, -0.5, 1.0, 3.0]))
+@given(COURSES, st.integers(0, 99), st.sampled_from([-2.0, -0.5, 1.0, 3.0]))
 def test_an_ending_moves_with_its_band(course: Course, seed: int, shift: float) -> None:
-    points = seen(course, epochs=8, seed=seed, ragged=0.02)
+    points = observed(course, epochs=8, seed=seed, noise=0.02)
     moved = [point.model_copy(update={"loss": point.loss + shift}) for point in points]
     aim = (BAND.aim[0] + shift, BAND.aim[1] + shift)
-    there = Band(low=BAND.low + shift, high=BAND.high + shift, aim=aim)
-    assert how_it_ends(points, BAND) == how_it_ends(moved, there)
+    moved_band = Band(low=BAND.low + shift, high=BAND.high + shift, aim=aim)
+    assert how_it_ends(points, BAND) == how_it_ends(moved, moved_band)
 
 
 @settings(derandomize=True, deadline=None, max_examples=30)
-@given(ENDED_IN_THE_LOSS, st.integers(0, 99))
+@given(COURSES, st.integers(0, 99))
 def test_noise_that_is_small_beside_the_band_changes_no_ending(course: Course, seed: int) -> None:
-    plain, noisy = (how_it_ends(seen(course, 8, spread=0.02, within=within, seed=seed), BAND) for within in (0.0, 0.02))
+    plain, noisy = (
+        how_it_ends(observed(course, 8, clip_spread=0.02, within=within, seed=seed), BAND) for within in (0.0, 0.02)
+    )
     assert plain[0] is noisy[0]
     if plain[0] is Ending.IN_BAND:
         assert abs(plain[1] - noisy[1]) <= 4, "half an epoch"
 
 
 def how_it_ends(points: list[Point], band: Band) -> tuple[Ending | None, int]:
-    """And at which step."""
+    """The ending and its step."""
     for at in range(len(points)):
         ending = decide(points[: at + 1], band, 32, points[-1].step)
         if ending is not None:
             return ending, points[at].step
-    raise AssertionError("a run out of steps has not ended")
+    raise AssertionError("the run used up its steps and has not ended")
 
 
 @pytest.mark.parametrize(
-    ("losses", "near"),
+    ("losses", "expected"),
     [
         ((9.0,), False),
         ((9.0, 8.9, 8.8), False),
@@ -178,12 +189,12 @@ def how_it_ends(points: list[Point], band: Band) -> tuple[Ending | None, int]:
         ((6.0, 5.0, 4.0), False),
     ],
 )
-def test_a_fall_through_the_floor_is_foreseen(losses: tuple[float, ...], near: bool) -> None:
-    assert nears_floor(curve(*losses), BAND, clips_ahead=4) is near
+def test_a_fall_through_the_floor_is_predicted(losses: tuple[float, ...], expected: bool) -> None:
+    assert nears_floor(curve(*losses), BAND, clips_ahead=4) is expected
 
 
 @pytest.mark.parametrize(
-    ("losses", "leaps"),
+    ("losses", "expected"),
     [
         ((9.0,), False),
         ((5.0, 4.9), False),
@@ -194,13 +205,13 @@ def test_a_fall_through_the_floor_is_foreseen(losses: tuple[float, ...], near: b
         ((4.3, 4.4), False),
     ],
 )
-def test_a_step_that_may_leap_over_the_band_is_foreseen(losses: tuple[float, ...], leaps: bool) -> None:
-    """At twice the pace of the step before it, from above the band to below."""
-    assert may_jump_over(curve(*losses), BAND) is leaps
+def test_a_step_that_may_jump_over_the_band_is_predicted(losses: tuple[float, ...], expected: bool) -> None:
+    """From above the band to below, at twice the pace of the last step."""
+    assert may_jump_over(curve(*losses), BAND) is expected
 
 
 @pytest.mark.parametrize(
-    ("last", "sudden"),
+    ("last", "expected"),
     [
         ((8.2,), False),
         ((4.15,), True),
@@ -210,8 +221,8 @@ def test_a_step_that_may_leap_over_the_band_is_foreseen(losses: tuple[float, ...
         ((4.15, 8.0), False),
     ],
 )
-def test_a_sudden_entry_is_one_out_of_line(last: tuple[float, ...], sudden: bool) -> None:
-    assert may_be_spike(curve(*fall(9.0, 0.1, 7), *last), BAND, CLIPS) is sudden
+def test_an_outlier_at_the_entry_may_be_a_spike(last: tuple[float, ...], expected: bool) -> None:
+    assert may_be_spike(curve(*fall(9.0, 0.1, 7), *last), BAND, CLIPS) is expected
 
 
 @pytest.mark.parametrize(("low", "high"), [(4.2, 4.1), (4.1, 4.1), (0.0, 1.0), (-1.0, 1.0), (math.nan, 1.0)])
@@ -221,7 +232,7 @@ def test_an_impossible_band_is_refused(low: float, high: float) -> None:
 
 
 @pytest.mark.parametrize(("aim", "expected"), [(None, (1.0, 1.5)), ((0.5, 0.7), (0.5, 0.7)), ((0.9, 1.5), (0.9, 1.5))])
-def test_the_aim_is_the_upper_half_where_nothing_is_said(aim: tuple | None, expected: tuple) -> None:
+def test_the_aim_is_the_upper_half_by_default(aim: tuple | None, expected: tuple) -> None:
     band = Band(low=0.5, high=1.5, aim=aim)
     assert band.aim == expected
     assert Band.model_validate_json(band.model_dump_json()) == band

@@ -1,4 +1,4 @@
-"""The seats of a bench: who gets one, who leaves it and how, and when those who are ready are listened to."""
+"""The seats of a bench: how trials take and leave them, and when trials are probed together."""
 
 from __future__ import annotations
 
@@ -20,22 +20,24 @@ from trainable.training.events import Failed, Finished, StorageFailed
 from trainable.training.run_trial import run_trial
 
 
-def by_itself(voice: ToyVoice, job: TrialSpec) -> Outcome:
-    """In a pack of one seat. One that is made to measure for single clips would sum up in another order than the
-    bench's, which passes over two."""
-    if job.draw.batch > 1:
-        return run_trial(job, lambda point, phase: None)
+def by_itself(voice: ToyVoice, spec: TrialSpec) -> Outcome:
+    """Runs a trial in a pack of one seat. A draw of single clips needs the bench's pack, with a batch of two clips, so
+    that its sums have the same order."""
+    if spec.draw.batch > 1:
+        return run_trial(spec, lambda point, phase: None)
     recorded = RecordedBench(voice, seats=1)
-    recorded.bench.seat(job)
+    recorded.bench.seat(spec)
     recorded.run_until_empty()
-    return recorded.outcomes[job.trial]
+    return recorded.outcomes[spec.trial]
 
 
 @pytest.mark.parametrize("passes_between", [0, 1, 3])
-def test_trials_side_by_side_end_as_each_would_alone(voice: ToyVoice, tmp_path: Path, passes_between: int) -> None:
-    """Seven trials in four seats, exactly."""
-    jobs = [
-        in_folder(voice.job(name, **changes), tmp_path)
+def test_trials_side_by_side_end_exactly_as_each_would_alone(
+    voice: ToyVoice, tmp_path: Path, passes_between: int
+) -> None:
+    """Seven trials in four seats."""
+    specs = [
+        in_folder(voice.spec(name, **changes), tmp_path)
         for name, changes in {
             "in band": {},
             "dropped": {"dropout": 0.5},
@@ -46,7 +48,7 @@ def test_trials_side_by_side_end_as_each_would_alone(voice: ToyVoice, tmp_path: 
             "single clips": {"batch": 1, "accumulation": 2, "weight_decay": 0.5, "objective": "guide"},
         }.items()
     ]
-    recorded, waiting = RecordedBench(voice, seats=4), list(jobs)
+    recorded, waiting = RecordedBench(voice, seats=4), list(specs)
     while waiting:
         recorded.bench.seat(waiting.pop(0))
         for _ in range(passes_between):
@@ -54,10 +56,10 @@ def test_trials_side_by_side_end_as_each_would_alone(voice: ToyVoice, tmp_path: 
         recorded.until(lambda: recorded.bench.free_seats > 0)
     recorded.run_until_empty()
     assert not recorded.failures
-    for job in jobs:
-        alone = in_folder(job, tmp_path / "alone")
-        assert timeless(recorded.outcomes[job.trial]) == timeless(by_itself(voice, alone))
-        assert timeless_curve(job.path) == timeless_curve(alone.path)
+    for spec in specs:
+        alone = in_folder(spec, tmp_path / "alone")
+        assert timeless(recorded.outcomes[spec.trial]) == timeless(by_itself(voice, alone))
+        assert timeless_curve(spec.path) == timeless_curve(alone.path)
     assert {outcome.ending for outcome in recorded.outcomes.values()} >= {
         Ending.IN_BAND,
         Ending.HOPELESS,
@@ -69,68 +71,68 @@ def test_trials_side_by_side_end_as_each_would_alone(voice: ToyVoice, tmp_path: 
 def test_a_trial_takes_a_seat_until_it_has_its_outcome(voice: ToyVoice, tmp_path: Path) -> None:
     recorded = RecordedBench(voice, seats=3)
     for expected, name in ((2, "one"), (1, "two")):
-        recorded.bench.seat(in_folder(voice.job(name, **LONG), tmp_path))
+        recorded.bench.seat(in_folder(voice.spec(name, **LONG), tmp_path))
         assert recorded.bench.free_seats == expected
     recorded.run_until_empty()
     assert [outcome.ending for outcome in recorded.outcomes.values()] == [Ending.EXHAUSTED] * 2
     assert recorded.points("one", Phase.TRAINING) == list(range(2 * PASSES + 1))
 
 
-def test_a_trial_that_has_its_outcome_only_tells_it(voice: ToyVoice, tmp_path: Path) -> None:
+def test_a_trial_that_has_its_outcome_takes_no_seat(voice: ToyVoice, tmp_path: Path) -> None:
     """Even where every seat is taken."""
-    job = in_folder(voice.job("once"), tmp_path)
-    earlier, recorded = run_trial(job, lambda point, phase: None), RecordedBench(voice, seats=1)
-    recorded.bench.seat(in_folder(voice.job("other", **LONG), tmp_path))
+    spec = in_folder(voice.spec("once"), tmp_path)
+    earlier, recorded = run_trial(spec, lambda point, phase: None), RecordedBench(voice, seats=1)
+    recorded.bench.seat(in_folder(voice.spec("other", **LONG), tmp_path))
     before = list(recorded.pack.log)
-    recorded.bench.seat(job)
+    recorded.bench.seat(spec)
     assert recorded.events[-1] == Finished("once", earlier)
     assert recorded.bench.free_seats == 0 and recorded.pack.log == before
 
 
-def test_a_join_that_fails_breaks_that_trial_alone(voice: ToyVoice, tmp_path: Path) -> None:
+def test_a_join_that_fails_ends_only_that_trial(voice: ToyVoice, tmp_path: Path) -> None:
     recorded, failed = RecordedBench(voice, seats=2), Failed("misfit", "InputError: rank 512: too large")
-    recorded.bench.seat(in_folder(voice.job("sound", **LONG), tmp_path))
+    recorded.bench.seat(in_folder(voice.spec("sound", **LONG), tmp_path))
     recorded.pack.fails["join"] = InputError("rank 512: too large\nin two lines")
-    recorded.bench.seat(in_folder(voice.job("misfit", **LONG), tmp_path))
+    recorded.bench.seat(in_folder(voice.spec("misfit", **LONG), tmp_path))
     assert recorded.failures == {"misfit": failed} and recorded.bench.free_seats == 1
     recorded.pack.fails.clear()
-    recorded.bench.seat(in_folder(voice.job("next", **LONG), tmp_path))
+    recorded.bench.seat(in_folder(voice.spec("next", **LONG), tmp_path))
     recorded.run_until_empty()
     assert recorded.outcomes.keys() == {"sound", "next"} and recorded.failures == {"misfit": failed}
 
 
-def test_a_torn_checkpoint_breaks_that_trial_alone(voice: ToyVoice, tmp_path: Path) -> None:
-    job, recorded = in_folder(voice.job("torn"), tmp_path), RecordedBench(voice, seats=2)
-    run_trial(job, lambda point, phase: None)
-    TrialFolder(job.path).outcome.unlink()
-    [checkpoint] = read_checkpoints(TrialFolder(job.path).checkpoints)
+def test_a_torn_checkpoint_ends_only_that_trial(voice: ToyVoice, tmp_path: Path) -> None:
+    spec, recorded = in_folder(voice.spec("torn"), tmp_path), RecordedBench(voice, seats=2)
+    run_trial(spec, lambda point, phase: None)
+    TrialFolder(spec.path).outcome.unlink()
+    [checkpoint] = read_checkpoints(TrialFolder(spec.path).checkpoints)
     (checkpoint.folder / "adapter.safetensors").write_bytes(b"")
-    recorded.bench.seat(in_folder(voice.job("sound", **LONG), tmp_path))
-    recorded.bench.seat(job)
+    recorded.bench.seat(in_folder(voice.spec("sound", **LONG), tmp_path))
+    recorded.bench.seat(spec)
     assert recorded.failures.keys() == {"torn"} and recorded.bench.free_seats == 1
     recorded.run_until_empty()
     assert recorded.outcomes.keys() == {"sound"}
 
 
-def test_an_error_while_listening_breaks_only_those_who_were_listened_to(voice: ToyVoice, tmp_path: Path) -> None:
+def test_an_error_in_the_probe_ends_only_the_probed_trials(voice: ToyVoice, tmp_path: Path) -> None:
     recorded = RecordedBench(voice, seats=3)
     for name, changes in {"first": {}, "second": {}, "training": LONG}.items():
-        job = in_folder(voice.job(name, **changes), tmp_path)
-        recorded.bench.seat(job.model_copy(update={"calibration": str(tmp_path / "nowhere")}))
+        spec = in_folder(voice.spec(name, **changes), tmp_path)
+        recorded.bench.seat(spec.model_copy(update={"calibration": str(tmp_path / "nowhere")}))
     recorded.run_until_empty()
     assert recorded.failures.keys() == {"first", "second"}
     assert all(event.reason.startswith("FileNotFoundError: ") for event in recorded.failures.values())
     assert all(isinstance(event, StorageFailed) for event in recorded.failures.values())
     assert recorded.outcomes.keys() == {"training"}
-    # What they left stays, and what is left to do is the listening.
+    # Their files stay, and only the probe is left to do.
     again = RecordedBench(voice, seats=1)
-    again.bench.seat(in_folder(voice.job("first"), tmp_path))
+    again.bench.seat(in_folder(voice.spec("first"), tmp_path))
     again.run_until_empty()
     assert again.outcomes["first"].verdict is not None
-    assert "train" not in {what for what, _ in again.pack.log}
+    assert "train" not in {call for call, _ in again.pack.log}
 
 
-@pytest.mark.parametrize("what", ["join", "train", "speak"])
+@pytest.mark.parametrize("call", ["join", "train", "speak"])
 @pytest.mark.parametrize(
     "error",
     [
@@ -139,25 +141,25 @@ def test_an_error_while_listening_breaks_only_those_who_were_listened_to(voice: 
         torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
     ],
 )
-def test_a_lack_of_memory_and_a_lost_gpu_are_everybodys(
-    voice: ToyVoice, tmp_path: Path, what: str, error: Exception
+def test_a_lack_of_memory_and_a_lost_gpu_end_the_bench(
+    voice: ToyVoice, tmp_path: Path, call: str, error: Exception
 ) -> None:
     recorded = RecordedBench(voice, seats=2)
-    recorded.bench.seat(in_folder(voice.job("one", **SLOW), tmp_path))
-    recorded.pack.fails[what] = error
+    recorded.bench.seat(in_folder(voice.spec("one", **SLOW), tmp_path))
+    recorded.pack.fails[call] = error
     with pytest.raises(type(error), match=str(error)):
-        recorded.bench.seat(in_folder(voice.job("two"), tmp_path))
+        recorded.bench.seat(in_folder(voice.spec("two"), tmp_path))
         recorded.run_until_empty()
     assert not recorded.failures and not recorded.outcomes
 
 
-def test_a_dismissed_trial_leaves_its_seat_and_its_files_and_may_come_again(voice: ToyVoice, tmp_path: Path) -> None:
-    leaving, staying = (in_folder(voice.job(name, **LONG), tmp_path) for name in ("leaving", "staying"))
+def test_a_removed_trial_frees_its_seat_keeps_its_files_and_may_resume(voice: ToyVoice, tmp_path: Path) -> None:
+    leaving, staying = (in_folder(voice.spec(name, **LONG), tmp_path) for name in ("leaving", "staying"))
     recorded = RecordedBench(voice, seats=2)
     recorded.bench.seat(leaving)
     recorded.bench.seat(staying)
     recorded.until(lambda: recorded.points("leaving", Phase.TRAINING)[-1:] == [PASSES + 2])
-    recorded.bench.remove("nobody")
+    recorded.bench.remove("unknown")
     assert recorded.bench.free_seats == 0
     recorded.bench.remove("leaving")
     assert recorded.bench.free_seats == 1 and not recorded.outcomes
@@ -169,15 +171,15 @@ def test_a_dismissed_trial_leaves_its_seat_and_its_files_and_may_come_again(voic
     recorded.bench.seat(leaving)
     recorded.run_until_empty()
     assert recorded.outcomes.keys() == {"leaving", "staying"}
-    curves = [timeless_curve(job.path) for job in (leaving, staying)]
+    curves = [timeless_curve(spec.path) for spec in (leaving, staying)]
     assert curves[0] == curves[1] and len(curves[0]) == 2 * PASSES + 1
 
 
-def test_stopping_cancels_those_who_train_and_hears_those_who_wait(voice: ToyVoice, tmp_path: Path) -> None:
+def test_stopping_cancels_trials_that_train_and_probes_those_that_wait(voice: ToyVoice, tmp_path: Path) -> None:
     recorded = RecordedBench(voice, seats=3)
-    recorded.bench.seat(in_folder(voice.job("ready"), tmp_path))
+    recorded.bench.seat(in_folder(voice.spec("ready"), tmp_path))
     for name in ("one", "two"):
-        recorded.bench.seat(in_folder(voice.job(name, **SLOW), tmp_path))
+        recorded.bench.seat(in_folder(voice.spec(name, **SLOW), tmp_path))
     recorded.until(lambda: ("train", (1, 2)) in recorded.pack.log)
     assert not recorded.outcomes
     steps = recorded.points("one", Phase.TRAINING)[-1]
@@ -192,73 +194,78 @@ def test_stopping_cancels_those_who_train_and_hears_those_who_wait(voice: ToyVoi
 
 
 def waits(log: Sequence[tuple[str, tuple[int, ...]]], seat: int) -> int:
-    """Passes between a seat's last one and its first word."""
-    trained = max(at for at, (what, seats) in enumerate(log) if what == "train" and seat in seats)
-    spoken = min(at for at, (what, seats) in enumerate(log) if what == "speak" and seat in seats)
+    """Passes between the last training pass of a seat and its probe."""
+    trained = max(at for at, (call, seats) in enumerate(log) if call == "train" and seat in seats)
+    spoken = min(at for at, (call, seats) in enumerate(log) if call == "speak" and seat in seats)
     return spoken - trained - 1
 
 
-def test_those_who_are_ready_at_about_the_same_time_are_heard_together(voice: ToyVoice, tmp_path: Path) -> None:
+def test_trials_that_are_ready_at_about_the_same_time_are_probed_together(voice: ToyVoice, tmp_path: Path) -> None:
     recorded = RecordedBench(voice, seats=3)
-    recorded.bench.seat(in_folder(voice.job("first"), tmp_path))
-    recorded.bench.seat(in_folder(voice.job("training", **SLOW), tmp_path))
+    recorded.bench.seat(in_folder(voice.spec("first"), tmp_path))
+    recorded.bench.seat(in_folder(voice.spec("training", **SLOW), tmp_path))
     recorded.bench.advance()
-    recorded.bench.seat(in_folder(voice.job("second"), tmp_path))
+    recorded.bench.seat(in_folder(voice.spec("second"), tmp_path))
     recorded.until(lambda: len(recorded.outcomes) == 2)
     assert recorded.outcomes.keys() == {"first", "second"}
-    # Four lines first, and the others when they were not rejected for those.
-    assert [seats for what, seats in recorded.pack.log if what == "speak"] == [(0, 2), (0, 2)]
+    # Four lines first, and the rest because those did not reject the trial.
+    assert [seats for call, seats in recorded.pack.log if call == "speak"] == [(0, 2), (0, 2)]
     assert waits(recorded.pack.log, 0) == waits(recorded.pack.log, 2) + 1
     verdicts = [outcome.verdict for outcome in recorded.outcomes.values()]
     assert verdicts[0] == verdicts[1] is not None
 
 
 @pytest.mark.parametrize("accumulation", [1, 4])
-def test_nobody_waits_longer_than_half_an_epoch_for_others(voice: ToyVoice, tmp_path: Path, accumulation: int) -> None:
+def test_no_trial_waits_longer_than_half_an_epoch_for_others(
+    voice: ToyVoice, tmp_path: Path, accumulation: int
+) -> None:
     recorded = RecordedBench(voice, seats=2)
-    recorded.bench.seat(in_folder(voice.job("waiting", accumulation=accumulation), tmp_path))
-    recorded.bench.seat(in_folder(voice.job("training", **SLOW), tmp_path))
+    recorded.bench.seat(in_folder(voice.spec("waiting", accumulation=accumulation), tmp_path))
+    recorded.bench.seat(in_folder(voice.spec("training", **SLOW), tmp_path))
     recorded.until(lambda: "waiting" in recorded.outcomes)
     assert 0 < waits(recorded.pack.log, 0) <= PASSES / 2
     assert recorded.bench.free_seats == 1
 
 
-def test_the_last_one_is_heard_at_once(voice: ToyVoice, tmp_path: Path) -> None:
+def test_the_last_trial_is_probed_at_once(voice: ToyVoice, tmp_path: Path) -> None:
     recorded = RecordedBench(voice, seats=2)
-    recorded.bench.seat(in_folder(voice.job("only"), tmp_path))
+    recorded.bench.seat(in_folder(voice.spec("only"), tmp_path))
     recorded.run_until_empty()
     assert waits(recorded.pack.log, 0) == 0
 
 
-def test_a_trial_of_another_voice_goes_on_in_its_band_and_is_heard_twice_at_most(
+def test_a_trial_with_the_wrong_voice_trains_on_in_its_band_and_is_probed_at_most_twice(
     voice: ToyVoice, tmp_path: Path
 ) -> None:
-    job = strict(voice, voice.job("one", lora_lr=0.02, text_projection_lr=0.0, epochs=100), tmp_path)
+    spec = strict(voice.spec("one", lora_lr=0.02, text_projection_lr=0.0, epochs=100), tmp_path)
     recorded = RecordedBench(voice, seats=1)
-    recorded.bench.seat(job)
+    recorded.bench.seat(spec)
     recorded.run_until_empty()
-    outcome, folder = recorded.outcomes["one"], TrialFolder(job.path)
-    chance = folder.read_second_chance()
-    assert [what for what, _ in recorded.pack.log if what == "speak"] == ["speak"] * 4
+    outcome, folder = recorded.outcomes["one"], TrialFolder(spec.path)
+    second_chance = folder.read_second_chance()
+    assert [call for call, _ in recorded.pack.log if call == "speak"] == ["speak"] * 4
     assert outcome.ending is Ending.IN_BAND and not outcome.accepted and outcome.other_verdict is not None
-    assert chance.outcome.kept.loss in job.band and outcome.point.loss in chance.band
-    assert outcome.point.step > chance.outcome.kept.step
-    assert (outcome.verdict.score, outcome.kept.step) >= (chance.outcome.verdict.score, chance.outcome.kept.step)
+    assert second_chance.outcome.kept.loss in spec.band and outcome.point.loss in second_chance.band
+    assert outcome.point.step > second_chance.outcome.kept.step
+    assert (outcome.verdict.score, outcome.kept.step) >= (
+        second_chance.outcome.verdict.score,
+        second_chance.outcome.kept.step,
+    )
     assert all((folder.path / recordings / "line_04.wav").is_file() for recordings in ("probe", "probe_2"))
     assert (folder.path / outcome.checkpoint).is_dir()
 
 
-def test_a_second_chance_survives_the_bench(voice: ToyVoice, tmp_path: Path) -> None:
+def test_a_second_chance_survives_a_lost_bench(voice: ToyVoice, tmp_path: Path) -> None:
     changes = {"lora_lr": 0.02, "text_projection_lr": 0.0, "epochs": 100}
-    whole = strict(voice, voice.job("one", **changes), tmp_path / "whole")
-    cut = strict(voice, voice.job("one", **changes), tmp_path / "cut")
+    whole = strict(voice.spec("one", **changes), tmp_path / "whole")
+    cut = strict(voice.spec("one", **changes), tmp_path / "cut")
     recorded = RecordedBench(voice, seats=1)
     recorded.bench.seat(cut)
     recorded.until(lambda: TrialFolder(cut.path).second_chance.exists())
-    for job in (whole, cut):
+    for spec in (whole, cut):
         recorded = RecordedBench(voice, seats=1)
-        recorded.bench.seat(job)
+        recorded.bench.seat(spec)
         recorded.run_until_empty()
-    ended = [TrialFolder(job.path).read_outcome() for job in (whole, cut)]
+    ended = [TrialFolder(spec.path).read_outcome() for spec in (whole, cut)]
     assert timeless(ended[0]) == timeless(ended[1])
     assert timeless_curve(whole.path) == timeless_curve(cut.path)

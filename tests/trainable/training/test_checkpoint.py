@@ -1,4 +1,4 @@
-"""A checkpoint is complete or it is none."""
+"""Checkpoints are complete or ignored."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def write(folder: Path, step: int = 1) -> Checkpoint:
 
 
 @pytest.mark.parametrize("step", [1, 12])
-def test_everything_comes_back(tmp_path: Path, step: int) -> None:
+def test_a_checkpoint_is_read_as_written(tmp_path: Path, step: int) -> None:
     written = write(tmp_path, step)
     [found] = read_checkpoints(tmp_path)
     assert found == written
@@ -50,7 +50,7 @@ def test_everything_comes_back(tmp_path: Path, step: int) -> None:
         assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-def test_without_its_marker_it_is_none(tmp_path: Path) -> None:
+def test_a_folder_without_its_marker_is_not_a_checkpoint(tmp_path: Path) -> None:
     written = write(tmp_path, step=1)
     write(tmp_path, step=2)
     (tmp_path / "step-000002" / MARKER).unlink()
@@ -59,7 +59,7 @@ def test_without_its_marker_it_is_none(tmp_path: Path) -> None:
         load_weights(tmp_path / "step-000002")
 
 
-def test_a_half_written_one_is_in_nobodys_way(tmp_path: Path) -> None:
+def test_an_unfinished_checkpoint_is_replaced_and_pruned(tmp_path: Path) -> None:
     write(tmp_path, step=1)
     shutil.copytree(tmp_path / "step-000001", tmp_path / ".step-000002.part")
     (tmp_path / "step-000002").mkdir()
@@ -69,6 +69,6 @@ def test_a_half_written_one_is_in_nobodys_way(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["step-000002"]
 
 
-def test_nothing_in_it_is_pickled(tmp_path: Path) -> None:
+def test_nothing_is_pickled(tmp_path: Path) -> None:
     written = write(tmp_path)
     assert {path.suffix for path in written.folder.iterdir()} == {".safetensors", ".json", ""}

@@ -1,4 +1,4 @@
-"""Which clips an epoch passes over, and in which order."""
+"""The clips of an epoch and their order."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from trainable.dataset.split import ClipEntry, DatasetSplit, Role
 from trainable.training.epoch_order import epoch_clips, steps_per_epoch
 
 LENGTHS = (1.5, 2.0, 14.0, 3.0, 2.5, 9.0, 1.0, 4.0, 22.0, 2.0)
-"""Seconds of clips in turn: most are short."""
+"""Seconds of successive clips: most are short."""
 
 
 def split_of(*counts: int, weights: Sequence[float] = (), copies: int = 0) -> DatasetSplit:
-    """So many training clips of each source, one in seven of them followed by one that is held out; copies behind."""
+    """`counts` training clips per source, one in seven of them followed by a held-out clip; copies come last."""
     entries: list[ClipEntry] = []
     for source, count in enumerate(counts):
         for clip in range(count):
@@ -43,7 +43,7 @@ def draw(batch: int = 1, accumulation: int = 2, **changes) -> Draw:
 
 
 def padding(seconds: Sequence[float], batch: int) -> float:
-    """Share of all passes that no clip fills."""
+    """Share of all passes that is padding."""
     passes = [seconds[at : at + batch] for at in range(0, len(seconds), batch)]
     return 1 - sum(seconds) / sum(max(each) * len(each) for each in passes)
 
@@ -93,10 +93,10 @@ def test_epochs_have_orders_of_their_own(batch: int) -> None:
     st.integers(1, 4),
     st.integers(0, 100),
 )
-def test_sources_come_as_often_as_they_weigh(
+def test_sources_come_as_often_as_their_weights_say(
     sources: list[tuple[int, float]], curriculum: Curriculum, batch: int, seed: int
 ) -> None:
-    """After any number of epochs no clip of a source has come twice more often than another of it."""
+    """After any number of epochs the clips of a source have come equally often, up to one visit."""
     counts, weights = zip(*sources, strict=True)
     clips, seen = split_of(*counts, weights=weights), Counter[int]()
     for epoch in range(5):
@@ -126,13 +126,13 @@ def test_clips_of_one_pass_are_of_similar_length(seed: int, epoch: int, batch: i
     assert near < 0.7 * plain
 
 
-def test_long_passes_come_anywhere_in_an_epoch() -> None:
+def test_the_longest_pass_may_come_anywhere_in_an_epoch() -> None:
     clips = split_of(41)
     longest = max(clips.training, key=lambda place: clips.entries[place].seconds)
     assert {epoch_clips(clips, draw(4), 0, epoch).index(longest) // 4 for epoch in range(300)} == set(range(11))
 
 
-def test_an_order_is_the_same_for_draws_that_pass_over_equally_many_clips() -> None:
+def test_the_order_is_the_same_for_draws_of_equal_batch() -> None:
     ours, theirs = draw(4, 2), draw(4, 2, rank=64, lora_lr=1e-5, dropout=0.1, epochs=3)
     assert epoch_clips(split_of(50), ours, 1, 2) == epoch_clips(split_of(50), theirs, 1, 2)
 
@@ -144,7 +144,7 @@ def test_short_clips_come_first_for_a_third_of_the_epochs(epochs: int, early: in
     assert [each == sorted(each) for each in lengths] == [epoch < early for epoch in range(epochs)]
 
 
-def test_clips_of_one_length_are_shuffled_all_the_same() -> None:
+def test_clips_of_equal_length_are_shuffled() -> None:
     chosen = draw(curriculum=Curriculum.LENGTH, epochs=9)
     assert epoch_clips(split_of(50), chosen, 0, 0) != epoch_clips(split_of(50), chosen, 0, 1)
 
@@ -165,7 +165,7 @@ def test_clips_of_a_later_source_share_passes_by_length_too() -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_copies_take_the_place_of_their_own_clip(share: float) -> None:
+def test_copies_replace_their_own_clip(share: float) -> None:
     clips = split_of(200, copies=3)
     original = {copy: place for place in clips.training for copy in clips.entries[place].copies}
     seen = Counter[int]()
@@ -179,7 +179,7 @@ def test_copies_take_the_place_of_their_own_clip(share: float) -> None:
     assert max(by_number) - min(by_number) <= 0.2 * taken
 
 
-def test_a_larger_share_adds_copies_and_takes_none_away() -> None:
+def test_a_larger_share_adds_copies_and_removes_none() -> None:
     clips = split_of(60, copies=2)
     few, many = (epoch_clips(clips, draw(augmented=share), 4, 1) for share in (0.3, 0.6))
     copies = set(clips.with_role(Role.COPY))
@@ -192,5 +192,5 @@ def test_a_clip_that_comes_twice_is_replaced_once_at_a_time() -> None:
     assert {order[place] for place in clips.training} == {0, 1, 2}
 
 
-def test_a_clip_without_copies_stays() -> None:
+def test_a_clip_without_copies_is_kept() -> None:
     assert sorted(epoch_clips(split_of(9), draw(augmented=1.0), 0, 0)) == list(split_of(9).training)

@@ -1,4 +1,4 @@
-"""What a trial costs: neighbours in a pack share the time that a pass takes."""
+"""GPU seconds of trials: trials in a pack share the time of a pass."""
 
 from __future__ import annotations
 
@@ -14,10 +14,8 @@ from trainable.files.trial_folder import TrialFolder
 from trainable.training.checkpoint import read_checkpoints
 
 
-def test_neighbours_share_the_time_that_a_pass_takes(
-    voice: ToyVoice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On a clock that a forward pass moves by six seconds and listening by sixty, and nothing else."""
+def test_trials_share_the_time_of_a_pass(voice: ToyVoice, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a clock that only moves by six seconds per forward pass and by sixty per call of speak."""
     recorded, now = RecordedBench(voice, seats=3), [0.0]
     monkeypatch.setattr("trainable.training.bench.time.perf_counter", lambda: now[0])
     costs = {"accumulate": 6.0, "losses": 6.0, "speak": 60.0}
@@ -29,7 +27,7 @@ def test_neighbours_share_the_time_that_a_pass_takes(
             return inner(*arguments)
 
         monkeypatch.setattr(recorded.pack, name, outer)
-    first, second = (in_folder(voice.job(name), tmp_path) for name in ("first", "second"))
+    first, second = (in_folder(voice.spec(name), tmp_path) for name in ("first", "second"))
     recorded.bench.seat(first)
     recorded.until(lambda: recorded.points("first", Phase.TRAINING)[-1:] == [1])
     alone = now[0]
@@ -42,22 +40,22 @@ def test_neighbours_share_the_time_that_a_pass_takes(
     assert spent_at[:3] == [alone - 6.0, alone, alone + 3.0]
 
 
-def test_trials_cost_no_more_than_the_bench_was_there(voice: ToyVoice, tmp_path: Path) -> None:
+def test_trials_cost_no_more_than_the_time_of_the_bench(voice: ToyVoice, tmp_path: Path) -> None:
     started, recorded = time.perf_counter(), RecordedBench(voice, seats=2)
     for name in ("one", "two"):
-        recorded.bench.seat(in_folder(voice.job(name), tmp_path))
+        recorded.bench.seat(in_folder(voice.spec(name), tmp_path))
     recorded.run_until_empty()
     spent = [outcome.gpu_seconds for outcome in recorded.outcomes.values()]
     assert all(spent) and sum(spent) <= time.perf_counter() - started
 
 
-def test_what_an_earlier_attempt_cost_still_counts(voice: ToyVoice, tmp_path: Path) -> None:
-    job, recorded = in_folder(voice.job("again", **LONG), tmp_path), RecordedBench(voice, seats=1)
-    recorded.bench.seat(job)
+def test_the_cost_of_an_earlier_attempt_counts(voice: ToyVoice, tmp_path: Path) -> None:
+    spec, recorded = in_folder(voice.spec("again", **LONG), tmp_path), RecordedBench(voice, seats=1)
+    recorded.bench.seat(spec)
     recorded.until(lambda: recorded.points("again", Phase.TRAINING)[-1:] == [PASSES + 1])
-    kept = read_checkpoints(TrialFolder(job.path).checkpoints)[-1].state.point
+    kept = read_checkpoints(TrialFolder(spec.path).checkpoints)[-1].state.point
     recorded.bench.remove("again")
-    recorded.bench.seat(job)
+    recorded.bench.seat(spec)
     recorded.run_until_empty()
-    later = [point.gpu_seconds for point in TrialFolder(job.path).read_points() if point.step > kept.step]
+    later = [point.gpu_seconds for point in TrialFolder(spec.path).read_points() if point.step > kept.step]
     assert 0 < kept.gpu_seconds < min(later)
