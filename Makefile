@@ -12,6 +12,7 @@ test: .venv/installed  ## the test suite
 lint: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 soak: .venv/installed  ## searches whose processes and nodes are killed at random moments, over and over: nothing is lost, some hours
 	$(BIN)/python -m pytest -m soak

@@ -72,8 +72,8 @@ def confirm(plan: Plan, outcome: Outcome, on_progress: OnProgress) -> Confirmati
 
 
 def export(plan: Plan, trial: str, on_progress: OnProgress) -> None:
-    """See `results.export.__main__.export_trial`."""
-    from results.export.__main__ import export_trial
+    """See `results.export.export.export_trial`."""
+    from results.export.export import export_trial
 
     pull_prepared(plan.stored, plan.space.probe.lines)
     pull(plan.stored, plan.run.trial(trial))

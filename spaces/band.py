@@ -20,8 +20,8 @@ class Band(BaseModel):
 
     low: float
     high: float
-    aim: tuple[float, float]
-    """[from, to] within the band."""
+    aim: tuple[float, float] = (math.nan, math.nan)
+    """[from, to] within the band; set by `_from_pair` where it is not given."""
 
     @model_validator(mode="before")
     @classmethod

@@ -50,7 +50,8 @@ def open_benches(
         )
         try:
             yield BenchExecutor(broker, layout)
-            ray.get(broker.close.remote(CLOSE_SECONDS), timeout=CLOSE_SECONDS + BROKER_RESTART_SECONDS)
+            closed = broker.close.remote(CLOSE_SECONDS)  # type: ignore[attr-defined]
+            ray.get(closed, timeout=CLOSE_SECONDS + BROKER_RESTART_SECONDS)
         finally:
             # The broker owns what still waits for resources or did not end in time, which ends with it.
             ray.kill(broker)

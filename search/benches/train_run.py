@@ -62,7 +62,7 @@ def run_bench(run: BenchRun, bench: str, name: str, excluded_nodes: Collection[s
             train,
             train_loop_config=config,
             torch_config=TorchConfig(timeout_s=COLLECTIVE_TIMEOUT_SECONDS),
-            scaling_config=ScalingConfig(
+            scaling_config=ScalingConfig(  # type: ignore[call-arg]
                 num_workers=layout.workers,
                 use_gpu=layout.has_gpu,
                 resources_per_worker=layout.worker,

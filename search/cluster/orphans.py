@@ -58,7 +58,7 @@ def remove_orphans() -> None:
     """
     # The public state API does not tell which actor has made a group.
     from ray._private.state import state
-    from ray.core.generated.gcs_pb2 import PlacementGroupTableData
+    from ray.core.generated.gcs_pb2 import PlacementGroupTableData  # type: ignore[attr-defined]
 
     job = ray.get_runtime_context().get_job_id()
     for pickled in state._connect_and_get_accessor().get_placement_group_table():

@@ -32,7 +32,7 @@ def run_as_ray_task(work: Callable[[OnProgress], Result], machine: TrialResource
     resources = {"num_gpus": 1, "num_cpus": 0} if machine.has_gpu else {"num_cpus": machine.worker["CPU"]}
     # The process ends after one call: idle, it would keep torch and the model in memory for the whole search.
     task = ray.remote(num_returns="streaming", max_calls=1, max_retries=1, **resources)(_stream)
-    for reference in task.remote(work):
+    for reference in task.remote(work):  # type: ignore[attr-defined]
         kind, value = ray.get(reference)
         if kind == PROGRESS:
             on_progress(*value)

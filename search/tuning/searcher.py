@@ -50,7 +50,7 @@ class DrawSearcher(Searcher):
     def study(self) -> Study:
         return self._study.study
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
         """The config of the next trial; None while it would exceed the capacity; FINISHED after the last one."""
         if self._budget.stop_reason() or not (self._unfinished or self._budget.trials_left):
             return Searcher.FINISHED

@@ -9,7 +9,7 @@ from rich.console import Console
 
 
 def main(folder: Path) -> None:
-    from results.export.__main__ import export_trial
+    from results.export.export import export_trial
     from results.report.page import write_report
     from results.report.picture import draw_search
     from results.run.ledger import read_ledger

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 import torchaudio
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
 GRIFFIN_LIM_MOMENTUM = 0.99
 PEAK = 0.95

@@ -110,7 +110,7 @@ def _draw(chart: Chart) -> str:
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(INK)
     axes.spines["bottom"].set_alpha(0.4)
-    axes.yaxis.get_major_locator().set_params(integer=True, nbins=4)
+    axes.locator_params(axis="y", integer=True, nbins=4)
     axes.tick_params(length=0, colors=INK, labelsize=9)
     axes.set_xlabel(chart.unit, color=INK, fontsize=9)
     buffer = io.StringIO()

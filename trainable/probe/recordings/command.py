@@ -135,7 +135,7 @@ def _verdicts(
     references = ReferenceVoices(encoder, [read_recording(clip.audio).wave for clip in own])
     for language in dict.fromkeys(request.language for request in requests):
         group = [request for request in requests if request.language == language]
-        texts = _vocabulary([each.text for each in (*group, *own)])
+        texts = _vocabulary([*(request.text for request in group), *(clip.text for clip in own)])
         # Libraries may print; stdout is for verdicts only.
         with contextlib.redirect_stdout(sys.stderr):
             recogniser = open_recogniser(name, texts, language)

@@ -116,7 +116,7 @@ def add_speaker(config: dict[str, Any], name: str, row: int) -> dict[str, Any]:
 def _lora_deltas(peft: PeftModel) -> dict[str, Tensor]:
     """Returns the matrix that LoRA adds to each weight, by the weight's name in the checkpoint."""
     return {
-        f"{TALKER_PREFIX}{name}.weight": module.get_delta_weight("default").detach()
+        f"{TALKER_PREFIX}{name}.weight": module.get_delta_weight("default").detach()  # type: ignore[attr-defined]
         for name, module in peft.base_model.model.named_modules()
         if isinstance(module, BaseTunerLayer)
     }

@@ -74,7 +74,7 @@ class Whisper:
     def _generate(self, waves: Sequence[np.ndarray]) -> list[Transcription]:
         import torch
 
-        features = self._processor.feature_extractor(
+        features = self._processor.feature_extractor(  # type: ignore[attr-defined]
             list(waves), sampling_rate=RATE, return_tensors="pt", return_attention_mask=True
         )
         with torch.inference_mode():
@@ -106,7 +106,9 @@ class Whisper:
         ended = end in ids
         tokens = ids.index(end) + 1 if ended else len(ids)
         return Transcription(
-            text=self._processor.tokenizer.decode(ids[:tokens], skip_special_tokens=True).strip(),
+            text=self._processor.tokenizer.decode(  # type: ignore[attr-defined]
+                ids[:tokens], skip_special_tokens=True
+            ).strip(),
             log_probability=sum(log_probs[:tokens]) / tokens,
             tokens=tokens,
             cut_off=not ended,

@@ -23,7 +23,7 @@ NUM2WORDS_CODES = {
 
 ORDINALS = {"en": "st|nd|rd|th", "fr": "er|re|ème|e"}
 DEFAULT_ORDINALS = r"\.|º|ª"
-SYMBOLS = {
+SYMBOLS: dict[str, dict[str, tuple[str, ...]]] = {
     "en": {"%": ("percent",), "$": ("dollars", "dollar"), "€": ("euros", "euro"), "£": ("pounds", "pound")},
     "no": {"%": ("prosent",), "$": ("dollar",), "€": ("euro",), "£": ("pund",)},
     "de": {"%": ("prozent",), "$": ("dollar",), "€": ("euro",), "£": ("pfund",)},
