@@ -1,1 +1,1 @@
-"""The room tests/results."""
+"""Tests of results/."""

@@ -1,4 +1,4 @@
-"""Runs of the toy family, whose adapters can be exported and spoken with."""
+"""Runs of the toy family, whose adapters can be exported and can speak."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.toy_run import make_empty, make_run
 
 @pytest.fixture
 def empty(known_toy: None, tmp_path: Path) -> RunFolder:
-    """The base model is probed, and no trial has begun."""
+    """A run in which only the base model was probed."""
     return make_empty(tmp_path)
 
 

@@ -54,7 +54,7 @@ def test_the_held_out_loss_is_that_of_what_was_probed_and_of_a_running_trial_the
     assert "1.750" in compare(str(run.path)).stdout
 
 
-def test_the_table_says_it_in_words(run):
+def test_the_table_and_its_sentences(run):
     done = compare(str(run.path))
     assert done.returncode == 0
     for words in (
@@ -69,7 +69,7 @@ def test_the_table_says_it_in_words(run):
         assert words in done.stdout
 
 
-def test_json_holds_every_run_and_no_number_that_is_not_one(run, tmp_path):
+def test_json_holds_every_run_and_only_finite_numbers(run, tmp_path):
     other = made_runs.write_run(tmp_path / "other")
     made_runs.finish(other)
     done = compare("--json", str(run.path), str(other.path))
@@ -89,7 +89,7 @@ def test_a_trial_without_an_ending_is_unfinished_once_the_search_has_ended(tmp_p
     assert trial_rows(run, read_ledger(run.ledger))[-1].state == "unfinished"
 
 
-def test_a_trial_that_was_only_drawn(tmp_path):
+def test_a_trial_without_a_training_step(tmp_path):
     run = RunFolder(tmp_path)
     Ledger(run.ledger).append(TrialDrawn(trial="t1", draw=made_runs.draw()))
     (row,) = trial_rows(run, read_ledger(run.ledger))
@@ -97,7 +97,7 @@ def test_a_trial_that_was_only_drawn(tmp_path):
     assert "no adapter accepted so far" in compare(str(tmp_path)).stdout
 
 
-def test_a_cut_line_is_told_and_the_rest_shown(tmp_path):
+def test_a_cut_line_is_reported_and_the_rest_shown(tmp_path):
     run = made_runs.write_run(tmp_path)
     run.ledger.write_bytes(run.ledger.read_bytes()[:-20])
     done = compare(str(tmp_path))

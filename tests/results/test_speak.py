@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("known_toy")
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory) -> Path:
-    """An export takes a process of its own, so one serves all."""
+    """One export for all tests, because each takes a process."""
     folder = tmp_path_factory.mktemp("exported")
     return export.export_trial(make_run(make_empty(folder), folder), "t2", folder / "adapter")
 
@@ -42,7 +42,7 @@ def test_an_exported_adapter_speaks(adapter, tmp_path):
     assert (rate, len(wave)) == (24_000, len(expected))
 
 
-def test_a_voice_that_does_not_stop_is_told(run, tmp_path):
+def test_a_voice_that_does_not_stop_is_reported(run, tmp_path):
     checkpoint = keep_checkpoint(run, tmp_path / "toy model", "t6", 20.0)
     end(run, made_runs.outcome("t6", heard=made_runs.verdict([0.9, 0.9]), checkpoint=checkpoint))
     adapter = export.export_trial(run, "t6", tmp_path / "endless")
@@ -62,7 +62,7 @@ def test_a_voice_that_does_not_stop_is_told(run, tmp_path):
         ("adapter", "hello", "folder.wav", "is a folder"),
     ],
 )
-def test_what_cannot_be_said(adapter, tmp_path, folder, text, out, said):
+def test_invalid_arguments_are_refused(adapter, tmp_path, folder, text, out, said):
     (tmp_path / "folder.wav").mkdir()
     code, printed = command(speak.speak, tmp_path / folder, text, tmp_path / out)
     assert code == 2
@@ -80,14 +80,14 @@ def test_what_cannot_be_said(adapter, tmp_path, folder, text, out, said):
         ({"seed": "many"}, "export the trial again"),
     ],
 )
-def test_a_record_that_is_not_ours(adapter, tmp_path, change, said):
+def test_an_invalid_manifest_is_refused(adapter, tmp_path, change, said):
     record = adapter / MANIFEST
     record.write_text(json.dumps({**json.loads(record.read_text()), **change}))
     code, printed = command(speak.speak, adapter, "hello", tmp_path / "out.wav")
     assert (code, said in printed) == (2, True)
 
 
-def test_an_adapter_names_no_code_to_run(adapter, tmp_path):
+def test_code_that_an_adapter_names_is_not_run(adapter, tmp_path):
     (tmp_path / "planted.py").write_text("open('planted', 'w')")
     record = adapter / MANIFEST
     record.write_text(json.dumps({**json.loads(record.read_text()), "family": "planted"}))

@@ -59,14 +59,14 @@ def test_votes_are_added_and_the_same_file_twice_counts_once(run):
     assert tally(run) == expected
 
 
-def test_a_round_that_went_on_adds_what_is_missing_and_another_round_counts_again(run):
+def test_a_continued_round_adds_new_votes_and_another_round_counts_again(run):
     add_votes(run, file_of(run, GIVEN[:1]))
     assert [vote.text for vote in add_votes(run, file_of(run, GIVEN))] == [heard_run.OTHERS[1], heard_run.LINES[0]]
     assert len(add_votes(run, file_of(run, GIVEN, round="def"))) == 3
     assert tally(run) == {"t2": VoteTally(2, 0, 2), "t1": VoteTally(0, 2, 0)}
 
 
-def test_a_line_twice_in_one_file_counts_once_as_first_said(run):
+def test_the_first_of_two_votes_on_one_pair_counts(run):
     add_votes(run, file_of(run, [a_vote(), a_vote(choice="base")]))
     assert tally(run) == {"t2": VoteTally(1, 0, 0)}
 
@@ -88,7 +88,7 @@ def test_a_line_twice_in_one_file_counts_once_as_first_said(run):
         ("none", {}, "votes"),
     ],
 )
-def test_what_cannot_be_counted_is_refused_whole(run, given, changes, said):
+def test_a_file_with_an_invalid_vote_is_refused_whole(run, given, changes, said):
     before = run.ledger.read_bytes()
     with pytest.raises(InputError) as refused:
         add_votes(run, file_of(run, given, **changes))
@@ -104,7 +104,7 @@ def test_a_file_that_holds_no_votes_is_refused(run, content):
         add_votes(run, file)
 
 
-def test_a_file_that_is_not_there_is_refused(run):
+def test_a_missing_file_is_refused(run):
     with pytest.raises(InputError, match="cannot be read"):
         add_votes(run, run.path / "nowhere.json")
 
@@ -138,7 +138,7 @@ def test_two_writers_never_mix_their_lines(tmp_path):
     assert read_ledger(path).problems == ()
 
 
-def test_the_command_tells_what_it_added_and_shows_it_on_the_page(run):
+def test_the_command_reports_the_added_votes_and_updates_the_page(run):
     app = typer.Typer()
     app.command()(votes)
     file = str(file_of(run, GIVEN))

@@ -1,1 +1,1 @@
-"""The room tests/security."""
+"""Tests that data from others is never run and that secrets stay secret."""

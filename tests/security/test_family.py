@@ -1,4 +1,4 @@
-"""A run or an adapter that names a module of somebody else's as its model family: no command imports it."""
+"""No command imports a module that a run or an adapter names as its model family, unless it is a registered one."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NAMES = (
     "os",
     "",
 )
-"""A module beside the run, one in a package as a family's would be, and real modules that are no family known here."""
+"""A module beside the run, one in a package, and real modules that are no registered family."""
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_a_run_of_another_family_is_refused(
     ids=["compare", "compare --json", "report", "--like"],
 )
 @pytest.mark.parametrize("family", ["planted", "planted_package.family"])
-def test_what_only_reads_a_run_imports_nothing_of_it(
+def test_commands_that_only_read_a_run_import_nothing_of_it(
     tmp_path: Path, marker: Path, family: str, module: Callable, options: Callable
 ) -> None:
     code, printed = command(module, *options(planted_run(tmp_path, family)))
@@ -157,9 +157,7 @@ def test_an_adapter_of_another_family_is_refused(tmp_path: Path, marker: Path, f
 @pytest.mark.parametrize(
     ("section", "field", "where"), [("draw", "rank", "rank"), ("budget", "trials", "budget.trials")]
 )
-def test_a_run_whose_space_cannot_be_read_is_told_and_not_gone_on_with(
-    tmp_path: Path, section: str, field: str, where: str
-) -> None:
+def test_a_run_with_an_unreadable_space_is_not_resumed(tmp_path: Path, section: str, field: str, where: str) -> None:
     run = planted_run(tmp_path, FAMILIES["qwen3_tts"].module)
     begun, *others = run.ledger.read_text().splitlines()
     changed = json.loads(begun)

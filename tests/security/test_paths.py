@@ -1,4 +1,4 @@
-"""Names in what somebody else has made never lead out of its folder."""
+"""File names in data from others never lead outside its folder."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from trainable.dataset.source import Source
 
 @pytest.fixture
 def outside(tmp_path: Path) -> Path:
-    """A recording that is nobody's business."""
+    """A private recording outside the dataset."""
     return make_voice(tmp_path / "private") / "clip_00.wav"
 
 
@@ -72,15 +72,15 @@ def test_metadata_names_nothing_outside_its_folder(
     write(voice, name.format(outside=outside))
     dataset, findings = open_dataset([Source.parse(str(voice))], True, tmp_path / "cache")
     told = [str(each) for each in findings if each.severity is Severity.ERROR]
-    # What LJSpeech calls a name is looked for below wavs/, where a step up is still within.
+    # LJSpeech names are resolved below wavs/, so that one step up is still inside the folder.
     refusals = ("outside the dataset's folder; copy it in", "transcript without audio")
     assert any(words in each for each in told for words in refusals), told
     used = [clip.audio for clip in dataset.clips] + [each.reference.audio for each in dataset.speakers]
     assert all(path.is_relative_to(voice) for path in used)
 
 
-def test_rows_of_the_hub_choose_no_file_names(tmp_path: Path) -> None:
-    """Their recordings say that they are called ../../0.mp3."""
+def test_rows_of_the_hub_cannot_choose_file_names(tmp_path: Path) -> None:
+    """The recordings are named ../../0.mp3."""
     rows = make_hub_voice(tmp_path / "rows")
     dataset, _ = open_dataset([Source.parse(f"hf:{rows}")], True, tmp_path / "cache")
     assert dataset is not None and len(dataset.clips) == 6
@@ -89,7 +89,7 @@ def test_rows_of_the_hub_choose_no_file_names(tmp_path: Path) -> None:
 
 
 class Sending:
-    """A head that packs what it likes."""
+    """A head that packs arbitrary archive members."""
 
     name = "toy.yaml"
 
@@ -127,7 +127,7 @@ def member_of(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfi
     ],
     ids=["up", "up from within", "a link out and through it", "a link up", "a hard link", "a pipe"],
 )
-def test_what_a_head_packs_stays_in_the_runs_folder(tmp_path: Path, members: list[tarfile.TarInfo]) -> None:
+def test_an_archive_of_the_head_stays_in_the_runs_folder(tmp_path: Path, members: list[tarfile.TarInfo]) -> None:
     out = RunFolder(tmp_path / "runs" / "mine")
     out.path.mkdir(parents=True)
     with pytest.raises(InputError, match="the results could not be unpacked"):
@@ -135,7 +135,7 @@ def test_what_a_head_packs_stays_in_the_runs_folder(tmp_path: Path, members: lis
     assert not list(out.path.iterdir()) and not list(tmp_path.rglob("stolen"))
 
 
-def test_what_a_head_packs_is_unpacked(tmp_path: Path) -> None:
+def test_an_archive_of_the_head_is_unpacked(tmp_path: Path) -> None:
     out = RunFolder(tmp_path)
     fetch(Sending(member_of("best/adapter")), "/there/run", out)
     assert {path.name for path in tmp_path.iterdir()} == {"best", "ledger.jsonl"}

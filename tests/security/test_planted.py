@@ -1,4 +1,4 @@
-"""Code that somebody has hidden in what a search reads: it is never run, and the refusal names file and remedy."""
+"""Code hidden in the files that a search reads is never run, and the error names the file and the remedy."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CODE = f"import os, pathlib\npathlib.Path(os.environ[{MARKER!r}]).touch()\n"
 
 
 class Planted:
-    """What a pickle runs where it is read."""
+    """A pickle that runs code when it is read."""
 
     def __reduce__(self) -> tuple[Callable, tuple]:
         return os.mkdir, (os.environ[MARKER],)
@@ -41,10 +41,10 @@ class Planted:
 
 @pytest.fixture(autouse=True)
 def marker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file that appears where planted code has run."""
+    """A file that exists once planted code has run."""
     path = tmp_path / "planted code has run"
     monkeypatch.setenv(MARKER, str(path))
-    # Whoever is asked whether to run code says yes.
+    # The prompt whether to run remote code is answered with yes.
     monkeypatch.setattr("builtins.input", lambda *asked: "y")
     return path
 
@@ -69,7 +69,7 @@ def as_an_old_pickle(folder: Path) -> None:
 
 
 def named(folder: Path, file: str, **more: object) -> None:
-    """A configuration that leads to Python beside it."""
+    """A configuration that refers to Python code beside it."""
     path = folder / file
     classes = {"AutoConfig": "planted.C", "AutoModel": "planted.M", "AutoFeatureExtractor": "planted.F"}
     classes |= {"AutoTokenizer": ["planted.T", None], "AutoProcessor": "planted.P"}
@@ -209,7 +209,7 @@ def test_nothing_in_a_dataset_is_run(tmp_path: Path, marker: Path, plant, form: 
         ('name = "voice"', 'name = "voice"\n__class__ = "os.system"', "unknown key __class__"),
     ],
 )
-def test_a_space_names_no_code(tmp_path: Path, old: str, new: str, refusal: str) -> None:
+def test_a_space_cannot_name_code(tmp_path: Path, old: str, new: str, refusal: str) -> None:
     text = (FOLDER / "voice.toml").read_text()
     assert old in text
     (tmp_path / "mine.toml").write_text(text.replace(old, new, 1))
@@ -218,7 +218,7 @@ def test_a_space_names_no_code(tmp_path: Path, old: str, new: str, refusal: str)
 
 
 def test_the_published_names_of_codecs_are_those_that_the_library_registers() -> None:
-    """What is refused otherwise must not be what is published."""
+    """The check must accept the published codecs."""
     from trainable.qwen3_tts.checkpoint.check import CODEC_TYPES
 
     config = json.loads((ROOT / "demo" / "checkpoint" / "speech_tokenizer" / "config.json").read_text())

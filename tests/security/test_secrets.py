@@ -1,4 +1,4 @@
-"""What a machine must not tell: tokens in what a search leaves behind, and a dashboard to its neighbours."""
+"""No tokens in the files and output of a search, and no dashboard on the network."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ LEFT = ("ledger.jsonl", "report/index.html", "search.png", "ray", "tensorboard")
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """With what a whole search on a machine with secrets left and said."""
-    # Ray's sockets lie below, and their paths must be short.
+    """The folder of a whole search on a machine with secrets, with its output."""
+    # Ray puts its sockets below this folder, and their paths must be short.
     folder = Path(tempfile.mkdtemp(prefix="told-", dir="/tmp"))
     for name, secret in FILES.items():
         path = folder / "home" / name
@@ -60,7 +60,7 @@ def folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_no_secret_is_in_what_a_search_leaves_or_says(folder: Path) -> None:
+def test_a_search_neither_keeps_nor_prints_secrets(folder: Path) -> None:
     work = folder / "work"
     assert all((work / "run" / name).exists() for name in LEFT) and any((work / "exported").iterdir())
     assert "this draw is doomed" in (work / "printed").read_text()
@@ -92,7 +92,7 @@ def test_the_dashboard_of_a_search_is_for_this_machine_alone() -> None:
 
 
 def listening(port: int) -> set[str]:
-    """Addresses at which something listens to that port."""
+    """Addresses with a listener on that port."""
     found = set()
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
         address, state = line.split()[1], line.split()[3]

@@ -1,4 +1,4 @@
-"""What the source itself must not do: run or unpickle what somebody else wrote."""
+"""The source must not run or unpickle data from others."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PICKLES = {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "_pic
 READING = {"load", "loads", "Unpickler", "open"}
 RUNNING = {"eval", "exec", "compile", "__import__", "input", "os.system", "os.popen"}
 ALLOWED = {
-    # What Ray's processes of one search send each other; nothing of it comes from a file.
+    # Messages between the Ray processes of one search; nothing of them comes from a file.
     "search/benches/bench_executor.py": {"pickle.loads"},
     "search/benches/worker.py": {"pickle.loads", "cloudpickle.loads"},
     "search/cluster/node_probe.py": {"pickle.loads"},
-    # What a process sends to the helpers that it has started, through their standard input.
+    # Messages to worker processes, by their standard input.
     "trainable/qwen3_tts/data/encode_workers.py": {"pickle.load"},
 }
-"""Where pickles are read, with the reason."""
+"""Calls that read pickles, with the reason."""
 
 
 def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
@@ -66,7 +66,7 @@ def offences(tree: ast.AST) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_nothing_that_somebody_else_wrote_is_run_or_unpickled(path: Path) -> None:
+def test_the_source_runs_and_unpickles_only_its_own_data(path: Path) -> None:
     found = set(offences(ast.parse(path.read_text(encoding="utf-8"))))
     assert found == ALLOWED.get(str(path.relative_to(ROOT)), set())
 
@@ -91,7 +91,7 @@ def test_nothing_that_somebody_else_wrote_is_run_or_unpickled(path: Path) -> Non
         "shutil.unpack_archive(path, folder)",
     ],
 )
-def test_what_is_looked_for_is_found(source: str) -> None:
+def test_offences_are_found(source: str) -> None:
     assert list(offences(ast.parse(source)))
 
 
@@ -106,5 +106,5 @@ def test_what_is_looked_for_is_found(source: str) -> None:
         "json.loads(text)",
     ],
 )
-def test_what_is_harmless_passes(source: str) -> None:
+def test_harmless_calls_pass(source: str) -> None:
     assert not list(offences(ast.parse(source)))

@@ -1,1 +1,1 @@
-"""The room tests/spaces."""
+"""Tests of spaces/."""

@@ -1,4 +1,4 @@
-"""Intervals of a share."""
+"""Confidence intervals of a share."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def test_the_interval_is_wilsons(case: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(("case", "told"), [((0, 20), "0%–16%"), ((1, 20), "1%–24%"), ((0, 0), "0%–100%")])
-def test_shares_are_told_in_per_cent(case: tuple[int, int], told: str) -> None:
+def test_shares_are_printed_in_per_cent(case: tuple[int, int], told: str) -> None:
     assert str(wilson(*case)) == told
 
 
-def test_nothing_is_known_of_nothing() -> None:
+def test_without_observations_everything_is_possible() -> None:
     assert wilson(0, 0) == ConfidenceInterval(0.0, 1.0)
 
 

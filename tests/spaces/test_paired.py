@@ -1,4 +1,4 @@
-"""Two voices on the same lines."""
+"""Paired comparison of two verdicts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_hard_line_is_not_compared() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=24))
-def test_nobody_is_better_than_himself(scores: list[float]) -> None:
+def test_a_verdict_is_no_better_than_itself(scores: list[float]) -> None:
     low, high = paired_comparison(verdict(scores), verdict(scores)).interval
     assert low == high == 0
 
@@ -57,5 +57,5 @@ REJECTED_FULL = verdict([0.9, 0.9, 0.9, 0.9], ("garbled",))
         (REJECTED_FULL, (REJECTED,), None),
     ],
 )
-def test_full_strength_stays_unless_another_is_surely_better_or_it_was_rejected(full, weaker, chosen) -> None:
+def test_full_strength_is_kept_unless_rejected_or_clearly_worse(full, weaker, chosen) -> None:
     assert best_strength(full, weaker) is chosen

@@ -1,4 +1,4 @@
-"""How speech is sampled is said once, and nothing is said that has no effect."""
+"""Sampling settings: fields without effect are refused, and a dump reads back."""
 
 from __future__ import annotations
 

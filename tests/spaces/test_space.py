@@ -1,4 +1,4 @@
-"""A space is read whole or refused with the file, the key and the remedy."""
+"""Spaces are read, or refused with the file, the key and the remedy."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_every_shipped_space_loads_and_reads_back_from_its_own_dump(name: str) -
     assert Space.model_validate(space.model_dump(mode="json")) == space
 
 
-def test_the_guide_space_is_the_guides_own() -> None:
+def test_the_guide_space_has_the_guides_recipe() -> None:
     space = load_space("alexandria")
     assert space.objectives == (Objective.GUIDE,)
     band = space.band(Objective.GUIDE)
@@ -52,7 +52,7 @@ def test_the_guide_space_is_the_guides_own() -> None:
     assert drawn.text_projection_lr == 0 and drawn.target_pattern == TARGETS["guide"]
 
 
-def test_a_draw_says_what_is_not_as_usual() -> None:
+def test_a_draw_describes_what_differs_from_defaults() -> None:
     plain = load_space("alexandria").to_draw(
         {name: domain.boundary_values()[0] for name, domain in load_space("alexandria").draw.items()}
     )
@@ -84,7 +84,7 @@ def test_a_draw_says_what_is_not_as_usual() -> None:
         ('name = "mine"', 'name = "mine"\nfamily = "kokro"', "expected one of qwen3_tts, got 'kokro'"),
     ],
 )
-def test_a_spoiled_space_is_explained(tmp_path: Path, old: str, new: str, message: str) -> None:
+def test_errors_in_a_space_are_explained(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in MINE
     path = tmp_path / "mine.toml"
     path.write_text(MINE.replace(old, new, 1))
@@ -93,7 +93,7 @@ def test_a_spoiled_space_is_explained(tmp_path: Path, old: str, new: str, messag
     assert str(path) in str(caught.value)
 
 
-def test_a_band_the_wrong_way_round_is_refused(tmp_path: Path) -> None:
+def test_a_reversed_band_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     lines = ["band = [5, 4]" if line.startswith("band = ") else line for line in MINE.splitlines()]
     path.write_text("\n".join(lines))
@@ -149,7 +149,7 @@ def test_a_band_may_be_written_in_several_forms(
         ),
     ],
 )
-def test_a_band_that_cannot_be_is_explained(tmp_path: Path, written: str, message: str) -> None:
+def test_an_invalid_band_is_explained(tmp_path: Path, written: str, message: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(MINE.replace("band = [1.5, 3.0]", f"band = {written}"))
     with pytest.raises(InputError, match=message) as caught:
@@ -157,7 +157,7 @@ def test_a_band_that_cannot_be_is_explained(tmp_path: Path, written: str, messag
     assert str(path) in str(caught.value)
 
 
-def test_the_band_of_the_correct_loss_is_found_and_the_guides_is_fixed() -> None:
+def test_the_aligned_band_is_auto_and_the_guides_is_fixed() -> None:
     assert all(load_space(name).is_auto(Objective.ALIGNED) for name in ("voice", "language"))
     assert not load_space("voice").is_auto(Objective.GUIDE)
     assert not load_space("demo").is_auto(Objective.ALIGNED)
@@ -187,7 +187,7 @@ RECIPE = {
 
 
 @pytest.mark.parametrize(("rank", "ratio", "alpha"), [(16, 2, 32), (16, 0.5, 8), (1, 0.1, 1), (3, 0.5, 2)])
-def test_alpha_is_whole(rank: int, ratio: float, alpha: int) -> None:
+def test_alpha_is_an_integer(rank: int, ratio: float, alpha: int) -> None:
     assert Draw(**{**RECIPE, "rank": rank, "alpha_ratio": ratio}).alpha == alpha
 
 
@@ -204,7 +204,7 @@ AUGMENT = "\n[data.augment]\ncopies = 3\nspeed = [0.95, 1.05]\n"
 
 
 @pytest.mark.parametrize("taken", ["0.5", "[0, 0.5]", "{ low = 0.0, high = 1.0 }"])
-def test_copies_that_a_draw_takes_are_made(tmp_path: Path, taken: str) -> None:
+def test_augmented_copies_are_made_where_a_draw_uses_them(tmp_path: Path, taken: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(MINE.replace("[draw]", f"[draw]\naugmented = {taken}") + AUGMENT)
     augment = load_space(str(path)).data.augment
@@ -231,7 +231,7 @@ def test_copies_that_a_draw_takes_are_made(tmp_path: Path, taken: str) -> None:
         ("sub_frames = 0", "", "sub_frames.*greater than 0, got 0"),
     ],
 )
-def test_what_is_learned_from_and_how_is_checked(tmp_path: Path, draw: str, data: str, message: str) -> None:
+def test_data_schedule_and_augmentation_are_checked(tmp_path: Path, draw: str, data: str, message: str) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(MINE.replace("[draw]", f"[draw]\n{draw}") + data)
     with pytest.raises(InputError, match=message):

@@ -1,4 +1,4 @@
-"""Addresses of storage: which are taken, and that none with a secret is."""
+"""Addresses of storage: which are accepted, and that addresses with secrets are refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from trainable.files import object_store
         ("s3://b/p/?endpoint_override=h:1&scheme=http", "s3://b/p?endpoint_override=h:1&scheme=http"),
     ],
 )
-def test_addresses(typed: str, kept: str) -> None:
+def test_valid_addresses_are_accepted(typed: str, kept: str) -> None:
     assert checked_uri(typed) == kept
     assert join_uri(kept, "ray").partition("?")[0] == f"{kept.partition('?')[0]}/ray"
 
@@ -27,7 +27,7 @@ def test_addresses(typed: str, kept: str) -> None:
 @pytest.mark.parametrize(
     "typed", ["", "bucket/prefix", "/a/b", "s3:bucket", "s3://", "file://host/a", "file:///", "s3://b/../c", "http://["]
 )
-def test_what_is_no_address_is_refused(typed: str) -> None:
+def test_invalid_addresses_are_refused(typed: str) -> None:
     with pytest.raises(InputError, match="expected an address"):
         checked_uri(typed)
 

@@ -1,1 +1,1 @@
-"""The room tests/results/analysis."""
+"""Tests of results/analysis/."""

@@ -1,4 +1,4 @@
-"""A band that moves to where adapters are accepted: wide without verdicts, slow with few, and there with many."""
+"""The acceptance model: the band is wide with few verdicts and converges with many."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VERDICTS = st.lists(
 )
 
 
-def test_without_verdicts_the_band_is_the_start_and_everything_is_possible() -> None:
+def test_without_verdicts_the_band_is_the_start_interval() -> None:
     known = AcceptanceModel([], START)
     assert known.band() == START
     assert known.probability(6.0) == 0.5
@@ -30,9 +30,7 @@ def test_without_verdicts_the_band_is_the_start_and_everything_is_possible() -> 
 
 
 @given(VERDICTS, LOSSES)
-def test_what_is_said_is_a_probability_within_its_interval_and_a_band_within_the_start(
-    verdicts: list[JudgedLoss], loss: float
-) -> None:
+def test_probability_interval_and_band_are_consistent(verdicts: list[JudgedLoss], loss: float) -> None:
     known = AcceptanceModel(verdicts, START)
     low, high = known.interval(loss)
     assert 0 <= low < known.probability(loss) < high <= 1
@@ -54,12 +52,12 @@ def test_the_order_of_verdicts_does_not_matter(verdicts: list[JudgedLoss], chanc
 
 @given(VERDICTS, LOSSES)
 def test_one_more_acceptance_makes_acceptance_likelier_there(verdicts: list[JudgedLoss], loss: float) -> None:
-    """Compared at an equal reach: with as many verdicts, of which one more is a rejection."""
+    """Compared at an equal bandwidth: both have as many verdicts."""
     more, less = (AcceptanceModel([*verdicts, JudgedLoss(loss, accepted)], START) for accepted in (True, False))
     assert more.probability(loss) > less.probability(loss)
 
 
-def test_an_interval_narrows_as_verdicts_come() -> None:
+def test_the_interval_narrows_with_more_verdicts() -> None:
     widths = []
     for count in (0, 1, 4, 16):
         low, high = AcceptanceModel([JudgedLoss(6.0, True)] * count, START).interval(6.0)
@@ -75,7 +73,7 @@ def test_an_interval_narrows_as_verdicts_come() -> None:
         (JudgedLoss(6.0, False), (6.0,), (4.5, 5.0, 7.0, 7.9)),
     ],
 )
-def test_a_rejection_rules_out_the_side_that_it_speaks_for(
+def test_a_rejection_rules_out_losses_on_its_side(
     verdict: JudgedLoss, ruled_out: tuple[float, ...], open_still: tuple[float, ...]
 ) -> None:
     known = AcceptanceModel([verdict], START)
@@ -96,8 +94,8 @@ def test_one_verdict_leaves_the_band_wide() -> None:
 
 @pytest.mark.parametrize("truth", [5.2, 6.2, 7.4])
 @pytest.mark.parametrize("seed", range(4))
-def test_the_band_comes_to_where_adapters_are_accepted(truth: float, seed: int) -> None:
-    """Accepted within 0.2 nats of the truth, nine times in ten; one rejection in ten is put down to the wrong side."""
+def test_the_band_converges_to_where_adapters_are_accepted(truth: float, seed: int) -> None:
+    """Adapters within 0.2 nats of the truth are accepted nine times in ten; the advice is wrong once in ten."""
     chance, verdicts = random.Random(seed), []
     for _ in range(24):
         loss = AcceptanceModel(verdicts, START).band().aim[1]

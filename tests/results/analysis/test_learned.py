@@ -1,4 +1,4 @@
-"""What a search teaches: grades, influence of parameters, GPU time, advice."""
+"""Grades, influence of hyperparameters, GPU time and advice."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.support import made_runs
         ([0.4, 0.25, 0.15], 0.0, Grade.EXCELLENT),
     ],
 )
-def test_a_scale_rises_or_falls(bounds: list[float], value: float, grade: Grade) -> None:
+def test_a_scale_may_rise_or_fall(bounds: list[float], value: float, grade: Grade) -> None:
     assert Scale.model_validate(bounds).grade(value) is grade
 
 
@@ -42,7 +42,7 @@ def test_a_scale_without_an_order_is_refused(bounds: list[float]) -> None:
         Scale.model_validate(bounds)
 
 
-def test_what_has_a_scale_and_was_measured_is_graded() -> None:
+def test_measures_with_a_scale_and_a_value_are_graded() -> None:
     falling = [3.0, 2.0, 1.0]
     grades = Grades.model_validate(
         {"loss": falling, "validation_loss": falling, "wer": [0.4, 0.2, 0.1], "similarity": [0.5, 0.7, 0.95]}
@@ -62,7 +62,7 @@ def test_what_has_a_scale_and_was_measured_is_graded() -> None:
     assert grade_values(grades, None, None, None) == {}
 
 
-def test_without_a_recogniser_there_is_no_word_error() -> None:
+def test_without_a_recogniser_there_is_no_word_error_rate() -> None:
     heard = made_runs.verdict([0.9])
     deaf = heard.model_copy(update={"lines": (heard.lines[0].model_copy(update={"heard": None}),)})
     assert word_error_rate(deaf) is None
@@ -95,7 +95,7 @@ def test_few_trials_give_no_influences(count: int, told: int) -> None:
 
 @settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=6, max_size=12))
-def test_equal_draws_have_no_influence(scores: list[float]) -> None:
+def test_equal_values_have_no_influence(scores: list[float]) -> None:
     assert influences(outcomes([1e-3] * len(scores), scores)) == []
 
 
@@ -118,7 +118,7 @@ def test_gpu_time_spent_and_saved(tmp_path) -> None:
     assert str(found) == f"90 GPU seconds spent, {saved}; 45 GPU seconds per accepted adapter"
 
 
-def test_advice_names_what_concerns_most_trials(tmp_path) -> None:
+def test_advice_is_about_most_trials(tmp_path) -> None:
     run = made_runs.write_run(tmp_path)
     history = read_ledger(run.ledger)
     told = dict(advice(run, history))
@@ -129,6 +129,6 @@ def test_advice_names_what_concerns_most_trials(tmp_path) -> None:
     assert advice(run, history) == [(ADVICE[RUSHED], 1)]
 
 
-def test_there_is_advice_for_every_flag_and_every_ending_that_may_go_wrong() -> None:
+def test_every_flag_and_every_failed_ending_has_advice() -> None:
     assert set(Flag) <= ADVICE.keys()
     assert set(Ending) - {Ending.IN_BAND, Ending.CANCELLED} <= ADVICE.keys()

@@ -33,18 +33,18 @@ from tests.support import made_runs
         ([0.1, 0.2], [0.6, 0.7, 0.9], -0.5, ComparisonResult.WORSE),
     ],
 )
-def test_beats_base(trial, base, difference, judgement):
+def test_compare_verdicts(trial, base, difference, judgement):
     comparison = compare_verdicts(made_runs.verdict(trial), made_runs.verdict(base))
     assert comparison.difference == pytest.approx(difference)
     assert comparison.judgement is judgement
 
 
-def test_verdicts_by_different_yardsticks_do_not_compare():
+def test_verdicts_by_different_criteria_are_not_compared():
     other = made_runs.verdict([0.5, 0.5]).model_copy(update={"judge": "another"})
     assert compare_verdicts(other, made_runs.verdict([0.5, 0.5])) is None
 
 
-def test_lines_are_paired_by_their_text_not_their_place():
+def test_lines_are_paired_by_text_not_by_position():
     trial, base = made_runs.verdict([0.9, 0.2]), made_runs.verdict([0.9, 0.2])
     turned = base.model_copy(update={"lines": base.lines[::-1]})
     assert compare_verdicts(trial, turned).difference == pytest.approx(0)
@@ -57,7 +57,7 @@ def test_a_line_spoken_twice_is_two_pairs():
     assert (comparison.difference, comparison.interval) == (0, (0, 0))
 
 
-def test_no_common_line_is_no_comparison():
+def test_without_a_common_line_there_is_no_comparison():
     other = made_runs.verdict([0.5])
     other = other.model_copy(update={"lines": (made_runs.line("something else", 0.5),)})
     assert compare_verdicts(other, made_runs.verdict([0.5])) is None
@@ -75,7 +75,7 @@ def final(trial: str, confirmed: Verdict | None, weaker: tuple[Verdict, ...] = (
     )
 
 
-def test_finalists_come_first_and_a_weaker_dose_may_be_one_of_them(tmp_path):
+def test_finalists_come_first_also_at_a_lower_strength(tmp_path):
     run = made_runs.write_run(tmp_path)
     ledger = Ledger(run.ledger)
     ledger.append(final("base", made_runs.verdict([0.6, 0.6, 0.6])))
@@ -89,7 +89,7 @@ def test_finalists_come_first_and_a_weaker_dose_may_be_one_of_them(tmp_path):
     assert nearest(history).trial in ("t3", "t2")
 
 
-def test_a_finalist_is_heard_once(tmp_path):
+def test_a_finalist_is_confirmed_once(tmp_path):
     run = made_runs.write_run(tmp_path)
     for score in (0.7, 0.2):
         Ledger(run.ledger).append(final("t1", made_runs.verdict([score])))

@@ -1,1 +1,1 @@
-"""The room tests/results/export."""
+"""Tests of results/export/."""

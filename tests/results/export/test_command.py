@@ -1,4 +1,4 @@
-"""Options of the export command: layouts, the hub, and what it refuses before it writes anything."""
+"""Options of the export command: layouts, the hub, and invalid options."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ BASE = ExportOptions(base="Qwen/Qwen3-TTS-12Hz-1.7B-Base")
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> RunFolder:
-    """A run that no test changes."""
+    """A run that the tests do not change."""
     folder = tmp_path_factory.mktemp("finished")
     return make_run(make_empty(folder), folder)
 
@@ -53,13 +53,13 @@ def exported(finished, tmp_path_factory) -> Path:
         (["--push", HUB, "--base", "no id"], "export with --base NAME/MODEL"),
     ],
 )
-def test_what_is_refused_before_anything_is_written(finished, tmp_path, options, said):
+def test_invalid_options_are_refused_before_anything_is_written(finished, tmp_path, options, said):
     code, printed = command(export.export, finished.path, tmp_path / "out", *options)
     assert (code, said in printed) == (2, True), printed
     assert not list(tmp_path.iterdir())
 
 
-def test_alexandrias_layout_needs_the_voice_as_it_was(finished, tmp_path):
+def test_alexandrias_layout_needs_the_unchanged_dataset(finished, tmp_path):
     code, printed = command(export.export, finished.path, tmp_path / "out", "--layout", "alexandria")
     assert (code, "has changed since the search" in printed) == (2, True)
     assert not list(tmp_path.iterdir())
@@ -117,13 +117,13 @@ def test_front_matter_that_the_hub_would_refuse(tmp_path, front, said):
         check_front_matter(card)
 
 
-def test_the_recipe_draws_what_was_drawn(finished, exported):
+def test_the_recipe_fixes_the_draw_of_the_trial(finished, exported):
     space = load_space(str(exported / "recipe.toml"))
     history = read_ledger(finished.ledger)
     drawn = history.outcomes["t2"].draw
     values = {name: domain.boundary_values() for name, domain in space.draw.items()}
-    assert all(len(ends) == 1 for ends in values.values())
-    assert space.to_draw({name: ends[0] for name, ends in values.items()}) == drawn
+    assert all(len(each) == 1 for each in values.values())
+    assert space.to_draw({name: each[0] for name, each in values.items()}) == drawn
     assert space.objective[drawn.objective].band == history.band_of("t2")
     assert space.budget.trials == 1
     assert space.probe.model_dump() == load_space("demo").probe.model_dump()
@@ -184,7 +184,7 @@ def test_a_checkpoint_merged_from_an_accepted_trial_must_be_accepted(finished, t
     assert not list(tmp_path.iterdir())
 
 
-def test_a_rejected_trial_can_be_merged_with_its_fresh_verdict(finished, tmp_path):
+def test_a_rejected_trial_can_be_merged_and_has_a_new_verdict(finished, tmp_path):
     out = export.export_trial(finished, "t3", tmp_path / "out", ExportOptions(ExportLayout.MERGED))
     merged = read_manifest(out).merged
     assert merged.difference <= merged.tolerance
@@ -213,7 +213,7 @@ def test_a_checkpoint_outside_the_run_is_not_read(run, tmp_path):
     assert (code, "outside the run" in printed) == (2, True)
 
 
-def test_a_record_cannot_be_made_to_name_files_elsewhere(exported, tmp_path):
+def test_a_manifest_cannot_name_files_outside_its_folder(exported, tmp_path):
     record = json.loads((exported / MANIFEST).read_text())
     folder = tmp_path / "out"
     folder.mkdir()

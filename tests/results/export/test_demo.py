@@ -1,4 +1,4 @@
-"""The demo voice through every layout: exported by the command, proved in a process of its own, and spoken."""
+"""The demo voice in every layout: exported by the command, verified in a fresh process, and spoken."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def run(request, tmp_path_factory) -> RunFolder:
     ],
     ids=lambda options: " ".join(options) or "peft",
 )
-def test_a_layout_goes_out_and_speaks(run, tmp_path, options) -> None:
+def test_every_layout_is_exported_and_speaks(run, tmp_path, options) -> None:
     out = tmp_path / "out"
     code, printed = command(export.export, run.path, out, *options)
     assert code == 0, printed
@@ -93,7 +93,7 @@ def test_a_layout_goes_out_and_speaks(run, tmp_path, options) -> None:
     assert (code, "ended its sentence by itself" in printed) == (0, True), printed
     said, rate = soundfile.read(tmp_path / "said.wav")
     assert rate == 24_000
-    # The same text and seed as the sample that the process of its own has spoken.
+    # The same text and seed as the sample that the fresh process spoke.
     assert (out / "sample.wav").read_bytes() == (tmp_path / "said.wav").read_bytes()
     assert 0.5 < len(said) / rate < 3
     if exported.layout == "alexandria":

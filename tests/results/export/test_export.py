@@ -24,7 +24,7 @@ def beside(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.parent.iterdir() if path.name.startswith("."))
 
 
-def test_the_best_accepted_adapter_is_exported_with_its_proof(run, tmp_path):
+def test_the_best_accepted_adapter_is_exported_and_verified(run, tmp_path):
     code, said = command(export.export, run.path, tmp_path / "out")
     assert code == 0
     assert "trial t2, accepted" in said
@@ -66,13 +66,13 @@ def test_the_card_has_front_matter_that_the_hub_accepts_and_no_path_of_this_mach
     assert str(tmp_path) not in card.text
 
 
-def test_a_rejected_trial_can_be_asked_for_and_its_card_says_so(run, tmp_path):
+def test_a_rejected_trial_can_be_exported_and_its_card_says_so(run, tmp_path):
     code, said = command(export.export, run.path, tmp_path / "out", "--trial", "t3")
     assert (code, "rejected by the probe" in said) == (0, True)
     assert "**Rejected: 2 of 2 lines failed**" in (tmp_path / "out" / "README.md").read_text()
 
 
-def test_a_model_that_speaks_otherwise_after_loading_is_not_exported(run, tmp_path, monkeypatch):
+def test_a_model_that_speaks_differently_after_loading_is_not_exported(run, tmp_path, monkeypatch):
     def forgets_text_projection(learner, request, folder):
         learner.load_tensors({**learner.tensors(), "text_projection.weight": torch.zeros(toy_family.WIDTH)})
         written(learner, request, folder)
@@ -123,7 +123,7 @@ def below_a_file(out):
 
 
 @pytest.mark.parametrize("make", [file_in_it, file_beside_an_export, itself_a_file, below_a_file])
-def test_a_folder_that_holds_anything_else_is_refused_and_left_alone(run, tmp_path, make):
+def test_a_folder_with_other_content_is_refused_and_unchanged(run, tmp_path, make):
     out = tmp_path / "out"
     reason = make(out)
     before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
@@ -146,13 +146,13 @@ def test_an_empty_folder_is_used(run, tmp_path):
         ("t4", "trial t4 kept no checkpoint (hopeless: too slow)"),
     ],
 )
-def test_a_trial_that_cannot_be_exported(run, tmp_path, trial, said):
+def test_trials_that_cannot_be_exported_are_refused(run, tmp_path, trial, said):
     code, printed = command(export.export, run.path, tmp_path / "out", "--trial", trial)
     assert (code, said in printed) == (2, True)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_checkpoint_that_is_gone(run, tmp_path):
+def test_a_missing_checkpoint_is_refused(run, tmp_path):
     for path in (run.trial("t2") / "checkpoints").glob("*"):
         path.rename(tmp_path / path.name)
     code, said = command(export.export, run.path, tmp_path / "out")

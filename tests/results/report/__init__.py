@@ -1,1 +1,1 @@
-"""The room tests/results/report."""
+"""Tests of results/report/."""

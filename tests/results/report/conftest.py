@@ -1,4 +1,4 @@
-"""A browser in which a page is clicked through."""
+"""A browser for tests of the listening page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.browser import NAMES, Browser
 
 @pytest.fixture(scope="module")
 def chromium():
-    """A browser for a module's tests; where the machine has none they are skipped."""
+    """One browser for the tests of a module; they are skipped on a machine without one."""
     program = next(filter(None, map(shutil.which, NAMES)), None)
     if program is None:
         pytest.skip(f"needs a browser: none of {', '.join(NAMES)} is installed")
@@ -25,7 +25,7 @@ def chromium():
 
 @pytest.fixture
 def browser(chromium, tmp_path):
-    """A browser that knows nothing of the test before, and downloads into `tmp_path / "downloads"`."""
+    """The browser without the state of earlier tests; it downloads into `tmp_path / "downloads"`."""
     chromium.ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path / "downloads"))
     chromium.ask("Page.navigate", url="about:blank")
     chromium.events.clear()

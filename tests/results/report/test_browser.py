@@ -1,4 +1,4 @@
-"""The listening page, clicked through in a real browser."""
+"""The listening page in a real browser."""
 
 import json
 
@@ -54,7 +54,7 @@ def test_space_plays_and_arrows_change_voice_and_line(page):
     assert page.evaluate(f"{PRESSED}.length") == 0
     page.press(" ")
     assert page.evaluate(f"{PRESSED}.map(each => each.dataset.voice)") == ["base"]
-    # What plays goes on with the next voice.
+    # Playback continues with the next voice.
     page.press("ArrowRight")
     assert page.evaluate(f"{PRESSED}.map(each => each.dataset.voice)") == ["t2"]
     page.press(" ")
@@ -74,21 +74,21 @@ def test_every_recording_and_picture_loads_from_disk(page):
     assert page.evaluate("[...document.querySelectorAll('img')].every(each => each.naturalHeight === 80)")
 
 
-def test_the_lines_of_finalists_are_a_click_away(page):
+def test_a_tab_shows_the_lines_of_the_confirmation(page):
     shown = "[...document.querySelectorAll('.lines[id]')].filter(each => !each.hidden).map(each => each.id)"
     assert page.evaluate(shown) == ["set-trial"]
     page.click(".tabs button[data-set=final]")
     assert page.evaluate(shown) == ["set-final"]
 
 
-def test_a_trial_in_the_ranking_leads_to_what_was_heard_of_it(page):
+def test_a_trial_in_the_ranking_links_to_its_recordings(page):
     page.click("table a[href='#trial-t3']")
     page.wait_for("document.getElementById('trial-t3').open")
     page.click("#trial-t3 .play")
     assert page.evaluate(f"{PRESSED}.map(each => each.dataset.voice)") == ["t3"]
 
 
-def test_hostile_texts_are_read_and_never_run(page):
+def test_hostile_texts_are_shown_and_never_run(page):
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
     assert HOSTILE in page.evaluate("document.getElementById('trial-t6').innerText")
     assert "ran" not in page.evaluate("document.title")
@@ -96,7 +96,7 @@ def test_hostile_texts_are_read_and_never_run(page):
     assert page.complaints() == []
 
 
-def test_hostile_lines_are_asked_literally_in_a_blind_round(tmp_path, monkeypatch, browser):
+def test_hostile_lines_are_shown_literally_in_a_blind_round(tmp_path, monkeypatch, browser):
     monkeypatch.setenv("SWEETSPOT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(heard_run, "LINES", (HOSTILE,))
     monkeypatch.setattr(heard_run.lines, "__defaults__", ("probe", (HOSTILE,)))
@@ -120,7 +120,7 @@ def test_nothing_is_wider_than_the_screen_in_light_and_dark(page, width, dark):
     page.ask("Emulation.clearDeviceMetricsOverride")
 
 
-def test_a_blind_round_ends_in_a_file_that_the_ledger_takes(run, page, tmp_path):
+def test_the_votes_of_a_blind_round_can_be_added_to_the_ledger(run, page, tmp_path):
     page.evaluate("localStorage.clear()")
     page.click("#round button")
     heard = []
@@ -134,7 +134,7 @@ def test_a_blind_round_ends_in_a_file_that_the_ledger_takes(run, page, tmp_path)
         asked = page.evaluate("JSON.parse(Object.values(localStorage).at(-1)).asked")[number]
         heard.append("base" if asked["first"] == "trial" else "trial")
         if number == 5:
-            # What was voted is kept when the page is opened again.
+            # Votes are kept when the page is opened again.
             page.reload()
             page.evaluate("document.querySelector('#round .play').focus()")
         page.press("3")
@@ -147,7 +147,7 @@ def test_a_blind_round_ends_in_a_file_that_the_ledger_takes(run, page, tmp_path)
         page.evaluate("new Promise(done => setTimeout(done, 50))")
     (file,) = files
     given = json.loads(file.read_text())
-    # B is better, every time: the choice is whichever of the two was not called A.
+    # B is better every time: the vote is for the recording that was not A.
     assert [vote["choice"] for vote in given["votes"]] == heard
     assert all({vote["first"], vote["choice"]} == {"base", "trial"} for vote in given["votes"])
 

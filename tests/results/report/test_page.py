@@ -28,7 +28,7 @@ HOSTILE = (
 
 
 class Page(HTMLParser):
-    """What a browser would make of a page, so far as tests ask."""
+    """The tags, attributes and text of a page."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ def run(tmp_path):
     return heard_run.write_heard_run(tmp_path)
 
 
-def test_everything_a_page_names_lies_beside_it_and_nothing_else_is_asked_for(run):
+def test_all_files_of_a_page_lie_beside_it_and_nothing_is_fetched(run):
     page = write_report(run)
     content = Page(page)
     addresses = content.addresses()
@@ -82,10 +82,10 @@ def test_everything_a_page_names_lies_beside_it_and_nothing_else_is_asked_for(ru
     assert "fetch(" not in page.read_text() and "import(" not in page.read_text()
 
 
-def test_finalists_stand_beside_the_base_and_the_voices_own_recording_line_by_line(run):
+def test_finalists_are_shown_beside_the_base_model_and_the_speaker_line_by_line(run):
     content = Page(write_report(run))
     voices = [attrs["data-voice"] for attrs in content.with_class("play")]
-    # The reference, then 4 lines: two texts are said in a clip, one of them is spoken twice.
+    # The reference, then 4 lines: two texts are transcripts of clips, and one of them is spoken twice.
     said = ["recording", "base", "t2", "t1"]
     assert voices[:16] == ["reference", *said, *said, *said, "base", "t2", "t1"]
     assert voices[16:22] == ["base", "t2", "t1"] * 2
@@ -94,7 +94,7 @@ def test_finalists_stand_beside_the_base_and_the_voices_own_recording_line_by_li
     assert "t1 at 0.5×" in content.text
 
 
-def test_every_trial_can_be_heard_with_its_reason(run):
+def test_every_trial_has_its_recordings_and_its_reason(run):
     content = Page(write_report(run))
     assert "1 of 4 lines failed (garbled in 1)" in content.text
     assert [address for address in content.addresses() if address.startswith("media/t3/")] == [
@@ -106,7 +106,7 @@ def test_every_trial_can_be_heard_with_its_reason(run):
     assert "t4" in content.text and "+12.0 semitones" in content.text
 
 
-def test_what_is_linked_is_the_recording_itself_and_follows_it(run):
+def test_linked_recordings_follow_the_originals(run):
     write_report(run)
     original, linked = run.trial("t3") / "probe/line_00.wav", run.path / "report/media/t3/probe/line_00.wav"
     assert linked.read_bytes() == original.read_bytes()
@@ -116,7 +116,7 @@ def test_what_is_linked_is_the_recording_itself_and_follows_it(run):
     assert linked.read_bytes() == original.read_bytes()
 
 
-def test_a_recording_that_is_gone_or_lies_elsewhere_is_told(run, tmp_path):
+def test_recordings_that_are_missing_or_outside_the_trial_are_reported(run, tmp_path):
     (run.trial("t3") / "probe/line_01.wav").unlink()
     stolen = heard_run.verdict(
         (made_runs.line("x", 0.1).model_copy(update={"audio": "../../../voice/ref.wav"}),), ("no",)
@@ -139,7 +139,7 @@ def test_texts_are_shown_literally(run, text):
     assert not [attrs for tag, attrs in content.tags if tag == "b" and "quoted" in str(attrs)]
 
 
-def test_a_search_that_has_just_begun_has_a_page_too(tmp_path):
+def test_a_search_that_has_just_started_has_a_page(tmp_path):
     run = made_runs.RunFolder(tmp_path)
     Ledger(run.ledger).append(made_runs.started())
     content = Page(write_report(run))
@@ -148,7 +148,7 @@ def test_a_search_that_has_just_begun_has_a_page_too(tmp_path):
     assert not content.with_class("play")
 
 
-def test_before_finals_the_nearest_stand_beside_the_base(tmp_path):
+def test_before_the_confirmation_the_candidates_are_shown(tmp_path):
     run = heard_run.write_heard_run(tmp_path, finals=False)
     assert featured_trials(read_ledger(run.ledger)) == ["t1", "t2", "t3"]
     content = Page(write_report(run))
@@ -156,7 +156,7 @@ def test_before_finals_the_nearest_stand_beside_the_base(tmp_path):
     assert {attrs["data-voice"] for attrs in content.with_class("play")} >= {BASE, "t1", "t2", "t3"}
 
 
-def test_votes_stand_beside_the_ranking(run):
+def test_the_ranking_shows_votes(run):
     votes = [
         Vote(trial="t2", confirmation=True, text=text, occurrence=0, first="base", choice=choice)
         for text, choice in zip(heard_run.OTHERS, (Preference.TRIAL, Preference.NEITHER), strict=True)
@@ -165,7 +165,7 @@ def test_votes_stand_beside_the_ranking(run):
     assert "1 for it, 0 for the base, 1 for neither" in Page(write_report(run)).text
 
 
-def test_only_pairs_that_can_be_heard_are_asked(run):
+def test_a_blind_round_has_only_pairs_with_both_recordings(run):
     (run.trial("t1") / "finals/confirmation/line_00.wav").unlink()
     write_report(run)
     content = (run.path / "report/index.html").read_text()
@@ -182,7 +182,7 @@ def test_only_pairs_that_can_be_heard_are_asked(run):
 
 
 @pytest.mark.soak
-def test_a_hundred_trials_still_make_a_page_that_loads(tmp_path):
+def test_a_page_of_a_hundred_trials_stays_small(tmp_path):
     run = heard_run.write_heard_run(tmp_path)
     many = heard_run.lines(0.2, texts=tuple(f"line number {number} of a probe of twenty" for number in range(20)))
     heard = heard_run.verdict(many, ("20 of 20 lines failed",))
@@ -212,7 +212,7 @@ def test_recordings_of_any_length_have_a_picture(run, seconds):
         assert rows == 80 and 140 <= columns <= 480
 
 
-def test_the_command_writes_it_and_says_where(run):
+def test_the_command_writes_the_page_and_prints_its_path(run):
     app = typer.Typer()
     app.command()(report)
     result = CliRunner().invoke(app, [str(run.path)])
@@ -221,7 +221,7 @@ def test_the_command_writes_it_and_says_where(run):
     assert CliRunner().invoke(app, [str(run.path / "nowhere")]).exit_code == 2
 
 
-def test_a_place_that_cannot_be_written_is_told(run):
+def test_a_folder_that_cannot_be_written_is_reported(run):
     (run.path / "report").write_text("in the way")
     with pytest.raises(InputError, match="report: cannot be written"):
         write_report(run)

@@ -51,20 +51,20 @@ def only_diverged(folder):
 @pytest.mark.parametrize(
     "make", [made_runs.write_run, only_drawn, only_diverged, with_held_out_clips, with_a_band_that_moves]
 )
-def test_a_run_is_drawn_however_far_it_has_come(tmp_path, make):
+def test_a_run_is_drawn_in_every_state(tmp_path, make):
     run = make(tmp_path)
     assert draw_search(run) == run.picture
     assert size(run.picture) == (1600, 900)
     assert [path.name for path in tmp_path.glob("*.part")] == []
 
 
-def test_no_ledger_no_picture(tmp_path):
+def test_without_a_ledger_there_is_no_picture(tmp_path):
     with pytest.raises(InputError, match="no ledger"):
         draw_search(RunFolder(tmp_path))
 
 
 @given(st.lists(st.floats(0, 10), max_size=12).map(sorted), st.floats(0.01, 2))
-def test_labels_keep_their_distance_and_move_no_more_than_they_must(wanted, gap):
+def test_labels_keep_their_distance_and_move_as_little_as_possible(wanted, gap):
     heights = _spread(wanted, gap)
     assert all(after - before >= gap - 1e-9 for before, after in itertools.pairwise(heights))
     if all(after - before >= gap for before, after in itertools.pairwise(wanted)):

@@ -32,7 +32,7 @@ def test_words_are_the_same_missing_or_extra(text, heard, pieces):
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
-def test_the_pieces_spell_what_was_heard(text, heard):
+def test_the_pieces_spell_the_transcript(text, heard):
     pieces = word_diff(text, heard)
     assert "".join(piece.text for piece in pieces if piece.kind is not M) == heard.strip()
     assert word_diff(heard, heard) == ([DiffPiece(S, heard.strip())] if heard.strip() else [])

@@ -1,1 +1,1 @@
-"""The room tests/results/run."""
+"""Tests of results/run/."""

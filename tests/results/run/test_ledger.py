@@ -77,7 +77,7 @@ def test_a_resumed_search_has_not_ended(tmp_path, entries, ended):
         (b"\xff\xfe", "cut off or not JSON"),
     ],
 )
-def test_a_line_that_cannot_be_used_costs_only_itself(tmp_path, line, said):
+def test_a_line_that_cannot_be_used_is_left_out(tmp_path, line, said):
     path = write(tmp_path / "ledger.jsonl", *a_search()[:2])
     with path.open("ab") as file:
         file.write((line if isinstance(line, bytes) else line.encode()) + b"\n")
@@ -105,7 +105,7 @@ def test_a_search_of_a_newer_format_is_reported(tmp_path):
         (made_runs.started(model="another"), "another search"),
     ],
 )
-def test_the_first_word_stands(tmp_path, again, said):
+def test_the_first_of_contradicting_entries_stands(tmp_path, again, said):
     path = tmp_path / "ledger.jsonl"
     before = read_ledger(write(path, *a_search()))
     history = read_ledger(write(path, again))
@@ -118,7 +118,7 @@ def test_the_first_word_stands(tmp_path, again, said):
     )
 
 
-def test_a_retried_trial_may_be_drawn_again_alike(tmp_path):
+def test_a_retried_trial_may_be_drawn_again_with_the_same_draw(tmp_path):
     history = read_ledger(write(tmp_path / "ledger.jsonl", *a_search(), a_search()[2]))
     assert history.problems == ()
 
@@ -129,14 +129,14 @@ def test_a_resumed_search_may_have_another_budget(tmp_path):
     assert read_ledger(write(tmp_path / "ledger.jsonl", first, again)).problems == ()
 
 
-def test_no_ledger_says_what_to_type(tmp_path):
+def test_a_missing_ledger_is_reported_with_a_remedy(tmp_path):
     with pytest.raises(InputError, match="search/run.py --out"):
         read_ledger(tmp_path / "ledger.jsonl")
 
 
 @settings(max_examples=60, deadline=None)
 @given(share=st.floats(0, 1), data=st.data())
-def test_any_cut_leaves_the_entries_before_it_and_the_writer_goes_on(tmp_path_factory, share, data):
+def test_entries_before_any_cut_are_read_and_writing_continues(tmp_path_factory, share, data):
     folder = tmp_path_factory.mktemp("cut")
     entries = data.draw(st.lists(st.sampled_from(a_search()), min_size=1, max_size=5, unique_by=id))
     whole = write(folder / "whole.jsonl", *entries).read_bytes()
@@ -174,7 +174,7 @@ def test_any_cut_leaves_the_entries_before_it_and_the_writer_goes_on(tmp_path_fa
         ([(1.5, 2.5), None], (1.0, 3.0)),
     ],
 )
-def test_a_band_that_moves_has_come_to_where_its_latest_trial_is_judged(tmp_path, drawn, expected):
+def test_the_latest_band_of_an_objective_is_that_of_its_latest_trial(tmp_path, drawn, expected):
     ledger = Ledger(tmp_path / "ledger.jsonl")
     space = made_runs.started().space
     space["objective"] = {"aligned": {"band": {"auto_within": [1.0, 3.0]}}}

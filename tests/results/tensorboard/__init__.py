@@ -1,1 +1,1 @@
-"""The room tests/results/tensorboard."""
+"""Tests of results/tensorboard/."""

@@ -56,7 +56,7 @@ def text(run, trial) -> str:
     return event.tensor_proto.string_val[0].decode()
 
 
-def test_the_held_out_loss_stands_where_it_was_measured(run):
+def test_the_held_out_loss_is_written_where_it_was_measured(run):
     curve = [made_runs.point(step, validation=3.0 - step if step in (0, 2) else None) for step in range(4)]
     made_runs.write_curve(run, "t1", curve)
     TensorBoardWriter(run).end_trial("t1", made_runs.draw(), made_runs.outcome("t1", stopped=curve[2]))
@@ -82,7 +82,7 @@ def test_a_growing_curve_is_written_at_its_own_steps(run):
 
 
 @pytest.mark.parametrize("cut", [0, 5])
-def test_a_restarted_driver_doubles_nothing(run, cut):
+def test_a_restarted_driver_writes_no_duplicates(run, cut):
     made_runs.write_curve(run, "t1", CURVE[:5])
     TensorBoardWriter(run).update_trial("t1")
     for file in (run.tensorboard / "t1").iterdir():
@@ -92,7 +92,7 @@ def test_a_restarted_driver_doubles_nothing(run, cut):
     assert steps(run, "t1") == list(range(8))
 
 
-def test_a_trial_that_went_back_to_its_checkpoint_doubles_nothing(run):
+def test_a_trial_that_resumed_from_its_checkpoint_has_no_duplicates(run):
     board = TensorBoardWriter(run)
     for known in (6, 3, 8):
         made_runs.write_curve(run, "t1", CURVE[:known])
@@ -125,7 +125,7 @@ ALL |= {"gpu_seconds": 0.0}
         ),
         (
             made_runs.outcome("t1", Ending.FAILED, reason="out of memory").model_copy(update={"point": None}),
-            # What is known of the curve is what it had come to.
+            # The metrics are those of the last point of the curve.
             {"accepted": 0.0, "seconds": 60.0, "gpu_seconds": 0.0, "loss": 4.3, "guide": 4.0, "aligned": 4.3}
             | {"epochs": 7 / 12},
             ["failed", "out of memory"],
@@ -151,7 +151,7 @@ def test_an_ended_trial_has_its_draw_its_result_and_its_verdict(run, outcome, me
     assert {info.name.tag for info in experiment.metric_infos} == {f"result/{name}" for name in METRICS}
 
 
-def test_an_end_told_twice_is_written_once(run):
+def test_an_end_reported_twice_is_written_once(run):
     outcome = made_runs.outcome("t1", heard=made_runs.verdict([0.5]))
     for _ in range(2):
         TensorBoardWriter(run).end_trial("t1", outcome.draw, outcome)
@@ -159,26 +159,26 @@ def test_an_end_told_twice_is_written_once(run):
     text(run, "t1")
 
 
-def test_the_base_is_a_run_beside_the_trials(run):
+def test_the_base_model_is_a_run_beside_the_trials(run):
     TensorBoardWriter(run).add_base(made_runs.base([0.5, 0.7]))
     assert events(run, "base").Scalars("result/score")[0].value == pytest.approx(0.6)
     assert "accepted" in text(run, "base")
 
 
-def test_a_loss_that_is_not_finite_is_shown_as_such(run):
+def test_a_loss_that_is_not_finite_is_written_as_such(run):
     made_runs.write_curve(run, "t1", [CURVE[0], made_runs.point(1, math.nan, math.inf)])
     TensorBoardWriter(run).update_trial("t1")
     assert math.isnan(events(run, "t1").Scalars("curve")[1].value)
 
 
 def session(run, trial):
-    """The hyperparameters as TensorBoard reads them, and whether the session is over."""
+    """The hyperparameters as TensorBoard reads them, and whether the session has ended."""
     plugin = events(run, trial).PluginTagToContent("hparams")
     start = metadata.parse_session_start_info_plugin_data(plugin["_hparams_/session_start_info"])
     return dict(start.hparams), "_hparams_/session_end_info" in plugin
 
 
-def test_a_running_trial_has_its_draw_and_how_far_it_has_come(run):
+def test_a_running_trial_has_its_draw_and_its_progress(run):
     Ledger(run.ledger).append(TrialDrawn(trial="t1", draw=made_runs.draw()))
     made_runs.write_curve(run, "t1", CURVE[:3])
     TensorBoardWriter(run).update_trial("t1")
@@ -187,7 +187,7 @@ def test_a_running_trial_has_its_draw_and_how_far_it_has_come(run):
     assert events(run, "t1").Scalars("result/loss")[-1].value == pytest.approx(CURVE[2].loss)
 
 
-def test_what_was_said_of_a_draw_need_not_be_looked_up(run):
+def test_an_announced_trial_is_not_looked_up_in_the_ledger(run):
     made_runs.write_curve(run, "t1", CURVE[:3])
     board = TensorBoardWriter(run)
     board.begin_trial("t1", made_runs.draw(rank=16), Band(low=0.5, high=0.7))
@@ -201,7 +201,7 @@ def test_a_trial_that_was_killed_and_resumed_is_one_session_with_its_end(run, en
     Ledger(run.ledger).append(TrialDrawn(trial="t1", draw=made_runs.draw()))
     for known in (3, 6):
         made_runs.write_curve(run, "t1", CURVE[:known])
-        # The driver was killed: nobody closes what it had open.
+        # The driver was killed and left its files open.
         TensorBoardWriter(run).update_trial("t1")
     made_runs.write_curve(run, "t1", CURVE)
     outcome = made_runs.outcome("t1", ending, stopped=CURVE[-1])
@@ -213,7 +213,7 @@ def test_a_trial_that_was_killed_and_resumed_is_one_session_with_its_end(run, en
     assert ahead == sorted(set(ahead)) and ahead[-1] == 8
 
 
-def test_what_a_killed_writer_left_half_written_is_swept(run):
+def test_files_of_a_killed_writer_are_removed(run):
     half = run.path / ".tensorboard.abc"
     half.mkdir(parents=True)
     (half / "events.out.tfevents.1").write_bytes(b"half")
@@ -221,7 +221,7 @@ def test_what_a_killed_writer_left_half_written_is_swept(run):
     assert not half.exists() and (run.tensorboard / "base").is_dir()
 
 
-def test_every_curve_is_laid_out_against_its_own_band(run):
+def test_every_curve_is_shown_with_its_own_band(run):
     Ledger(run.ledger).append(made_runs.started())
     bands = {"t1": Band(low=1.0, high=2.0, aim=(1.5, 2.0)), "t2": None}
     for trial, band in bands.items():
@@ -249,7 +249,7 @@ def heard(tmp_path, monkeypatch):
     return heard_run.write_heard_run(tmp_path)
 
 
-def test_what_a_trial_said_stands_beside_the_base_and_the_voices_own_recordings(heard):
+def test_recordings_of_a_trial_are_shown_beside_the_base_model_and_the_speaker(heard):
     history, board = read_ledger(heard.ledger), TensorBoardWriter(heard)
     board.add_base(history.base)
     for trial in ("t1", "t3"):
@@ -296,7 +296,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("said", HOSTILE)
-def test_what_was_said_is_shown_literally_and_drawn(heard, said):
+def test_spoken_texts_are_shown_literally_and_have_a_spectrogram(heard, said):
     lines = (heard_run.spoken(said, 0, heard=said), *heard_run.lines(0.5)[1:])
     outcome = made_runs.outcome("t9", heard=heard_run.verdict(lines, (said,)), reason=said)
     heard_run.record(heard.trial("t9"), outcome.verdict)
@@ -307,5 +307,5 @@ def test_what_was_said_is_shown_literally_and_drawn(heard, said):
 
 
 @pytest.mark.parametrize("said", [*HOSTILE, "plain words, as they are."])
-def test_literal_text_is_what_a_reader_sees(said):
+def test_escaped_text_is_shown_literally(said):
     assert html.unescape(markdown_to_safe_html(escape_markdown(said))) == f"<p>{said}</p>"
