@@ -180,8 +180,8 @@ def test_steps_with_a_nan_loss_are_not_probed() -> None:
 
 
 def test_cost_to_first_counts_all_trials_up_to_the_first_accepted() -> None:
-    rejected = outcome("a", heard=verdict([0.1], ("1 of 1 lines failed",))).model_copy(update={"gpu_seconds": 4.0})
-    accepted = outcome("b", heard=verdict([0.9])).model_copy(update={"gpu_seconds": 2.0})
+    rejected = outcome("a", verdict=verdict([0.1], ("1 of 1 lines failed",))).model_copy(update={"gpu_seconds": 4.0})
+    accepted = outcome("b", verdict=verdict([0.9])).model_copy(update={"gpu_seconds": 2.0})
     both = rejected.model_copy(update={"other_verdict": verdict([0.1])})
     history = History(outcomes={"a": both, "b": accepted, "c": accepted})
     assert spent_on(both).epochs == rejected.point.epoch + 2

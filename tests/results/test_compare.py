@@ -47,7 +47,7 @@ def test_the_held_out_loss_is_that_of_what_was_probed_and_of_a_running_trial_the
     kept = made_runs.point(6, validation=1.75)
     ledger = Ledger(run.ledger)
     ledger.append(made_runs.started())
-    ledger.append(TrialEnded(outcome=made_runs.outcome("t1", heard=made_runs.verdict([0.9]), stopped=kept)))
+    ledger.append(TrialEnded(outcome=made_runs.outcome("t1", verdict=made_runs.verdict([0.9]), stopped=kept)))
     ledger.append(TrialDrawn(trial="t2", draw=made_runs.draw()))
     made_runs.write_curve(run, "t2", [made_runs.point(0, validation=2.5), made_runs.point(1)])
     assert [row.validation_loss for row in trial_rows(run, read_ledger(run.ledger))] == [1.75, 2.5]

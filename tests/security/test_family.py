@@ -62,7 +62,7 @@ def planted_run(folder: Path, family: str) -> RunFolder:
     begun, *others = run.ledger.read_text().splitlines()
     changed = {**json.loads(begun), "family": family, "model": load_space("demo").model}
     run.ledger.write_text("\n".join([json.dumps(changed), *others, ""]))
-    kept = made_runs.outcome("t9", heard=made_runs.verdict([0.9, 0.9]), checkpoint="checkpoints/kept")
+    kept = made_runs.outcome("t9", verdict=made_runs.verdict([0.9, 0.9]), checkpoint="checkpoints/kept")
     Ledger(run.ledger).append(TrialDrawn(trial="t9", draw=made_runs.draw()))
     Ledger(run.ledger).append(TrialEnded(outcome=kept))
     for needed in (run.prepared, run.base, run.trial("t9") / "checkpoints" / "kept"):

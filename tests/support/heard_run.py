@@ -83,16 +83,19 @@ def write_heard_run(path: Path, finals: bool = True) -> RunFolder:
     base = made_runs.base([0.5]).model_copy(update={"verdict": verdict(lines(0.5))})
     ledger.append(BaseProbed(outcome=base))
     record(run.base, base.verdict)
-    end(run, made_runs.outcome("t1", heard=verdict(lines(0.7)), checkpoint="checkpoints/step"))
+    end(run, made_runs.outcome("t1", verdict=verdict(lines(0.7)), checkpoint="checkpoints/step"))
     end(
         run,
         made_runs.outcome(
-            "t2", heard=verdict(lines(0.6)), drawn=made_runs.draw(rank=16), checkpoint="checkpoints/step"
+            "t2", verdict=verdict(lines(0.6)), drawn=made_runs.draw(rank=16), checkpoint="checkpoints/step"
         ),
     )
     wrong = (spoken(LINES[0], 0, score=0.1, heard="the first of several green sentences", flags=(Flag.GARBLED,)),)
     rejected = verdict((*wrong, *lines(0.3)[1:]), ("1 of 4 lines failed (garbled in 1)",))
-    end(run, made_runs.outcome("t3", heard=rejected, drawn=made_runs.draw(lora_lr=2e-2), checkpoint="checkpoints/step"))
+    end(
+        run,
+        made_runs.outcome("t3", verdict=rejected, drawn=made_runs.draw(lora_lr=2e-2), checkpoint="checkpoints/step"),
+    )
     ledger.append(TrialDrawn(trial="t4", draw=made_runs.draw(rank=4)))
     made_runs.write_curve(run, "t4", made_runs.descent(6.0, 4.0, 6))
     if finals:

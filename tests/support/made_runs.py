@@ -92,7 +92,7 @@ def verdict(scores: list[float], reasons: tuple[str, ...] = (), flag: Flag | Non
 def outcome(
     trial: str,
     ending: Ending = Ending.IN_BAND,
-    heard: Verdict | None = None,
+    verdict: Verdict | None = None,
     drawn: Draw | None = None,
     stopped: Point | None = None,
     checkpoint: str | None = None,
@@ -105,9 +105,9 @@ def outcome(
         reason=reason,
         draw=drawn or draw(),
         point=stopped,
-        kept=stopped if heard else None,
+        kept=stopped if verdict else None,
         checkpoint=checkpoint,
-        verdict=heard,
+        verdict=verdict,
         train_seconds=48.0,
         probe_seconds=12.0,
     )
@@ -160,10 +160,10 @@ def write_run(path: Path) -> RunFolder:
     ledger.append(BaseProbed(outcome=base([0.60, 0.62, 0.58, 0.60])))
     garbled = verdict([0.2, 0.1], ("2 of 2 lines are garbled",), Flag.GARBLED)
     outcomes = [
-        outcome("t1", heard=verdict([0.70, 0.71, 0.69, 0.70])),
+        outcome("t1", verdict=verdict([0.70, 0.71, 0.69, 0.70])),
         outcome("t2", Ending.HOPELESS, reason="would need 40 epochs"),
-        outcome("t3", Ending.OVERSHOT, heard=verdict([0.80, 0.82, 0.79, 0.79]), drawn=draw(rank=16)),
-        outcome("t4", heard=garbled, drawn=draw(lora_lr=2e-2)),
+        outcome("t3", Ending.OVERSHOT, verdict=verdict([0.80, 0.82, 0.79, 0.79]), drawn=draw(rank=16)),
+        outcome("t4", verdict=garbled, drawn=draw(lora_lr=2e-2)),
         outcome("t5", Ending.DIVERGED, stopped=point(3, float("nan"), float("nan")), reason="the loss is nan"),
         outcome("t6", Ending.EXHAUSTED, stopped=point(96, 3.4), reason="8 epochs ran, the loss is 3.4"),
     ]

@@ -63,7 +63,7 @@ def make_run(empty: RunFolder, folder: Path) -> RunFolder:
     }
     for number, (trial, verdict) in enumerate(verdicts.items(), start=1):
         checkpoint = keep_checkpoint(empty, folder / "toy model", trial, 0.1 * number)
-        end(empty, made_runs.outcome(trial, heard=verdict, checkpoint=checkpoint))
+        end(empty, made_runs.outcome(trial, verdict=verdict, checkpoint=checkpoint))
     end(empty, made_runs.outcome("t4", Ending.HOPELESS, reason="too slow"))
     Ledger(empty.ledger).append(TrialDrawn(trial="t5", draw=made_runs.draw()))
     return empty

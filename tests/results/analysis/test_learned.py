@@ -70,7 +70,7 @@ def test_without_a_recogniser_there_is_no_word_error_rate() -> None:
 
 def outcomes(rates: list[float], scores: list[float]) -> list:
     return [
-        made_runs.outcome(f"t{at}", heard=made_runs.verdict([score]), drawn=made_runs.draw(lora_lr=rate))
+        made_runs.outcome(f"t{at}", verdict=made_runs.verdict([score]), drawn=made_runs.draw(lora_lr=rate))
         for at, (rate, score) in enumerate(zip(rates, scores, strict=True))
     ]
 
@@ -125,7 +125,7 @@ def test_advice_is_about_most_trials(tmp_path) -> None:
     assert told[ADVICE[Flag.GARBLED]] == 1 and len(told) == 3
     rushed = made_runs.verdict([0.4], ("rushed: the median line takes 0.70 of the time it should",), Flag.TEMPO)
     history.outcomes.clear()
-    history.outcomes["t1"] = made_runs.outcome("t1", heard=rushed)
+    history.outcomes["t1"] = made_runs.outcome("t1", verdict=rushed)
     assert advice(run, history) == [(ADVICE[RUSHED], 1)]
 
 

@@ -106,12 +106,12 @@ HALF = made_runs.verdict([0.2, 0.3], ("garbled",), Flag.GARBLED).model_copy(upda
     ("outcomes", "expected"),
     [
         ([], None),
-        ([made_runs.outcome("accepted", heard=made_runs.verdict([0.9]))], None),
-        ([made_runs.outcome("all", heard=REJECTED), made_runs.outcome("half", heard=HALF)], "half"),
+        ([made_runs.outcome("accepted", verdict=made_runs.verdict([0.9]))], None),
+        ([made_runs.outcome("all", verdict=REJECTED), made_runs.outcome("half", verdict=HALF)], "half"),
         (
             [
                 made_runs.outcome("close", Ending.HOPELESS, stopped=made_runs.point(9, 3.1)),
-                made_runs.outcome("heard", heard=HALF),
+                made_runs.outcome("heard", verdict=HALF),
             ],
             "heard",
         ),

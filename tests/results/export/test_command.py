@@ -144,7 +144,7 @@ def rejected(run: RunFolder, model: Path, trial: str, failed: int, kept: bool = 
     flag = Flag.GARBLED
     heard = made_runs.verdict([0.1] * failed, (f"{failed} of {failed} lines failed",), flag)
     checkpoint = keep_checkpoint(run, model, trial, 0.2) if kept else None
-    end(run, made_runs.outcome(trial, heard=heard, checkpoint=checkpoint))
+    end(run, made_runs.outcome(trial, verdict=heard, checkpoint=checkpoint))
 
 
 def test_force_exports_the_nearest_that_kept_a_checkpoint_and_marks_it(empty, tmp_path):

@@ -66,7 +66,7 @@ def run(request, tmp_path_factory) -> RunFolder:
         update={"lines": (made_runs.line("one two three", 0.9), made_runs.line("nine", 0.9))}
     )
     checkpoint = str(kept.folder.relative_to(made.trial("t1")))
-    end(made, made_runs.outcome("t1", heard=heard, drawn=DRAW, checkpoint=checkpoint))
+    end(made, made_runs.outcome("t1", verdict=heard, drawn=DRAW, checkpoint=checkpoint))
     return made
 
 

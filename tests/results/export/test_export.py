@@ -165,7 +165,7 @@ def test_nothing_accepted_names_the_nearest(empty, tmp_path):
     end(empty, made_runs.outcome("t1", Ending.HOPELESS, reason="too slow"))
     code, said = command(export.export, empty.path, tmp_path / "out")
     assert (code, "The nearest was t1, hopeless: too slow" in said) == (3, True)
-    end(empty, made_runs.outcome("t2", heard=made_runs.verdict([0.1], ("1 of 1 lines failed",), Flag.GARBLED)))
+    end(empty, made_runs.outcome("t2", verdict=made_runs.verdict([0.1], ("1 of 1 lines failed",), Flag.GARBLED)))
     code, said = command(export.export, empty.path, tmp_path / "out")
     assert (code, "The nearest was t2, rejected: 1 of 1 lines failed" in said) == (3, True)
     assert not (tmp_path / "out").exists()

@@ -24,7 +24,7 @@ def run(tmp_path_factory):
         patch.setenv("SWEETSPOT_CACHE", str(path / "cache"))
         run = heard_run.write_heard_run(path)
         lines = (heard_run.spoken(HOSTILE, 0, heard=HOSTILE), *heard_run.lines(0.5)[1:])
-        heard_run.end(run, made_runs.outcome("t6", heard=heard_run.verdict(lines, (HOSTILE,)), reason=HOSTILE))
+        heard_run.end(run, made_runs.outcome("t6", verdict=heard_run.verdict(lines, (HOSTILE,)), reason=HOSTILE))
         write_report(run)
         yield run
 

@@ -121,7 +121,7 @@ def test_recordings_that_are_missing_or_outside_the_trial_are_reported(run, tmp_
     stolen = heard_run.verdict(
         (made_runs.line("x", 0.1).model_copy(update={"audio": "../../../voice/ref.wav"}),), ("no",)
     )
-    heard_run.end(run, made_runs.outcome("t5", Ending.OVERSHOT, heard=stolen))
+    heard_run.end(run, made_runs.outcome("t5", Ending.OVERSHOT, verdict=stolen))
     content = Page(write_report(run))
     assert content.text.count("the recording is missing") == 2
     assert not any("ref.wav" in address and "t5" in address for address in content.addresses())
@@ -130,7 +130,7 @@ def test_recordings_that_are_missing_or_outside_the_trial_are_reported(run, tmp_
 @pytest.mark.parametrize("text", HOSTILE)
 def test_texts_are_shown_literally(run, text):
     lines = (heard_run.spoken(text, 0, heard=f"{text} too"), *heard_run.lines(0.5)[1:])
-    heard_run.end(run, made_runs.outcome("t6", heard=heard_run.verdict(lines, (text,)), reason=text))
+    heard_run.end(run, made_runs.outcome("t6", verdict=heard_run.verdict(lines, (text,)), reason=text))
     scripts = sum(tag == "script" for tag, _ in Page(write_report(run)).tags)
     content = Page(run.path / "report/index.html")
     assert content.text.count(" ".join(text.split())) >= 3
@@ -188,7 +188,7 @@ def test_a_page_of_a_hundred_trials_stays_small(tmp_path):
     heard = heard_run.verdict(many, ("20 of 20 lines failed",))
     for number in range(100):
         heard_run.end(
-            run, made_runs.outcome(f"m{number:02d}", heard=heard, drawn=made_runs.draw(lora_lr=1e-4 * (1 + number)))
+            run, made_runs.outcome(f"m{number:02d}", verdict=heard, drawn=made_runs.draw(lora_lr=1e-4 * (1 + number)))
         )
     page = write_report(run)
     assert page.stat().st_size < 4_000_000

@@ -24,7 +24,7 @@ def a_search() -> list[Entry]:
         BaseProbed(outcome=made_runs.base([0.5, 0.6])),
         TrialDrawn(trial="t1", draw=made_runs.draw()),
         TrialDrawn(trial="t2", draw=made_runs.draw(rank=32)),
-        TrialEnded(outcome=made_runs.outcome("t2", heard=made_runs.verdict([0.7, 0.8]), reason="„Größe“ – 声音")),
+        TrialEnded(outcome=made_runs.outcome("t2", verdict=made_runs.verdict([0.7, 0.8]), reason="„Größe“ – 声音")),
     ]
 
 

@@ -112,9 +112,9 @@ ALL |= {"gpu_seconds": 0.0}
 @pytest.mark.parametrize(
     ("outcome", "metrics", "said"),
     [
-        (made_runs.outcome("t1", heard=made_runs.verdict([0.5])), ALL, ["in_band", "accepted", "line 0"]),
+        (made_runs.outcome("t1", verdict=made_runs.verdict([0.5])), ALL, ["in_band", "accepted", "line 0"]),
         (
-            made_runs.outcome("t1", heard=REJECTED),
+            made_runs.outcome("t1", verdict=REJECTED),
             {**ALL, "score": 0.25, "accepted": 0.0},
             ["rejected", "2 of 2 lines are garbled", "garbled; heard"],
         ),
@@ -152,7 +152,7 @@ def test_an_ended_trial_has_its_draw_its_result_and_its_verdict(run, outcome, me
 
 
 def test_an_end_reported_twice_is_written_once(run):
-    outcome = made_runs.outcome("t1", heard=made_runs.verdict([0.5]))
+    outcome = made_runs.outcome("t1", verdict=made_runs.verdict([0.5]))
     for _ in range(2):
         TensorBoardWriter(run).end_trial("t1", outcome.draw, outcome)
     assert len(events(run, "t1").Scalars("result/score")) == 1
@@ -298,7 +298,7 @@ HOSTILE = [
 @pytest.mark.parametrize("said", HOSTILE)
 def test_spoken_texts_are_shown_literally_and_have_a_spectrogram(heard, said):
     lines = (heard_run.spoken(said, 0, heard=said), *heard_run.lines(0.5)[1:])
-    outcome = made_runs.outcome("t9", heard=heard_run.verdict(lines, (said,)), reason=said)
+    outcome = made_runs.outcome("t9", verdict=heard_run.verdict(lines, (said,)), reason=said)
     heard_run.record(heard.trial("t9"), outcome.verdict)
     TensorBoardWriter(heard).end_trial("t9", outcome.draw, outcome)
     shown = markdown_to_safe_html(text(heard, "t9"))

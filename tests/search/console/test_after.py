@@ -62,7 +62,7 @@ def test_the_summary_says_what_was_found_and_what_to_type_next(plan, tmp_path):
 
 def test_a_failed_export_is_reported_with_its_command(plan):
     end = SearchEnd(
-        plan, history(outcome("t1", heard=verdict([0.9, 0.9]))), "1 accepted", False, "MemoryError: too big"
+        plan, history(outcome("t1", verdict=verdict([0.9, 0.9]))), "1 accepted", False, "MemoryError: too big"
     )
     assert end.exit_code == 1
     assert "was not exported: MemoryError: too big" in summary_of(end)
@@ -70,7 +70,7 @@ def test_a_failed_export_is_reported_with_its_command(plan):
 
 
 def test_an_interrupted_search_says_how_to_resume_it(plan):
-    end = SearchEnd(plan, history(outcome("t1", heard=verdict([0.9, 0.9]))), "interrupted", True, None)
+    end = SearchEnd(plan, history(outcome("t1", verdict=verdict([0.9, 0.9]))), "interrupted", True, None)
     assert end.exit_code == 130
     assert f"python search/run.py --out {plan.run.path} --resume" in summary_of(end)
 
@@ -81,7 +81,7 @@ def test_an_interrupted_search_says_how_to_resume_it(plan):
     ids=["one accepted", "one accepted and not exported", "none accepted"],
 )
 def test_a_search_that_no_node_came_for_says_how_to_resume_it(plan, heard, problem):
-    before = history(outcome("t1", heard=heard))
+    before = history(outcome("t1", verdict=heard))
     stranded = dataclasses.replace(before, drawn={**before.drawn, "t2": draw(), "t3": draw()})
     end = SearchEnd(plan, stranded, "a node with 1 GPU has not come within 30 minutes", False, problem)
     summary = summary_of(end)
@@ -94,7 +94,7 @@ def test_a_search_that_no_node_came_for_says_how_to_resume_it(plan, heard, probl
 @pytest.mark.parametrize(
     ("ended", "advice"),
     [
-        (outcome("t1", heard=GARBLED), ADVICE[Flag.GARBLED]),
+        (outcome("t1", verdict=GARBLED), ADVICE[Flag.GARBLED]),
         (outcome("t1", Ending.EXHAUSTED), ADVICE[Ending.EXHAUSTED]),
         (outcome("t1", Ending.DIVERGED, stopped=point(3, float("nan"))), ADVICE[Ending.DIVERGED]),
         (outcome("t1", Ending.FAILED, reason="MemoryError"), ADVICE[Ending.FAILED]),

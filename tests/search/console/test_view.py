@@ -24,9 +24,9 @@ def follow(view) -> None:
     for step in range(5):
         view.point("t000", point(step, 3.0), Phase.TRAINING)
     view.point("t000", point(24, 2.5), Phase.PROBING)
-    view.ended(outcome("t000", heard=verdict([0.8, 0.8]), stopped=point(24, 2.5)))
+    view.ended(outcome("t000", verdict=verdict([0.8, 0.8]), stopped=point(24, 2.5)))
     view.started("t001", draw(rank=16))
-    view.ended(outcome("t001", heard=BAD, drawn=draw(rank=16)))
+    view.ended(outcome("t001", verdict=BAD, drawn=draw(rank=16)))
     view.started("t002", draw())
     view.point("t002", point(12, 4.0), Phase.TRAINING)
 

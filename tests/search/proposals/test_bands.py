@@ -25,7 +25,7 @@ GOOD = verdict([0.9] * 4)
 
 
 def ended(trial: str, loss: float, heard=GARBLED, objective: str = "aligned") -> Outcome:
-    return outcome(trial, heard=heard, drawn=draw(objective=objective), stopped=point(9, loss))
+    return outcome(trial, verdict=heard, drawn=draw(objective=objective), stopped=point(9, loss))
 
 
 def history_of(run: RunFolder, *outcomes: Outcome, bands: dict[str, Band] | None = None) -> History:

@@ -19,11 +19,11 @@ FIRST = datetime(2026, 1, 2, 3, 0, 0, tzinfo=UTC)
 
 
 def accepted(score: float, gpu_seconds: float = 0.0) -> Outcome:
-    return outcome("t", heard=verdict([score])).model_copy(update={"gpu_seconds": gpu_seconds})
+    return outcome("t", verdict=verdict([score])).model_copy(update={"gpu_seconds": gpu_seconds})
 
 
 def rejected() -> Outcome:
-    return outcome("t", heard=verdict([0.1], ("1 of 1 lines failed",), Flag.NO_EOS))
+    return outcome("t", verdict=verdict([0.1], ("1 of 1 lines failed",), Flag.NO_EOS))
 
 
 def unprobed(ending: Ending = Ending.HOPELESS) -> Outcome:

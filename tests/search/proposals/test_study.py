@@ -71,7 +71,7 @@ def test_all_fields_may_be_searched_together():
     for number in range(12):
         drawn = study.ask(str(number))
         assert drawn.targets == space.objective[drawn.objective].targets
-        study.tell(outcome(str(number), heard=verdict([0.5]), drawn=drawn), space.band(drawn.objective), ())
+        study.tell(outcome(str(number), verdict=verdict([0.5]), drawn=drawn), space.band(drawn.objective), ())
     assert all(trial.state is TrialState.COMPLETE for trial in study.study.trials)
 
 
@@ -94,7 +94,7 @@ def test_targets_are_searched_under_the_objective_that_has_several():
         assert to_draw(space, asked) == drawn
         assert ("aligned.targets" in asked) == (drawn.objective is Objective.ALIGNED)
         heard = verdict([0.9 if drawn.targets == "linear" else 0.3])
-        study.tell(outcome(str(number), heard=heard, drawn=drawn), space.band(drawn.objective), ())
+        study.tell(outcome(str(number), verdict=heard, drawn=drawn), space.band(drawn.objective), ())
     assert found == {("guide", "guide"), ("aligned", "attention"), ("aligned", "linear")}
     assert all(trial.state is TrialState.COMPLETE for trial in study.study.trials)
 
@@ -104,7 +104,7 @@ def test_a_resumed_search_adds_draws_of_either_objective():
     before, after = (SearchStudy(space, seed, 12, CLIPS, space.band) for seed in (1, 2))
     for number in range(8):
         drawn = before.ask(str(number))
-        after.add_finished(outcome(str(number), heard=verdict([0.5]), drawn=drawn), space.band(drawn.objective), ())
+        after.add_finished(outcome(str(number), verdict=verdict([0.5]), drawn=drawn), space.band(drawn.objective), ())
     assert [trial.params for trial in after.study.trials] == [trial.params for trial in before.study.trials]
     known = before.ask("8")
     assert after.ask("8", known) == known
@@ -129,7 +129,7 @@ def test_a_resumed_search_does_not_repeat_points_of_prior_runs():
     space = load_space("alexandria")
     tried = SearchStudy(space, 1, 12, 121, space.band).ask("t000")
     study = SearchStudy(space, 2, 12, 121, space.band)
-    study.add_finished(outcome("t000", heard=verdict([0.5]), drawn=tried), space.band(Objective.GUIDE), ())
+    study.add_finished(outcome("t000", verdict=verdict([0.5]), drawn=tried), space.band(Objective.GUIDE), ())
     assert study.ask("t001").lora_lr == 1e-6
 
 
@@ -206,7 +206,7 @@ def test_the_journal_in_the_run_folder_is_the_study_and_starts_empty(tmp_path):
         for number in range(3):
             drawn = study.ask(f"t{process}{number}")
             heard = verdict([0.5 + number / 10])
-            study.tell(outcome(f"t{process}{number}", heard=heard, drawn=drawn), space.band(Objective.ALIGNED), ())
+            study.tell(outcome(f"t{process}{number}", verdict=heard, drawn=drawn), space.band(Objective.ALIGNED), ())
         stored = optuna.load_study(
             study_name=STUDY, storage=JournalStorage(JournalFileBackend(str(tmp_path / JOURNAL)))
         )

@@ -31,8 +31,8 @@ NAN = float("nan")
 @pytest.mark.parametrize(
     ("ended", "state", "score", "constraints"),
     [
-        (outcome("t", heard=GOOD, stopped=point(9, 2.0)), COMPLETE, 0.8, {"band": -0.5, "accepted": -1.0}),
-        (outcome("t", heard=BAD, stopped=point(9, 2.0)), COMPLETE, 0.3, {"band": -0.5, "accepted": 1.0}),
+        (outcome("t", verdict=GOOD, stopped=point(9, 2.0)), COMPLETE, 0.8, {"band": -0.5, "accepted": -1.0}),
+        (outcome("t", verdict=BAD, stopped=point(9, 2.0)), COMPLETE, 0.3, {"band": -0.5, "accepted": 1.0}),
         (outcome("t", Ending.OVERSHOT, GOOD, stopped=point(9, 3.5)), COMPLETE, 0.8, {"band": 0.5, "accepted": -1.0}),
         (outcome("t", Ending.OVERSHOT, stopped=point(9, 1.0)), PRUNED, None, {"band": 0.5, "accepted": 1.0}),
         (outcome("t", Ending.EXHAUSTED, stopped=point(9, 4.0)), PRUNED, None, {"band": 1.0, "accepted": 1.0}),
@@ -41,7 +41,7 @@ NAN = float("nan")
         (outcome("t", Ending.COLLAPSED, stopped=point(9, 0.0)), PRUNED, None, {"band": NEVER_IN_BAND, "accepted": 1.0}),
         (outcome("t", Ending.CANCELLED), FAIL, None, {}),
         (outcome("t", Ending.FAILED), FAIL, None, {}),
-        (outcome("t", heard=verdict([NAN])), FAIL, None, {}),
+        (outcome("t", verdict=verdict([NAN])), FAIL, None, {}),
     ],
 )
 def test_every_ending_has_a_state_in_optuna(ended, state, score, constraints):
@@ -52,7 +52,7 @@ def test_every_ending_has_a_state_in_optuna(ended, state, score, constraints):
 
 
 def test_a_rejected_trial_in_the_band_ranks_before_one_that_never_got_there():
-    rejected = sum(max(0.0, value) for value in score_trial(outcome("t", heard=BAD), BAND).constraints.values())
+    rejected = sum(max(0.0, value) for value in score_trial(outcome("t", verdict=BAD), BAND).constraints.values())
     outside = score_trial(outcome("t", Ending.EXHAUSTED, stopped=point(9, 3.01)), BAND).constraints
     assert rejected <= NOT_ACCEPTED < sum(outside.values())
 
@@ -126,7 +126,7 @@ def test_no_more_trials_run_than_the_capacity():
 def test_a_trial_that_wrote_its_outcome_and_then_died_counts_as_it_ended():
     folders = Folders(trials=1)
     config = folders.suggest("a")
-    folders.outcomes[config["trial"]] = outcome(config["trial"], heard=GOOD, drawn=config["draw"])
+    folders.outcomes[config["trial"]] = outcome(config["trial"], verdict=GOOD, drawn=config["draw"])
     folders.searcher.on_trial_complete("a", error=True)
     assert folders.states == [COMPLETE]
 
@@ -174,7 +174,7 @@ def test_a_resumed_search_learns_from_what_ended_and_goes_on_with_what_did_not()
     draws = [before.suggest(trial_id)["draw"] for trial_id in "abcd"]
     resume = ResumeState(
         recorded=(
-            outcome("t000", heard=GOOD, drawn=draws[0]),
+            outcome("t000", verdict=GOOD, drawn=draws[0]),
             outcome("t001", Ending.EXHAUSTED, drawn=draws[1]),
         ),
         unfinished=(("t002", draws[2]),),

@@ -42,9 +42,9 @@ def test_a_trial_that_is_cut_off_resumes(folder: Path) -> None:
 
 @one_shape
 def test_both_processes_emit_the_same_events(folder: Path) -> None:
-    told = [json.loads((folder / f"told {rank}.json").read_text()) for rank in range(2)]
-    assert told[0] == told[1]
-    assert {line["trial"] for line in told[0] if line["finished"]} == {*DRAWS, "resumed", "beside"}
+    events = [json.loads((folder / f"told {rank}.json").read_text()) for rank in range(2)]
+    assert events[0] == events[1]
+    assert {line["trial"] for line in events[0] if line["finished"]} == {*DRAWS, "resumed", "beside"}
 
 
 @one_shape

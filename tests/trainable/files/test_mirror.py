@@ -1,4 +1,4 @@
-"""Folders between disks and storage: what arrives, in which order, and what a cut leaves."""
+"""Mirrors between disks and storage: what is copied, in which order, and the state after an interruption."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from trainable.files.mirror import push
 from trainable.files.object_store import StorageError
 
 
-@pytest.mark.parametrize("begins_at", [{}, BEFORE], ids=["empty", "an earlier push"])
-def test_a_push_that_is_cut_off_anywhere_leaves_nothing_that_looks_whole_and_is_not(tmp_path, begins_at) -> None:
+@pytest.mark.parametrize("before", [{}, BEFORE], ids=["empty", "an earlier push"])
+def test_a_push_cut_off_anywhere_leaves_no_false_marker(tmp_path, before) -> None:
     cuts = 0
     while True:
         folder = tmp_path / str(cuts)
         folder.mkdir()
         here, there = disk(folder, "here"), disk(folder, "there")
-        make_it(here.root, begins_at)
+        make_it(here.root, before)
         here.push(TRIAL)
         make_it(here.root, AFTER)
         with faulty(fails_from=cuts) as storage:
@@ -42,17 +42,17 @@ def test_a_push_that_is_cut_off_anywhere_leaves_nothing_that_looks_whole_and_is_
     assert cuts > len(AFTER)
 
 
-@pytest.mark.parametrize("begins_at", [{}, BEFORE], ids=["empty", "an earlier pull"])
-def test_a_pull_that_is_cut_off_anywhere_leaves_nothing_that_looks_whole_and_is_not(tmp_path, begins_at) -> None:
+@pytest.mark.parametrize("before", [{}, BEFORE], ids=["empty", "an earlier pull"])
+def test_a_pull_cut_off_anywhere_leaves_no_false_marker(tmp_path, before) -> None:
     cuts = 0
     while True:
         folder = tmp_path / str(cuts)
         folder.mkdir()
         here, there = disk(folder, "here"), disk(folder, "there")
-        for files in (begins_at, AFTER):
+        for files in (before, AFTER):
             make_it(here.root, files)
             here.push(TRIAL)
-            if files == begins_at:
+            if files == before:
                 there.pull(TRIAL)
         with faulty(fails_from=cuts):
             try:
@@ -64,10 +64,10 @@ def test_a_pull_that_is_cut_off_anywhere_leaves_nothing_that_looks_whole_and_is_
         there.pull(TRIAL)
         assert tree(there.root) == AFTER
         cuts += 1
-    assert cuts == len([name for name in AFTER if begins_at.get(name) != AFTER[name]])
+    assert cuts == len([name for name in AFTER if before.get(name) != AFTER[name]])
 
 
-def test_what_is_equal_is_not_sent_again(tmp_path) -> None:
+def test_equal_files_are_not_sent_again(tmp_path) -> None:
     here, there = disk(tmp_path, "here"), disk(tmp_path, "there")
     make_it(here.root, AFTER)
     here.push(TRIAL)
@@ -79,7 +79,7 @@ def test_what_is_equal_is_not_sent_again(tmp_path) -> None:
     assert storage.touched == []
 
 
-def test_a_curve_that_grows_is_sent_alone(tmp_path) -> None:
+def test_only_the_curve_is_sent_when_only_the_curve_grows(tmp_path) -> None:
     here, there = disk(tmp_path, "here"), disk(tmp_path, "there")
     make_it(here.root, BEFORE)
     here.push(TRIAL)
@@ -93,7 +93,7 @@ def test_a_curve_that_grows_is_sent_alone(tmp_path) -> None:
     assert tree(there.root) == {**BEFORE, f"{TRIAL}/curve.jsonl": "1\n2\n"}
 
 
-def test_markers_go_first_and_come_last(tmp_path) -> None:
+def test_markers_are_removed_first_and_written_last(tmp_path) -> None:
     here = disk(tmp_path, "here")
     make_it(here.root, BEFORE)
     here.push(TRIAL)
@@ -107,17 +107,17 @@ def test_markers_go_first_and_come_last(tmp_path) -> None:
     assert written[-4:] == ["COMPLETE", "COMPLETE", "second_chance.json", "outcome.json"]
 
 
-def test_a_disk_that_is_ahead_of_storage_keeps_what_it_has(tmp_path) -> None:
+def test_a_disk_that_is_ahead_of_storage_keeps_its_files(tmp_path) -> None:
     here = disk(tmp_path, "here")
     make_it(here.root, BEFORE)
     here.push(TRIAL)
     make_it(here.root, AFTER)
     here.pull(TRIAL)
-    # What was thinned here comes again; it is older than what counts.
+    # The checkpoint that was pruned here is fetched again; it is older than the one that counts.
     assert tree(here.root) == {**AFTER, **checkpoint(1, "one")}
 
 
-def test_a_disk_that_another_has_overtaken_becomes_what_storage_is(tmp_path) -> None:
+def test_a_pull_to_an_overtaken_disk_makes_it_equal_to_storage(tmp_path) -> None:
     stale, other = disk(tmp_path, "stale"), disk(tmp_path, "other")
     make_it(stale.root, BEFORE)
     stale.push(TRIAL)
@@ -130,8 +130,8 @@ def test_a_disk_that_another_has_overtaken_becomes_what_storage_is(tmp_path) -> 
     assert not (stale.root / TRIAL / "checkpoints/step-000009").exists()
 
 
-def test_a_disk_that_another_has_overtaken_undoes_nothing(tmp_path) -> None:
-    """As of a node that was cut off from the network, and comes back when its trial has ended elsewhere."""
+def test_a_push_from_an_overtaken_disk_is_refused(tmp_path) -> None:
+    """As from a node that lost its network and returns when its trial has ended on another node."""
     late, other = disk(tmp_path, "late"), disk(tmp_path, "other")
     make_it(late.root, BEFORE)
     late.push(TRIAL)
@@ -144,7 +144,7 @@ def test_a_disk_that_another_has_overtaken_undoes_nothing(tmp_path) -> None:
     assert tree(tmp_path / "storage") == AFTER
 
 
-def test_neither_an_empty_disk_nor_empty_storage_empties_the_other(tmp_path) -> None:
+def test_an_empty_side_does_not_empty_the_other(tmp_path) -> None:
     here, there = disk(tmp_path, "here"), disk(tmp_path, "there")
     make_it(here.root, AFTER)
     here.pull(TRIAL)
@@ -155,7 +155,7 @@ def test_neither_an_empty_disk_nor_empty_storage_empties_the_other(tmp_path) -> 
     assert tree(there.root) == AFTER
 
 
-def test_what_is_lost_on_a_disk_comes_back(tmp_path) -> None:
+def test_a_file_lost_on_a_disk_is_fetched_again(tmp_path) -> None:
     here = disk(tmp_path, "here")
     make_it(here.root, AFTER)
     here.push(TRIAL)
@@ -164,7 +164,7 @@ def test_what_is_lost_on_a_disk_comes_back(tmp_path) -> None:
     assert tree(here.root) == AFTER
 
 
-def test_another_storage_gets_everything(tmp_path) -> None:
+def test_a_new_storage_gets_everything(tmp_path) -> None:
     here, moved = disk(tmp_path, "here"), disk(tmp_path, "here", f"file://{tmp_path}/another%20place")
     make_it(here.root, AFTER)
     here.push(TRIAL)
@@ -172,7 +172,7 @@ def test_another_storage_gets_everything(tmp_path) -> None:
     assert tree(tmp_path / "another place") == AFTER
 
 
-def test_unfinished_files_and_those_with_a_dot_stay_where_they_are(tmp_path) -> None:
+def test_unfinished_files_and_dotted_names_are_ignored(tmp_path) -> None:
     here, there = disk(tmp_path, "here"), disk(tmp_path, "there")
     unfinished = {"a.part": "", ".lock": "", f"{TRIAL}/.step-1.part/state.json": "", "x.part/b": ""}
     write(here.root, {**unfinished, "a": "whole"})
@@ -182,7 +182,7 @@ def test_unfinished_files_and_those_with_a_dot_stay_where_they_are(tmp_path) -> 
     assert {path.name for path in there.root.iterdir()} == {"a", ".mirror"}
 
 
-def test_a_part_may_be_a_file_or_all_but_some_entries(tmp_path) -> None:
+def test_a_part_may_be_a_file_or_exclude_entries(tmp_path) -> None:
     here, there = disk(tmp_path, "here"), disk(tmp_path, "there")
     write(here.root, {"ledger.jsonl": "1", "tensorboard/a": "2", "trials/t000/curve.jsonl": "3", "ray/x": "4"})
     here.push("ledger.jsonl")
@@ -195,7 +195,7 @@ def test_a_part_may_be_a_file_or_all_but_some_entries(tmp_path) -> None:
     assert tree(there.root).keys() == {"ledger.jsonl", "tensorboard/a", "trials/t009/curve.jsonl"}
 
 
-def test_what_is_brought_overwrites_nothing_of_equal_size_and_deletes_nothing(tmp_path) -> None:
+def test_fetching_missing_files_keeps_those_of_equal_size_and_deletes_none(tmp_path) -> None:
     here, there = disk(tmp_path, "here"), disk(tmp_path, "there")
     write(here.root, {"voice/a.wav": "aaaa", "voice/b.wav": "bbbb", "voice/c.wav": "cccc"})
     here.push(".")
@@ -214,14 +214,14 @@ changes = st.tuples(st.booleans(), st.dictionaries(names, st.one_of(st.none(), s
 
 @settings(max_examples=60)
 @given(st.lists(changes, max_size=6))
-def test_whoever_takes_a_folder_over_finds_it_as_it_was_left(turns) -> None:
-    """Each turn one of two disks takes the folder over, changes it, and hands it on."""
+def test_a_disk_that_takes_a_folder_over_finds_its_latest_state(turns) -> None:
+    """In each turn one of two disks pulls the folder, changes it and pushes it."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         disks = {False: disk(folder, "a"), True: disk(folder, "b")}
         expected: dict[str, str] = {}
-        for clock, (who, files) in enumerate(turns, start=1):
-            mirror = disks[who]
+        for clock, (which, files) in enumerate(turns, start=1):
+            mirror = disks[which]
             mirror.pull(TRIAL)
             assert tree(mirror.root) == expected
             for file, text in files.items():
@@ -229,7 +229,7 @@ def test_whoever_takes_a_folder_over_finds_it_as_it_was_left(turns) -> None:
                 path.unlink(missing_ok=True)
                 if text is not None:
                     write(mirror.root, {f"{TRIAL}/{file}": text})
-                    # Clocks of disks are coarse, and these turns take no time.
+                    # Clocks of file systems are coarse, and these turns take no time.
                     os.utime(path, ns=(clock, clock))
             expected = tree(mirror.root) or expected
             mirror.push(TRIAL)

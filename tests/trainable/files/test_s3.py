@@ -1,4 +1,4 @@
-"""The same folders through the S3 protocol, as pyarrow speaks it."""
+"""Mirrors through the S3 protocol, with pyarrow's client."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def stored(uri: str) -> set[str]:
     return set(ObjectStore(uri).listing(""))
 
 
-def test_a_folder_goes_from_disk_to_disk(uri, tmp_path) -> None:
+def test_a_folder_is_copied_from_disk_to_disk(uri, tmp_path) -> None:
     here, there = disk(tmp_path, "here", uri), disk(tmp_path, "there", uri)
     for files in (BEFORE, AFTER):
         make_it(here.root, files)
@@ -38,7 +38,7 @@ def test_a_folder_goes_from_disk_to_disk(uri, tmp_path) -> None:
         assert stored(uri) == files.keys()
 
 
-def test_what_is_equal_is_not_sent_again(uri, tmp_path) -> None:
+def test_equal_files_are_not_sent_again(uri, tmp_path) -> None:
     here, there = disk(tmp_path, "here", uri), disk(tmp_path, "there", uri)
     make_it(here.root, AFTER)
     here.push(TRIAL)
@@ -49,14 +49,14 @@ def test_what_is_equal_is_not_sent_again(uri, tmp_path) -> None:
         there.pull(TRIAL)
         here.pull(TRIAL)
         there.push(TRIAL)
-    # Beside the curve stands an outcome, which must not speak for a curve that is being replaced.
+    # The outcome is a marker: it must not stand beside a curve that is being replaced.
     expected = ["delete_file outcome.json"]
     expected += [f"open_output_stream {name}" for name in ("curve.jsonl", "outcome.json")]
     expected += [f"open_input_stream {name}" for name in ("curve.jsonl", "outcome.json")]
     assert [f"{called} {path.rpartition('/')[2]}" for called, path in storage.touched] == expected
 
 
-def test_a_push_that_is_cut_off_anywhere_leaves_nothing_that_looks_whole_and_is_not(uri, tmp_path) -> None:
+def test_a_push_cut_off_anywhere_leaves_no_false_marker(uri, tmp_path) -> None:
     cuts = 0
     while True:
         folder, own = tmp_path / str(cuts), join_uri(uri, str(cuts))
@@ -77,7 +77,7 @@ def test_a_push_that_is_cut_off_anywhere_leaves_nothing_that_looks_whole_and_is_
     assert cuts > 10
 
 
-def test_large_files_arrive_whole(uri, tmp_path) -> None:
+def test_large_files_are_copied_completely(uri, tmp_path) -> None:
     here, there = disk(tmp_path, "here", uri), disk(tmp_path, "there", uri)
     large = bytes(range(256)) * (object_store.CHUNK_BYTES // 100)
     (here.root / "large").write_bytes(large)
@@ -86,7 +86,7 @@ def test_large_files_arrive_whole(uri, tmp_path) -> None:
     assert (there.root / "large").read_bytes() == large
 
 
-def test_parts_of_a_run_with_odd_names(uri, tmp_path) -> None:
+def test_files_with_odd_names_are_copied(uri, tmp_path) -> None:
     here, there = disk(tmp_path, "here", uri), disk(tmp_path, "there", uri)
     files = {"a b/ø+%25 c.txt": "odd", "tensorboard/x": "kept", "trials/t000/x": "left out"}
     write(here.root, files)
@@ -95,12 +95,12 @@ def test_parts_of_a_run_with_odd_names(uri, tmp_path) -> None:
     assert tree(there.root) == {name: text for name, text in files.items() if name != "trials/t000/x"}
 
 
-def test_storage_is_tried_before_it_is_needed(uri) -> None:
+def test_a_check_of_storage_leaves_nothing(uri) -> None:
     ObjectStore(uri).check()
     assert stored(uri) == set()
 
 
-def test_what_nodes_write_before_the_first_trial_is_read_and_goes_again(uri) -> None:
+def test_the_marks_of_nodes_are_read_and_removed(uri) -> None:
     folder = mark_folder(uri)
     assert [write_mark(folder, name) for name in ("one", "two")] == [None, None]
     assert unread_marks(folder, ["one", "two"]) == []
@@ -110,7 +110,7 @@ def test_what_nodes_write_before_the_first_trial_is_read_and_goes_again(uri) -> 
     assert not list(files.get_file_info(FileSelector(place, allow_not_found=True)))
 
 
-def test_a_bucket_that_is_not_there_is_told_without_secrets(s3, tmp_path) -> None:
+def test_a_missing_bucket_is_reported_without_secrets(s3, tmp_path) -> None:
     nowhere = s3.replace("//bucket", "//no-such-bucket")
     with pytest.raises(StorageError, match="check that the bucket exists") as raised:
         ObjectStore(nowhere).check()
@@ -118,7 +118,7 @@ def test_a_bucket_that_is_not_there_is_told_without_secrets(s3, tmp_path) -> Non
     assert KEY not in str(raised.value) and SECRET not in str(raised.value)
 
 
-def test_a_server_that_is_not_there_is_told(monkeypatch, tmp_path) -> None:
+def test_an_unreachable_server_is_reported(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(object_store, "RETRY_SECONDS", 0.1)
     uri = "s3://bucket/run?endpoint_override=http://127.0.0.1:9&scheme=http&region=us-east-1"
     mirror = Mirror.of(Storage(root=tmp_path, uri=uri))
