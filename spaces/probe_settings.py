@@ -1,4 +1,4 @@
-"""The `[probe]` section of a space: what trials speak, how it is sampled, and who listens."""
+"""The `[probe]` section of a space: the lines, their sampling, and the recogniser."""
 
 from __future__ import annotations
 
