@@ -165,5 +165,5 @@ def test_a_run_with_an_unreadable_space_is_not_resumed(tmp_path: Path, section: 
     run.ledger.write_text("\n".join([json.dumps(changed), *others, ""]))
     code, printed = command(search_command.run, "--out", run.path, "--resume")
     assert code == 2, printed
-    assert f"its space is not one that this Sweetspot can search ({where}: " in printed
+    assert f"this version of Sweetspot cannot search its space ({where}: " in printed
     assert "the version that began it" in printed
