@@ -62,13 +62,13 @@ def training_cost(run: TrainingRun, point: Point) -> SearchCost:
 def _train(run: TrainingRun, draw: Draw, band: Band, clips: int, curve: list[Point]) -> tuple[Ending, Point | None]:
     """Appends to the curve until the trial ends; returns the ending, and the checkpoint to probe."""
     last_step, kept = len(run.losses) - 1, None
-    exposure = effective_steps(draw, last_step)
+    steps = effective_steps(draw, last_step)
     every = max(1, run.steps_per_epoch // REPORTS_PER_EPOCH)
     if not curve:
         curve.append(_point(run, draw, clips, 0))
     while curve[-1].step < last_step:
         curve.append(_point(run, draw, clips, curve[-1].step + 1))
-        ending = decide(curve, band, clips, last_step, exposure)
+        ending = decide(curve, band, clips, last_step, steps)
         if ending is Ending.IN_BAND:
             return ending, curve[-1]
         if ending is not None:

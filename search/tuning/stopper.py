@@ -68,9 +68,9 @@ class BandStopper(Stopper):
     def _rule(self, spec: TrialSpec, chance: SecondChance | None) -> Callable[[list[Point]], Ending | None]:
         """The rule on a part of the curve. Points before a second chance are the loop's concern."""
         last_step = steps_per_epoch(self._clips, spec.draw.clips_per_step) * spec.draw.epochs
-        exposure = effective_steps(spec.draw, last_step)
+        steps = effective_steps(spec.draw, last_step)
         done, band = (chance.outcome.point.step, chance.band) if chance else (-1, spec.band)
-        return lambda curve: decide(curve, band, self._clips, last_step, exposure) if curve[-1].step > done else None
+        return lambda curve: decide(curve, band, self._clips, last_step, steps) if curve[-1].step > done else None
 
     def __getstate__(self) -> dict[str, Any]:
         """Empty: Tune pickles its stopper for a restore that never happens here."""

@@ -1,7 +1,7 @@
-"""Writes of files and folders of which a reader sees all or nothing.
+"""Writes files and folders atomically: a reader sees all of one or nothing.
 
-Everything is written under a dotted name beside its target, flushed to disk and renamed. The flush comes first because
-a power cut may otherwise leave a file that has its name and not its content.
+Everything is written under a dotted name beside its target, flushed to disk and renamed. Without the flush, a power cut
+could leave a file with its final name but without its content.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def write_text(path: Path, text: str) -> None:
 def atomic_file(path: Path, flush: bool = True) -> Iterator[Path]:
     """Yields a path beside `path` to write to, and renames it to `path` when the block ends without an error.
 
-    The temporary name is unique, so that many processes may write the same file: the last one wins. Folders above are
-    made. `flush=False` is for many small files that can be made again: flushing each takes milliseconds.
+    The temporary name is unique, so that several processes may write the same file; the last one wins. Missing folders
+    are made. `flush=False` is for many small files that can be made again: each flush takes milliseconds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}{UNFINISHED}")
@@ -46,8 +46,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """Yields an empty folder beside `path` to write to, and puts it in place of `path` when the block ends without an
     error; otherwise `path` stays as it was.
 
-    Only one process may write a folder at a time. What a killed one left behind is removed. A reader may find no folder
-    between the two renames that replace an old one.
+    Only one process may write a folder at a time. Leftovers of a killed process are removed first. While an old folder
+    is replaced, a reader may find none for a moment.
     """
     part, old = (path.with_name(f".{path.name}{suffix}") for suffix in (UNFINISHED, ".old"))
     shutil.rmtree(part, ignore_errors=True)

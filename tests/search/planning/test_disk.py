@@ -33,7 +33,6 @@ from tests.support.toy_search import toy_plan
 from trainable.family.protocol import SeatState
 from trainable.files import trial_folder
 from trainable.files.trial_folder import TrialFolder
-from trainable.training import checkpoint
 from trainable.training.checkpoint import CheckpointState, load_weights, write_checkpoint
 
 GB = 1e9
@@ -128,10 +127,9 @@ def test_an_ended_trial_keeps_only_the_probed_weights(tmp_path) -> None:
         trial_folder.prune_ended_trial(folder, ended)
         assert [path.name for path in folder.checkpoints.iterdir()] == ["step-000012"]
         assert load_weights(kept[0].folder)["w"].tolist() == [1, 1, 1]
-        assert not (kept[0].folder / checkpoint.OPTIMIZER).exists()
+        assert not (kept[0].folder / trial_folder.OPTIMIZER).exists()
     trial_folder.prune_ended_trial(folder, outcome("t", Ending.FAILED))
     assert list(folder.checkpoints.iterdir()) == []
-    assert trial_folder.OPTIMIZER == checkpoint.OPTIMIZER
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ from tests.support.recorded_bench import RecordedBench
 from tests.support.toy_voice import ToyVoice, strict, timeless, timeless_curve
 from trainable.files.mirror import push
 from trainable.files.object_store import ObjectStore
-from trainable.files.trial_folder import TrialFolder
+from trainable.files.trial_folder import OPTIMIZER, TrialFolder
 from trainable.probe.criteria.calibration import Calibration
-from trainable.training.checkpoint import OPTIMIZER, read_checkpoints
+from trainable.training.checkpoint import read_checkpoints
 from trainable.training.events import StorageFailed
 from trainable.training.run_trial import run_trial
 
