@@ -24,8 +24,6 @@ MIN_BURST_SECONDS = 0.06
 class Pauses:
     """In seconds; a clip without speech is all tail."""
 
-    lead: float
-    """Before the first word."""
     longest_inner: float
     """Between two words."""
     tail: float
@@ -37,9 +35,8 @@ def measure_pauses(wave: np.ndarray) -> Pauses:
     active = _without_clicks(active_frames(sanitize(wave)))
     speech = np.flatnonzero(active)
     if not speech.size:
-        return Pauses(lead=0.0, longest_inner=0.0, tail=active.size * FRAME_SECONDS)
+        return Pauses(longest_inner=0.0, tail=active.size * FRAME_SECONDS)
     return Pauses(
-        lead=float(speech[0] * FRAME_SECONDS),
         longest_inner=float((np.diff(speech).max(initial=1) - 1) * FRAME_SECONDS),
         tail=float((active.size - 1 - speech[-1]) * FRAME_SECONDS),
     )

@@ -55,7 +55,7 @@ def test_a_measure_beyond_its_threshold_raises_its_flag(
         character_error=numbers[4] if heard is not None else None,
         flatness=flatness,
         repeated_share=numbers[5] / 20,
-        pauses=Pauses(lead=0, longest_inner=numbers[6], tail=numbers[7]),
+        pauses=Pauses(longest_inner=numbers[6], tail=numbers[7]),
         pitch_range=2 * numbers[8],
         energy_range=numbers[9],
         stutter=numbers[11],

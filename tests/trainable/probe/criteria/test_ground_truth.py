@@ -25,7 +25,7 @@ def clip(**changes) -> LineMeasures:
         "character_error": None,
         "flatness": -30.0,
         "repeated_share": 0.0,
-        "pauses": Pauses(lead=0.1, longest_inner=0.3, tail=0.1),
+        "pauses": Pauses(longest_inner=0.3, tail=0.1),
         "pitch_range": 6.0,
         "energy_range": 15.0,
     }
@@ -50,11 +50,11 @@ def rushed() -> LineMeasures:
 
 def paused() -> LineMeasures:
     """With the pauses of a slow reader."""
-    return clip(pauses=Pauses(lead=0.1, longest_inner=2.5, tail=0.1))
+    return clip(pauses=Pauses(longest_inner=2.5, tail=0.1))
 
 
 def unended() -> LineMeasures:
-    return clip(pauses=Pauses(lead=0.1, longest_inner=0.3, tail=2.0))
+    return clip(pauses=Pauses(longest_inner=0.3, tail=2.0))
 
 
 def clipped() -> LineMeasures:

@@ -26,7 +26,7 @@ GOOD = {
     "character_error": 0.1,
     "flatness": -30.0,
     "repeated_share": 0.0,
-    "pauses": Pauses(lead=0.1, longest_inner=0.3, tail=0.1),
+    "pauses": Pauses(longest_inner=0.3, tail=0.1),
     "pitch_range": 6.0,
     "energy_range": 15.0,
     "quality": 3.0,

@@ -1,4 +1,4 @@
-"""Pauses before, between and after the words, and speech joined for speaker similarity."""
+"""Pauses between and after the words, and speech joined for speaker similarity."""
 
 from __future__ import annotations
 
@@ -57,13 +57,12 @@ def test_the_length_of_a_tail(seconds: float, below: float | None) -> None:
         assert measure_pauses(longer).tail - measure_pauses(wave).tail == pytest.approx(seconds, abs=0.15)
 
 
-def test_lead_inner_pause_and_tail_are_told_apart() -> None:
+def test_inner_pause_and_tail_are_told_apart() -> None:
     word, quiet = lines()[0][:SAMPLE_RATE], np.zeros(SAMPLE_RATE, np.float32)
-    own = measure_pauses(word)
+    before, after = measure_pauses(word[::-1]).tail, measure_pauses(word).tail
     found = measure_pauses(np.concatenate([quiet, word, quiet, quiet, word, quiet, quiet, quiet]))
-    assert found.lead == pytest.approx(1.0 + own.lead, abs=0.2)
-    assert found.longest_inner == pytest.approx(2.0 + own.lead + own.tail, abs=0.2)
-    assert found.tail == pytest.approx(3.0 + own.tail, abs=0.2)
+    assert found.longest_inner == pytest.approx(2.0 + before + after, abs=0.2)
+    assert found.tail == pytest.approx(3.0 + after, abs=0.2)
 
 
 def test_room_noise_under_a_pause_does_not_fill_it() -> None:
@@ -88,11 +87,11 @@ def test_a_click_does_not_end_a_tail() -> None:
 @pytest.mark.parametrize(
     ("pauses", "own", "too_long"),
     [
-        (Pauses(lead=9.0, longest_inner=1.5, tail=1.5), (), False),
-        (Pauses(lead=0.0, longest_inner=1.6, tail=0.0), (), True),
-        (Pauses(lead=0.0, longest_inner=1.6, tail=0.0), (0.3, 1.2), True),
-        (Pauses(lead=0.0, longest_inner=1.6, tail=0.0), (0.3, 1.8), False),
-        (Pauses(lead=0.0, longest_inner=0.0, tail=1.6), (0.3, 1.8), True),
+        (Pauses(longest_inner=1.5, tail=1.5), (), False),
+        (Pauses(longest_inner=1.6, tail=0.0), (), True),
+        (Pauses(longest_inner=1.6, tail=0.0), (0.3, 1.2), True),
+        (Pauses(longest_inner=1.6, tail=0.0), (0.3, 1.8), False),
+        (Pauses(longest_inner=0.0, tail=1.6), (0.3, 1.8), True),
     ],
 )
 def test_the_threshold(pauses: Pauses, own: tuple[float, ...], too_long: bool) -> None:
@@ -112,7 +111,7 @@ def test_any_samples_have_pauses(samples: int, value: float) -> None:
     wave = np.full(samples, value, np.float32)
     found = measure_pauses(wave)
     length = min(samples / SAMPLE_RATE, 180.0)
-    assert all(0 <= each <= length for each in (found.lead, found.longest_inner, found.tail))
+    assert all(0 <= each <= length for each in (found.longest_inner, found.tail))
     assert np.isfinite(frame_levels(sanitize(wave))).all()
     assert active_audio(wave).size <= samples
     assert speech_pieces([wave]) == [] or samples
