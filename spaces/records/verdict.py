@@ -100,7 +100,8 @@ class SpokenLine(BaseModel):
     frame_cap: int
     seconds: float
     expected_seconds: float
-    rms_dbfs: float
+    rms_dbfs: float | None = Field(default=None, exclude=True, repr=False)
+    """Read from older ledgers, in which it is the level; not measured any more."""
     speech_share: float
     """Share of 20 ms windows above -45 dBFS."""
     clipped_share: float

@@ -56,7 +56,6 @@ def line(text: str, score: float, flags: tuple[Flag, ...] = ()) -> SpokenLine:
         frame_cap=60,
         seconds=1.6,
         expected_seconds=1.5,
-        rms_dbfs=-20.0,
         speech_share=0.8,
         clipped_share=0.0,
         character_error=0.1,

@@ -51,7 +51,7 @@ class ExplainedMeasure(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     value: float | None
-    """None where it could not be measured or is NaN."""
+    """None where it could not be measured."""
     threshold: HealthyRange | None
     """None where it is unknown."""
     origin: str
@@ -88,12 +88,6 @@ def explain(line: LineMeasures, context: JudgingContext) -> dict[str, ExplainedM
     own = context.own
     from_voice = f"from {context.clips} recordings of the same voice" if context.clips else "not known without --like"
     return {
-        "rms_dbfs": ExplainedMeasure(
-            value=_number(line.rms_dbfs),
-            threshold=HealthyRange(least=MIN_DBFS),
-            origin="Level of the whole clip, dB relative to full scale; the default threshold.",
-            flag=Flag.SILENT,
-        ),
         "speech_share": ExplainedMeasure(
             value=line.speech_share,
             threshold=HealthyRange(least=MIN_SPEECH_SHARE),
@@ -259,8 +253,3 @@ def _pitch_range(line: LineMeasures, own: VoiceMeasures) -> HealthyRange | None:
 
 def _at_most(value: float | None) -> HealthyRange | None:
     return None if value is None else HealthyRange(most=value)
-
-
-def _number(value: float) -> float | None:
-    """None for NaN, which JSON does not have."""
-    return value if value == value else None

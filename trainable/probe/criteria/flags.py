@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from spaces.records.verdict import Flag
-from trainable.probe.measures.level import MAX_CLIPPED_SHARE, MIN_DBFS, MIN_SPEECH_SHARE
+from trainable.probe.measures.level import MAX_CLIPPED_SHARE, MIN_SPEECH_SHARE
 from trainable.probe.measures.line import LineMeasures, VoiceMeasures
 from trainable.probe.measures.missing_words import omits_words
 from trainable.probe.measures.noise import is_noisy
@@ -31,7 +31,7 @@ own clips."""
 def flags_of(line: LineMeasures, own: VoiceMeasures) -> tuple[Flag, ...]:
     """All flags of one line. A flag that cannot be judged is not raised; the verdict lists it as unknown."""
     judged = letters(line.text) >= MIN_JUDGED_LETTERS
-    silent = not line.rms_dbfs >= MIN_DBFS or line.speech_share < MIN_SPEECH_SHARE
+    silent = line.speech_share < MIN_SPEECH_SHARE
     raised = {
         Flag.NO_EOS: not line.eos,
         # A clip without a recognisable word may be loud: a recogniser's hallucinations count as an empty transcript.

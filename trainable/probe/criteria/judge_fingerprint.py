@@ -99,8 +99,7 @@ def _thresholds(calibration: Calibration) -> list[FlagThreshold]:
     drift = f"cosine of joined speech, {SIMILARITY_MARGIN:g} below the least"
     rows = (
         (Flag.NO_EOS, "frames / expected frames", FRAME_CAP_FACTOR, "a cap on what a line may cost"),
-        (Flag.SILENT, "level below, dBFS", MIN_DBFS, DEFAULT),
-        (Flag.SILENT, "share of speech below", MIN_SPEECH_SHARE, DEFAULT),
+        (Flag.SILENT, f"share of speech above {MIN_DBFS:g} dBFS below", MIN_SPEECH_SHARE, DEFAULT),
         (Flag.CLIPPED, "share of samples at full scale above", MAX_CLIPPED_SHARE, DEFAULT),
         (Flag.NOISY, "flatness of the vowels above, dB", noise_threshold(own.flatness), FROM_VOICE),
         (Flag.LOOPED, "share of speech that sounds again above", MAX_REPEATED_SHARE, DEFAULT),

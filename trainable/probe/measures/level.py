@@ -1,4 +1,4 @@
-"""Level, share of speech and clipping of a waveform."""
+"""Share of speech and clipping of a waveform, by its level."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import numpy as np
 
 from trainable.speech.audio import SAMPLE_RATE
 
+WINDOW = SAMPLE_RATE // 50
+"""Samples: 20 ms."""
+
 MIN_DBFS = -45.0
-"""A clip, or a 20 ms window of it, with a lower level is silent."""
+"""A window with a lower level is silent."""
 
 MIN_SPEECH_SHARE = 0.25
 """A clip with a smaller share of windows above `MIN_DBFS` is silent."""
@@ -18,19 +21,14 @@ CLIPPED_LEVEL = 0.985
 MAX_CLIPPED_SHARE = 0.001
 """A clip with a larger share of clipped samples is clipped."""
 
-WINDOW = SAMPLE_RATE // 50
-
-
-def rms_dbfs(wave: np.ndarray) -> float:
-    """Level of [samples] float32 in dB relative to full scale; -120 for digital silence and for an empty wave."""
-    power = float(np.mean(np.square(wave, dtype=np.float64))) if wave.size else 0.0
-    return 10 * float(np.log10(max(power, 1e-12)))
-
 
 def speech_share(wave: np.ndarray) -> float:
-    """Share of 20 ms windows above `MIN_DBFS`, in [0, 1]; 0 for a wave shorter than one window."""
+    """Share of 20 ms windows of [samples] float32 above `MIN_DBFS`, in [0, 1].
+
+    0 for a wave shorter than one window, or with samples that are not finite.
+    """
     windows = wave[: wave.size // WINDOW * WINDOW].reshape(-1, WINDOW)
-    if not len(windows):
+    if not len(windows) or not np.isfinite(wave).all():
         return 0.0
     power = np.mean(np.square(windows, dtype=np.float64), axis=1)
     return float(np.mean(power > 10 ** (MIN_DBFS / 10)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from trainable.probe.measures.level import clipped_share, rms_dbfs, speech_share
+from trainable.probe.measures.level import clipped_share, speech_share
 from trainable.probe.measures.missing_words import omitted_share
 from trainable.probe.measures.noise import flatness
 from trainable.probe.measures.pauses import Pauses, measure_pauses
@@ -31,7 +31,6 @@ class LineMeasures:
     eos: bool
     seconds: float
     expected_seconds: float
-    rms_dbfs: float
     speech_share: float
     clipped_share: float
     character_error: float | None
@@ -77,8 +76,7 @@ def measure_line(
 ) -> LineMeasures:
     """Measures a wave, [samples] float32 at 24 kHz, that speaks `text` in `language`.
 
-    `heard` is its transcript, None without a recogniser. With samples that are not finite the level is NaN, which
-    counts as silent.
+    `heard` is its transcript, None without a recogniser.
     """
     return LineMeasures(
         text=text,
@@ -86,7 +84,6 @@ def measure_line(
         eos=eos,
         seconds=wave.size / SAMPLE_RATE,
         expected_seconds=expected_seconds,
-        rms_dbfs=rms_dbfs(wave) if np.isfinite(wave).all() else float("nan"),
         speech_share=speech_share(wave),
         clipped_share=clipped_share(wave),
         character_error=character_error(text, heard, language) if heard is not None else None,

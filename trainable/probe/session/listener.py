@@ -102,7 +102,6 @@ class Listener:
             frame_cap=utterance.frame_cap,
             seconds=measured.seconds,
             expected_seconds=measured.expected_seconds,
-            rms_dbfs=measured.rms_dbfs,
             speech_share=measured.speech_share,
             clipped_share=measured.clipped_share,
             character_error=measured.character_error,

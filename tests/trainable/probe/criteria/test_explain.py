@@ -21,7 +21,6 @@ NUMBERS = st.floats(0, 2)
 @given(
     text=LINES,
     heard=st.none() | LINES,
-    level=st.floats(-60, -30) | st.just(float("nan")),
     numbers=st.lists(NUMBERS, min_size=12, max_size=12),
     flatness=st.floats(-40, -20),
     own=st.sampled_from(
@@ -41,7 +40,7 @@ NUMBERS = st.floats(0, 2)
     ),
 )
 def test_a_measure_beyond_its_threshold_raises_its_flag(
-    text: str, heard: str | None, level: float, numbers: list[float], flatness: float, own: tuple[VoiceMeasures, int]
+    text: str, heard: str | None, numbers: list[float], flatness: float, own: tuple[VoiceMeasures, int]
 ) -> None:
     line = LineMeasures(
         text=text,
@@ -49,7 +48,6 @@ def test_a_measure_beyond_its_threshold_raises_its_flag(
         eos=True,
         seconds=3 * numbers[0],
         expected_seconds=1 + numbers[1],
-        rms_dbfs=level,
         speech_share=numbers[2] / 2,
         clipped_share=numbers[3] / 1000,
         character_error=numbers[4] if heard is not None else None,
@@ -64,9 +62,9 @@ def test_a_measure_beyond_its_threshold_raises_its_flag(
     flags = {*flags_of(line, own[0]), *([Flag.VOICE_DRIFT] if similarity.has_drifted else [])}
     explained = explain(line, JudgingContext("given", *own, similarity))
     beyond = {each.flag for each in explained.values() if each.is_beyond}
-    if Flag.SILENT in flags or level != level:
-        # Noise and pauses are not judged without speech, and a level of NaN is beyond no threshold.
-        unjudged = {Flag.SILENT, Flag.NOISY, Flag.TEMPO}
+    if Flag.SILENT in flags:
+        # Noise and pauses are not judged without speech.
+        unjudged = {Flag.NOISY, Flag.TEMPO}
         flags, beyond = flags - unjudged, beyond - unjudged
     assert flags == beyond
 

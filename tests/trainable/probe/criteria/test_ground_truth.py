@@ -19,7 +19,6 @@ def clip(**changes) -> LineMeasures:
         "eos": True,
         "seconds": 3.0,
         "expected_seconds": 3.0,
-        "rms_dbfs": -20.0,
         "speech_share": 0.8,
         "clipped_share": 0.0,
         "character_error": None,
@@ -41,7 +40,7 @@ def garbled() -> LineMeasures:
 
 
 def silent() -> LineMeasures:
-    return clip(rms_dbfs=-90.0)
+    return clip(speech_share=0.0)
 
 
 def rushed() -> LineMeasures:

@@ -27,7 +27,6 @@ def line(*flags: Flag, ratio: float = 1.0, error: float | None = 0.0, text: str 
         frame_cap=100,
         seconds=3.0 * ratio,
         expected_seconds=3.0,
-        rms_dbfs=-20.0,
         speech_share=0.8,
         clipped_share=0.0,
         character_error=error,

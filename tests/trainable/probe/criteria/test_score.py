@@ -20,7 +20,6 @@ GOOD = {
     "eos": True,
     "seconds": 3.0,
     "expected_seconds": 3.0,
-    "rms_dbfs": -20.0,
     "speech_share": 0.8,
     "clipped_share": 0.0,
     "character_error": 0.1,

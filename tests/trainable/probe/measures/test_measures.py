@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.voices import tone
-from trainable.probe.measures.level import clipped_share, rms_dbfs, speech_share
+from trainable.probe.measures.level import clipped_share, speech_share
 from trainable.probe.measures.spectrum import average_spectrum, spectral_distance
 from trainable.speech.audio import SAMPLE_RATE
 from trainable.speech.tempo import SpeakingRate, fit_speaking_rate, letters
@@ -16,12 +16,12 @@ from trainable.speech.text.error_rate import character_error, normalise
 
 
 def test_levels() -> None:
-    assert rms_dbfs(np.zeros(100, dtype=np.float32)) == -120
-    assert rms_dbfs(np.ones(100, dtype=np.float32)) == pytest.approx(0)
-    assert rms_dbfs(np.zeros(0, dtype=np.float32)) == -120
     half = np.concatenate([tone(1.0), np.zeros(SAMPLE_RATE, dtype=np.float32)])
     assert speech_share(half) == pytest.approx(0.5)
     assert speech_share(np.zeros(10, dtype=np.float32)) == 0
+    assert speech_share(0.015 * tone(1.0)) < 0.01 < 0.99 < speech_share(0.03 * tone(1.0))
+    half[9] = np.nan
+    assert speech_share(half) == 0
     assert clipped_share(np.array([0.2, -1.0, 0.99, 0.98], dtype=np.float32)) == 0.5
     assert clipped_share(np.zeros(0, dtype=np.float32)) == 0
 

@@ -26,7 +26,7 @@ from tests.support.probe_command import (
     verdict,
 )
 from trainable.probe.criteria.flags import character_error_threshold
-from trainable.probe.measures.level import MAX_CLIPPED_SHARE, MIN_DBFS, MIN_SPEECH_SHARE
+from trainable.probe.measures.level import MAX_CLIPPED_SHARE, MIN_SPEECH_SHARE
 from trainable.probe.measures.missing_words import omitted_threshold
 from trainable.probe.measures.pauses import MAX_INNER_PAUSE, MAX_TAIL
 from trainable.probe.measures.repeated_words import MAX_INSERTED_SHARE, MIN_TRAILING_WORDS
@@ -107,7 +107,6 @@ def test_thresholds_are_those_of_the_judge_and_have_an_origin(tmp_path: Path) ->
     bare, like = verdict(clip, "--text", TEXT, *WITH_RECOGNISER), verdict(clip, "--text", TEXT, "--like", DEMO_VOICE)
     shown = {name: each["threshold"] for name, each in bare["measures"].items()}
     assert shown == {
-        "rms_dbfs": {"least": MIN_DBFS, "most": None},
         "speech_share": {"least": MIN_SPEECH_SHARE, "most": None},
         "clipped_share": {"least": None, "most": MAX_CLIPPED_SHARE},
         "flatness_db": None,
@@ -220,14 +219,14 @@ def test_recordings_that_the_probe_rejects_are_refused_as_baseline(tmp_path: Pat
 
 def test_the_table_names_the_verdict_the_measures_and_what_is_unknown(tmp_path: Path) -> None:
     result = probe(recording(tmp_path / "clip.wav", WAVE * 0), "--text", TEXT)
-    assert "rejected: silent" in result.stdout and "at least -45" in result.stdout
+    assert "rejected: silent" in result.stdout and "at least 0.25" in result.stdout
     assert all(f"unknown: {flag}, " in result.stdout for flag in NEVER_KNOWN | NEEDS_VOICE | {"garbled"})
 
 
-def test_nan_is_null_in_json(tmp_path: Path) -> None:
+def test_nan_samples_are_silent_and_give_valid_json(tmp_path: Path) -> None:
     clip = recording(tmp_path / "clip.wav", WAVE + np.nan)
     judged = json.loads(probe(clip, "--text", TEXT, "--json").stdout, parse_constant=no_constant)
-    assert judged["measures"]["rms_dbfs"]["value"] is None and judged["flags"][0] == "silent"
+    assert judged["measures"]["speech_share"]["value"] == 0 and judged["flags"][0] == "silent"
 
 
 def test_it_runs_as_a_module() -> None:
