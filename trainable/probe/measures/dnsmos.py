@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,29 +23,15 @@ MIN_SECONDS, MIN_SPEECH_SECONDS = 1.0, 0.5
 """Shorter clips, or clips with less speech, get no score."""
 SPEECH_DBFS = -26.0
 """Level to which speech is scaled, the nominal one of ITU-T P.56. Without it, a line of the demo voice scores 2.5
-overall, and 3.1 at a tenth of the amplitude: a quiet voice would score higher."""
+and 3.1 at a tenth of the amplitude: a quiet voice would score higher."""
 
 
-@dataclass(frozen=True)
-class DnsMos:
-    """Mean opinion scores, 1 to 5, as Reddy, Gopal and Cutler (2022, "DNSMOS P.835") and (2021, "DNSMOS") predict them.
+def overall_quality(wave: np.ndarray) -> float | None:
+    """P.835 OVRL, a mean opinion score from 1 to 5, of [samples] float32 at 24 kHz (Reddy, Gopal and Cutler 2022).
 
-    They compare clips of one voice only: one clean synthetic voice has 2.4 overall, and gibberish in a clear voice
-    scores no lower than its sentences. So they are part of the score and never a reason to reject.
-    """
-
-    overall: float
-    """P.835 OVRL."""
-    signal: float
-    """P.835 SIG: speech without distortion."""
-    background: float
-    """P.835 BAK: absence of background noise."""
-    p808: float
-    """Overall score of the network trained on P.808 scores."""
-
-
-def dnsmos_scores(wave: np.ndarray) -> DnsMos | None:
-    """Scores [samples] float32 at 24 kHz; None for a clip under 1 s or with less than half a second of speech.
+    None for a clip under 1 s or with less than half a second of speech. It compares clips of one voice only: one clean
+    synthetic voice has 2.4, and gibberish in a clear voice scores no lower than its sentences. So it is part of the
+    score and never a reason to reject.
 
     Equal audio gives equal scores, at any level that is not clipped. Samples beyond full scale are clipped, those that
     are not finite become 0, and only the first three minutes count. Takes about 0.25 s of one core per 9 s of audio,
@@ -55,7 +40,7 @@ def dnsmos_scores(wave: np.ndarray) -> DnsMos | None:
     The networks take 9.01 s; a shorter clip is repeated. Their library uses a hop of 1 s and averages, which for 15 s
     costs seven times as much. Here the number of windows is the clip's length in windows, rounded, and they are spread
     evenly from its start to its end. Of 40 recordings of 10 to 30 s of eight synthetic voices, half differ by less than
-    0.06 overall from the library's average at the same level, nine in ten by less than 0.24, and the worst by 0.36.
+    0.06 from the library's average at the same level, nine in ten by less than 0.24, and the worst by 0.36.
     """
     wave = np.clip(sanitize(wave), -1.0, 1.0)
     if wave.size < MIN_SECONDS * SAMPLE_RATE:
@@ -66,11 +51,8 @@ def dnsmos_scores(wave: np.ndarray) -> DnsMos | None:
     level = 10 * np.log10(np.mean(10 ** (frame_levels(wave)[active] / 10)))
     scaled = resample(wave * np.float32(10 ** ((SPEECH_DBFS - level) / 20)), SAMPLE_RATE, RATE).clip(-1.0, 1.0)
     scorer = _scorer()
-    scores = [scorer(window, RATE, is_personalized_MOS=False) for window in split_windows(scaled)]
-    overall, signal, background, p808 = (
-        float(np.mean([score[name] for score in scores])) for name in ("ovrl_mos", "sig_mos", "bak_mos", "p808_mos")
-    )
-    return DnsMos(overall, signal, background, p808)
+    scores = [scorer(window, RATE, is_personalized_MOS=False)["ovrl_mos"] for window in split_windows(scaled)]
+    return float(np.mean(scores))
 
 
 def overall_qualities(waves: Sequence[np.ndarray]) -> list[float | None]:
@@ -84,8 +66,7 @@ def overall_qualities(waves: Sequence[np.ndarray]) -> list[float | None]:
     for at in range(len(waves)):
         seconds = sum(wave.size for wave in waves[first : at + 1]) / SAMPLE_RATE
         if seconds >= WINDOW / RATE or at == len(waves) - 1:
-            joined = dnsmos_scores(np.concatenate(waves[first : at + 1]))
-            scores += [joined.overall if joined else None] * (at + 1 - first)
+            scores += [overall_quality(np.concatenate(waves[first : at + 1]))] * (at + 1 - first)
             first = at + 1
     return scores
 

@@ -17,7 +17,7 @@ from trainable.dataset.user_files import is_unicode
 from trainable.probe.criteria.explain import ExplainedMeasure, JudgingContext, explain
 from trainable.probe.criteria.flags import flags_of
 from trainable.probe.criteria.ground_truth import check_ground_truth
-from trainable.probe.measures.dnsmos import dnsmos_scores
+from trainable.probe.measures.dnsmos import overall_quality
 from trainable.probe.measures.line import LineMeasures, VoiceMeasures, measure_line, voice_measures
 from trainable.probe.measures.repeated_words import has_repetition
 from trainable.probe.measures.similarity import SpeakerSimilarity
@@ -94,7 +94,8 @@ def measure_voice(clips: Sequence[Clip], recogniser: Recogniser | None, language
         judged = letters(clip.text) >= MIN_JUDGED_LETTERS
         heard = _transcribe(recording, recogniser) if judged else None
         line = _measure(recording, clip.text, heard, tempo.expected_seconds(clip.text), language)
-        measured.append(_with_quality(line, recording) if place % -(-len(clips) // MAX_RATED_CLIPS) == 0 else line)
+        is_rated = place % -(-len(clips) // MAX_RATED_CLIPS) == 0
+        measured.append(replace(line, quality=overall_quality(recording.wave)) if is_rated else line)
     check_ground_truth(measured)
     return VoiceBaseline(tempo, voice_measures(measured), len(clips))
 
@@ -112,7 +113,7 @@ def judge_recording(
     heard = _transcribe(recording, recogniser)
     # Without an expected length the actual one is used; the measure and the flag are then reported as unknown.
     line = _measure(recording, text, heard, expected or max(recording.seconds, 1e-9), request.language)
-    line = _with_quality(line, recording)
+    line = replace(line, quality=overall_quality(recording.wave))
     flags = flags_of(line, baseline.own) + ((Flag.VOICE_DRIFT,) if similarity.has_drifted else ())
     context = JudgingContext(pace=pace, own=baseline.own, clips=baseline.clips, similarity=similarity)
     measures = explain(line, context)
@@ -149,11 +150,6 @@ def _measure(
     with np.errstate(invalid="ignore", over="ignore"):
         measured = measure_line(recording.wave, text, heard, True, expected_seconds, language)
     return replace(measured, seconds=recording.seconds)
-
-
-def _with_quality(line: LineMeasures, recording: AudioFile) -> LineMeasures:
-    scores = dnsmos_scores(recording.wave)
-    return line if scores is None else replace(line, quality=scores.overall)
 
 
 def _transcribe(recording: AudioFile, recogniser: Recogniser | None) -> str | None:

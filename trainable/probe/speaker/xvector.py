@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spaces.errors import InputError
+from trainable.speech.asr.model_config import loading_failed
 from trainable.speech.audio import SAMPLE_RATE, resample
 
 if TYPE_CHECKING:
@@ -55,8 +56,7 @@ def open_xvector(name: str) -> XVectorEncoder:
         )
         extractor = AutoFeatureExtractor.from_pretrained(name, trust_remote_code=False)
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise InputError(f"{name}: cannot be loaded ({reason}); download the checkpoint again") from None
+        raise loading_failed(name, error) from None
     missing = sorted(each for each in info["missing_keys"] if not each.startswith(TRAINING_ONLY))
     if missing:
         raise InputError(

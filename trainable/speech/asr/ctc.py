@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spaces.errors import InputError
-from trainable.speech.asr.model_config import read_config, read_json
+from trainable.speech.asr.model_config import loading_failed, read_config, read_json
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -91,8 +91,7 @@ def open_ctc(name: str, language: str | None) -> CtcModel:
         extractor = AutoFeatureExtractor.from_pretrained(name, trust_remote_code=False)
         tokenizer = AutoTokenizer.from_pretrained(name, trust_remote_code=False, **adapter)
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise InputError(f"{name}: cannot be loaded ({reason}); download the checkpoint again") from None
+        raise loading_failed(name, error) from None
     if extractor.sampling_rate != RATE:
         raise InputError(f"{name}: expected an input rate of {RATE} Hz, got {extractor.sampling_rate}; use another")
     return CtcModel(model.eval().to("cuda" if torch.cuda.is_available() else "cpu"), extractor, tokenizer)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spaces.errors import InputError
-from trainable.speech.asr.model_config import read_json
+from trainable.speech.asr.model_config import loading_failed, read_json
 from trainable.speech.asr.whisper import check_language
 
 if TYPE_CHECKING:
@@ -75,8 +75,7 @@ def open_faster_whisper(name: str, language: str | None) -> FasterWhisper:
     try:
         model = WhisperModel(name)
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise InputError(f"{name}: cannot be loaded ({reason}); download the checkpoint again") from None
+        raise loading_failed(name, error) from None
     return FasterWhisper(model, _language(name, language))
 
 

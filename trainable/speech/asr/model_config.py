@@ -33,6 +33,12 @@ def read_json(name: str, file: str) -> dict[str, Any]:
         return {}
 
 
+def loading_failed(name: str, error: Exception) -> InputError:
+    """The error to raise for weights that a library could not load: its first line, or its type."""
+    reason = str(error).strip().partition("\n")[0] or type(error).__name__
+    return InputError(f"{name}: cannot be loaded ({reason}); download the checkpoint again")
+
+
 def _load_json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spaces.errors import InputError
-from trainable.speech.asr.model_config import read_config, read_json
+from trainable.speech.asr.model_config import loading_failed, read_config, read_json
 
 if TYPE_CHECKING:
     from transformers import WhisperForConditionalGeneration, WhisperProcessor
@@ -132,8 +132,7 @@ def open_whisper(name: str, language: str | None) -> Whisper:
         model = WhisperForConditionalGeneration.from_pretrained(name, dtype=torch.float16 if on_gpu else torch.float32)
         processor = WhisperProcessor.from_pretrained(name)
     except Exception as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise InputError(f"{name}: cannot be loaded ({reason}); download the checkpoint again") from None
+        raise loading_failed(name, error) from None
     config = model.generation_config
     multilingual = getattr(config, "is_multilingual", True)
     code = check_language(name, language, _languages(config), multilingual)
