@@ -1,8 +1,7 @@
-"""Explained thresholds agree with the flags, and the default pace follows the script."""
+"""Explained thresholds agree with the flags."""
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +11,6 @@ from trainable.probe.criteria.flags import flags_of
 from trainable.probe.measures.line import LineMeasures, VoiceMeasures
 from trainable.probe.measures.pauses import Pauses
 from trainable.probe.measures.similarity import SpeakerSimilarity
-from trainable.speech.tempo import CHARACTERS_PER_SECOND, PAUSE_SECONDS, SYLLABLES_PER_SECOND, default_seconds
 
 LINES = st.sampled_from(["oh", "one two one two one two three four", "a sentence that is long enough to have a tempo"])
 NUMBERS = st.floats(0, 2)
@@ -67,19 +65,3 @@ def test_a_measure_beyond_its_threshold_raises_its_flag(
         unjudged = {Flag.NOISY, Flag.TEMPO}
         flags, beyond = flags - unjudged, beyond - unjudged
     assert flags == beyond
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("one nine seven two", PAUSE_SECONDS + 18 / CHARACTERS_PER_SECOND),
-        ("  Один,   два! ", PAUSE_SECONDS + 8 / CHARACTERS_PER_SECOND),
-        ("一九七二", PAUSE_SECONDS + 4 / SYLLABLES_PER_SECOND),
-        ("안녕하세요", PAUSE_SECONDS + 5 / SYLLABLES_PER_SECOND),
-        ("1972", PAUSE_SECONDS + 4 / SYLLABLES_PER_SECOND),
-        ("שלום עולם", None),
-        ("สวัสดีครับ", None),
-    ],
-)
-def test_the_default_pace_follows_the_script(text: str, seconds: float | None) -> None:
-    assert default_seconds(text) == (seconds if seconds is None else pytest.approx(seconds))
