@@ -15,7 +15,7 @@ from pathlib import Path
 from spaces.errors import InputError
 from spaces.records.verdict import LineKind, ProbeLine
 from trainable.dataset.split import DatasetSplit
-from trainable.speech.tempo import letters
+from trainable.speech.tempo import SHORT_LETTERS, letters
 from trainable.speech.text.error_rate import normalise
 
 SHIPPED = Path(__file__).parent / "lines"
@@ -26,8 +26,8 @@ MIN_LINES = 4
 MAX_HELD_OUT = 20
 CONFIRMATION_LINES = 60
 """No failure among 60 bounds the failure rate by 6 % (Wilson's interval, 95 %); none among 20, by 16 %."""
-SHORT_LETTERS, PASSAGE_LETTERS = 25, 200
-"""Bounds in letters for a line without a written kind."""
+PASSAGE_LETTERS = 200
+"""From this many letters on, a line without a written kind is a passage."""
 COMMON_WORDS = 2
 """Short lines of at most this many words may be trained on: any dataset has an "Oh!", which tests the end only."""
 MAX_LISTED = 3

@@ -70,14 +70,14 @@ def _code(language: str) -> str | None:
     """The code that num2words uses; None where it has no rules for the language."""
     from num2words import CONVERTER_CLASSES
 
-    asked = language.strip().lower()
-    if asked == ANY_LANGUAGE:
+    name = language.strip().lower()
+    if name == ANY_LANGUAGE:
         return ENGLISH
-    if len(asked) > 3:
+    if len(name) > 3:
         from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
 
-        asked = TO_LANGUAGE_CODE.get(asked, asked)
-    code = NUM2WORDS_CODES.get(asked, asked)
+        name = TO_LANGUAGE_CODE.get(name, name)
+    code = NUM2WORDS_CODES.get(name, name)
     return code if code in CONVERTER_CLASSES else None
 
 
