@@ -16,11 +16,16 @@ CHECKOUT, FOLDER = "/srv/sweetspot", "/srv/old"
 """Where the checkout and the run lay when they were written; files of the run name both."""
 
 
-def copy_run(folder: Path) -> RunFolder:
-    """The run under `folder`, with paths as if it had been written there by this checkout."""
-    for name in ("run", "lines.txt"):
-        source = DATA / name
-        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
+def copy_run(folder: Path, cut_off: bool = False) -> RunFolder:
+    """The run under `folder`, with paths as if it had been written there by this checkout.
+
+    `cut_off`: as it was when the same search was killed while its second trial trained.
+    """
+    shutil.copytree(DATA / "run", folder / "run")
+    shutil.copy(DATA / "lines.txt", folder)
+    if cut_off:
+        shutil.rmtree(folder / "run" / "trials" / "t001")
+        shutil.copytree(DATA / "cut_off", folder / "run", dirs_exist_ok=True)
     for path in (folder / "run").rglob("*.json*"):
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace(CHECKOUT, str(ROOT)).replace(FOLDER, str(folder)), encoding="utf-8")
