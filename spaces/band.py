@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import model_validator
+
+from spaces.frozen_model import FrozenModel
 
 
-class Band(BaseModel):
+class Band(FrozenModel):
     """A closed interval of one objective's loss, in nats. A loss below `low` has overshot.
 
     `aim` is the part of the band that a trial should end in, by default the upper half: a curve comes from above, the
     same settings may end a little lower another time, and a loss below the band means garbled speech where a loss above
     it only means a faint likeness. The public guide's band is 4.1–4.2, and it advises to aim at 4.15–4.2.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     low: float
     high: float
@@ -56,9 +56,7 @@ class Band(BaseModel):
         return f"{self.low:.4g}–{self.high:.4g}"
 
 
-class AutoBand(BaseModel):
+class AutoBand(FrozenModel):
     """A band that moves to where adapters are accepted, within a wide interval."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     auto_within: Band

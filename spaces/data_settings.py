@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
+
+from spaces.frozen_model import FrozenModel
 
 _LIMITS = {"speed": (0.5, 2.0), "semitones": (-12, 12), "gain_db": (-30, 30), "snr_db": (0, 80)}
 
 
-class AugmentationSettings(BaseModel):
+class AugmentationSettings(FrozenModel):
     """Augmented copies of training clips, encoded once during preparation. `draw.augmented` says how often a copy
     replaces its clip.
 
     Each pair is [lowest, highest]; every copy draws its own value in between. Speed 1, 0 semitones and 0 dB change
     nothing.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     copies: int = Field(default=2, ge=1, le=8, description="augmented copies of each training clip")
     speed: tuple[float, float] = Field(default=(0.9, 1.1), description="tempo factor; the pitch stays")
@@ -36,10 +36,8 @@ class AugmentationSettings(BaseModel):
         return pair
 
 
-class DataSettings(BaseModel):
+class DataSettings(FrozenModel):
     """The `[data]` section of a space."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_training_clips: int | None = Field(default=None, ge=1, description="train on at most this many clips")
     max_validation_clips: int = Field(default=40, ge=0, description="hold out at most this many clips")

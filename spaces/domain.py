@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_serializer, model_validator
+from pydantic import Discriminator, Field, Tag, model_serializer, model_validator
+
+from spaces.frozen_model import FrozenModel
 
 Value = bool | int | float | str
 
 
-class IntervalDomain(BaseModel):
+class IntervalDomain(FrozenModel):
     """All numbers from low to high, both included; integers when both bounds are integers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     low: int | float
     high: int | float
@@ -40,10 +40,8 @@ class IntervalDomain(BaseModel):
         return self.low <= value <= self.high and (not self.is_integer or value == int(value))
 
 
-class CategoricalDomain(BaseModel):
+class CategoricalDomain(FrozenModel):
     """One of several values. A list in TOML."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     values: tuple[Value, ...]
 
@@ -71,10 +69,8 @@ class CategoricalDomain(BaseModel):
         return value in self.values
 
 
-class FixedDomain(BaseModel):
+class FixedDomain(FrozenModel):
     """The same value in every trial. A plain value in TOML."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     value: Value
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from spaces.frozen_model import FrozenModel
 
 
 class Objective(StrEnum):
@@ -53,10 +55,8 @@ class Curriculum(StrEnum):
     """Clips of the first `--data` before those of the second, and so on."""
 
 
-class Draw(BaseModel):
+class Draw(FrozenModel):
     """Hyperparameters of one trial. A space fixes or searches each field."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     objective: Objective
     rank: int = Field(ge=1, le=512, description="LoRA rank r")

@@ -6,7 +6,9 @@ import math
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from spaces.frozen_model import FrozenModel
 
 
 class Grade(StrEnum):
@@ -16,10 +18,8 @@ class Grade(StrEnum):
     EXCELLENT = "excellent"
 
 
-class Scale(BaseModel):
+class Scale(FrozenModel):
     """Three bounds of one measure. Lower is better where they fall."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     minimum: float
     target: float
@@ -51,10 +51,8 @@ class Scale(BaseModel):
         return reached
 
 
-class Grades(BaseModel):
+class Grades(FrozenModel):
     """Scales by measure; a measure without one is not graded."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     loss: Scale | None = Field(default=None, description="loss of the trial's objective at the probed checkpoint")
     validation_loss: Scale | None = Field(default=None, description="the same loss over the held-out clips")

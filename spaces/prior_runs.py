@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from spaces.draw import Objective
+from spaces.frozen_model import FrozenModel
 
 
 class ListeningResult(StrEnum):
@@ -19,10 +20,8 @@ class ListeningResult(StrEnum):
     """Garbled or without an end: it needs less training."""
 
 
-class PriorRun(BaseModel):
+class PriorRun(FrozenModel):
     """One configuration that its author trained and listened to."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     voice: str
     objective: Objective

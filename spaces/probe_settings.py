@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+
+from spaces.frozen_model import FrozenModel
 
 _IGNORED_BY_GREEDY = {"temperature", "top_k", "subtalker_temperature", "subtalker_top_k"}
 
 
-class Sampling(BaseModel):
+class Sampling(FrozenModel):
     """Sampling parameters of speech, the same for the base model and every trial."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     temperature: float = Field(default=0.9, gt=0, le=2)
     top_k: int = Field(default=50, ge=1)
@@ -39,10 +39,8 @@ class Sampling(BaseModel):
         return {name: value for name, value in fields.items() if not (self.greedy and name in _IGNORED_BY_GREEDY)}
 
 
-class ProbeSettings(BaseModel):
+class ProbeSettings(FrozenModel):
     """Lines, recogniser and sampling of a probe."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     lines: str = Field(
         description="name of a file of lines shipped with the probe, held-out for transcripts that no trial trains on, "

@@ -9,16 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
 
 from spaces.band import AutoBand, Band
 from spaces.data_settings import DataSettings
@@ -26,6 +17,7 @@ from spaces.domain import Domain
 from spaces.draw import Draw, Objective
 from spaces.errors import InputError
 from spaces.families import FAMILIES
+from spaces.frozen_model import FrozenModel
 from spaces.grades import Grades
 from spaces.prior_runs import PriorRun
 from spaces.probe_settings import ProbeSettings
@@ -38,10 +30,8 @@ def _band_tag(data: Any) -> str:
     return "auto_band" if is_auto else "fixed_band"
 
 
-class ObjectiveRecipe(BaseModel):
+class ObjectiveRecipe(FrozenModel):
     """The band of one objective, and which modules its LoRA adapts."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     band: Annotated[
         Annotated[Band, Tag("fixed_band")] | Annotated[AutoBand, Tag("auto_band")], Discriminator(_band_tag)
@@ -72,10 +62,8 @@ class ObjectiveRecipe(BaseModel):
         )
 
 
-class Budget(BaseModel):
+class Budget(FrozenModel):
     """When a search stops starting trials."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     trials: int = Field(ge=1)
     accept: int | None = Field(default=None, ge=1, description="stop after this many accepted adapters")
@@ -86,10 +74,8 @@ class Budget(BaseModel):
     )
 
 
-class Space(BaseModel):
+class Space(FrozenModel):
     """Everything that defines a search besides the data, the seed and the machine."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     about: str

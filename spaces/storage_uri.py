@@ -6,18 +6,15 @@ import re
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import BaseModel, ConfigDict
-
 from spaces.errors import InputError
+from spaces.frozen_model import FrozenModel
 
 EXPECTED_URI = "expected an address such as s3://bucket/prefix, or file:///path"
 _SECRET = re.compile(r"key|secret|token|password|signature|credential|\bsas\b|\bsig\b", re.IGNORECASE)
 
 
-class Storage(BaseModel):
+class Storage(FrozenModel):
     """A run's local folder and its copy in storage that every node reaches. It is passed between processes as JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     root: Path
     """Absolute, the same path on every node, on the node's own disk."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import computed_field
 
 from results.analysis.grading import GradedValue, grade_values
 from results.analysis.ranking import BaseComparison, compare_with_base, is_accepted, last_verdict, ranked
@@ -11,6 +11,7 @@ from results.run.run_folder import RunFolder
 from results.run.vote import VoteTally, tally_votes
 from spaces.band import Band
 from spaces.draw import Draw, Objective
+from spaces.frozen_model import FrozenModel
 from spaces.grades import Grades
 from spaces.records.interval import ConfidenceInterval
 from spaces.records.trial import Losses, Outcome, Point
@@ -18,10 +19,8 @@ from spaces.records.verdict import Flag
 from trainable.files.trial_folder import TrialFolder
 
 
-class TrialRow(BaseModel):
+class TrialRow(FrozenModel):
     """One trial, or the base model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     trial: str
     place: int | None

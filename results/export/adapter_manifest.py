@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from spaces.draw import Draw
 from spaces.errors import InputError
+from spaces.frozen_model import FrozenModel
 from spaces.probe_settings import Sampling
 from spaces.records.confirmation import Confirmation
 from spaces.records.trial import Outcome
@@ -24,10 +25,8 @@ class UnfaithfulExport(RuntimeError):
     """The export does not speak like the trained model."""
 
 
-class MergedWeights(BaseModel):
+class MergedWeights(FrozenModel):
     """A merged checkpoint compared with the adapter that was merged."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     difference: float
     """Of the logits: root mean square of the difference over that of the adapter's centred logits."""
@@ -37,10 +36,8 @@ class MergedWeights(BaseModel):
     """The verdict on the merged checkpoint, by the criteria of the search."""
 
 
-class AdapterManifest(BaseModel):
+class AdapterManifest(FrozenModel):
     """Origin of an exported adapter, and how it speaks."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int = FORMAT
     trial: str

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
+from spaces.frozen_model import FrozenModel
 from spaces.probe_settings import Sampling
 from trainable.family.protocol import SpeechPrompt, Utterance, load_family
 
@@ -24,10 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 REQUEST, CODES, RESULT = "request.json", "codes.npz", "result.npz"
 
 
-class SpeechRequest(BaseModel):
+class SpeechRequest(FrozenModel):
     """What the process loads and speaks."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     family: str
     """Module of the model family."""

@@ -13,13 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from results.run.vote import Vote, VotePair
 from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.errors import InputError
+from spaces.frozen_model import FrozenModel
 from spaces.records.confirmation import Confirmation
 from spaces.records.trial import Outcome
 from trainable.dataset.source import Source
@@ -28,9 +29,7 @@ FORMAT = 1
 """Format of a ledger; raised when an older reader would misunderstand it."""
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Entry(FrozenModel):
     time: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
 

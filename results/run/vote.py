@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from spaces.frozen_model import FrozenModel
 
 if TYPE_CHECKING:
     from results.run.ledger import SearchStarted
@@ -35,10 +37,8 @@ class VotePair(NamedTuple):
     """How often the same text came before it."""
 
 
-class Vote(BaseModel):
+class Vote(FrozenModel):
     """One vote on one pair."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     trial: str
     confirmation: bool
@@ -53,10 +53,8 @@ class Vote(BaseModel):
         return VotePair(self.trial, self.confirmation, self.text, self.occurrence)
 
 
-class VotesFile(BaseModel):
+class VotesFile(FrozenModel):
     """The file that the listening page downloads."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int
     search: str

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from results.run.run_folder import RunFolder
 from spaces.errors import InputError
+from spaces.frozen_model import FrozenModel
 from trainable.files.atomic import write_text
 
 RECORD = "cluster.json"
 
 
-class SubmittedRun(BaseModel):
+class SubmittedRun(FrozenModel):
     """A search on a cluster."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     job: str
     """Ray's submission id."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pydantic import BaseModel, ConfigDict
-
+from spaces.frozen_model import FrozenModel
 from spaces.records.paired import paired_comparison
 from spaces.records.verdict import Verdict
 
@@ -13,10 +12,8 @@ STRENGTHS = (0.3, 0.5, 0.7)
 """Factors on the LoRA's output that are tried beside 1: an overtrained adapter may be best at half its strength."""
 
 
-class Delivery(BaseModel):
+class Delivery(FrozenModel):
     """How one line was spoken."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     audio: str
     """The recording, relative to the folder of the trial."""
@@ -27,10 +24,8 @@ class Delivery(BaseModel):
     seconds: float
 
 
-class InstructedLine(BaseModel):
+class InstructedLine(FrozenModel):
     """One line, spoken with the same seed under two instructions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str
     calm: Delivery
@@ -54,10 +49,8 @@ class InstructedLine(BaseModel):
         return self.calm.seconds / max(self.excited.seconds, 1e-6)
 
 
-class Confirmation(BaseModel):
+class Confirmation(FrozenModel):
     """The confirmation of a finalist, or of the base model for comparison."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     trial: str
     weaker: tuple[Verdict, ...]

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
 from spaces.draw import TARGETS, Draw
+from spaces.frozen_model import FrozenModel
 from spaces.space import Space
 
 
-class PackShape(BaseModel):
+class PackShape(FrozenModel):
     """The largest value of everything that may differ between seats, and what all seats share."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     rank: int
     """Largest LoRA rank of a seat."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from spaces.band import Band
 from spaces.draw import Draw, Objective
+from spaces.frozen_model import FrozenModel
 from spaces.records.verdict import Verdict
 
 
@@ -136,10 +137,8 @@ class Outcome(BaseModel):
         return self.verdict is not None and self.verdict.accepted
 
 
-class SecondChance(BaseModel):
+class SecondChance(FrozenModel):
     """A rejected trial that trains on to a lower part of its band, to be probed a second and last time."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     outcome: Outcome
     """The outcome so far, with the verdict that rejected it."""

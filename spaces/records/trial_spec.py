@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from spaces.band import Band
 from spaces.draw import Draw
+from spaces.frozen_model import FrozenModel
 from spaces.probe_settings import ProbeSettings
 from spaces.storage_uri import Storage
 
 
-class TrialSpec(BaseModel):
+class TrialSpec(FrozenModel):
     """Everything that one trial needs; equal specs give equal results."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     trial: str
     folder: str

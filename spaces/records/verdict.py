@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from spaces.frozen_model import FrozenModel
 from spaces.records.interval import ConfidenceInterval, wilson
 
 
@@ -28,10 +29,8 @@ class LineKind(StrEnum):
     """A tongue-twister or the like. It is spoken and reported, but decides nothing."""
 
 
-class ProbeLine(BaseModel):
+class ProbeLine(FrozenModel):
     """One text to speak."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str
     kind: LineKind
@@ -63,10 +62,8 @@ class Flag(StrEnum):
         return self is not Flag.FLAT
 
 
-class ScoreParts(BaseModel):
+class ScoreParts(FrozenModel):
     """Parts of a line's score, each in [0, 1], higher is better; None where unknown."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     words: float | None
     """1 − the character error rate in excess of that of the voice's own clips."""
@@ -82,10 +79,8 @@ class ScoreParts(BaseModel):
     """1 at the perceived quality (DNSMOS) of the voice's own clips, 0 at 1.5 points less."""
 
 
-class SpokenLine(BaseModel):
+class SpokenLine(FrozenModel):
     """One probe line as the model spoke it, with all measures behind its flags."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str
     kind: LineKind = LineKind.ORDINARY
@@ -143,10 +138,8 @@ class SpokenLine(BaseModel):
         return self.decides and any(flag.rejects for flag in self.flags)
 
 
-class Verdict(BaseModel):
+class Verdict(FrozenModel):
     """Accepted or rejected, with the flags that say why and the measures of every line."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     accepted: bool
     reasons: tuple[str, ...]

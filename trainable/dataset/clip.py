@@ -7,15 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
+from spaces.frozen_model import FrozenModel
 from trainable.speech.tempo import letters
 
 
-class ClipMeasures(BaseModel):
+class ClipMeasures(FrozenModel):
     """Measures of one recording as it is on disk: before resampling, channels averaged."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sha256: str
     """Of the file's bytes."""

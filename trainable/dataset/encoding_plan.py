@@ -7,18 +7,16 @@ import random
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from spaces.data_settings import AugmentationSettings, DataSettings
+from spaces.frozen_model import FrozenModel
 from trainable.dataset.clip import Clip, VoiceDataset
 from trainable.dataset.split import ClipEntry, DatasetSplit, Role, assign_roles
 from trainable.speech.audio import read_audio
 
 
-class Augmentation(BaseModel):
+class Augmentation(FrozenModel):
     """How a copy of a clip differs from it. Equal augmentations of equal recordings give equal samples."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     speed: float
     """Tempo factor; the pitch is kept."""

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from spaces.errors import InputError
+from spaces.frozen_model import FrozenModel
 from trainable.files.atomic import write_text
 
 MAX_RAISED = 20
@@ -23,10 +24,8 @@ class Severity(StrEnum):
     NOTE = "note"
 
 
-class Finding(BaseModel):
+class Finding(FrozenModel):
     """One result of a check."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     severity: Severity
     check: str

@@ -8,9 +8,8 @@ import re
 import unicodedata
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
-
 from spaces.errors import InputError
+from spaces.frozen_model import FrozenModel
 
 HUB = "hf:"
 LIST_SUFFIXES = (".jsonl", ".csv")
@@ -25,13 +24,11 @@ _NUMBERS = ("weight", "hours")
 _COLUMNS = ("text", "audio", "speaker")
 
 
-class Source(BaseModel):
+class Source(FrozenModel):
     """A folder, a file or a split of a hub's dataset. A ledger keeps its `str`, which parses to an equal source.
 
     Only `Source.parse` checks its input.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: Path | None = None
     """Absolute path of a local folder or file. With `hub`, a local folder that `datasets` reads."""

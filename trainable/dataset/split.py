@@ -12,10 +12,10 @@ from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from spaces.data_settings import DataSettings
 from spaces.errors import InputError
+from spaces.frozen_model import FrozenModel
 from trainable.dataset.clip import Clip
 from trainable.files.atomic import write_text
 
@@ -40,10 +40,8 @@ class Role(StrEnum):
     """An augmented copy of a training clip, which may take its place in an epoch."""
 
 
-class ClipEntry(BaseModel):
+class ClipEntry(FrozenModel):
     """One prepared clip."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     text: str
     seconds: float
@@ -55,10 +53,8 @@ class ClipEntry(BaseModel):
     """Indices of its augmented copies in the split."""
 
 
-class DatasetSplit(BaseModel):
+class DatasetSplit(FrozenModel):
     """Every prepared clip, by index. The same for all trials of a search."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     entries: tuple[ClipEntry, ...]
     weights: tuple[float, ...] = (1.0,)

@@ -6,7 +6,8 @@ import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+
+from spaces.frozen_model import FrozenModel
 
 CODEC_FRAMES_PER_SECOND = 12.5
 
@@ -39,10 +40,8 @@ def letters(text: str) -> int:
     return sum(character.isalnum() for character in text)
 
 
-class SpeakingRate(BaseModel):
+class SpeakingRate(FrozenModel):
     """seconds = pause + per_letter × letters, fitted to one dataset."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     pause: float
     per_letter: float

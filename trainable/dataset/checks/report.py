@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
-
+from spaces.frozen_model import FrozenModel
 from trainable.dataset.checks.all import SEVERITIES
 from trainable.dataset.checks.grouping import clips_by_speaker
 from trainable.dataset.clip import Clip, VoiceDataset
@@ -26,10 +25,8 @@ MAX_SHOWN = 10
 COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
 
-class SpeakerSummary(BaseModel):
+class SpeakerSummary(FrozenModel):
     """One speaker of a dataset."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     clips: int
@@ -43,10 +40,8 @@ class SpeakerSummary(BaseModel):
     """One sentence on the proposed clip, or on the reference if it is the best."""
 
 
-class DatasetSummary(BaseModel):
+class DatasetSummary(FrozenModel):
     """A dataset in numbers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     sources: tuple[str, ...]
     clips: int
@@ -60,10 +55,8 @@ class DatasetSummary(BaseModel):
     speakers: tuple[SpeakerSummary, ...]
 
 
-class DatasetReport(BaseModel):
+class DatasetReport(FrozenModel):
     """Everything that `--json` prints."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: DatasetSummary | None
     """None where no clip could be read."""

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import soundfile
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from spaces.cli import OnProgress
+from spaces.frozen_model import FrozenModel
 from trainable.dataset.formatting import printable
 from trainable.dataset.listing import Listing
 from trainable.dataset.loading.guide import METADATA, read_guide
@@ -30,10 +31,8 @@ SUFFIXES = {"WAV": ".wav", "WAVEX": ".wav", "RF64": ".wav", "FLAC": ".flac", "OG
 """File suffix by libsndfile's format. The file name in the dataset is never used."""
 
 
-class FetchState(BaseModel):
+class FetchState(FrozenModel):
     """How far a fetch has come. Written last, as `fetched.json`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str
     rows: int = 0

@@ -6,18 +6,17 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
+from spaces.frozen_model import FrozenModel
 from trainable.speech.tempo import letters
 
 JOURNAL = ".transcripts.jsonl"
 """Beside the recordings: a line per transcript ever made, by any recogniser."""
 
 
-class FileVersion(BaseModel):
+class FileVersion(FrozenModel):
     """A file, distinguished from later versions by its size and modification time."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     """Relative to the dataset's folder, with forward slashes."""
@@ -31,10 +30,8 @@ class FileVersion(BaseModel):
         return cls(name=path.relative_to(folder).as_posix(), size=stat.st_size, modified_ns=stat.st_mtime_ns)
 
 
-class Transcript(BaseModel):
+class Transcript(FrozenModel):
     """The transcript of one recording by one recogniser."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     recording: FileVersion
     asr: str

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
+from spaces.frozen_model import FrozenModel
 from spaces.probe_settings import ProbeSettings
 from spaces.records.verdict import Verdict
 from trainable.dataset.split import Role
@@ -26,10 +26,8 @@ from trainable.speech.tempo import SpeakingRate, fit_speaking_rate, letters
 from trainable.speech.text.error_rate import MIN_JUDGED_LETTERS
 
 
-class Calibration(BaseModel):
+class Calibration(FrozenModel):
     """The probe's reference measures of one voice; measured once and used for the base model and every trial."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     tempo: SpeakingRate
     vocabulary: tuple[str, ...]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import median
 
-from pydantic import BaseModel, ConfigDict
-
+from spaces.frozen_model import FrozenModel
 from spaces.records.verdict import Flag
 from trainable.probe.criteria.flags import character_error_threshold
 from trainable.probe.measures.level import MAX_CLIPPED_SHARE, MIN_DBFS, MIN_SPEECH_SHARE
@@ -31,10 +30,8 @@ from trainable.speech.tempo import LINE_TEMPO, MAX_SHORT_SECONDS, SHORT_LETTERS,
 from trainable.speech.text.error_rate import MIN_JUDGED_LETTERS, normalise
 
 
-class HealthyRange(BaseModel):
+class HealthyRange(FrozenModel):
     """The values of a healthy recording, both ends included; None for an open end."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     least: float | None = None
     most: float | None = None
@@ -45,10 +42,8 @@ class HealthyRange(BaseModel):
         return f"at least {self.least:.3g}" if self.least is not None else f"at most {self.most:.3g}"
 
 
-class ExplainedMeasure(BaseModel):
+class ExplainedMeasure(FrozenModel):
     """One measure of one recording."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     value: float | None
     """None where it could not be measured."""

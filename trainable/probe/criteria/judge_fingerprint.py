@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
+from spaces.frozen_model import FrozenModel
 from spaces.probe_settings import ProbeSettings
 from spaces.records.verdict import Flag, ProbeLine
 from trainable.files.atomic import write_text
@@ -35,10 +34,8 @@ TEMPO = f"{DEFAULT}; the expected by {FROM_VOICE}"
 """Origins of thresholds. They are part of the fingerprint: another wording gives another fingerprint."""
 
 
-class FlagThreshold(BaseModel):
+class FlagThreshold(FrozenModel):
     """One threshold."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     flag: Flag
     measure: str
@@ -47,10 +44,8 @@ class FlagThreshold(BaseModel):
     origin: str
 
 
-class JudgeFingerprint(BaseModel):
+class JudgeFingerprint(FrozenModel):
     """What all verdicts of a search are judged by."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     fingerprint: str
     """Of all fields below, and of all measures of the voice; a verdict carries it as `judge`."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
+from spaces.frozen_model import FrozenModel
 from trainable.probe.measures.level import clipped_share, speech_share
 from trainable.probe.measures.missing_words import omitted_share
 from trainable.probe.measures.noise import flatness
@@ -49,10 +49,8 @@ class LineMeasures:
     """See `stutter.stutter`."""
 
 
-class VoiceMeasures(BaseModel):
+class VoiceMeasures(FrozenModel):
     """Measures of the voice's own clips, decoded from their codes, one number a clip. Lines are judged against them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     character_errors: tuple[float, ...] = ()
     """Of clips long enough to judge; empty without a recogniser."""

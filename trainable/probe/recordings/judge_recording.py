@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from spaces.errors import InputError
+from spaces.frozen_model import FrozenModel
 from spaces.records.verdict import Flag
 from trainable.dataset.clip import Clip
 from trainable.dataset.formatting import excerpt
@@ -57,10 +57,8 @@ class RecordingToJudge:
     """A recording of the voice that it should be."""
 
 
-class RecordingVerdict(BaseModel):
+class RecordingVerdict(FrozenModel):
     """The verdict on one recording, which `--json` prints."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     audio: str
     text: str
