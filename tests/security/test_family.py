@@ -166,4 +166,4 @@ def test_a_run_with_an_unreadable_space_is_not_resumed(tmp_path: Path, section: 
     code, printed = command(search_command.run, "--out", run.path, "--resume")
     assert code == 2, printed
     assert f"this version of Sweetspot cannot search its space ({where}: " in printed
-    assert "the version that began it" in printed
+    assert "the version that started it" in printed

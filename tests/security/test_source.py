@@ -18,7 +18,8 @@ RUNNING = {"eval", "exec", "compile", "__import__", "input", "os.system", "os.po
 ALLOWED = {
     # Messages between the Ray processes of one search; nothing of them comes from a file.
     "search/benches/bench_executor.py": {"pickle.loads"},
-    "search/benches/worker.py": {"pickle.loads", "cloudpickle.loads"},
+    "search/benches/task_queue.py": {"pickle.loads"},
+    "search/benches/worker.py": {"cloudpickle.loads"},
     "search/cluster/node_probe.py": {"pickle.loads"},
     # Messages to worker processes, by their standard input.
     "trainable/qwen3_tts/data/encode_workers.py": {"pickle.load"},

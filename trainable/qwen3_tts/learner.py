@@ -104,7 +104,7 @@ class QwenLearner:
         samples = sum(entry.role is Role.TRAINING for entry in self.split.entries)
         export_adapter(self.peft, self._data.speakers[0], self._language, samples, request, folder)
 
-    def decode_codes(self, clip: int) -> np.ndarray:
+    def ground_truth(self, clip: int) -> np.ndarray:
         return decode_codes(self._tts, self._data.clips[clip].codes)
 
     def speaker_embedding(self, wave: np.ndarray) -> np.ndarray:

@@ -145,7 +145,7 @@ class QwenPack:
         utterances = speak(self._tts, self._speaker, self._language, prompts, sampling, len(order))
         return dict(zip(order, utterances, strict=True))
 
-    def decode_codes(self, clip: int) -> np.ndarray:
+    def ground_truth(self, clip: int) -> np.ndarray:
         return decode_codes(self._tts, self._data.clips[clip].codes)
 
     def speaker_embedding(self, wave: np.ndarray) -> np.ndarray:
