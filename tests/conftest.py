@@ -22,6 +22,7 @@ settings.load_profile("steady")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests of one file stay in one process. Those that start a Ray share one lane, which begins first: two Rays would
     slow each other down, and starting another takes longer than many a test."""
