@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -22,17 +25,30 @@ settings.load_profile("steady")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one file stay in one process. Those that start a Ray share one lane, which begins first: two Rays would
-    slow each other down, and starting another takes longer than many a test."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("ray" if _needs_ray(item) else str(item.path.relative_to(ROOT))))
-    items.sort(key=lambda item: not _needs_ray(item))
+    """The lane of tests that start a Ray takes longest, so it begins first."""
+    items.sort(key=lambda item: not _starts_ray(item.path))
 
 
-def _needs_ray(item: pytest.Item) -> bool:
-    return "local_ray" in getattr(item, "fixturenames", ()) or item.get_closest_marker("ray") is not None
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Tests of one file stay in one process. Files that start a Ray share one process: two Rays would slow each other
+    down, and starting another takes longer than many a test."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Lanes(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "ray" if _starts_ray(ROOT / file) else file
+
+    config.option.loadscopereorder = False
+    return Lanes(config, log)
+
+
+@functools.cache
+def _starts_ray(file: Path) -> bool:
+    text = file.read_text(encoding="utf-8")
+    return "local_ray" in text or "pytest.mark.ray" in text
 
 
 @pytest.fixture(scope="session", autouse=True)
