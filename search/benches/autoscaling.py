@@ -36,9 +36,9 @@ def scale_down(benches: Sequence[BenchStatus], now: float) -> str | None:
     """The bench that should close because it is not needed; never the last one that is open."""
     if sum(bench.is_open for bench in benches) < 2:
         return None
-    idle = [bench for bench in benches if bench.is_open and bench.idle_since is not None]
-    longest = min(idle, key=lambda bench: bench.idle_since, default=None)
-    return longest.name if longest and now - longest.idle_since >= IDLE_SECONDS else None
+    idle = [(bench.idle_since, bench.name) for bench in benches if bench.is_open and bench.idle_since is not None]
+    since, name = min(idle, key=lambda each: each[0], default=(now, None))
+    return name if now - since >= IDLE_SECONDS else None
 
 
 def trial_capacity(benches: Sequence[BenchStatus], seats: int, max_benches: int, max_concurrent: int) -> int:

@@ -48,7 +48,9 @@ def check_plan(plan: Plan, on_progress: OnProgress = no_progress) -> CheckedData
 def disk_needed(plan: Plan, checked: CheckedData) -> DiskForecast | None:
     """What the run folder grows to; None if the model's size is unknown."""
     size = model_size(plan.family, plan.model, plan.space)
-    return size and forecast_disk(search_work(plan.space, checked.split, plan.mode, plan.budget.trials), size)
+    if size is None:
+        return None
+    return forecast_disk(search_work(plan.space, checked.split, plan.mode, plan.budget.trials), size)
 
 
 def check_inputs(plan: Plan, on_progress: OnProgress = no_progress) -> CheckedData:

@@ -102,8 +102,8 @@ def _downloads(plan: Plan, size: ModelSize) -> str:
 
 def _steps(plan: Plan, work: SearchWork) -> int:
     """The fewest optimizer steps that an epoch may have."""
-    domain = plan.space.draw.get("accumulation")
-    return max(1, work.passes_per_epoch // (max(domain.boundary_values()) if domain else 1))
+    accumulation = int(plan.space.bounds("accumulation")[1]) if "accumulation" in plan.space.draw else 1
+    return max(1, work.passes_per_epoch // accumulation)
 
 
 def _free(folder: Path) -> str:

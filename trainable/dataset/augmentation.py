@@ -63,9 +63,9 @@ def _stretch(wave: np.ndarray, speed: float, semitones: float) -> np.ndarray:
     if ratio != 1:
         out = resample(out, ratio.numerator, ratio.denominator)
     length = max(1, round(len(wave) / speed))
-    out = torch.nn.functional.pad(out, (0, max(0, length - len(out))))[:length].numpy()
-    level = speech_rms(out)
-    return out * np.float32(speech_rms(wave) / level) if level > 0 else out
+    changed = torch.nn.functional.pad(out, (0, max(0, length - len(out))))[:length].numpy()
+    level = speech_rms(changed)
+    return changed * np.float32(speech_rms(wave) / level) if level > 0 else changed
 
 
 def _noise(wave: np.ndarray, snr_db: float, seed: int) -> np.ndarray:

@@ -27,8 +27,8 @@ class ReviewLine:
     def priority(self) -> tuple[bool, float, str]:
         """Sort key: doubtful transcripts first, empty ones before others, then by rising confidence."""
         transcript = self.transcript
-        has_confidence = transcript.confidence is not None and transcript.text
-        return not self.suspicions, transcript.confidence if has_confidence else -1.0, transcript.recording.name
+        confidence = transcript.confidence if transcript.confidence is not None and transcript.text else -1.0
+        return not self.suspicions, confidence, transcript.recording.name
 
     @property
     def url(self) -> str:
