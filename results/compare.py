@@ -4,8 +4,6 @@ Row zero is the base model's own clone; the accepted adapters follow, best first
 when a RUN holds no ledger.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

@@ -4,8 +4,6 @@ It takes every layout of `results.export`, and adapters of other trainers. Exit 
 stop by itself, 2 wrong input.
 """
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from pathlib import Path

@@ -4,8 +4,6 @@ The listening page downloads the file. Votes that were counted before are report
 for a file without votes, or with votes of another search.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated

@@ -4,8 +4,6 @@ In: a `Plan` and its `CheckedData`. Out: a `SearchEnd`, and a run folder with th
 in `best/`, the exported adapter. `_run_stages` runs the stages in order; the functions below it are those stages.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator
 from contextlib import contextmanager

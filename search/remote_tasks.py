@@ -4,8 +4,6 @@ Each function pulls its inputs from storage, does the work, and pushes what it w
 functions, so that the driver does not load it.
 """
 
-from __future__ import annotations
-
 from search.planning.plan import Plan
 from search.run_state.sync import pull_data, pull_ledger, pull_prepared
 from spaces.cli import OnProgress

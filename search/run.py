@@ -9,8 +9,6 @@
 Exit codes: 0 done, 1 the best adapter could not be exported, 2 wrong input, 3 nothing accepted, 130 interrupted.
 """
 
-from __future__ import annotations
-
 import os
 from datetime import datetime
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The `[data]` section of a space: how many clips are used, and augmented copies of them."""
 
-from __future__ import annotations
-
 from pydantic import Field, ValidationInfo, field_validator
 
 from spaces.frozen_model import FrozenModel

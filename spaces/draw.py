@@ -1,7 +1,5 @@
 """A draw: one point of a space, the hyperparameters of one trial."""
 
-from __future__ import annotations
-
 import re
 from enum import StrEnum
 

@@ -1,7 +1,5 @@
 """Errors that the user can fix, and errors on one line."""
 
-from __future__ import annotations
-
 
 class InputError(ValueError):
     """The input cannot be used. The message says what was expected, what was got and what to do.

@@ -1,7 +1,5 @@
 """The registry of model families, by the name that a space uses."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """Published runs on other voices: where a search may begin, not trials of its own."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from pydantic import Field

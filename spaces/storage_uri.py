@@ -1,7 +1,5 @@
 """Addresses of storage, for a run whose nodes share no folder."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit

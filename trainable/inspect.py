@@ -3,8 +3,6 @@
 Exit code 2: not a Qwen3-TTS checkpoint, or targets that match nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Estimates how likely an adapter is accepted, by its loss, and where an auto band should lie."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cached_property
 from typing import NamedTuple

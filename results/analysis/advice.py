@@ -1,7 +1,5 @@
 """Advice on what to change after a search, from the flags and endings of its trials."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from results.analysis.ranking import is_accepted, last_verdict

@@ -1,7 +1,5 @@
 """GPU time that a search spent, and that ending trials early saved."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from results.analysis.ranking import is_accepted

@@ -1,7 +1,5 @@
 """Grades of a trial's measures on the scales of its space."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from spaces.draw import Objective

@@ -1,7 +1,5 @@
 """Which hyperparameters correlate with the score, and whether chance explains it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import NamedTuple
 

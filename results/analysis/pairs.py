@@ -1,7 +1,5 @@
 """Pairs of recordings of the same line: one by a trial, one by the base model."""
 
-from __future__ import annotations
-
 from results.run.ledger import History
 from results.run.vote import VotePair
 from spaces.records.paired import with_occurrence

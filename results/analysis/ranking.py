@@ -1,7 +1,5 @@
 """Ranks the accepted adapters, and compares each with the base model's own cloning."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """The rows of a table of trials: row zero for the base model, then every trial."""
 
-from __future__ import annotations
-
 from pydantic import computed_field
 
 from results.analysis.grading import GradedValue, grade_values

@@ -4,8 +4,6 @@ The export is loaded in a fresh process and made to speak; it is put in place on
 does. Exit codes: 1 it does not, 2 wrong input, 3 nothing accepted.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from enum import StrEnum
 from pathlib import Path

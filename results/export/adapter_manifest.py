@@ -1,7 +1,5 @@
 """The manifest of an export, `sweetspot.json`. It is content last: where it exists, the export is complete."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The model card of an export: what it is, what the probe heard, how to load it and how to train it again."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Sequence

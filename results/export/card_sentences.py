@@ -1,7 +1,5 @@
 """Sentences of a model card about what the probe heard."""
 
-from __future__ import annotations
-
 from statistics import median
 
 from results.analysis.ranking import BaseComparison

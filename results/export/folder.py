@@ -1,7 +1,5 @@
 """The folder of an export: written atomically, and only ever in place of an earlier export."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

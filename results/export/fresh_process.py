@@ -4,8 +4,6 @@ Nothing in the memory of the exporting process can help it: `python -m results.e
 only the folder. Arrays are passed in `.npz` files, which are read without pickle.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

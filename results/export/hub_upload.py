@@ -1,7 +1,5 @@
 """Uploads an export to the Hugging Face hub, after checking what the hub would refuse. The library reads the token."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

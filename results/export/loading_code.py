@@ -1,7 +1,5 @@
 """Python code for a model card that loads the export with plain libraries."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

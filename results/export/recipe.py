@@ -1,7 +1,5 @@
 """The recipe of a trial: a space with every value fixed, which trains the trial again with the same data and seed."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Recordings of an export: a few lines of the probe, each beside the base model's clone of the same line."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Verifies an export: whether it speaks like the trained model, in a fresh process that knows only its files."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The spectrogram and the envelope of a recording, as arrays."""
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Recordings of the speaker to compare with: the reference clip, and clips of texts that the probe speaks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path

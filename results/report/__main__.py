@@ -1,7 +1,5 @@
 """Writes the listening page of a run: `python -m results.report RUN`, also while the search runs."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

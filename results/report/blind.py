@@ -1,7 +1,5 @@
 """Data of a blind listening round: pairs of recordings of one line, a trial's and the base model's."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Recordings beside a listening page, each with a picture of its waveform and spectrogram."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The listening page of a run: an HTML file with its media beside it, which needs no network."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import itertools

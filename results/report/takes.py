@@ -1,7 +1,5 @@
 """Data of a listening page: recordings of lines, probe sessions of trials, and lines side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The word difference between a text and its transcript."""
 
-from __future__ import annotations
-
 import re
 from difflib import SequenceMatcher
 from enum import StrEnum

@@ -4,8 +4,6 @@ Writers lock the file in turn; readers may read at any time. A line that was cut
 Sweetspot is left out, and the rest is read.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """Paths within the folder of a run, and the check of the model family that its files name."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Text in TensorBoard: outcomes and verdicts as Markdown, with spoken texts escaped."""
 
-from __future__ import annotations
-
 import html
 import re
 

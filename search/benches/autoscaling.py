@@ -1,7 +1,5 @@
 """Decides how many benches there should be, and when waiting for one has lasted too long."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

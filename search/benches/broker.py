@@ -1,7 +1,5 @@
 """The broker gives trials a seat on a bench, and benches their trials and tasks. One light actor per search."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import time

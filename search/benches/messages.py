@@ -1,7 +1,5 @@
 """Messages between the broker, the benches and the driver, besides the events of trials. No torch."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from trainable.training.events import Event

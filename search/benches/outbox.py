@@ -1,7 +1,5 @@
 """Events of a bench's trials, kept until the bench next reports to the broker."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Finds trials that kill their benches: a draw that needs too much memory, say, or that meets a fault of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 
 SUSPECT_DEATHS = 2

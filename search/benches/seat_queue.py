@@ -1,7 +1,5 @@
 """Which trials wait for a seat, and which trial sits where. Pure bookkeeping: no Ray, no clock."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 

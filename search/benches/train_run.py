@@ -1,7 +1,5 @@
 """Runs one bench as a Ray Train run."""
 
-from __future__ import annotations
-
 import pickle
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass

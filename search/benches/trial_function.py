@@ -1,7 +1,5 @@
 """What Ray Tune runs for a trial on a bench: it asks for a seat, reports the curve and releases the seat. No torch."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any

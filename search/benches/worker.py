@@ -1,7 +1,5 @@
 """The training workers of a bench: they poll the broker for commands and carry them out."""
 
-from __future__ import annotations
-
 import os
 import pickle
 import threading

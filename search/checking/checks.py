@@ -3,8 +3,6 @@
 In: a `Plan`. Out: its `CheckedData`, or an InputError that says what is wrong and what to do.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import importlib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Warnings about a space and a dataset that do not suit each other."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from spaces.draw import Curriculum

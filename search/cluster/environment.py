@@ -3,8 +3,6 @@
 Ray sends this module to nodes by value, so that a node with another copy of the project, or with none, can be asked.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import platform

@@ -1,7 +1,5 @@
 """Errors of lost benches, and the reason at the bottom of an error that Ray has wrapped."""
 
-from __future__ import annotations
-
 from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError, WorkerCrashedError
 from ray.train import WorkerGroupError
 

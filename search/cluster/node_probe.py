@@ -4,8 +4,6 @@ Ray sends this module and `environment` to nodes by value, whatever copy of the 
 imports nothing else of the project.
 """
 
-from __future__ import annotations
-
 import importlib
 import os
 import shutil

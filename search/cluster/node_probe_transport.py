@@ -1,7 +1,5 @@
 """Sends functions that inspect nodes by value, instead of having the nodes import them."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager

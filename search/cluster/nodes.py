@@ -1,7 +1,5 @@
 """The nodes of the Ray cluster, their resources, and waiting for a node that can hold a bench."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

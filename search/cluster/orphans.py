@@ -1,7 +1,5 @@
 """Removes what Ray Train leaves behind when its controller is killed while it starts, or waits for CPUs or GPUs."""
 
-from __future__ import annotations
-
 import os
 import signal
 import time

@@ -1,7 +1,5 @@
 """Checks storage, versions, data, GPUs and disks of every node of a cluster before the first trial."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

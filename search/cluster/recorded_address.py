@@ -1,7 +1,5 @@
 """Finds a Ray that `ray start` or `ray up` has started on this machine, which a search joins without `--address`."""
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Mapping

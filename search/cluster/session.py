@@ -1,7 +1,5 @@
 """Starts or joins Ray for one search, and keeps its output off the terminal."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import os

@@ -1,7 +1,5 @@
 """The summary of a search: what was found, where to listen, and what to type next."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

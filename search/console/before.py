@@ -1,7 +1,5 @@
 """What is printed before a search starts: the data, the model, the space, the budget and the warnings."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

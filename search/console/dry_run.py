@@ -1,7 +1,5 @@
 """`--dry-run`: prints what a search would take. It starts nothing, loads no weights and writes nothing."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Sequence
 from pathlib import Path

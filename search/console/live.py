@@ -1,7 +1,5 @@
 """The view for a terminal: a table of trials, a progress bar and the best trial so far, redrawn in place."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

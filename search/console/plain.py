@@ -1,7 +1,5 @@
 """The view for output that is not a terminal: one line per event."""
 
-from __future__ import annotations
-
 import time
 
 from rich.console import Console

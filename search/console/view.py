@@ -1,7 +1,5 @@
 """The interface of a view, which shows a running search, and how results and paths are worded."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol

@@ -1,7 +1,5 @@
 """Whether the disk holds a search: checked before the search starts, and while it runs."""
 
-from __future__ import annotations
-
 import errno
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """How trials run: side by side in the seats of benches, or each in its own process."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from spaces.errors import InputError

@@ -1,7 +1,5 @@
 """Estimates what a search takes, from the dataset and the numbers of `cost_table`. Pure; each estimate is a range."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """How many benches a machine or a cluster holds, and what each of them gets."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The GPUs of this machine, read from `nvidia-smi`, which is seconds faster than importing torch or Ray."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 

@@ -3,8 +3,6 @@
 In: `Arguments`. Out: a `Plan`, from `make_plan`; `search.checking` checks it and adds `CheckedData`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,7 +1,5 @@
 """The band of each trial: the space's own, or one that moves to the losses at which adapters are accepted."""
 
-from __future__ import annotations
-
 from results.analysis.acceptance import AcceptanceModel, JudgedLoss
 from results.run.ledger import History
 from results.run.run_folder import RunFolder

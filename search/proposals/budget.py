@@ -1,7 +1,5 @@
 """The budget of a search, what has been spent of it, and when no more trials start."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 

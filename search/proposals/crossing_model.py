@@ -1,7 +1,5 @@
 """Predicts when a draw's loss enters its band, from the curves of other runs."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

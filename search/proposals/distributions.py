@@ -1,7 +1,5 @@
 """Translates between a space's domains and draws, and Optuna's distributions and points."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution

@@ -1,7 +1,5 @@
 """What a search learns from runs on other voices: points to try first, and which losses were accepted."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

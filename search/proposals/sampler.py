@@ -1,7 +1,5 @@
 """A TPE sampler that rejects points whose trial would miss its band."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The score and the constraints of an ended trial, as Optuna gets them."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 In: a space, and the outcome of each trial. Out: draws, and a journal in the run folder that optuna-dashboard reads.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The lock of a run folder, so that two searches never write to the same one."""
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Iterator

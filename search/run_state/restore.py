@@ -1,7 +1,5 @@
 """Checks the run in object storage before a search, and restores it to a disk that has lost it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

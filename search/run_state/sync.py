@@ -1,7 +1,5 @@
 """Copies a run between disks and object storage, for a cluster whose nodes share no folder."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator

@@ -1,7 +1,5 @@
 """Fetches the results of a search from the head of a cluster into the run folder here."""
 
-from __future__ import annotations
-
 import shlex
 import shutil
 import tarfile

@@ -1,7 +1,5 @@
 """The interface to the head of a cluster: run commands there, send and fetch files."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

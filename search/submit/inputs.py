@@ -1,7 +1,5 @@
 """The local files that a command line names, and the command line that reads their copies on the head."""
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib

@@ -1,7 +1,5 @@
 """A search as a Ray job on the head of a cluster: submitted, followed and stopped. It runs on without a connection."""
 
-from __future__ import annotations
-
 import json
 import re
 import shlex

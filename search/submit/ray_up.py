@@ -1,7 +1,5 @@
 """The head of a cluster that `ray up` started, reached over SSH with Ray's own commands."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import os

@@ -3,8 +3,6 @@
 In: a `Head` and a `SubmitRequest`. Out: the exit code of the search, and its results in the run folder here.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import shlex
 import shutil

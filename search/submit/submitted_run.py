@@ -1,7 +1,5 @@
 """The record of a search on a cluster, in the run folder here."""
 
-from __future__ import annotations
-
 from pydantic import ValidationError
 
 from results.run.run_folder import RunFolder

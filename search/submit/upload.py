@@ -1,7 +1,5 @@
 """Bundles of files to upload to the head of a cluster."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

@@ -1,7 +1,5 @@
 """The protocol that both ways of running trials follow: on benches, and each in a process of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 

@@ -1,7 +1,5 @@
 """Runs each trial in a `TorchTrainer` of its own, and each task as a Ray task: `--isolate`."""
 
-from __future__ import annotations
-
 import queue
 import threading
 import time

@@ -1,7 +1,5 @@
 """A Ray Tune callback that keeps the ledger, TensorBoard and the view up to date."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Reads what earlier processes of the same search left: which trials ended, and which are to go on."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Runs the trials of a search under Ray Tune."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """A Ray Tune searcher around the Optuna study of a search."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A Ray Tune stopper that ends trials whose own loop failed to end them, and the search when it is drained."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

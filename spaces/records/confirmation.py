@@ -1,7 +1,5 @@
 """The confirmation of a finalist: probes at lower LoRA strengths, many more lines, and lines with instructions."""
 
-from __future__ import annotations
-
 import math
 
 from spaces.frozen_model import FrozenModel

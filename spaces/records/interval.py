@@ -1,7 +1,5 @@
 """Confidence intervals of numbers that are estimated from few observations."""
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

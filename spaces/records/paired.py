@@ -1,7 +1,5 @@
 """Compares two voices that spoke the same lines, line by line: lines differ more in difficulty than adapters do."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator

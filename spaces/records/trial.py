@@ -1,7 +1,5 @@
 """Records of a trial: the points of its curve, why it ended, and its outcome."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict

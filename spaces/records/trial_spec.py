@@ -1,7 +1,5 @@
 """The specification of one trial, passed to the training loop as JSON."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from spaces.band import Band

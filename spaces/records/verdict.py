@@ -1,7 +1,5 @@
 """Records of a probe: its lines, what was heard of each, and the verdict."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from pydantic import Field

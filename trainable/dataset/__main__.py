@@ -1,7 +1,5 @@
 """Checks, transcribes and cuts recordings: `python -m trainable.dataset check | transcribe | split`."""
 
-from __future__ import annotations
-
 import typer
 
 from trainable.dataset.checks.command import check

@@ -1,7 +1,5 @@
 """Augmented copies of recordings: tempo, pitch, loudness and noise."""
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 

@@ -1,7 +1,5 @@
 """A voice dataset as data: clips, their measures, their speakers."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass

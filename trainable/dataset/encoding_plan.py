@@ -1,7 +1,5 @@
 """From a dataset to a plan of what a family encodes: every clip and every augmented copy, and the split they form."""
 
-from __future__ import annotations
-
 import hashlib
 import random
 from dataclasses import dataclass

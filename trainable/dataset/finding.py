@@ -1,7 +1,5 @@
 """Findings of the checks: what is wrong with a dataset, where, and what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Values from users' files, formatted for messages."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 MAX_EXCERPT = 80

@@ -1,7 +1,5 @@
 """What a source lists, before any recording is opened: every loader returns a `Listing`."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Measures recordings, once per file, without resampling. Imports numpy and soundfile only."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Callable, Sequence

@@ -4,8 +4,6 @@ The guide asks for a long, calm passage, users' notes for 10 to 30 seconds of cl
 noisy nor clipped. Besides, a reference should be about as loud and as fast as the clips.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

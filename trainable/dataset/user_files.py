@@ -3,8 +3,6 @@
 Every rule on users' file names and text encodings is here, once for all loaders.
 """
 
-from __future__ import annotations
-
 import codecs
 import os
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What an export is asked for: the layout of its files, and what they say besides the weights."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from enum import StrEnum

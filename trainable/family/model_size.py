@@ -1,7 +1,5 @@
 """What a forecast needs to know of a model. Needs no torch, and reads no weights."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

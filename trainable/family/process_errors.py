@@ -1,7 +1,5 @@
 """Tells errors that concern the whole process from those of one trial."""
 
-from __future__ import annotations
-
 import torch
 
 

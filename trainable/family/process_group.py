@@ -1,7 +1,5 @@
 """The processes that train one pack together, each on its share of the clips."""
 
-from __future__ import annotations
-
 from typing import Any, TypeVar
 
 import torch

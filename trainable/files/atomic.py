@@ -4,8 +4,6 @@ Everything is written under a dotted name beside its target, flushed to disk and
 could leave a file with its final name but without its content.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import uuid

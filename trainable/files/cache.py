@@ -1,7 +1,5 @@
 """The cache that all searches share: measures of recordings, codec codes, datasets from the hub."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Copies a model from shared storage to each node's own disk, once."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

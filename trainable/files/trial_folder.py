@@ -1,7 +1,5 @@
 """Reads and writes the files of one trial. Needs no torch."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Entry point of `python -m trainable.probe`."""
 
-from __future__ import annotations
-
 import typer
 
 from trainable.probe.recordings.command import probe

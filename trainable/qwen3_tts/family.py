@@ -1,7 +1,5 @@
 """The Qwen3-TTS model family: the functions of `trainable.family.protocol.Family`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A Qwen3-TTS for one trial: the frozen base with LoRA and text_projection by PEFT, and the prepared data."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

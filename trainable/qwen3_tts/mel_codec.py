@@ -5,8 +5,6 @@ ridge regression turns the mel spectrum back into a magnitude spectrum, and Grif
 deterministic: the same codes give the same waveform, alone or in a batch.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Energy-based voice activity: frames well above the clip's own background that are not one steady sound."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from trainable.speech.audio import SAMPLE_RATE

@@ -1,7 +1,5 @@
 """Reading and writing audio: soundfile for files, torchaudio for resampling."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

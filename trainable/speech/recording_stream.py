@@ -1,7 +1,5 @@
 """Reads a recording of any length in blocks, so that an hour takes no more memory than a minute."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Chooses where to cut a long recording, from its speech spans and a function that finds its quietest points. Pure."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Estimates how long a text takes to speak: fitted to a voice's own clips, or from its script alone."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Voice activity detection with Silero, whose weights are part of its package."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Prepares a search: encodes the data, calibrates the probe, and probes the base model's zero-shot clone."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A trial's loss curve, as the band judges it."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Collection, Iterable
 

@@ -1,7 +1,5 @@
 """Predicts at which step a loss curve crosses into its band, with bounds."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

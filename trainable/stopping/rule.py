@@ -1,7 +1,5 @@
 """Decides when a trial ends: a pure function of its curve, shared by the training loop and the search's stopper."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Sequence

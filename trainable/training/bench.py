@@ -1,7 +1,5 @@
 """Trains trials side by side in the seats of one pack: they take a seat, train, are probed together, and free it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

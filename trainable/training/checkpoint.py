@@ -4,8 +4,6 @@ A checkpoint is a folder `step-000012` with `adapter.safetensors`, `optimizer.sa
 `COMPLETE`, which is written last. A folder without the marker is not a checkpoint.
 """
 
-from __future__ import annotations
-
 import shutil
 import time
 from collections.abc import Callable, Collection

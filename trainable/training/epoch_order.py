@@ -1,7 +1,5 @@
 """The order of the clips in an epoch, as a pure function of split, draw, seed and epoch."""
 
-from __future__ import annotations
-
 import math
 import random
 from collections import Counter

@@ -1,7 +1,5 @@
 """The learning rates over a run, as a pure function of the step."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable

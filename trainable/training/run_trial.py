@@ -1,7 +1,5 @@
 """Runs one trial, from its first step to its verdict, without Ray."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

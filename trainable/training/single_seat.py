@@ -1,7 +1,5 @@
 """A pack of one seat around a model of its own, with torch's AdamW, for draws that cannot share a base."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Mapping, Sequence
 

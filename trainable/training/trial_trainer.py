@@ -1,7 +1,5 @@
 """Trains one trial in its seat: its clips, its curve, its checkpoints, and the ending that its band decides."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Sequence

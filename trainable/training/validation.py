@@ -1,7 +1,5 @@
 """Losses on the held-out clips."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

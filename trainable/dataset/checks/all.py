@@ -1,7 +1,5 @@
 """Runs every check that needs no model: a dataset goes in, findings come out, errors first."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np

@@ -4,8 +4,6 @@ A public run reached a loss of 0.0000 within 30 steps because every clip of its 
 codes.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence

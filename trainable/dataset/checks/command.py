@@ -3,8 +3,6 @@
 Exit codes: 0 no errors, though there may be warnings; 1 errors in the data; 2 wrong input.
 """
 
-from __future__ import annotations
-
 import contextlib
 import sys
 import tempfile

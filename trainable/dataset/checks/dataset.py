@@ -1,7 +1,5 @@
 """Checks of a dataset as a whole: size, variety, split. Each takes a dataset and returns its findings."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable
 

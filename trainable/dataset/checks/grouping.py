@@ -1,7 +1,5 @@
 """Makes findings: one for all clips with the same fault, or one about the whole dataset."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ The guide found it on datasets of about 30, 60 and 120 clips, with rank 64, alph
 batches per optimizer step. A search finds its own values; the table says where to expect them.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Writes the report of a check as one self-contained HTML file."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """Checks that need a model: its tokenizer on the transcripts, and its speaker encoder on the reference."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Protocol

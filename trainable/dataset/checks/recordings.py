@@ -1,7 +1,5 @@
 """Checks of single recordings. Each takes a dataset and returns its findings."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter, defaultdict
 

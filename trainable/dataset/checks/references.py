@@ -1,7 +1,5 @@
 """Checks the reference of each speaker: its recording, its transcript, and whether a clip would do better."""
 
-from __future__ import annotations
-
 from trainable.dataset.checks.grouping import clips_by_speaker, line_of
 from trainable.dataset.clip import Clip, Speaker, VoiceDataset
 from trainable.dataset.finding import Finding, Severity

@@ -1,7 +1,5 @@
 """Checks of transcripts. Each takes a dataset and returns its findings."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections import Counter
 

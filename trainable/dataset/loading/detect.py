@@ -1,7 +1,5 @@
 """Detects the layout of a local folder or file, and reads it with the loader for that layout."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from trainable.dataset.formatting import printable

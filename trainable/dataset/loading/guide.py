@@ -1,7 +1,5 @@
 """The public guide's layout: `metadata.jsonl` with `audio_filepath` and `text`, `ref.wav`, `ref_text.txt`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from trainable.dataset.formatting import printable

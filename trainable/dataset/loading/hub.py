@@ -3,8 +3,6 @@
 Recordings are written unchanged. An interrupted fetch continues after its last clip, and so does one for more hours.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json

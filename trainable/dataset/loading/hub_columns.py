@@ -1,7 +1,5 @@
 """Finds the columns of a hub's dataset that hold the recordings, their transcripts and their speakers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

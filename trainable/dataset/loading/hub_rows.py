@@ -1,7 +1,5 @@
 """Streams the rows of a hub's dataset. Recordings stay encoded bytes; `datasets` never decodes them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

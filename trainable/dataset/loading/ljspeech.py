@@ -3,8 +3,6 @@
 There is no quoting: a quotation mark belongs to the text.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from trainable.dataset.formatting import excerpt, printable

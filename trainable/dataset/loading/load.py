@@ -1,7 +1,5 @@
 """Loads the sources of a command line as one dataset, or lists everything that is wrong with them."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ Relative paths count from the file's folder. Absolute paths are common in these 
 folder only, so that a file from someone else cannot name other files of this machine.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from trainable.dataset.listing import Listing

@@ -3,8 +3,6 @@
 A loader passes its listing; what is wrong is added to the listing as a finding.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The speakers of a source, and the reference recording of each."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

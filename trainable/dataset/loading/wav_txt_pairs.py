@@ -1,7 +1,5 @@
 """Pairs: each recording beside a text file of the same stem with its transcript."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from trainable.dataset.formatting import printable

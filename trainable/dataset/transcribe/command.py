@@ -3,8 +3,6 @@
 Exit codes: 0 done, now or before; 2 wrong input.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

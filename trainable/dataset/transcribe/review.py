@@ -1,7 +1,5 @@
 """Writes the review of a recogniser's transcripts, the most doubtful first, as a table and an HTML page."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Transcribes recordings: finds the segments with speech, then transcribes only those."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 `split.json`, written first, holds the recording and the settings; `split.csv`, written last, marks the folder complete.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

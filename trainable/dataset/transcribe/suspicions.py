@@ -1,7 +1,5 @@
 """Reasons to doubt a recogniser's transcript, so that a person listens to it. Pure functions of transcripts."""
 
-from __future__ import annotations
-
 import math
 import re
 import statistics

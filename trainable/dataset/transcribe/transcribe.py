@@ -3,8 +3,6 @@
 Every batch is in the journal before the next begins, so an interrupted call can simply be repeated.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable

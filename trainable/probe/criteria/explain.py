@@ -1,7 +1,5 @@
 """Explains the flags of one recording: every measure with its threshold and where the threshold comes from."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from statistics import median
 

@@ -1,7 +1,5 @@
 """Raises the flags of one line from its measures. Pure: no audio, no model."""
 
-from __future__ import annotations
-
 from spaces.records.verdict import Flag
 from trainable.probe.measures.level import MAX_CLIPPED_SHARE, MIN_SPEECH_SHARE
 from trainable.probe.measures.line import LineMeasures, VoiceMeasures

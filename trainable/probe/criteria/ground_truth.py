@@ -1,7 +1,5 @@
 """Checks that the probe accepts the voice's own recordings, since otherwise its verdicts mean nothing."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

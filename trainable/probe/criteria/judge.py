@@ -1,7 +1,5 @@
 """Decides on a probe: spoken lines with their flags in, a `Verdict` out. Pure: no audio, no model."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Records what a search judges by, before its first trial: thresholds, weights, lines, settings, a fingerprint."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Sequence

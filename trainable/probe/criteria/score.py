@@ -1,7 +1,5 @@
 """Scores one line in [0, 1], to rank accepted trials."""
 
-from __future__ import annotations
-
 import math
 from statistics import median
 

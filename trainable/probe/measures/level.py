@@ -1,7 +1,5 @@
 """Share of speech and clipping of a waveform, by its level."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from trainable.speech.audio import SAMPLE_RATE

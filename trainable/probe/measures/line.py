@@ -1,7 +1,5 @@
 """Measures one spoken line: wave, text and transcript in, `LineMeasures` out."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

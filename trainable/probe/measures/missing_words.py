@@ -1,7 +1,5 @@
 """Words of a text that its transcript lacks, counted in the largest single gap."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import jiwer

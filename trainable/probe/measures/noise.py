@@ -1,7 +1,5 @@
 """Noise of a clip (hiss, buzz, crackle), measured by the spectral flatness of its vowels."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Pauses of a clip: the longest one between its words, and the silence after the last word."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Prosody of a clip: its pitch track, and the ranges of pitch and level."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Words and phrases that a transcript repeats or adds and its text does not."""
 
-from __future__ import annotations
-
 from collections import Counter
 from itertools import pairwise
 

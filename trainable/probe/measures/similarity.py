@@ -1,7 +1,5 @@
 """Compares the voice of several lines with the voice that they should have, over pieces of joined speech."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median

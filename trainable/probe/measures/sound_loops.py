@@ -1,7 +1,5 @@
 """Loops in the sound: stretches of speech that occur again in the same clip."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from trainable.speech.activity import active_frames, sanitize

@@ -1,7 +1,5 @@
 """Long-term average spectrum of a clip: a rough comparison of voices without a model."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from trainable.speech.audio import SAMPLE_RATE

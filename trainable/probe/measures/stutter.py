@@ -1,7 +1,5 @@
 """Stutter: a fragment of 0.1 to 0.5 s that comes at least three times in a row."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from trainable.probe.measures.sound_loops import log_mel_frames

@@ -1,7 +1,5 @@
 """Reads audio files of any length, rate and number of channels for the probe."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Judges one recording of a known text, without the model that spoke it: a `RecordingVerdict` comes out."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

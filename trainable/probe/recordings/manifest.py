@@ -1,7 +1,5 @@
 """Reads a manifest of recordings to judge: JSON lines of `audio`, `text` and optional `language` and `reference`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError

@@ -1,7 +1,5 @@
 """Enrols the voices that recordings are compared with, each reference file once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Runs a probe: the subjects speak the lines of a script, a listener judges them, verdicts come out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Checks and opens a speaker encoder by name: not the speaking model's own, which the model may be fitted to."""
 
-from __future__ import annotations
-
 import difflib
 from importlib.util import find_spec
 from pathlib import Path

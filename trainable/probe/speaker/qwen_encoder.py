@@ -1,7 +1,5 @@
 """The speaker encoder alone of a Qwen3-TTS checkpoint, which need not be the one that speaks."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Resemblyzer's speaker encoder, a d-vector (Wan et al. 2018, GE2E) whose weights are part of its package."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from trainable.speech.audio import SAMPLE_RATE, resample

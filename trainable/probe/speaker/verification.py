@@ -1,7 +1,5 @@
 """Speaker verification: whether a recording is the voice of enrolled recordings."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from statistics import median
 

@@ -1,7 +1,5 @@
 """Sentences that are spoken under two instructions, to measure how far a voice follows them."""
 
-from __future__ import annotations
-
 from spaces.records.verdict import LineKind
 from trainable.dataset.split import DatasetSplit
 from trainable.probe.texts.lines import SHIPPED, lines_for, shipped_names

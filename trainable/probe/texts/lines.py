@@ -5,8 +5,6 @@ letters on, short below 25, and ordinary between. `own:` alone is a slot for a h
 `NAME.confirmation.txt` holds the lines of the confirmation.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from itertools import cycle, islice

@@ -3,8 +3,6 @@
 `check_model` takes a hub id or a folder and returns the folder of a complete Qwen3-TTS Base checkpoint.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """SHA-256 fingerprints of the parts of a checkpoint that decide what prepared data holds."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Lists the tensors of a checkpoint from the headers of its files; no weight is read and no model is built."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence

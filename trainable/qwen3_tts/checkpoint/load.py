@@ -1,7 +1,5 @@
 """Loads a Qwen3-TTS checkpoint by name or path."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch

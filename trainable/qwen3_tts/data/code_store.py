@@ -1,7 +1,5 @@
 """A cache of codec codes by item key, in Parquet shards that any number of processes read and add to."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import time

@@ -1,7 +1,5 @@
 """Encodes audio with a checkpoint's codec alone; the talker is not loaded."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

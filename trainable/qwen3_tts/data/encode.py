@@ -3,8 +3,6 @@
 Items are divided into buckets by their keys, and a process encodes a bucket while it holds the bucket's lock.
 """
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence

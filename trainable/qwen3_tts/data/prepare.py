@@ -1,7 +1,5 @@
 """Turns an encoding plan into a folder of prepared data. Codes and embeddings are computed once and cached."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Reads and writes prepared data: codec codes, text ids and speaker embeddings of a voice dataset, in Parquet."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Speaker embeddings of recordings, cached by the SHA-256 of each recording."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace

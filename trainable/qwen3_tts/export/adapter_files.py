@@ -1,7 +1,5 @@
 """Reads the files of a PEFT adapter: whether it is safe to load, and which module of the model it adapts."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

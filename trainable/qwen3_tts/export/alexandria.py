@@ -1,7 +1,5 @@
 """The layout of Alexandria's voices: an adapter with a reference recording and training metadata."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -4,8 +4,6 @@ The adapter is on `model.talker.model`, one module deeper than in other layouts,
 state dict of `model.talker.text_projection`.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

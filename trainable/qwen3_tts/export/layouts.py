@@ -1,7 +1,5 @@
 """Writes a trained adapter for inference, in any layout."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from peft import PeftModel

@@ -4,8 +4,6 @@ The library's `save_pretrained` writes a config.json that it cannot read back. S
 only tensors are replaced. One file of weights is in memory at a time.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Callable, Mapping

@@ -4,8 +4,6 @@ Every linear module is called with all rows in their order, finished rows includ
 positions per row: the rows of a pack's seats lie one after the other, and its modules tell seats apart by that.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Teacher-forced logits of an utterance, to compare two models without sampling."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from qwen_tts import Qwen3TTSModel

@@ -1,7 +1,5 @@
 """Selects codes from logits: greedily, or as the library samples, with uniform numbers from each row's own seed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Speaks lines with a talker and tells whether each one ended with EOS."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

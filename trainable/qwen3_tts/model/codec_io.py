@@ -1,7 +1,5 @@
 """Codes to audio and audio to a speaker embedding, by the codec and the speaker encoder of a loaded model."""
 
-from __future__ import annotations
-
 import numpy as np
 from qwen_tts import Qwen3TTSModel
 from torch import Tensor

@@ -6,8 +6,6 @@ random bits; a layer multiplies them by an odd number of its own and compares th
 The hash is `lowbias32` (Chris Wellons, "Prospecting for Hash Functions", 2018).
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 

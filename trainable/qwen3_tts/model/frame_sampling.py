@@ -6,8 +6,6 @@ optimizer step, clip, frame), as dropout masks are: a resumed trial, another sea
 the same frames.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Adds LoRA to the talker with PEFT, and a trainable copy of text_projection."""
 
-from __future__ import annotations
-
 import re
 
 import torch

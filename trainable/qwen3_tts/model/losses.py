@@ -1,7 +1,5 @@
 """Both objectives and their parts, per clip."""
 
-from __future__ import annotations
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Mixed precision: where the base is bfloat16, and which results stay in float32."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -8,8 +8,6 @@ accumulation node per tensor.
 Ranks are padded with zeros. Where A and B are zero both their gradients are zero, and AdamW leaves them zero.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The dropout masks of one forward pass of a pack."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Seats for trials on one frozen Qwen3-TTS. One forward and backward pass trains all of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 

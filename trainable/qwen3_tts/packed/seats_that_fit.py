@@ -1,7 +1,5 @@
 """Measures how many seats fit into memory, by training one."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

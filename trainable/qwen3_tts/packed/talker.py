@@ -1,7 +1,5 @@
 """A talker with many adapters: which modules are packed, and where each seat's weights lie in the flat buffers."""
 
-from __future__ import annotations
-
 import random
 import re
 from collections.abc import Callable

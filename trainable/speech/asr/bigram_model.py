@@ -1,7 +1,5 @@
 """Builds a bigram language model in the ARPA format in which every word may follow every other."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Sequence

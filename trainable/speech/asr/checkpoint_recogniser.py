@@ -1,7 +1,5 @@
 """Recogniser around a Whisper or CTC checkpoint, which runs only on audio in which speech was detected."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Reads the JSON files of a speech model's checkpoint, without its weights."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Recogniser for offline English: CMU Pocketsphinx with the acoustic model inside its package."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path

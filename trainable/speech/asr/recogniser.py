@@ -1,7 +1,5 @@
 """Checks and opens a speech recogniser by name: audio in, normalised words out."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Sequence
 from pathlib import Path

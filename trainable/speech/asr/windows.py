@@ -1,7 +1,5 @@
 """Splits audio into windows that a recogniser can take whole."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Normalises texts and computes the character error rate of a transcript."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Sequence

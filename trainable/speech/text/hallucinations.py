@@ -1,7 +1,5 @@
 """Phrases that Whisper hallucinates without speech; it learned them from the ends of videos."""
 
-from __future__ import annotations
-
 import re
 
 from trainable.speech.text.error_rate import normalise

@@ -1,7 +1,5 @@
 """Readings of digits as words, since recognisers write "42" where the text has words."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Sequence
