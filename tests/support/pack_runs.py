@@ -120,14 +120,14 @@ class Left:
             [point.model_copy(update={"seconds": 0.0, "gpu_seconds": 0.0}) for point in points],
         )
 
-    def assert_equals(self, other: Left, tolerance: float, norm_tolerance: float) -> None:
-        """tolerance: absolute, for weights and losses; norm_tolerance: relative, for gradient norms."""
+    def assert_equals(self, other: Left, weight_tolerance: float, curve_tolerance: float) -> None:
+        """Both are absolute, but the curve's is relative for gradient norms."""
         assert self.ending is other.ending
         assert self.weights.keys() == other.weights.keys()
         for name, theirs in other.weights.items():
-            assert (self.weights[name] - theirs).abs().max() <= tolerance, name
+            assert (self.weights[name] - theirs).abs().max() <= weight_tolerance, name
         for mine, theirs in zip(self.curve, other.curve, strict=True):
-            assert mine.grad_norm == pytest.approx(theirs.grad_norm, rel=norm_tolerance)
-            assert mine.losses.model_dump() == pytest.approx(theirs.losses.model_dump(), abs=tolerance, rel=0)
+            assert mine.grad_norm == pytest.approx(theirs.grad_norm, rel=curve_tolerance)
+            assert mine.losses.model_dump() == pytest.approx(theirs.losses.model_dump(), abs=curve_tolerance, rel=0)
             rest = {"losses": mine.losses, "loss": mine.loss, "grad_norm": mine.grad_norm}
             assert mine == theirs.model_copy(update=rest)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from qwen_tts import Qwen3TTSModel
+from torch import Tensor
 
 from spaces.draw import Draw
 from tests.support.tiny_qwen import CODES
@@ -105,3 +106,9 @@ def prefill(tiny: Tiny, text: str, language: str, speaker: torch.Tensor) -> torc
     finally:
         del model.talker.generate
     raise AssertionError("generation never started")
+
+
+def assert_same_embedding(embedding: Tensor, expected: Tensor) -> None:
+    """Up to rounding in float32: how weights lie in memory decides which of a processor's kernels are used."""
+    tolerance = 64 * torch.finfo(torch.float32).eps * float(expected.abs().max())
+    torch.testing.assert_close(embedding, expected.float(), atol=tolerance, rtol=0)

@@ -32,7 +32,7 @@ def test_it_ends_as_if_it_had_not_been_interrupted(tiny: Tiny, tmp_path: Path) -
     assert resumed["even"].curve == uncut["even"].curve
     for name, weight in uncut["even"].weights.items():
         assert torch.equal(resumed["even"].weights[name], weight), name
-    resumed["uneven"].assert_equals(uncut["uneven"], 1e-5, 1e-4)
+    resumed["uneven"].assert_equals(uncut["uneven"], 1e-4, 1e-4)
     # The tolerances are tight enough to tell two trials apart.
     with pytest.raises(AssertionError):
-        resumed["uneven"].assert_equals(uncut["even"], 1e-5, 1e-4)
+        resumed["uneven"].assert_equals(uncut["even"], 1e-4, 1e-4)

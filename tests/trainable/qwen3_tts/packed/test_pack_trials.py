@@ -44,8 +44,9 @@ CASES = {
     "0.6b fp64": ("0.6b", torch.float64),
 }
 SEATS = 3
-TOLERANCES = {torch.float32: (1e-4, 1e-4), torch.float64: (1e-12, 1e-12)}
-"""Absolute for weights and losses, relative for gradient norms. In float32 torch's norm of many numbers is coarse."""
+TOLERANCES = {torch.float32: (1e-3, 1e-4), torch.float64: (1e-12, 1e-12)}
+"""Of weights and of the curve. float64 shows that the arithmetic is equal. In float32 AdamW turns the rounding of a
+tiny gradient into a part of a full step, 3e-3 here, and torch's norm of many numbers is coarse."""
 
 
 @dataclass(frozen=True)
