@@ -24,6 +24,9 @@ settings.load_profile("steady")
 # Read when torch is first imported: models this small lose more to waiting for each other's threads than they gain.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Ray gives its workers a low priority: beside other tests they would hardly run, and be taken for dead.
+os.environ.setdefault("RAY_worker_niceness", "0")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The lane of tests that start a Ray takes longest, so it begins first."""
