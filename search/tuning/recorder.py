@@ -111,12 +111,12 @@ class Recorder(Callback):
         self._on_complete(spec.trial)
         stuck = self._budget.stuck_reason()
         if stuck and TrialFolder(spec.path).read_outcome() is None:
-            self._view.say(f"{spec.trial} goes on with --resume: {stuck}")
+            self._view.say(f"{spec.trial} continues with --resume: {stuck}")
             return
         try:
             outcome = ensure_outcome(spec, ending, reason)
         except StorageError as error:
-            self._view.say(f"{spec.trial} goes on with --resume: {error}")
+            self._view.say(f"{spec.trial} continues with --resume: {error}")
             return
         self.record_outcome(outcome)
 
