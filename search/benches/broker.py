@@ -242,7 +242,7 @@ class BenchBroker:
             asyncio.get_running_loop().run_in_executor(None, remove_orphans)
         if is_over and self._stuck_reason is None:
             minutes = self._layout.wait_seconds / 60
-            self._stuck_reason = no_node_message(self._layout.node_needed, minutes, "go on with --resume")
+            self._stuck_reason = no_node_message(self._layout.node_needed, minutes, "continue with --resume")
             self._tasks.fail_waiting(NoNodeError(self._stuck_reason))
             self._notify()
 

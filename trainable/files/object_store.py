@@ -213,7 +213,7 @@ class ObjectStore:
             if is_permanent
             else "check that every node reaches it"
         )
-        return f"{self.uri}: cannot be {action} ({_without_secrets(error)}); {remedy}, then go on with --resume"
+        return f"{self.uri}: cannot be {action} ({_without_secrets(error)}); {remedy}, then continue with --resume"
 
 
 def _without_secrets(error: OSError) -> str:

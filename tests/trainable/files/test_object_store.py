@@ -47,7 +47,7 @@ def test_an_unreachable_storage_is_reported_with_its_address_and_the_remedy(tmp_
     message = error_message(disk(tmp_path, "here"), "timed out with hush/hush\nat line 5", monkeypatch)
     assert message == (
         f"file://{tmp_path}/storage: cannot be written (timed out with $AWS_SECRET_ACCESS_KEY); check that every node "
-        "reaches it, then go on with --resume"
+        "reaches it, then continue with --resume"
     )
     assert 30 < sum(pauses) <= object_store.RETRY_SECONDS
 
