@@ -14,10 +14,13 @@ from benchmarks.one_trial import run_trial
 from benchmarks.search_cost import PROBE_EPOCHS, SearchCost
 from benchmarks.worlds import SearchProblem, TrainingRun
 from results.analysis.acceptance import AcceptanceModel, JudgedLoss
+from search.proposals.bands import BandTracker
 from search.proposals.distributions import shared_distributions, to_draw
 from search.proposals.study import SearchStudy
 from spaces.band import Band
 from spaces.draw import Draw, Objective
+from spaces.records.trial import Outcome
+from spaces.space import Space
 
 RUNGS = (1, 3, 9)
 """Epochs of the rungs of Ray Tune's ASHA, with its default grace period of 1 and a reduction factor of 3."""
@@ -43,22 +46,31 @@ NEAR = 0.3
 """Nats above the target within which a person listens anyway."""
 
 
+class HeardBands(BandTracker):
+    """Bands that move with the probes of simulated trials alone, which say what would mend a rejection."""
+
+    def __init__(self, space: Space) -> None:
+        super().__init__(space)
+        self.heard: list[JudgedLoss] = []
+
+    def add(self, outcome: Outcome) -> None:
+        """Does nothing: what counts is `heard`."""
+
+    def current_band(self, objective: Objective) -> Band:
+        start = self._space.band(objective)
+        return AcceptanceModel(self.heard, start).band() if self._space.is_auto(objective) else start
+
+
 def ours(world: SearchProblem, seed: int) -> Iterator[TunerEvent]:
     """The study, the stopping rule and the second chance of a search, one trial at a time."""
-    space, heard, spent = world.space, [], SearchCost()
-
-    def band_of(objective: Objective) -> Band:
-        start = space.band(objective)
-        return AcceptanceModel(heard, start).band() if space.is_auto(objective) else start
-
-    study = SearchStudy(space, seed, TRIALS, world.clips, band_of)
+    bands, spent = HeardBands(world.space), SearchCost()
+    study = SearchStudy(world.space, seed, TRIALS, world.clips, bands)
     for number in range(TRIALS):
         draw = study.ask(str(number))
-        band = band_of(draw.objective)
-        trial = run_trial(world, draw, band, number)
-        study.tell(trial.outcome, band, trial.curve)
+        trial = run_trial(world, draw, bands.band_for(str(number), draw), number)
+        study.tell(trial.outcome, trial.curve)
         for each in trial.heard:
-            heard.append(JudgedLoss(each.point.loss, each.result.accepted, each.result.mended_by))
+            bands.heard.append(JudgedLoss(each.point.loss, each.result.accepted, each.result.mended_by))
             yield ProbeEvent(spent + each.spent, each.result.accepted, each.result.score)
         spent += trial.spent
         yield spent

@@ -47,8 +47,6 @@ from spaces.records.trial import Outcome
 from trainable.dataset.finding import read_findings
 from trainable.files.mirror import pull
 
-STOP_FILE = "stop"
-"""In the run folder. While it exists, running trials end after their current step."""
 LIBRARIES = ("torch", "transformers", "qwen-tts", "peft", "ray", "optuna", "sweetspot")
 """The ledger records their versions."""
 
@@ -62,19 +60,18 @@ def run_search(plan: Plan, checked: CheckedData, console: Console) -> SearchEnd:
         if not plan.resume:
             # Another search may have started here since the plan was checked.
             refuse_another_search(plan.run)
-        stop_file = plan.run.path / STOP_FILE
-        stop_file.unlink(missing_ok=True)
-        with mirrored(plan, checked, stop_file, lambda line: print_lines([line], console)):
-            return _run_stages(plan, checked, console, stop_file)
+        plan.run.stop_file.unlink(missing_ok=True)
+        with mirrored(plan, checked, lambda line: print_lines([line], console)):
+            return _run_stages(plan, checked, console)
 
 
-def _run_stages(plan: Plan, checked: CheckedData, console: Console, stop_file: Path) -> SearchEnd:
+def _run_stages(plan: Plan, checked: CheckedData, console: Console) -> SearchEnd:
     """Starts Ray, then runs the stages: baseline, trials, confirmations, export."""
     run, ledger = plan.run, Ledger(plan.run.ledger)
     needed = disk_needed(plan, checked)
     with (
         ray_session(plan) as resources,
-        _open_executor(plan, _checked_nodes(plan, resources, console), stop_file) as executor,
+        _open_executor(plan, _checked_nodes(plan, resources, console)) as executor,
         open_view(console, plan.budget.trials, executor.max_concurrent) as view,
     ):
         view.say(f"Trials: {executor.description}")
@@ -93,7 +90,7 @@ def _run_stages(plan: Plan, checked: CheckedData, console: Console, stop_file: P
             return executor.stuck_reason() or disk_full_reason(run.path, needed)
 
         budget = BudgetTracker(plan.budget, history=history, stuck_reason=stuck_reason)
-        run_trials(plan, checked.split.epoch_size, executor, ledger, view, history, budget, stop_file)
+        run_trials(plan, checked.split.epoch_size, executor, view, history, budget)
 
         # Confirmations: the best trials and the base model on more lines.
         if not budget.interrupted and executor.stuck_reason() is None:
@@ -124,16 +121,18 @@ def _checked_nodes(plan: Plan, resources: Resources, console: Console) -> Resour
 
 
 @contextmanager
-def _open_executor(plan: Plan, resources: Resources, stop_file: Path) -> Iterator[Executor]:
+def _open_executor(plan: Plan, resources: Resources) -> Iterator[Executor]:
     """Isolated trials or benches: the only place that chooses between the two."""
     trials = plan.budget.trials
     if plan.mode.isolate:
-        yield IsolatedExecutor(share_resources(resources, trials), plan.run.ray, stop_file)
+        yield IsolatedExecutor(share_resources(resources, trials), plan.run.ray, plan.run.stop_file)
         return
     layout, driver_environment = lay_out_benches(resources, plan.mode, trials), None
     if plan.address != LOCAL:
         layout, driver_environment = replace(layout, wait_seconds=60 * plan.mode.wait_minutes), versions()
-    with open_benches(layout, bench_spec(plan, layout), plan.run.ray, stop_file, driver_environment) as executor:
+    with open_benches(
+        layout, bench_spec(plan, layout), plan.run.ray, plan.run.stop_file, driver_environment
+    ) as executor:
         yield executor
 
 

@@ -57,6 +57,11 @@ class RunFolder:
         return self.path / "ray"
 
     @property
+    def stop_file(self) -> Path:
+        """While it exists, running trials end after their current step."""
+        return self.path / "stop"
+
+    @property
     def best(self) -> Path:
         """The exported adapter."""
         return self.path / "best"

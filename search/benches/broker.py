@@ -21,6 +21,7 @@ from search.cluster.failure import PROCESS_DIED, LostError, NoNodeError, root_re
 from search.cluster.nodes import alive_nodes, can_hold_bench, no_node_message
 from search.cluster.orphans import remove_orphans
 from search.planning.layout import BenchLayout
+from spaces.records.trial_spec import TrialSpec
 from trainable.training.events import Event
 
 T = TypeVar("T")
@@ -70,9 +71,9 @@ class BenchBroker:
             self._launch()
         self._control = asyncio.create_task(self._control_loop())
 
-    async def request_seat(self, trial: str, spec: str) -> str:
+    async def request_seat(self, spec: TrialSpec) -> str:
         """See `SeatQueue.request`."""
-        lease = self._seats.request(trial, spec)
+        lease = self._seats.request(spec)
         self._notify()
         return lease
 

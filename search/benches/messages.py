@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from spaces.records.trial_spec import TrialSpec
 from trainable.training.events import Event
 
 
@@ -57,8 +58,8 @@ class BenchReport:
 class BenchCommand:
     """What a bench is to do next."""
 
-    trial_specs: tuple[str, ...] = ()
-    """Trials to seat, each a TrialSpec as JSON."""
+    trial_specs: tuple[TrialSpec, ...] = ()
+    """Trials to seat."""
     dismissed: tuple[str, ...] = ()
     """Trials whose seats are to be freed."""
     task: Task | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from search.benches.messages import BenchCommand, BenchLease, BenchReport
 from search.benches.poison_trials import PoisonTrials
 from search.cluster.failure import PROCESS_DIED
+from spaces.records.trial_spec import TrialSpec
 from trainable.training.events import Cancelled, Event, Failed, Finished, Lost, Progress
 
 ONE_SEAT = "out of memory with a single seat; lower rank or batch"
@@ -19,9 +20,12 @@ FINAL_DEATHS = 6
 
 @dataclass
 class _Lease:
-    trial: str
-    spec: str
+    spec: TrialSpec
     events: list[Event] = field(default_factory=list)
+
+    @property
+    def trial(self) -> str:
+        return self.spec.trial
 
 
 @dataclass
@@ -59,13 +63,13 @@ class SeatQueue:
         self._starved: set[str] = set()
         """Trials that ran out of memory without neighbours, and benches that did so without a trial."""
 
-    def request(self, trial: str, spec: str) -> str:
-        """Queues this trial, with its TrialSpec as JSON; returns its lease. An older lease of the trial ends."""
-        self.release_trial(trial)
+    def request(self, spec: TrialSpec) -> str:
+        """Queues this trial; returns its lease. An older lease of the trial ends."""
+        self.release_trial(spec.trial)
         lease = self._new_id()
-        self._leases[lease] = _Lease(trial, spec)
+        self._leases[lease] = _Lease(spec)
         if self.stopping:
-            self._add_event(lease, Cancelled(trial))
+            self._add_event(lease, Cancelled(spec.trial))
         else:
             self._waiting.append(lease)
         return lease

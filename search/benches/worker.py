@@ -20,7 +20,6 @@ from search.benches.task_queue import TaskError, TaskProgress, TaskResult
 from search.run_state.sync import pull_prepared
 from spaces.errors import first_line
 from spaces.records.pack_shape import PackShape
-from spaces.records.trial_spec import TrialSpec
 from spaces.storage_uri import Storage
 
 HEARTBEAT_SECONDS = 2.0
@@ -148,8 +147,7 @@ class _BenchWorker:
         for trial in command.dismissed:
             self._bench.remove(trial)
             self._outbox.forget(trial)
-        for text in command.trial_specs:
-            spec = TrialSpec.model_validate_json(text)
+        for spec in command.trial_specs:
             self._outbox.seated.add(spec.trial)
             self._bench.seat(spec)
 

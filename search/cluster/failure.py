@@ -12,10 +12,6 @@ class LostError(RayError):
     """The bench is gone, for the reason in the message. Another one may do the work."""
 
 
-class StorageFailedError(LostError):
-    """Storage could not be read or written. A later attempt may succeed."""
-
-
 class NoNodeError(LostError):
     """No node came that could hold a bench, and none is waited for any more."""
 

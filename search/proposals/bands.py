@@ -2,26 +2,25 @@
 
 from results.analysis.acceptance import AcceptanceModel, JudgedLoss
 from results.run.ledger import History
-from results.run.run_folder import RunFolder
 from search.proposals.prior_runs import prior_losses
 from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.records.trial import Outcome
 from spaces.space import Space
-from trainable.files.trial_folder import TrialFolder
 from trainable.training.outcome import failed_share, training_advice
 
 
 class BandTracker:
     """Gives each trial a band when it is drawn. The trial keeps it, also after it was interrupted."""
 
-    def __init__(self, space: Space, run: RunFolder, history: History) -> None:
-        self._space, self._run = space, run
+    def __init__(self, space: Space, history: History | None = None) -> None:
+        history = history or History()
+        self._space = space
         self._base = history.base.verdict if history.base else None
         self._bands = {trial: band for trial in history.drawn if (band := history.band_of(trial))}
         self._verdicts: dict[str, tuple[Objective, list[JudgedLoss]]] = {}
         for outcome in history.outcomes.values():
-            self._add(outcome)
+            self.add(outcome)
 
     def band_for(self, trial: str, draw: Draw) -> Band:
         """From the verdicts known at the first call for this trial."""
@@ -29,23 +28,8 @@ class BandTracker:
             self._bands[trial] = self.current_band(draw.objective)
         return self._bands[trial]
 
-    def trial_ended(self, trial: str) -> None:
-        """Adds the verdicts in the trial's folder to those that later bands depend on."""
-        outcome = TrialFolder(self._run.trial(trial)).read_outcome()
-        if outcome is not None:
-            self._add(outcome)
-
-    def current_band(self, objective: Objective) -> Band:
-        """The band of a trial drawn now."""
-        start = self._space.band(objective)
-        if not self._space.is_auto(objective):
-            return start
-        judged = prior_losses(self._space, objective)
-        for trial_objective, verdicts in self._verdicts.values():
-            judged += verdicts if trial_objective is objective else []
-        return AcceptanceModel(judged, start).band()
-
-    def _add(self, outcome: Outcome) -> None:
+    def add(self, outcome: Outcome) -> None:
+        """Adds the verdicts of an ended trial to those that later bands depend on."""
         if outcome.draw is None:
             return
         base = failed_share(self._base) if self._base else None
@@ -56,3 +40,13 @@ class BandTracker:
             if kept and verdict
         ]
         self._verdicts[outcome.trial] = outcome.draw.objective, verdicts
+
+    def current_band(self, objective: Objective) -> Band:
+        """The band of a trial drawn now."""
+        start = self._space.band(objective)
+        if not self._space.is_auto(objective):
+            return start
+        judged = prior_losses(self._space, objective)
+        for trial_objective, verdicts in self._verdicts.values():
+            judged += verdicts if trial_objective is objective else []
+        return AcceptanceModel(judged, start).band()

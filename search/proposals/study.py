@@ -3,7 +3,7 @@
 In: a space, and the outcome of each trial. Out: draws, and a journal in the run folder that optuna-dashboard reads.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import Trial, TrialState, create_trial
 
+from search.proposals.bands import BandTracker
 from search.proposals.crossing_model import CrossingModel
 from search.proposals.distributions import objective_distributions, shared_distributions, to_draw, to_point
 from search.proposals.prior_runs import starting_points
 from search.proposals.sampler import Prospect, ScreenedSampler
-from search.proposals.scoring import score_trial
+from search.proposals.scoring import TrialScore, score_trial
 from spaces.band import Band
 from spaces.draw import Draw, Objective
 from spaces.records.trial import Outcome, Point
@@ -40,13 +41,13 @@ class SearchStudy:
         seed: int,
         trials: int,
         clips: int,
-        band_of: Callable[[Objective], Band],
+        bands: BandTracker,
         storage: BaseStorage | None = None,
     ) -> None:
-        """`trials` is the most that the search may run, `clips` the number in an epoch. `band_of` gives the band of a
-        new draw. `storage` must be empty; None keeps the study in memory.
+        """`trials` is the most that the search may run, `clips` the number in an epoch. `storage` must be empty; None
+        keeps the study in memory.
         """
-        self._space, self._band_of = space, band_of
+        self._space, self.bands = space, bands
         self._crossing_model = CrossingModel(clips, space.evidence)
         self._shared = shared_distributions(space)
         self._by_objective = {objective: objective_distributions(space, objective) for objective in space.objectives}
@@ -58,11 +59,12 @@ class SearchStudy:
         self._starting_points = starting_points(space, clips)
         self._defaults = {name: domain.boundary_values()[0] for name, domain in space.draw.items()}
         self._asked: dict[str, Trial] = {}
-        self._bands: dict[Objective, Band] = {}
+        self._current: dict[Objective, Band] = {}
+        """The bands of a trial drawn now."""
 
     def ask(self, trial: str, known: Draw | None = None) -> Draw:
         """The draw of the trial with this name. `known` is its draw if it was interrupted and continues."""
-        self._bands = {objective: self._band_of(objective) for objective in self._space.objectives}
+        self._current = {objective: self.bands.current_band(objective) for objective in self._space.objectives}
         point = self._next_starting_point() if known is None else to_point(known, self._space)
         if point is not None:
             self.study.enqueue_trial(point)
@@ -72,21 +74,25 @@ class SearchStudy:
             asked.suggest_categorical(name, distribution.choices)
         return to_draw(self._space, asked.params)
 
-    def tell(self, outcome: Outcome, band: Band, curve: Sequence[Point]) -> None:
-        """Tells Optuna how a trial has ended, which had this band."""
-        score, asked = score_trial(outcome, band), self._asked.pop(outcome.trial)
-        for constraint, value in score.constraints.items():
-            asked.set_constraint(constraint, value)
-        self.study.tell(asked, score.score, score.state)
-        self._learn(outcome, score.state, curve)
+    def tell(self, outcome: Outcome, curve: Sequence[Point]) -> None:
+        """Tells Optuna how a trial has ended, in this process or in an earlier one."""
+        self.bands.add(outcome)
+        score = score_trial(outcome, self.bands.band_for(outcome.trial, outcome.draw))
+        asked = self._asked.pop(outcome.trial, None)
+        if asked is None:
+            self._add_trial(outcome, score)
+        else:
+            for constraint, value in score.constraints.items():
+                asked.set_constraint(constraint, value)
+            self.study.tell(asked, score.score, score.state)
+        if score.state is not TrialState.FAIL and curve:
+            self._crossing_model.learn(outcome.draw, curve)
 
     def tell_failed(self, trial: str) -> None:
         """Tells Optuna that a trial left no outcome."""
         self.study.tell(self._asked.pop(trial), state=TrialState.FAIL)
 
-    def add_finished(self, outcome: Outcome, band: Band, curve: Sequence[Point]) -> None:
-        """Adds a trial that ended in an earlier process."""
-        score = score_trial(outcome, band)
+    def _add_trial(self, outcome: Outcome, score: TrialScore) -> None:
         self.study.add_trial(
             create_trial(
                 state=score.state,
@@ -97,11 +103,6 @@ class SearchStudy:
                 user_attrs={TRIAL: outcome.trial},
             )
         )
-        self._learn(outcome, score.state, curve)
-
-    def _learn(self, outcome: Outcome, state: TrialState, curve: Sequence[Point]) -> None:
-        if state is not TrialState.FAIL and curve:
-            self._crossing_model.learn(outcome.draw, curve)
 
     def _next_starting_point(self) -> dict[str, Any] | None:
         """The next point that was good for another voice, is untried here, and is predicted to reach its band."""
@@ -114,7 +115,7 @@ class SearchStudy:
 
     def _prospect(self, point: dict[str, Any]) -> Prospect:
         draw = to_draw(self._space, point)
-        return self._crossing_model.prospect(draw, self._bands[draw.objective])
+        return self._crossing_model.prospect(draw, self._current[draw.objective])
 
 
 JOURNAL = "study.journal"

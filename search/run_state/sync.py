@@ -33,7 +33,7 @@ def push_bookkeeping(plan: Plan) -> None:
 
 
 @contextmanager
-def mirrored(plan: Plan, checked: CheckedData, stop_file: Path, say: Callable[[str], None]) -> Iterator[None]:
+def mirrored(plan: Plan, checked: CheckedData, say: Callable[[str], None]) -> Iterator[None]:
     """Keeps the driver's files in storage up to date, and copies there what nodes need from the head's disk.
 
     A failure within is reported through `say` and tried again; at entry and exit it raises StorageError.
@@ -45,7 +45,7 @@ def mirrored(plan: Plan, checked: CheckedData, stop_file: Path, say: Callable[[s
     _push_existing_run(plan, plan.stored)
     push_bookkeeping(plan)
     done = threading.Event()
-    thread = threading.Thread(target=_keep_pushing, args=(plan, stop_file, say, done), daemon=True)
+    thread = threading.Thread(target=_keep_pushing, args=(plan, say, done), daemon=True)
     thread.start()
     try:
         yield
@@ -125,7 +125,8 @@ class StopSignal:
         return self._is_stopping
 
 
-def _keep_pushing(plan: Plan, stop_file: Path, say: Callable[[str], None], done: threading.Event) -> None:
+def _keep_pushing(plan: Plan, say: Callable[[str], None], done: threading.Event) -> None:
+    stop_file = plan.run.stop_file
     pushed, has_failed, was_stopping = time.monotonic(), False, stop_file.exists()
     while not done.wait(STOP_CHECK_SECONDS):
         is_stopping = stop_file.exists()

@@ -12,10 +12,12 @@ from search.cluster.nodes import driver_node_resources
 from search.planning.resources import TrialResources
 from search.run_state.sync import StopSignal, pull_prepared, ray_storage
 from search.tuning.executor import Result
-from search.tuning.tune_report import REPORT_SECONDS, SPEC, TRIAL, TuneReport, ensure_outcome
+from search.tuning.outcome_file import ensure_outcome
+from search.tuning.tune_report import REPORT_SECONDS, as_result, spec_of
 from spaces.cli import OnProgress
-from spaces.records.trial import Ending, Phase, Point
-from spaces.records.trial_spec import TrialSpec
+from spaces.records.trial import Ending, Outcome, Phase
+from trainable.files.mirror import pull
+from trainable.training.events import Finished, Progress
 
 PROGRESS, DONE, ERROR = "progress", "done", "error"
 
@@ -107,7 +109,7 @@ def trial_function(machine: TrialResources, bookkeeping: Path, stop_file: Path) 
         from ray.train.torch import TorchTrainer
         from ray.tune.integration.ray_train import TuneReportCallback
 
-        spec = TrialSpec.model_validate_json(config[SPEC])
+        spec = spec_of(config)
         trainer = TorchTrainer(
             train,
             train_loop_config={**config, STOP: str(stop_file), THREADS: threads},
@@ -120,32 +122,32 @@ def trial_function(machine: TrialResources, bookkeeping: Path, stop_file: Path) 
             ),
         )
         try:
-            trainer.fit()
+            outcome = trainer.fit().return_value  # type: ignore[attr-defined]
+            pull(spec.storage, spec.path)
         except WorkerGroupError as error:
-            ensure_outcome(spec, Ending.FAILED, root_reason(error))
-        outcome = ensure_outcome(spec, Ending.FAILED, "its loop came to an end without an outcome")
-        tune.report({TRIAL: spec.trial, "ending": outcome.ending.value, "accepted": outcome.accepted})
+            outcome = ensure_outcome(spec, Ending.FAILED, root_reason(error))
+        tune.report(as_result(Finished(spec.trial, outcome)))
 
     return trial
 
 
-def train(config: dict[str, Any]) -> None:
-    """What a Ray Train worker runs: the training loop, whose curve it reports."""
+def train(config: dict[str, Any]) -> Outcome:
+    """What a Ray Train worker runs: the training loop, whose progress it reports and whose outcome it returns."""
     import ray.train
     import torch
 
     from trainable.training.run_trial import run_trial
 
     torch.set_num_threads(config[THREADS])
-    spec, stop_file = TrialSpec.model_validate_json(config[SPEC]), Path(config[STOP])
+    spec, stop_file = spec_of(config), Path(config[STOP])
     reported = -REPORT_SECONDS
 
-    def on_point(point: Point, phase: Phase) -> None:
+    def on_progress(event: Progress) -> None:
         nonlocal reported
-        if phase is Phase.TRAINING and time.monotonic() - reported < REPORT_SECONDS:
+        if event.phase is Phase.TRAINING and time.monotonic() - reported < REPORT_SECONDS:
             return
-        ray.train.report(TuneReport(spec, point, phase).as_result())
+        ray.train.report(as_result(event))
         reported = time.monotonic()
 
     pull_prepared(spec.storage, spec.probe.lines)
-    run_trial(spec, on_point, StopSignal(spec.storage, stop_file))
+    return run_trial(spec, on_progress, StopSignal(spec.storage, stop_file))

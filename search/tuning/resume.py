@@ -27,6 +27,11 @@ class ResumeState:
     def ended(self) -> tuple[Outcome, ...]:
         return (*self.recorded, *self.unrecorded)
 
+    @property
+    def cancellations(self) -> int:
+        """Trials that a Ctrl-C ended; each may be replaced by a new one."""
+        return sum(outcome.ending is Ending.CANCELLED for outcome in self.ended)
+
 
 def read_resume_state(run: RunFolder, history: History) -> ResumeState:
     """Compares the ledger with the trials' folders."""

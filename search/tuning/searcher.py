@@ -1,17 +1,19 @@
 """A Ray Tune searcher around the Optuna study of a search."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from optuna import Study
 from ray.tune.search import Searcher
 
+from search.planning.plan import Plan
 from search.proposals.budget import BudgetTracker
 from search.proposals.study import SearchStudy
 from search.tuning.resume import ResumeState
+from search.tuning.tune_report import tune_config
 from spaces.band import Band
 from spaces.draw import Draw
-from spaces.records.trial import Outcome, Point
+from spaces.records.trial_spec import TrialSpec
 
 
 class DrawSearcher(Searcher):
@@ -19,30 +21,19 @@ class DrawSearcher(Searcher):
 
     def __init__(
         self,
+        plan: Plan,
         study: SearchStudy,
         budget: BudgetTracker,
-        config_of: Callable[[str, Draw], dict[str, Any]],
-        on_draw: Callable[[str, Draw], None],
-        band_of: Callable[[str, Draw], Band],
-        outcome_of: Callable[[str], Outcome | None],
-        curve_of: Callable[[str], Sequence[Point]],
         resume: ResumeState,
+        on_draw: Callable[[TrialSpec], None],
         capacity: Callable[[], int],
     ) -> None:
-        """`config_of` makes the config that Tune passes to a trial. `on_draw` is called before the trial of a new draw
-        exists. `band_of` returns the band of a trial, `outcome_of` its outcome or None, `curve_of` its curve.
-        `capacity()` is how many trials may run now.
-        """
+        """`on_draw` is called before the trial of a new draw exists. `capacity()` is how many trials may run now."""
         super().__init__()
-        self._study, self._budget = study, budget
-        self._config_of, self._on_draw, self._outcome_of, self._capacity = config_of, on_draw, outcome_of, capacity
-        self._band_of, self._curve_of = band_of, curve_of
+        self._plan, self._study, self._budget, self._on_draw, self._capacity = plan, study, budget, on_draw, capacity
         self._unfinished, self._cancelled = list(resume.unfinished), list(resume.cancelled)
         self._next_number = resume.next_number
-        self._running: dict[str, str] = {}
-        for outcome in resume.ended:
-            if outcome.draw is not None:
-                study.add_finished(outcome, band_of(outcome.trial, outcome.draw), curve_of(outcome.trial))
+        self._running: set[str] = set()
 
     @property
     def study(self) -> Study:
@@ -54,29 +45,22 @@ class DrawSearcher(Searcher):
             return Searcher.FINISHED
         if len(self._running) >= self._capacity():
             return None
+        self._running.add(trial_id)
         if self._unfinished:
-            name, draw = self._unfinished.pop(0)
-            return self._start(trial_id, name, self._study.ask(name, draw))
+            return tune_config(self._spec(*self._unfinished.pop(0)))
         name = f"t{self._next_number:03d}"
-        draw = self._study.ask(name, self._cancelled.pop(0) if self._cancelled else None)
         self._next_number += 1
+        spec = self._spec(name, self._cancelled.pop(0) if self._cancelled else None)
         self._budget.drawn()
-        self._on_draw(name, draw)
-        return self._start(trial_id, name, draw)
+        self._on_draw(spec)
+        return tune_config(spec)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Does nothing: Optuna is told outcomes, and a loss on the way is no score."""
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Tells Optuna the outcome in the trial's folder, once. A trial without one has failed."""
-        name = self._running.pop(trial_id, None)
-        if name is None:
-            return
-        outcome = self._outcome_of(name)
-        if outcome is None:
-            self._study.tell_failed(name)
-        else:
-            self._study.tell(outcome, self._band_of(name, outcome.draw), self._curve_of(name))
+        """Makes room for another trial. Optuna is told by the recorder, which Tune calls next."""
+        self._running.discard(trial_id)
 
     def save(self, checkpoint_path: str) -> None:
         """Does nothing: a search resumes from its ledger, not from Tune."""
@@ -88,6 +72,24 @@ class DrawSearcher(Searcher):
         """Empty, since Tune pickles its searcher too."""
         return {}
 
-    def _start(self, trial_id: str, name: str, draw: Draw) -> dict[str, Any]:
-        self._running[trial_id] = name
-        return self._config_of(name, draw)
+    def _spec(self, trial: str, known: Draw | None) -> TrialSpec:
+        draw = self._study.ask(trial, known)
+        return trial_spec(self._plan, trial, draw, self._study.bands.band_for(trial, draw))
+
+
+def trial_spec(plan: Plan, trial: str, draw: Draw, band: Band) -> TrialSpec:
+    """The spec of one trial of this search; `band` is the interval that it must end in."""
+    return TrialSpec(
+        trial=trial,
+        folder=str(plan.run.trial(trial)),
+        family=plan.family,
+        model=plan.model,
+        prepared=str(plan.run.prepared),
+        calibration=str(plan.run.calibration),
+        language=plan.space.language,
+        seed=plan.seed,
+        draw=draw,
+        band=band,
+        probe=plan.space.probe,
+        storage=plan.stored,
+    )

@@ -6,12 +6,13 @@ from typing import Any
 
 from ray.tune import Stopper
 
-from search.tuning.tune_report import TuneReport
+from search.tuning.tune_report import CONFIG, event_of, spec_of
 from spaces.records.trial import Ending, Phase, Point, SecondChance
 from spaces.records.trial_spec import TrialSpec
 from trainable.files.trial_folder import TrialFolder
 from trainable.stopping.rule import decide
 from trainable.training.epoch_order import steps_per_epoch
+from trainable.training.events import Progress
 from trainable.training.lr_schedule import effective_steps
 
 GRACE_EPOCHS = 1.0
@@ -41,24 +42,25 @@ class BandStopper(Stopper):
         self._checked: dict[str, _Checked] = {}
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        report = TuneReport.of(result)
-        if report is None or report.phase is not Phase.TRAINING:
+        event = event_of(result)
+        if not isinstance(event, Progress) or event.phase is not Phase.TRAINING:
             return False
-        folder = TrialFolder(report.spec.path)
+        spec = spec_of(result[CONFIG])
+        folder = TrialFolder(spec.path)
         curve, chance = folder.read_points(), folder.read_second_chance()
-        checked = self._checked.setdefault(report.spec.trial, _Checked())
+        checked = self._checked.setdefault(spec.trial, _Checked())
         if len(curve) < checked.points:
             # The trial was interrupted and has resumed from an earlier checkpoint.
             checked.points, checked.end = 0, None
         if chance is not None and checked.end is not None and checked.end.step <= chance.outcome.point.step:
             # It was rejected there, and trains on.
             checked.end = None
-        decide_ending = self._rule(report.spec, chance)
+        decide_ending = self._rule(spec, chance)
         while checked.end is None and checked.points < len(curve):
             checked.points += 1
             if decide_ending(curve[: checked.points]) is not None:
                 checked.end = curve[checked.points - 1]
-        return checked.end is not None and report.point.epoch - checked.end.epoch > GRACE_EPOCHS
+        return checked.end is not None and event.point.epoch - checked.end.epoch > GRACE_EPOCHS
 
     def stop_all(self) -> bool:
         return self._is_drained()

@@ -14,7 +14,7 @@ from results.run.ledger import TrialDrawn, TrialEnded, read_ledger
 from results.run.run_folder import RunFolder
 from search.proposals.distributions import to_point
 from search.proposals.scoring import score_trial
-from search.tuning.run_trials import trial_spec
+from search.tuning.searcher import trial_spec
 from spaces.draw import Draw
 from spaces.records.trial import Outcome
 from spaces.space import Space
@@ -131,7 +131,7 @@ def compare_with_undisturbed(folder: Path, run: RunFolder) -> None:
     for trial, draw in history.drawn.items():
         spec = trial_spec(plan, trial, draw, history.band_of(trial))
         apart = spec.model_copy(update={"folder": str(folder / "undisturbed" / trial), "family": FAMILY})
-        alone, ended = run_trial(apart, lambda point, phase: None), history.outcomes[trial]
+        alone, ended = run_trial(apart, lambda event: None), history.outcomes[trial]
         curves = [[point.losses for point in TrialFolder(path).read_points()] for path in (apart.path, spec.path)]
         kept = [(each.ending, each.kept and each.kept.losses) for each in (alone, ended)]
         verdicts = [each.verdict and each.verdict.model_dump(mode="json") for each in (alone, ended)]

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from results.run.ledger import BaseProbed, Ledger, SearchEnded, SearchStarted, TrialDrawn, TrialEnded
 from results.run.run_folder import RunFolder
+from spaces.band import Band
 from spaces.draw import Draw
+from spaces.probe_settings import ProbeSettings
 from spaces.records.trial import Ending, Losses, Outcome, Point
+from spaces.records.trial_spec import TrialSpec
 from spaces.records.verdict import Flag, SpokenLine, Verdict
 from spaces.space import load_space
 from trainable.files.trial_folder import TrialFolder
@@ -110,6 +113,24 @@ def outcome(
         train_seconds=48.0,
         probe_seconds=12.0,
     )
+
+
+def spec(run: RunFolder, trial: str = "t000", **changes) -> TrialSpec:
+    """Of a trial in this run that no loop can train."""
+    fields = {
+        "trial": trial,
+        "folder": str(run.trial(trial)),
+        "family": "none",
+        "model": "none",
+        "prepared": "none",
+        "calibration": "none",
+        "language": "auto",
+        "seed": 1,
+        "draw": draw(),
+        "band": Band(low=1.5, high=3.0),
+        "probe": ProbeSettings(lines="digits"),
+    }
+    return TrialSpec(**{**fields, **changes})
 
 
 def base(scores: list[float]) -> Outcome:

@@ -96,9 +96,12 @@ class Mirror:
             try:
                 self._pull(part, exclude)
                 return
-            except FileNotFoundError:
+            except FileNotFoundError as error:
                 if not attempts_left:
-                    raise
+                    raise StorageError(
+                        f"{self.store.uri}: {part or 'the run'} changes while it is read ({error}); check that no "
+                        "other search writes there, then continue with --resume"
+                    ) from None
 
     def fetch_missing(self, part: str, is_wanted: Callable[[str], bool] = lambda name: True) -> None:
         """Fetches the wanted files that this disk lacks or has in another size.

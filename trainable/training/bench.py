@@ -63,8 +63,12 @@ class Bench:
 
     def seat(self, spec: TrialSpec) -> None:
         """Starts or resumes a trial in a free seat. A trial that has its outcome takes none: the outcome is emitted."""
+        folder = TrialFolder(spec.path)
         try:
             pull(spec.storage, spec.path)
+            if self._group.is_main and folder.outcome.is_file():
+                # The push of an earlier attempt may have failed.
+                push(spec.storage, spec.path)
         except OSError as error:
             if self._group.size > 1 or self._raise_errors:
                 raise
@@ -72,7 +76,6 @@ class Bench:
             return
         # No process may write before every node has the same files.
         self._group.barrier()
-        folder = TrialFolder(spec.path)
         earlier = self._group.broadcast(folder.read_outcome() if self._group.is_main else None)
         if earlier is not None:
             self._emit(Finished(spec.trial, earlier))

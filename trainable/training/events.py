@@ -8,8 +8,22 @@ from dataclasses import dataclass
 
 from spaces.errors import first_line
 from spaces.records.trial import Outcome, Phase, Point
+from trainable.files.object_store import DISK_FULL_ERRORS, StorageError
 
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_ERRORS = (
+    errno.EIO,
+    errno.ESTALE,
+    errno.EREMOTEIO,
+    errno.ENOLCK,
+    errno.ENOTCONN,
+    errno.ETIMEDOUT,
+    errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+    errno.ENETUNREACH,
+    errno.ECONNRESET,
+    errno.ECONNABORTED,
+)
+"""How a local disk, NFS and FUSE report that they cannot serve a file now. See errno(3)."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +71,18 @@ class StorageFailed(Lost):
     """The same, because storage could not be read or written. A later attempt may succeed."""
 
 
-Event = Progress | Finished | Failed | Cancelled | Lost
-"""Every event but Progress is the last one of its seat, which is free afterwards."""
+LastEvent = Finished | Failed | Cancelled | Lost
+"""The seat of the trial is free afterwards."""
+Event = Progress | LastEvent
 
 
 def event_of_error(trial: str, error: Exception) -> Failed | Lost:
-    """The last event of a trial in which `error` was raised."""
-    if not isinstance(error, OSError):
-        return Failed(trial, first_line(error))
+    """The last event of a trial in which `error` was raised.
+
+    Storage and disks that fail may work again later. Any other error would come again, for example a missing file.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, StorageError) or number in DISK_ERRORS:
+        return StorageFailed(trial, first_line(error))
     # A full disk is not worth another attempt; the driver sees it too, and ends the search.
-    return (Lost if error.errno in DISK_FULL else StorageFailed)(trial, first_line(error))
+    return (Lost if number in DISK_FULL_ERRORS else Failed)(trial, first_line(error))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spaces.records.pack_shape import PackShape
-from spaces.records.trial import Outcome, Phase, Point
+from spaces.records.trial import Outcome
 from spaces.records.trial_spec import TrialSpec
 from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Pack, SeatLimit, load_family
@@ -14,16 +14,16 @@ from trainable.training.bench import Bench
 from trainable.training.events import Event, Finished, Progress
 from trainable.training.single_seat import SingleSeatPack
 
-OnPoint = Callable[[Point, Phase], None]
 
-
-def run_trial(spec: TrialSpec, on_point: OnPoint, stop: Callable[[], bool] = lambda: False) -> Outcome:
+def run_trial(
+    spec: TrialSpec, on_progress: Callable[[Progress], None], stop: Callable[[], bool] = lambda: False
+) -> Outcome:
     """Trains until the band ends it, probes, and writes `outcome.json`; resumes an attempt that was cut off.
 
-    The trial runs on a bench with one seat. `on_point` is called about four times an epoch, when training ends, and
+    The trial runs on a bench with one seat. `on_progress` is called about four times an epoch, when training ends, and
     when probing begins. When `stop()` turns true the trial ends as cancelled after the current step. A trial that has
-    its outcome returns it at once. In a process group every process calls this, and the main one calls `on_point` and
-    `stop`.
+    its outcome returns it at once. In a process group every process calls this, and the main one calls `on_progress`
+    and `stop`.
     """
     process_group = ProcessGroup()
     pull(spec.storage, spec.path)
@@ -38,7 +38,7 @@ def run_trial(spec: TrialSpec, on_point: OnPoint, stop: Callable[[], bool] = lam
             case Finished():
                 outcomes.append(event.outcome)
             case Progress() if process_group.is_main:
-                on_point(event.point, event.phase)
+                on_progress(event)
 
     bench = Bench(_single_seat(spec, process_group), process_group, on_event, raise_errors=True)
     bench.seat(spec)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-
 import pytest
 
 from search.benches.outbox import Outbox
 from search.tuning.tune_report import REPORT_SECONDS
 from spaces.records.trial import Ending, Phase
 from tests.support.made_runs import outcome, point
-from trainable.training.events import Event, Failed, Finished, Lost, Progress, StorageFailed, event_of_error
+from trainable.training.events import Event, Failed, Finished, Progress, StorageFailed
 
 
 class ClockedOutbox:
@@ -53,18 +51,6 @@ def test_the_last_event_is_never_dropped(last: Event):
     assert not clocked.outbox.has_ending
     clocked.put("x", 1)
     assert len(clocked.outbox.take()) == 1
-
-
-@pytest.mark.parametrize(
-    ("error", "event"),
-    [
-        (ValueError("rank 4 is odd\nand more"), Failed("x", "ValueError: rank 4 is odd")),
-        (OSError("stale handle"), StorageFailed("x", "OSError: stale handle")),
-        (OSError(errno.ENOSPC, "disk full"), Lost("x", "OSError: [Errno 28] disk full")),
-    ],
-)
-def test_an_error_becomes_the_last_event_of_its_trial(error: Exception, event: Event):
-    assert event_of_error("x", error) == event
 
 
 def test_events_of_a_dismissed_trial_are_dropped():

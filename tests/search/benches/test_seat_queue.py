@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from results.run.run_folder import RunFolder
 from search.benches.messages import BenchCommand, BenchLease, BenchReport
 from search.benches.seat_queue import DEADLY, FINAL_DEATHS, HALVING_DEATHS, ONE_SEAT, SeatQueue
 from spaces.records.trial import Phase
-from tests.support.made_runs import outcome, point
+from tests.support.made_runs import outcome, point, spec
 from trainable.training.events import Cancelled, Event, Failed, Finished, Lost, Progress
+
+RUN = RunFolder(Path("run"))
 
 
 def seat_queue(seats: int = 2) -> SeatQueue:
@@ -25,6 +29,10 @@ def seat_queue(seats: int = 2) -> SeatQueue:
 def register(queue: SeatQueue, bench: str, node: str = "node") -> BenchLease:
     """A bench starts on a node that lives on."""
     return queue.register_bench(bench, node, {"node"})
+
+
+def request(queue: SeatQueue, trial: str) -> str:
+    return queue.request(spec(RUN, trial))
 
 
 def poll(queue: SeatQueue, bench: str, seats: int, seated: Sequence[str] = (), *events: Event) -> BenchCommand:
@@ -46,11 +54,11 @@ def test_trials_are_seated_once_in_the_order_they_came():
     register(queue, "A")
     register(queue, "B")
     for trial in "xyz":
-        queue.request(trial, f"spec of {trial}")
+        request(queue, trial)
     assert queue.waiting == 3
     assert poll(queue, "A", 0).build_pack
-    assert poll(queue, "A", 2).trial_specs == ("spec of x", "spec of y")
-    assert poll(queue, "B", 2).trial_specs == ("spec of z",)
+    assert poll(queue, "A", 2).trial_specs == (spec(RUN, "x"), spec(RUN, "y"))
+    assert poll(queue, "B", 2).trial_specs == (spec(RUN, "z"),)
     assert poll(queue, "A", 2, "xy").is_empty and poll(queue, "B", 2, "z").is_empty
     assert queue.waiting == 0 and queue.free_seats_of("A") == 0 and queue.free_seats_of("B") == 1
 
@@ -58,7 +66,7 @@ def test_trials_are_seated_once_in_the_order_they_came():
 def test_each_event_goes_once_to_the_lease_of_its_trial():
     queue = seat_queue()
     register(queue, "A")
-    x, y = queue.request("x", "x"), queue.request("y", "y")
+    x, y = request(queue, "x"), request(queue, "y")
     poll(queue, "A", 2)
     poll(queue, "A", 2, "xy", at(1), at(2, "y"), at(3))
     assert queue.take_events(x) == [at(1), at(3)]
@@ -72,13 +80,13 @@ def test_a_trial_that_comes_back_is_seated_when_its_older_seat_is_free():
     queue = seat_queue()
     register(queue, "A")
     register(queue, "B")
-    older = queue.request("x", "x")
+    older = request(queue, "x")
     poll(queue, "A", 1)
-    newer = queue.request("x", "x again")
+    newer = queue.request(spec(RUN, "x", seed=2))
     assert queue.waiting == 0 and poll(queue, "B", 1).is_empty
     assert poll(queue, "A", 1, "x", at(7)).dismissed == ("x",)
     assert poll(queue, "B", 1).is_empty
-    assert poll(queue, "A", 1, ()).trial_specs == ("x again",)
+    assert poll(queue, "A", 1, ()).trial_specs == (spec(RUN, "x", seed=2),)
     assert queue.take_events(newer) == []
     assert isinstance(queue.take_events(older)[0], Lost)
     queue.release(older)
@@ -90,40 +98,40 @@ def test_a_trial_that_comes_back_is_seated_when_its_older_seat_is_free():
 def test_the_seat_of_a_released_lease_is_freed(release):
     queue = seat_queue()
     register(queue, "A")
-    lease = queue.request("x", "x")
+    lease = request(queue, "x")
     poll(queue, "A", 1)
     for _ in range(2):
         release(queue, lease)
     assert poll(queue, "A", 1, "x").dismissed == ("x",)
     assert poll(queue, "A", 1).is_empty and queue.is_idle("A")
-    release(queue, queue.request("y", "y"))
+    release(queue, request(queue, "y"))
 
 
 def test_a_trial_that_is_released_while_it_waits_is_not_seated():
     queue = seat_queue()
     register(queue, "A")
-    queue.release(queue.request("x", "x"))
+    queue.release(request(queue, "x"))
     assert queue.waiting == 0 and poll(queue, "A", 1).is_empty
 
 
 def test_a_bench_that_starts_again_has_lost_its_trials_and_its_older_generation_is_not_current():
     queue = seat_queue()
     first = register(queue, "A").generation
-    lease = queue.request("x", "x")
+    lease = request(queue, "x")
     poll(queue, "A", 1)
     second = register(queue, "A").generation
     assert not queue.is_current("A", first) and queue.is_current("A", second)
     assert isinstance(queue.take_events(lease)[0], Lost)
     queue.release(lease)
-    queue.request("x", "x")
-    assert poll(queue, "A", 1).trial_specs == ("x",)
+    request(queue, "x")
+    assert poll(queue, "A", 1).trial_specs == (spec(RUN, "x"),)
 
 
 def test_a_command_that_never_arrived_is_noticed():
     queue = seat_queue()
     register(queue, "A")
-    lease = queue.request("x", "x")
-    assert poll(queue, "A", 1).trial_specs == ("x",)
+    lease = request(queue, "x")
+    assert poll(queue, "A", 1).trial_specs == (spec(RUN, "x"),)
     assert poll(queue, "A", 1, ()).trial_specs == ()
     assert isinstance(queue.take_events(lease)[0], Lost)
 
@@ -132,7 +140,7 @@ def test_a_command_that_never_arrived_is_noticed():
 def test_a_starved_bench_gets_half_its_seats_and_its_trials_go_on(seats, granted):
     queue = seat_queue(8)
     generation = register(queue, "A").generation
-    lease = queue.request("x", "x")
+    lease = request(queue, "x")
     poll(queue, "A", seats)
     queue.out_of_memory("A", generation)
     queue.out_of_memory("A", generation)
@@ -144,9 +152,9 @@ def test_a_trial_that_runs_out_of_memory_twice_in_a_single_seat_fails():
     queue = seat_queue(1)
     for expected in (Lost("x", "its bench ran out of memory"), Failed("x", ONE_SEAT)):
         generation = register(queue, "A").generation
-        seated = queue.request("x", "x")
+        seated = request(queue, "x")
         poll(queue, "A", 1)
-        waiting = queue.request("y", "y")
+        waiting = request(queue, "y")
         queue.out_of_memory("A", generation)
         assert queue.take_events(seated) == [expected] and queue.take_events(waiting) == []
         queue.release(waiting)
@@ -154,7 +162,7 @@ def test_a_trial_that_runs_out_of_memory_twice_in_a_single_seat_fails():
 
 def test_a_base_that_does_not_fit_twice_fails_the_waiting_trials():
     queue = seat_queue(1)
-    base = queue.request("z", "z")
+    base = request(queue, "z")
     queue.out_of_memory("A", register(queue, "A").generation)
     assert queue.take_events(base) == []
     queue.out_of_memory("A", register(queue, "A").generation)
@@ -163,7 +171,7 @@ def test_a_base_that_does_not_fit_twice_fails_the_waiting_trials():
 
 def test_a_bench_that_dies_without_finishing_a_trial_gets_fewer_seats_and_at_last_the_waiting_trials_fail():
     queue = seat_queue(8)
-    lease = queue.request("x", "x")
+    lease = request(queue, "x")
     granted = [register(queue, "A").seats for _ in range(FINAL_DEATHS + 1)]
     assert granted == [max(1, 8 // 2 ** (deaths // HALVING_DEATHS)) for deaths in range(FINAL_DEATHS + 1)]
     (failed,) = queue.take_events(lease)
@@ -173,12 +181,12 @@ def test_a_bench_that_dies_without_finishing_a_trial_gets_fewer_seats_and_at_las
 def die_of(queue: SeatQueue, poison: str, trials: str, node: str = "node") -> list[str]:
     """A bench of eight seats takes every trial that waits. All make progress until the poison is seated, and then the
     bench dies. Returns the trials of each life of the bench, until it survives or the poison has failed."""
-    leases, lives, further = {trial: queue.request(trial, trial) for trial in trials}, [], 0
+    leases, lives, further = {trial: request(queue, trial) for trial in trials}, [], 0
     while True:
         register(queue, "A", node)
         seated: list[str] = []
         while given := poll(queue, "A", 8, seated, *(at(further, trial) for trial in seated)).trial_specs:
-            seated += given
+            seated += [each.trial for each in given]
             further += 1
             if poison in seated:
                 break
@@ -192,7 +200,7 @@ def die_of(queue: SeatQueue, poison: str, trials: str, node: str = "node") -> li
             if last == Failed(trial, DEADLY):
                 return lives
             assert isinstance(last, Lost)
-            leases[trial] = queue.request(trial, trial)
+            leases[trial] = request(queue, trial)
 
 
 @pytest.mark.parametrize("poison", "abcdefgh")
@@ -209,7 +217,7 @@ def test_a_draw_that_kills_a_bench_without_neighbours_fails_the_second_time():
     queue = seat_queue(1)
     for expected in (Lost, Failed):
         register(queue, "A")
-        lease = queue.request("x", "x")
+        lease = request(queue, "x")
         poll(queue, "A", 1)
         register(queue, "A")
         assert isinstance(queue.take_events(lease)[0], expected)
@@ -221,7 +229,7 @@ def test_a_node_that_is_gone_is_no_fault_of_its_trials(node):
     queue, events = seat_queue(1), []
     for _ in range(HALVING_DEATHS):
         register(queue, "A", node)
-        lease = queue.request("x", "x")
+        lease = request(queue, "x")
         poll(queue, "A", 1)
         register(queue, "A", node)
         events += queue.take_events(lease)
@@ -233,7 +241,7 @@ def test_deaths_between_trials_that_end_cost_no_seats():
     queue = seat_queue(4)
     for trial in "abcdefgh":
         assert register(queue, "A").seats == 4
-        lease = queue.request(trial, trial)
+        lease = request(queue, trial)
         poll(queue, "A", 4)
         poll(queue, "A", 4, (), finished(trial))
         queue.release(lease)
@@ -242,12 +250,12 @@ def test_deaths_between_trials_that_end_cost_no_seats():
 def test_a_stopped_search_cancels_waiting_trials():
     queue = seat_queue()
     register(queue, "A")
-    seated, waiting = queue.request("x", "x"), queue.request("y", "y")
+    seated, waiting = request(queue, "x"), request(queue, "y")
     poll(queue, "A", 1)
     queue.stop()
     assert poll(queue, "A", 2, "x").stop and queue.take_events(seated) == []
     assert queue.take_events(waiting) == [Cancelled("y")]
-    assert queue.take_events(queue.request("z", "z")) == [Cancelled("z")]
+    assert queue.take_events(request(queue, "z")) == [Cancelled("z")]
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -267,7 +275,7 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(trial=st.sampled_from("uvwxyz"))
     def request(self, trial):
         if trial not in self.finished:
-            self.leases[trial] = self.queue.request(trial, trial)
+            self.leases[trial] = request(self.queue, trial)
             self.received[self.leases[trial]] = []
 
     @rule(trial=st.sampled_from("uvwxyz"))
@@ -290,7 +298,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert len(self.seated[bench]) + len(command.trial_specs) <= 3
         for trial in command.dismissed:
             self.seated[bench].remove(trial)
-        for trial in command.trial_specs:
+        for trial in (given.trial for given in command.trial_specs):
             assert trial not in self.seated["A"] | self.seated["B"], "two seats would write one folder"
             assert trial not in self.finished, "a trial that has ended is not seated again"
             self.seated[bench].add(trial)

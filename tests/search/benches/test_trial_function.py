@@ -21,7 +21,9 @@ from search.console.plain import PlainView
 from search.driver import bench_spec
 from search.planning.layout import BenchLayout
 from search.proposals.budget import BudgetTracker
-from search.tuning.run_trials import run_trials, trial_spec, tune_config
+from search.tuning.run_trials import run_trials
+from search.tuning.searcher import trial_spec
+from search.tuning.tune_report import event_of, tune_config
 from spaces.draw import Objective
 from spaces.records.trial import Ending, Phase
 from spaces.records.trial_spec import TrialSpec
@@ -64,8 +66,8 @@ class FakeBench(threading.Thread):
             if command.dismissed:
                 self.dismissed += command.dismissed
                 self._seated = None
-            for text in command.trial_specs:
-                self._seated, self._step = TrialSpec.model_validate_json(text), 0
+            for spec in command.trial_specs:
+                self._seated, self._step = spec, 0
             if self._seated:
                 events = self._advance(self._seated)
                 if not all(isinstance(event, Progress) for event in events):
@@ -79,7 +81,7 @@ class FakeBench(threading.Thread):
         progress: Event = Progress(spec.trial, points[-1], Phase.TRAINING)
         if spec.trial == LOSES and not self._has_lost:
             self._has_lost = True
-            return [progress, Lost(spec.trial, "the storage failed")]
+            return [progress, Lost(spec.trial, "its bench is gone")]
         if spec.trial == STARVES:
             return [progress, Failed(spec.trial, ONE_SEAT)]
         if spec.trial != DISOBEYS:
@@ -113,12 +115,12 @@ def test_however_a_trial_ends_its_seat_is_free_for_the_next(tmp_path):
     for entry in (started(), BaseProbed(outcome=base([0.5, 0.5]))):
         ledger.append(entry)
     said = io.StringIO()
-    with open_benches(layout, bench_spec(plan, layout), plan.run.ray, tmp_path / "stop") as executor:
+    with open_benches(layout, bench_spec(plan, layout), plan.run.ray, plan.run.stop_file) as executor:
         bench = FakeBench(executor, plan.run)
         bench.start()
         view = PlainView(Console(file=said, width=200))
         history, budget = read_ledger(plan.run.ledger), BudgetTracker(plan.budget)
-        run_trials(plan, CLIPS, executor, ledger, view, history, budget, tmp_path / "stop")
+        run_trials(plan, CLIPS, executor, view, history, budget)
     history = read_ledger(plan.run.ledger)
     assert {trial: ended.ending for trial, ended in history.outcomes.items()} == {
         DISOBEYS: Ending.CANCELLED,
@@ -149,9 +151,9 @@ def test_a_trial_function_imports_no_torch(tmp_path):
         reported = []
         tune.report = reported.append
         trial_function(broker)(config)
-        return [result["ending"] for result in reported], set(sys.modules)
+        return reported, set(sys.modules)
 
     with open_benches(layout, bench_spec(plan, layout), tmp_path, stop_file) as executor:
-        endings, modules = ray.get(ray.remote(num_cpus=0, max_calls=1)(run_it).remote(executor.broker))
-    assert endings == ["cancelled"]
+        reported, modules = ray.get(ray.remote(num_cpus=0, max_calls=1)(run_it).remote(executor.broker))
+    assert [event_of(result).outcome.ending for result in reported] == [Ending.CANCELLED]
     assert "torch" not in modules and "search.benches.trial_function" in modules

@@ -16,7 +16,6 @@ from spaces.records.trial import Outcome
 from spaces.records.verdict import Flag
 from spaces.space import load_space
 from tests.support.made_runs import base, draw, outcome, point, started, verdict
-from trainable.files.trial_folder import TrialFolder
 
 VOICE = load_space("voice")
 START = VOICE.band(Objective.ALIGNED)
@@ -46,32 +45,25 @@ def run(tmp_path: Path) -> RunFolder:
     return RunFolder(tmp_path)
 
 
-def test_without_verdicts_an_automatic_band_is_its_start(run: RunFolder) -> None:
-    bands = BandTracker(VOICE, run, History())
+def test_without_verdicts_an_automatic_band_is_its_start() -> None:
+    bands = BandTracker(VOICE)
     assert bands.band_for("t000", draw()) == START
     assert bands.band_for("t001", draw(objective="guide")) == VOICE.band(Objective.GUIDE)
 
 
 def test_verdicts_move_only_the_band_of_their_objective(run: RunFolder) -> None:
-    bands = BandTracker(VOICE, run, history_of(run, ended("t000", 6.0), ended("t001", 4.15, objective="guide")))
+    bands = BandTracker(VOICE, history_of(run, ended("t000", 6.0), ended("t001", 4.15, objective="guide")))
     moved = bands.band_for("t002", draw())
     assert moved.low > 6.0 and moved.high == START.high
     assert bands.band_for("t003", draw(objective="guide")) == VOICE.band(Objective.GUIDE)
 
 
-def test_a_trial_that_ends_counts_for_later_draws(run: RunFolder) -> None:
-    bands = BandTracker(VOICE, run, History())
+def test_a_trial_that_ends_counts_for_later_draws() -> None:
+    bands = BandTracker(VOICE)
     before = bands.band_for("t000", draw())
-    TrialFolder(run.trial("t000")).write_outcome(ended("t000", 6.0))
-    bands.trial_ended("t000")
+    bands.add(ended("t000", 6.0))
     assert bands.band_for("t000", draw()) == before == START
     assert bands.band_for("t001", draw()) != START
-
-
-def test_a_trial_without_an_outcome_moves_no_band(run: RunFolder) -> None:
-    bands = BandTracker(VOICE, run, History())
-    bands.trial_ended("t000")
-    assert bands.band_for("t001", draw()) == START
 
 
 def test_a_resumed_search_keeps_the_bands_of_its_trials(run: RunFolder) -> None:
@@ -80,9 +72,9 @@ def test_a_resumed_search_keeps_the_bands_of_its_trials(run: RunFolder) -> None:
     ledger.append(TrialDrawn(trial="t002", draw=draw(), band=given))
     history = read_ledger(run.ledger)
     assert history.band_of("t002") == given and history.running == ("t002",)
-    assert BandTracker(VOICE, run, history).band_for("t002", draw()) == given
-    fresh = BandTracker(VOICE, run, history).band_for("t003", draw())
-    assert fresh == BandTracker(VOICE, run, history).band_for("t003", draw()) and fresh not in (given, START)
+    assert BandTracker(VOICE, history).band_for("t002", draw()) == given
+    fresh = BandTracker(VOICE, history).band_for("t003", draw())
+    assert fresh == BandTracker(VOICE, history).band_for("t003", draw()) and fresh not in (given, START)
 
 
 def test_for_an_older_ledger_the_band_comes_from_the_space(run: RunFolder) -> None:

@@ -9,6 +9,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 from pydantic import ValidationError
 
+from search.proposals.bands import BandTracker
 from search.proposals.distributions import shared_distributions, to_draw, to_point
 from search.proposals.prior_runs import prior_losses, starting_points
 from search.proposals.sampler import Prospect, ScreenedSampler
@@ -59,7 +60,7 @@ def test_the_table_has_every_field_that_does_not_belong_to_an_objective():
 @pytest.mark.parametrize("name", DOMAINS)
 def test_every_field_of_a_draw_may_be_searched(name):
     space = voice(**{name: DOMAINS[name]})
-    study = SearchStudy(space, 1, 12, CLIPS, space.band)
+    study = SearchStudy(space, 1, 12, CLIPS, BandTracker(space))
     values = [getattr(study.ask(str(number)), name) for number in range(12)]
     assert all(value in space.draw[name] for value in values)
     assert len(set(values)) > 1
@@ -67,11 +68,11 @@ def test_every_field_of_a_draw_may_be_searched(name):
 
 def test_all_fields_may_be_searched_together():
     space = voice(**DOMAINS)
-    study = SearchStudy(space, 1, 12, CLIPS, space.band)
+    study = SearchStudy(space, 1, 12, CLIPS, BandTracker(space))
     for number in range(12):
         drawn = study.ask(str(number))
         assert drawn.targets == space.objective[drawn.objective].targets
-        study.tell(outcome(str(number), verdict=verdict([0.5]), drawn=drawn), space.band(drawn.objective), ())
+        study.tell(outcome(str(number), verdict=verdict([0.5]), drawn=drawn), ())
     assert all(trial.state is TrialState.COMPLETE for trial in study.study.trials)
 
 
@@ -84,7 +85,7 @@ def with_targets(*choices: str) -> Space:
 
 def test_targets_are_searched_under_the_objective_that_has_several():
     space = with_targets("attention", "linear")
-    study = SearchStudy(space, 1, 30, CLIPS, space.band)
+    study = SearchStudy(space, 1, 30, CLIPS, BandTracker(space))
     found = set()
     for number in range(30):
         drawn = study.ask(str(number))
@@ -94,17 +95,17 @@ def test_targets_are_searched_under_the_objective_that_has_several():
         assert to_draw(space, asked) == drawn
         assert ("aligned.targets" in asked) == (drawn.objective is Objective.ALIGNED)
         heard = verdict([0.9 if drawn.targets == "linear" else 0.3])
-        study.tell(outcome(str(number), verdict=heard, drawn=drawn), space.band(drawn.objective), ())
+        study.tell(outcome(str(number), verdict=heard, drawn=drawn), ())
     assert found == {("guide", "guide"), ("aligned", "attention"), ("aligned", "linear")}
     assert all(trial.state is TrialState.COMPLETE for trial in study.study.trials)
 
 
 def test_a_resumed_search_adds_draws_of_either_objective():
     space = with_targets("attention", "linear")
-    before, after = (SearchStudy(space, seed, 12, CLIPS, space.band) for seed in (1, 2))
+    before, after = (SearchStudy(space, seed, 12, CLIPS, BandTracker(space)) for seed in (1, 2))
     for number in range(8):
         drawn = before.ask(str(number))
-        after.add_finished(outcome(str(number), verdict=verdict([0.5]), drawn=drawn), space.band(drawn.objective), ())
+        after.tell(outcome(str(number), verdict=verdict([0.5]), drawn=drawn), ())
     assert [trial.params for trial in after.study.trials] == [trial.params for trial in before.study.trials]
     known = before.ask("8")
     assert after.ask("8", known) == known
@@ -118,7 +119,7 @@ def test_impossible_targets_are_refused(targets):
 
 def test_good_points_of_prior_runs_are_tried_first_and_are_no_trials_themselves():
     space = load_space("alexandria")
-    study = SearchStudy(space, 1, 12, 121, space.band)
+    study = SearchStudy(space, 1, 12, 121, BandTracker(space))
     assert study.study.trials == []
     rates = [study.ask(str(number)).lora_lr for number in range(4)]
     assert rates[:3] == [2e-6, 1e-6, 1e-5]
@@ -127,9 +128,9 @@ def test_good_points_of_prior_runs_are_tried_first_and_are_no_trials_themselves(
 
 def test_a_resumed_search_does_not_repeat_points_of_prior_runs():
     space = load_space("alexandria")
-    tried = SearchStudy(space, 1, 12, 121, space.band).ask("t000")
-    study = SearchStudy(space, 2, 12, 121, space.band)
-    study.add_finished(outcome("t000", verdict=verdict([0.5]), drawn=tried), space.band(Objective.GUIDE), ())
+    tried = SearchStudy(space, 1, 12, 121, BandTracker(space)).ask("t000")
+    study = SearchStudy(space, 2, 12, 121, BandTracker(space))
+    study.tell(outcome("t000", verdict=verdict([0.5]), drawn=tried), ())
     assert study.ask("t001").lora_lr == 1e-6
 
 
@@ -154,7 +155,7 @@ def test_only_points_within_the_space_are_tried(changes, rates):
 
 def test_a_good_point_that_would_never_cross_is_not_tried():
     space = load_space("alexandria").model_copy(update={"draw": voice(epochs=3, objective="guide").draw})
-    study = SearchStudy(space, 1, 12, 30, space.band)
+    study = SearchStudy(space, 1, 12, 30, BandTracker(space))
     assert [study.ask(str(number)).lora_lr for number in range(2)] != [1e-5, 1e-6]
 
 
@@ -168,20 +169,20 @@ def test_the_guides_configurations_give_fourteen_judged_losses():
 
 def test_draws_that_would_never_cross_are_not_proposed():
     space = voice(objective="guide")
-    study = SearchStudy(space, 1, 40, CLIPS, space.band)
+    study = SearchStudy(space, 1, 40, CLIPS, BandTracker(space))
     slow = study.ask("t0").model_copy(update={"lora_lr": 2e-5, "epochs": 15, "rank": 32, "alpha_ratio": 2})
     curve = observed(linear(5.0, 4.15, 14), 14, CLIPS)
-    study.tell(outcome("t0", Ending.HOPELESS, drawn=slow), space.band(Objective.GUIDE), curve)
+    study.tell(outcome("t0", Ending.HOPELESS, drawn=slow), curve)
     assert min(study.ask(f"t{number}").lora_lr for number in range(1, 20)) > 1e-5
 
 
 def test_a_trial_without_an_outcome_has_failed_and_none_is_left_running():
     space = toy_space("model")
-    study = SearchStudy(space, 1, 8, CLIPS, space.band)
+    study = SearchStudy(space, 1, 8, CLIPS, BandTracker(space))
     for name in ("t0", "t1"):
         study.ask(name)
     study.tell_failed("t0")
-    study.tell(outcome("t1", Ending.CANCELLED), space.band(Objective.ALIGNED), ())
+    study.tell(outcome("t1", Ending.CANCELLED), ())
     assert [trial.state for trial in study.study.trials] == [TrialState.FAIL, TrialState.FAIL]
 
 
@@ -193,7 +194,7 @@ def test_without_a_point_worth_starting_the_nearest_is_proposed():
         asked.append(point["lora_lr"])
         return Prospect(1 + abs(point["lora_lr"] - 0.1), 1.0)
 
-    study = SearchStudy(space, 1, 8, CLIPS, space.band)
+    study = SearchStudy(space, 1, 8, CLIPS, BandTracker(space))
     study.study.sampler = ScreenedSampler(1, 8, shared_distributions(space), prospect)
     assert study.ask("t0").lora_lr == min(asked, key=lambda rate: abs(rate - 0.1))
     assert len(asked) > 10
@@ -202,11 +203,11 @@ def test_without_a_point_worth_starting_the_nearest_is_proposed():
 def test_the_journal_in_the_run_folder_is_the_study_and_starts_empty(tmp_path):
     space = toy_space("model")
     for process in range(2):
-        study = SearchStudy(space, 1, 8, CLIPS, space.band, new_journal(tmp_path))
+        study = SearchStudy(space, 1, 8, CLIPS, BandTracker(space), new_journal(tmp_path))
         for number in range(3):
             drawn = study.ask(f"t{process}{number}")
             heard = verdict([0.5 + number / 10])
-            study.tell(outcome(f"t{process}{number}", verdict=heard, drawn=drawn), space.band(Objective.ALIGNED), ())
+            study.tell(outcome(f"t{process}{number}", verdict=heard, drawn=drawn), ())
         stored = optuna.load_study(
             study_name=STUDY, storage=JournalStorage(JournalFileBackend(str(tmp_path / JOURNAL)))
         )

@@ -11,9 +11,9 @@ import pytest
 
 from results.run.run_folder import RunFolder
 from search.run_state.sync import pull_prepared
-from search.tuning.tune_report import ensure_outcome
+from search.tuning.outcome_file import ensure_outcome
 from spaces.band import Band
-from spaces.records.trial import Ending, Point
+from spaces.records.trial import Ending
 from spaces.records.trial_spec import TrialSpec
 from spaces.storage_uri import Storage
 from tests.support.faulty_storage import FATAL, disk, faulty
@@ -25,7 +25,7 @@ from trainable.files.object_store import ObjectStore
 from trainable.files.trial_folder import OPTIMIZER, TrialFolder
 from trainable.probe.criteria.calibration import Calibration
 from trainable.training.checkpoint import read_checkpoints
-from trainable.training.events import StorageFailed
+from trainable.training.events import Progress, StorageFailed
 from trainable.training.run_trial import run_trial
 
 SLOW = {"lora_lr": 0.02, "text_projection_lr": 0.0, "epochs": 100}
@@ -72,19 +72,19 @@ def first_node(voice: ToyVoice, job: TrialSpec, folder: Path, uri: str | None = 
 
 
 def lose_at(number: int):
-    """An `on_point` that raises `NodeLost` at that call."""
-    points: list[Point] = []
+    """An `on_progress` that raises `NodeLost` at that call."""
+    events: list[Progress] = []
 
-    def on_point(point: Point, phase) -> None:
-        points.append(point)
-        if len(points) == number:
+    def on_progress(event: Progress) -> None:
+        events.append(event)
+        if len(events) == number:
             raise NodeLost
 
-    return on_point
+    return on_progress
 
 
 def run_until_empty(job: TrialSpec):
-    return run_trial(job, lambda point, phase: None)
+    return run_trial(job, lambda event: None)
 
 
 def assert_equal(whole: TrialSpec, other: TrialSpec) -> None:
@@ -109,7 +109,7 @@ def test_another_node_finishes_a_trial_with_the_same_result(
         node = Node(tmp_path / f"node {number}")
     there = node.prepare_for(job)
     steps: list[int] = []
-    run_trial(there, lambda point, phase: steps.append(point.step))
+    run_trial(there, lambda event: steps.append(event.point.step))
     assert_equal(job, there)
     assert min(steps) > 0 if losses[0] > 1 else min(steps) == 0
     stored = tree_names(node)
@@ -130,7 +130,7 @@ def test_the_same_through_s3(voice: ToyVoice, tmp_path: Path, s3: str) -> None:
     node.lose()
     there = Node(tmp_path / "second", s3).prepare_for(job)
     steps: list[int] = []
-    run_trial(there, lambda point, phase: steps.append(point.step))
+    run_trial(there, lambda event: steps.append(event.point.step))
     assert min(steps) > 0
     assert_equal(job, there)
 
@@ -142,14 +142,14 @@ def test_another_node_continues_from_the_checkpoint_of_a_killed_process(voice: T
     ready = node.prepare_for(job)
     script = "import os, sys\nfrom spaces.records.trial_spec import TrialSpec\n"
     script += "from trainable.training.run_trial import run_trial\n"
-    script += "def on_point(point, phase):\n    if point.step >= 10: os._exit(9)\n"
-    script += "run_trial(TrialSpec.model_validate_json(sys.argv[1]), on_point)"
+    script += "def on_progress(event):\n    if event.point.step >= 10: os._exit(9)\n"
+    script += "run_trial(TrialSpec.model_validate_json(sys.argv[1]), on_progress)"
     ended = subprocess.run([sys.executable, "-c", script, ready.model_dump_json()], cwd=ROOT, check=False)
     assert ended.returncode == 9
     node.lose()
     there = Node(tmp_path / "second").prepare_for(job)
     steps: list[int] = []
-    run_trial(there, lambda point, phase: steps.append(point.step))
+    run_trial(there, lambda event: steps.append(event.point.step))
     assert min(steps) > 0
     assert_equal(job, there)
 

@@ -12,17 +12,18 @@ from results.run.ledger import Ledger, TrialDrawn, read_ledger
 from results.run.run_folder import RunFolder
 from results.tensorboard.writer import TensorBoardWriter
 from search.console.plain import PlainView
+from search.proposals.bands import BandTracker
 from search.proposals.budget import BudgetTracker
+from search.proposals.study import SearchStudy
 from search.tuning.recorder import Recorder
-from search.tuning.run_trials import tune_config
 from search.tuning.stopper import BandStopper
-from search.tuning.tune_report import SPEC, TuneReport
-from spaces.band import Band
-from spaces.probe_settings import ProbeSettings
+from search.tuning.tune_report import as_result, spec_of, tune_config
 from spaces.records.trial import Ending, Phase
-from spaces.records.trial_spec import TrialSpec
 from spaces.space import Budget
+from tests.support import made_runs
 from tests.support.made_runs import draw, point, started, write_curve
+from tests.support.toy_search import toy_space
+from trainable.training.events import Progress
 
 CLIPS, LAST_STEP, IN_BAND_AT = 48, 400, 61
 """12 steps to an epoch, as a crafted point counts them."""
@@ -32,39 +33,29 @@ def train_without_end(config: dict) -> None:
     """A trial function that never checks whether its curve has ended."""
     from ray import tune
 
-    spec = TrialSpec.model_validate_json(config[SPEC])
+    spec = spec_of(config)
     run = RunFolder(Path(spec.folder).parent.parent)
     points = [point(step, max(2.0, 6.0 - 0.05 * step)) for step in range(LAST_STEP + 1)]
     for step in range(0, LAST_STEP + 1, 3):
         write_curve(run, spec.trial, points[: step + 1])
-        tune.report(TuneReport(spec, points[step], Phase.TRAINING).as_result())
+        tune.report(as_result(Progress(spec.trial, points[step], Phase.TRAINING)))
 
 
 @pytest.mark.usefixtures("local_ray")
 def test_a_trial_that_trains_past_its_ending_is_stopped_and_recorded(tmp_path):
     from ray import tune
 
-    run = RunFolder(tmp_path / "run")
-    spec = TrialSpec(
-        trial="t000",
-        folder=str(run.trial("t000")),
-        family="none",
-        model="none",
-        prepared="none",
-        calibration="none",
-        language="auto",
-        seed=1,
-        draw=draw(epochs=99),
-        band=Band(low=1.5, high=3.0),
-        probe=ProbeSettings(lines="digits"),
-    )
+    run, space = RunFolder(tmp_path / "run"), toy_space("model")
+    spec = made_runs.spec(run, draw=draw(epochs=99))
     ledger = Ledger(run.ledger)
     ledger.append(started())
     ledger.append(TrialDrawn(trial=spec.trial, draw=spec.draw))
     said = io.StringIO()
     completed: list[str] = []
     view, budget = PlainView(Console(file=said)), BudgetTracker(Budget(trials=1))
-    recorder = Recorder(run, ledger, TensorBoardWriter(run), view, budget, completed.append)
+    study = SearchStudy(space, 1, 1, CLIPS, BandTracker(space))
+    study.ask(spec.trial)
+    recorder = Recorder(run, TensorBoardWriter(run), study, view, budget, completed.append)
     tune.Tuner(
         tune.with_resources(train_without_end, {"CPU": 0.1}),
         param_space=tune_config(spec),

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
+from results.run.run_folder import RunFolder
+from search.planning.plan import Plan
+from search.proposals.bands import BandTracker
 from search.proposals.budget import BudgetTracker
 from search.proposals.distributions import shared_distributions, to_point
 from search.proposals.scoring import NEVER_IN_BAND, NOT_ACCEPTED, score_trial
 from search.proposals.study import SearchStudy
 from search.tuning.resume import ResumeState
 from search.tuning.searcher import DrawSearcher
+from search.tuning.tune_report import spec_of
 from spaces.band import Band
+from spaces.draw import Draw
 from spaces.records.trial import Ending
+from spaces.records.trial_spec import TrialSpec
 from spaces.records.verdict import Flag
 from spaces.space import Budget
 from tests.support.made_runs import outcome, point, verdict
@@ -57,37 +64,44 @@ def test_a_rejected_trial_in_the_band_ranks_before_one_that_never_got_there():
     assert rejected <= NOT_ACCEPTED < sum(outside.values())
 
 
-class Folders:
-    """Stands in for the trials' folders: how each named trial ended."""
+class Searching:
+    """A searcher, and what the recorder would do for it when a trial ends."""
 
     def __init__(self, trials: int, resume: ResumeState | None = None, capacity: int = 99, **limits) -> None:
-        self.space, self.capacity = toy_space("model"), capacity
-        self.outcomes = {}
-        self.drawn = {}
+        self.space, self.capacity, resume = toy_space("model"), capacity, resume or ResumeState()
         self.budget = BudgetTracker(Budget(trials=trials, **limits))
-        resume = resume or ResumeState()
-        self.curves = {}
-        study = SearchStudy(self.space, 1 + resume.next_number, trials, CLIPS, self.space.band)
-        self.searcher = DrawSearcher(
-            study,
-            budget=self.budget,
-            config_of=lambda trial, draw: {"trial": trial, "draw": draw},
-            on_draw=self.drawn.__setitem__,
-            band_of=lambda trial, draw: self.space.band(draw.objective),
-            outcome_of=self.outcomes.get,
-            curve_of=lambda trial: self.curves.get(trial, ()),
-            resume=resume,
-            capacity=lambda: self.capacity,
+        self.drawn: dict[str, Draw] = {}
+        self.study = SearchStudy(self.space, 1 + resume.next_number, trials, CLIPS, BandTracker(self.space))
+        for ended in resume.ended:
+            self.study.tell(ended, ())
+        plan = Plan(
+            space=self.space,
+            family="none",
+            sources=(),
+            auto_reference=False,
+            model="model",
+            run=RunFolder(Path("run")),
+            resume=False,
+            seed=1,
+            budget=self.space.budget,
+            address="local",
+            cache=Path("cache"),
         )
+        self.searcher = DrawSearcher(plan, self.study, self.budget, resume, self._on_draw, lambda: self.capacity)
+
+    def _on_draw(self, spec: TrialSpec) -> None:
+        self.drawn[spec.trial] = spec.draw
 
     def suggest(self, trial_id: str):
-        return self.searcher.suggest(trial_id)
+        """The spec of the suggested trial, or what else the searcher answers."""
+        config = self.searcher.suggest(trial_id)
+        return spec_of(config) if isinstance(config, dict) else config
 
-    def end(self, trial_id: str, config: dict, *arguments, **details) -> None:
-        ended = outcome(config["trial"], *arguments, drawn=config["draw"], **details)
-        self.outcomes[config["trial"]] = ended
-        self.budget.ended(ended)
+    def end(self, trial_id: str, spec: TrialSpec, *arguments, **details) -> None:
+        ended = outcome(spec.trial, *arguments, drawn=spec.draw, **details)
         self.searcher.on_trial_complete(trial_id, {"anything": 1})
+        self.budget.ended(ended)
+        self.study.tell(ended, ())
 
     @property
     def states(self) -> list[TrialState]:
@@ -95,59 +109,45 @@ class Folders:
 
 
 def test_a_search_suggests_as_many_trials_as_its_budget_and_leaves_none_running():
-    folders = Folders(trials=4)
-    configs = {trial_id: folders.suggest(trial_id) for trial_id in "abcd"}
-    assert [config["trial"] for config in configs.values()] == ["t000", "t001", "t002", "t003"]
-    assert folders.drawn == {config["trial"]: config["draw"] for config in configs.values()}
-    assert folders.suggest("e") == Searcher.FINISHED
-    folders.end("a", configs["a"], Ending.IN_BAND, GOOD, stopped=point(9, 0.6))
-    folders.end("b", configs["b"], Ending.EXHAUSTED)
-    folders.end("c", configs["c"], Ending.DIVERGED, stopped=point(3, math.nan))
-    folders.searcher.on_trial_complete("d", error=True)
-    assert folders.states == [COMPLETE, PRUNED, PRUNED, FAIL]
-    assert folders.searcher.study.best_trial.value == pytest.approx(0.8)
-    assert all(trial.constraints for trial in folders.searcher.study.trials[:3])
+    search = Searching(trials=4)
+    specs = {trial_id: search.suggest(trial_id) for trial_id in "abcd"}
+    assert [spec.trial for spec in specs.values()] == ["t000", "t001", "t002", "t003"]
+    assert search.drawn == {spec.trial: spec.draw for spec in specs.values()}
+    assert all(spec.band == search.space.band(spec.draw.objective) for spec in specs.values())
+    assert search.suggest("e") == Searcher.FINISHED
+    search.end("a", specs["a"], Ending.IN_BAND, GOOD, stopped=point(9, 0.6))
+    search.end("b", specs["b"], Ending.EXHAUSTED)
+    search.end("c", specs["c"], Ending.DIVERGED, stopped=point(3, math.nan))
+    search.end("d", specs["d"], Ending.FAILED)
+    assert search.states == [COMPLETE, PRUNED, PRUNED, FAIL]
+    assert search.searcher.study.best_trial.value == pytest.approx(0.8)
+    assert all(trial.constraints for trial in search.searcher.study.trials[:3])
 
 
 def test_no_more_trials_run_than_the_capacity():
-    folders = Folders(trials=4, capacity=1)
-    config = folders.suggest("a")
-    assert folders.suggest("b") is None
-    folders.capacity = 2
-    assert folders.suggest("b")["trial"] == "t001"
-    assert folders.suggest("c") is None
-    folders.end("a", config, Ending.IN_BAND, GOOD)
-    assert folders.suggest("c")["trial"] == "t002"
-    folders.searcher.on_trial_complete("b", error=True)
-    assert folders.suggest("d")["trial"] == "t003"
-    assert folders.suggest("e") == Searcher.FINISHED
-
-
-def test_a_trial_that_wrote_its_outcome_and_then_died_counts_as_it_ended():
-    folders = Folders(trials=1)
-    config = folders.suggest("a")
-    folders.outcomes[config["trial"]] = outcome(config["trial"], verdict=GOOD, drawn=config["draw"])
-    folders.searcher.on_trial_complete("a", error=True)
-    assert folders.states == [COMPLETE]
-
-
-def test_optuna_is_told_an_outcome_once():
-    folders = Folders(trials=2)
-    config = folders.suggest("a")
-    folders.end("a", config, Ending.IN_BAND, GOOD)
-    folders.searcher.on_trial_complete("a", error=True)
-    assert folders.states == [COMPLETE]
+    search = Searching(trials=4, capacity=1)
+    spec = search.suggest("a")
+    assert search.suggest("b") is None
+    search.capacity = 2
+    assert search.suggest("b").trial == "t001"
+    assert search.suggest("c") is None
+    search.end("a", spec, Ending.IN_BAND, GOOD)
+    assert search.suggest("c").trial == "t002"
+    search.searcher.on_trial_complete("b", error=True)
+    assert search.suggest("d").trial == "t003"
+    assert search.suggest("e") == Searcher.FINISHED
 
 
 def test_draws_stay_inside_the_space():
-    folders = Folders(trials=12)
+    search = Searching(trials=12)
     for number in range(12):
-        draw = folders.suggest(str(number))["draw"]
+        spec = search.suggest(str(number))
+        draw = spec.draw
         assert draw.rank in (4, 8)
         assert 0.02 <= draw.lora_lr <= 0.2
         assert 30 <= draw.epochs <= 60
-        folders.end(str(number), {"trial": f"t{number:03d}", "draw": draw}, Ending.IN_BAND, GOOD)
-    assert set(shared_distributions(folders.space)) == {"rank", "alpha_ratio", "lora_lr", "epochs"}
+        search.end(str(number), spec, Ending.IN_BAND, GOOD)
+    assert set(shared_distributions(search.space)) == {"rank", "alpha_ratio", "lora_lr", "epochs"}
 
 
 @pytest.mark.parametrize(
@@ -155,23 +155,23 @@ def test_draws_stay_inside_the_space():
     [({"accept": 1}, [GOOD], "1 accepted"), ({"hours": 1e-9}, [], "1e-09 hours are over")],
 )
 def test_a_used_up_budget_ends_the_draws(budget, endings, reason):
-    folders = Folders(trials=9, **budget)
+    search = Searching(trials=9, **budget)
     for number, heard in enumerate(endings):
-        folders.end(str(number), folders.suggest(str(number)), Ending.IN_BAND, heard)
-    assert folders.suggest("next") == Searcher.FINISHED
-    assert folders.budget.stop_reason() == reason
+        search.end(str(number), search.suggest(str(number)), Ending.IN_BAND, heard)
+    assert search.suggest("next") == Searcher.FINISHED
+    assert search.budget.stop_reason() == reason
 
 
 def test_a_cancelled_trial_may_be_drawn_again():
-    folders = Folders(trials=1)
-    folders.end("a", folders.suggest("a"), Ending.CANCELLED)
-    assert folders.suggest("b")["trial"] == "t001"
-    assert folders.suggest("c") == Searcher.FINISHED
+    search = Searching(trials=1)
+    search.end("a", search.suggest("a"), Ending.CANCELLED)
+    assert search.suggest("b").trial == "t001"
+    assert search.suggest("c") == Searcher.FINISHED
 
 
 def test_a_resumed_search_learns_from_what_ended_and_goes_on_with_what_did_not():
-    before = Folders(trials=9)
-    draws = [before.suggest(trial_id)["draw"] for trial_id in "abcd"]
+    before = Searching(trials=9)
+    draws = [before.suggest(trial_id).draw for trial_id in "abcd"]
     resume = ResumeState(
         recorded=(
             outcome("t000", verdict=GOOD, drawn=draws[0]),
@@ -181,30 +181,31 @@ def test_a_resumed_search_learns_from_what_ended_and_goes_on_with_what_did_not()
         cancelled=(draws[3],),
         next_number=4,
     )
-    folders = Folders(trials=9, resume=resume)
-    assert folders.states == [COMPLETE, PRUNED]
-    remembered = folders.searcher.study.trials[0]
-    assert remembered.params == to_point(draws[0], folders.space)
+    search = Searching(trials=9, resume=resume)
+    assert search.states == [COMPLETE, PRUNED]
+    remembered = search.searcher.study.trials[0]
+    assert remembered.params == to_point(draws[0], search.space)
     assert remembered.constraints["accepted"] == -1.0
-    assert folders.suggest("a") == {"trial": "t002", "draw": draws[2]}
-    assert folders.suggest("b") == {"trial": "t004", "draw": draws[3]}
-    assert folders.suggest("c")["trial"] == "t005"
-    assert list(folders.drawn) == ["t004", "t005"]
+    for trial_id, expected in (("a", ("t002", draws[2])), ("b", ("t004", draws[3]))):
+        spec = search.suggest(trial_id)
+        assert (spec.trial, spec.draw) == expected
+    assert search.suggest("c").trial == "t005"
+    assert list(search.drawn) == ["t004", "t005"]
 
 
 def test_a_resumed_search_makes_no_draw_again():
-    before = Folders(trials=2)
+    before = Searching(trials=2)
     for trial in ("a", "b"):
         before.suggest(trial)
     unfinished = tuple(before.drawn.items())
-    after = Folders(trials=4, resume=ResumeState(unfinished=unfinished, next_number=2))
-    suggested = [after.suggest(trial)["draw"] for trial in ("c", "d", "e", "f")]
+    after = Searching(trials=4, resume=ResumeState(unfinished=unfinished, next_number=2))
+    suggested = [after.suggest(trial).draw for trial in ("c", "d", "e", "f")]
     assert suggested[:2] == [draw for _, draw in unfinished]
     assert len({draw.model_dump_json() for draw in suggested}) == 4
 
 
 def test_an_interrupted_search_suggests_nothing_not_even_unfinished_trials():
-    draw = Folders(trials=1).suggest("a")["draw"]
-    folders = Folders(trials=9, resume=ResumeState(unfinished=(("t000", draw),)))
-    folders.budget.interrupted = True
-    assert folders.suggest("a") == Searcher.FINISHED
+    draw = Searching(trials=1).suggest("a").draw
+    search = Searching(trials=9, resume=ResumeState(unfinished=(("t000", draw),)))
+    search.budget.interrupted = True
+    assert search.suggest("a") == Searcher.FINISHED

@@ -8,13 +8,13 @@ import pytest
 
 from results.run.run_folder import RunFolder
 from search.tuning.stopper import BandStopper
-from search.tuning.tune_report import TuneReport
+from search.tuning.tune_report import CONFIG, as_result, tune_config
 from spaces.band import Band
-from spaces.probe_settings import ProbeSettings
 from spaces.records.trial import Phase, SecondChance
-from spaces.records.trial_spec import TrialSpec
-from tests.support.made_runs import draw, outcome, point, write_curve
+from tests.support import made_runs
+from tests.support.made_runs import outcome, point, write_curve
 from trainable.files.trial_folder import TrialFolder
+from trainable.training.events import Finished, Progress
 
 CLIPS = 48
 """With the 4 clips per step of a crafted draw: 12 steps to an epoch, as a crafted point counts them."""
@@ -30,20 +30,8 @@ def result(run: RunFolder, losses: list[float], phase: Phase = Phase.TRAINING) -
     """Tune's result dictionary of a trial with this curve, one loss per step."""
     points = [point(step, loss) for step, loss in enumerate(losses)]
     write_curve(run, "t000", points)
-    spec = TrialSpec(
-        trial="t000",
-        folder=str(run.trial("t000")),
-        family="family",
-        model="model",
-        prepared="prepared",
-        calibration="calibration",
-        language="auto",
-        seed=1,
-        draw=draw(epochs=8),
-        band=BAND,
-        probe=ProbeSettings(lines="digits"),
-    )
-    return TuneReport(spec, points[-1], phase).as_result()
+    spec = made_runs.spec(run)
+    return {CONFIG: tune_config(spec), **as_result(Progress(spec.trial, points[-1], phase))}
 
 
 FALLING = [6.0 - 0.05 * step for step in range(200)]
@@ -94,8 +82,8 @@ def test_a_second_chance_has_its_own_band(run, is_watched):
     assert stopper("id", result(run, FALLING[: again_at + 14]))
 
 
-def test_a_result_without_a_point_is_ignored():
-    assert not BandStopper(CLIPS, is_drained=lambda: False)("id", {"ending": "in_band"})
+def test_a_trial_that_has_finished_is_not_stopped():
+    assert not BandStopper(CLIPS, is_drained=lambda: False)("id", as_result(Finished("t000", outcome("t000"))))
 
 
 def test_the_search_ends_only_once_it_is_drained():

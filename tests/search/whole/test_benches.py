@@ -21,7 +21,7 @@ from search.driver import bench_spec
 from search.planning.execution_mode import ExecutionMode
 from search.planning.layout import BenchLayout
 from search.planning.plan import Plan
-from search.tuning.run_trials import trial_spec
+from search.tuning.searcher import trial_spec
 from spaces.draw import Draw
 from spaces.errors import InputError
 from spaces.records.trial import Ending
@@ -79,7 +79,7 @@ def test_two_workers_train_what_one_process_would(tmp_path, monkeypatch):
         spec = trial_spec(plan, trial, outcome.draw, plan.space.band(outcome.draw.objective)).model_copy(
             update={"folder": str(tmp_path / trial)}
         )
-        alone = run_trial(spec, lambda point, phase: None)
+        alone = run_trial(spec, lambda event: None)
         assert (outcome.ending, outcome.point.step) == (alone.ending, alone.point.step)
         assert outcome.point.loss == pytest.approx(alone.point.loss, rel=1e-5)
         assert outcome.verdict.score == pytest.approx(alone.verdict.score, abs=1e-3)

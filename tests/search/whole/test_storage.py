@@ -178,7 +178,7 @@ def test_a_search_that_began_without_storage_is_pushed_whole(tmp_path) -> None:
     plan = crafted_run(tmp_path)
     moved = dataclasses.replace(plan, storage=f"file://{tmp_path}/moved", resume=True)
     write(plan.run.path, {"prepared/roster.json": "", "base/outcome.json": ""})
-    with mirrored(moved, check_plan(stored_plan(tmp_path / "new")), plan.run.path / "stop", print):
+    with mirrored(moved, check_plan(stored_plan(tmp_path / "new")), print):
         pass
     names = tree_names(tmp_path / "moved")
     assert {name for name in names if not name.startswith("data/")} == tree_names(plan.run.path)
@@ -189,7 +189,7 @@ def test_storage_that_fails_while_a_search_runs_is_told_once_and_caught_up_with(
     monkeypatch.setattr(sync, "MIRROR_SECONDS", 0.01)
     plan = crafted_run(tmp_path)
     checked, said = check_plan(stored_plan(tmp_path / "new")), []
-    with mirrored(plan, checked, plan.run.path / "stop", said.append):
+    with mirrored(plan, checked, said.append):
         with faulty(fails_from=0) as storage:
             Ledger(plan.run.ledger).append(TrialEnded(outcome=made_runs.outcome("t001")))
             while len(storage.touched) < 3:
@@ -205,7 +205,7 @@ def test_another_node_finds_what_the_head_alone_has_at_the_same_place(tmp_path) 
     plan = stored_plan(tmp_path)
     checked = check_plan(plan)
     plan = dataclasses.replace(plan, space=crafted_lines(plan, lines))
-    with writer_lock(plan.run), mirrored(plan, checked, plan.run.path / "stop", print):
+    with writer_lock(plan.run), mirrored(plan, checked, print):
         voice = tmp_path / "voice"
         expected = {path.name: path.read_bytes() for path in voice.iterdir()}
         (voice / "clip_00.wav").write_bytes(b"changed on the head")

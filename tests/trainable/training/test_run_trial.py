@@ -9,7 +9,7 @@ import pytest
 
 from spaces.band import Band
 from spaces.data_settings import AugmentationSettings
-from spaces.records.trial import Ending, Phase, Point
+from spaces.records.trial import Ending, Phase
 from spaces.records.trial_spec import TrialSpec
 from tests.support import toy_family
 from tests.support.toy_voice import BAND, LINES, ToyVoice, make_toy_voice
@@ -17,10 +17,11 @@ from tests.support.voices import TEXTS
 from trainable.files.trial_folder import TrialFolder
 from trainable.training import checkpoint
 from trainable.training.checkpoint import read_checkpoints
+from trainable.training.events import Progress
 from trainable.training.run_trial import run_trial
 
 
-def never_called(point: Point, phase: Phase) -> None:
+def never_called(event: Progress) -> None:
     raise AssertionError("the trial was run again")
 
 
@@ -34,7 +35,7 @@ def never_called(point: Point, phase: Phase) -> None:
     ],
 )
 def test_endings(voice: ToyVoice, name: str, changes: dict, ending: Ending, probed: bool) -> None:
-    outcome = run_trial(voice.spec(name, **changes), lambda point, phase: None)
+    outcome = run_trial(voice.spec(name, **changes), lambda event: None)
     assert outcome.ending is ending, outcome.reason
     assert (outcome.verdict is not None) == probed
     assert TrialFolder(voice.root / name).read_outcome() == outcome
@@ -43,14 +44,14 @@ def test_endings(voice: ToyVoice, name: str, changes: dict, ending: Ending, prob
 def test_a_loss_that_is_not_finite_ends_the_trial_and_is_recorded(voice: ToyVoice) -> None:
     far = toy_family.make_toy_model(voice.root / "far", start=1e30)
     spec = voice.spec("diverged").model_copy(update={"model": str(far)})
-    outcome = run_trial(spec, lambda point, phase: None)
+    outcome = run_trial(spec, lambda event: None)
     assert outcome.ending is Ending.DIVERGED and outcome.checkpoint is None
     assert outcome.point is not None and outcome.point.loss == float("inf")
     assert TrialFolder(voice.root / "diverged").read_outcome() == outcome
 
 
 def test_a_trial_in_the_band_is_probed_at_its_checkpoint(voice: ToyVoice) -> None:
-    outcome = run_trial(voice.spec("probed"), lambda point, phase: None)
+    outcome = run_trial(voice.spec("probed"), lambda event: None)
     assert outcome.kept is not None and outcome.kept.loss in BAND
     assert outcome.verdict is not None and outcome.verdict.accepted
     assert [line.text for line in outcome.verdict.lines] == list(LINES)
@@ -61,7 +62,7 @@ def test_a_trial_in_the_band_is_probed_at_its_checkpoint(voice: ToyVoice) -> Non
 
 
 def test_an_overshot_trial_goes_back_above_the_floor(voice: ToyVoice) -> None:
-    outcome = run_trial(voice.spec("over", band=Band(low=2.0, high=2.001)), lambda point, phase: None)
+    outcome = run_trial(voice.spec("over", band=Band(low=2.0, high=2.001)), lambda event: None)
     assert outcome.point is not None and outcome.point.loss < 2.0
     assert outcome.kept is not None and outcome.kept.loss >= 2.0
 
@@ -70,7 +71,7 @@ def test_an_overshot_trial_goes_back_above_the_floor(voice: ToyVoice) -> None:
 def test_an_overshot_trial_goes_back_by_a_single_step(voice: ToyVoice, accumulation: int) -> None:
     """Of four or two per epoch, wherever in the epoch it jumped over the band."""
     spec = voice.spec("jumped", band=Band(low=2.0, high=2.001), accumulation=accumulation)
-    outcome = run_trial(in_own_folder(spec, str(accumulation)), lambda point, phase: None)
+    outcome = run_trial(in_own_folder(spec, str(accumulation)), lambda event: None)
     assert outcome.ending is Ending.OVERSHOT and outcome.kept is not None
     assert outcome.kept.step == outcome.point.step - 1
 
@@ -86,7 +87,7 @@ def test_the_checkpoint_of_an_overshot_trial_does_not_depend_on_the_speed_of_the
     for name, share in (("idle disk", 1e9), ("busy disk", 1e-9)):
         monkeypatch.setattr(checkpoint, "MAX_WRITING_SHARE", share)
         slow = {"lora_lr": 0.06, "text_projection_lr": 0.0}
-        outcome = run_trial(voice.spec(name, band=Band(low=1.2, high=1.2001), **slow), lambda point, phase: None)
+        outcome = run_trial(voice.spec(name, band=Band(low=1.2, high=1.2001), **slow), lambda event: None)
         assert outcome.ending is Ending.OVERSHOT and outcome.kept is not None
         assert outcome.kept.epoch > 1, "expected more than the first checkpoint, which is always written"
         [written] = read_checkpoints(voice.root / name / "checkpoints")
@@ -95,7 +96,7 @@ def test_the_checkpoint_of_an_overshot_trial_does_not_depend_on_the_speed_of_the
 
 
 def test_an_ended_trial_is_not_run_again(voice: ToyVoice) -> None:
-    first = run_trial(voice.spec("once"), lambda point, phase: None)
+    first = run_trial(voice.spec("once"), lambda event: None)
     assert run_trial(voice.spec("once"), never_called) == first
 
 
@@ -103,8 +104,8 @@ def test_a_trial_cut_off_while_probing_probes_again_without_training(voice: ToyV
     class Cut(Exception):
         pass
 
-    def cut(point: Point, phase: Phase) -> None:
-        if phase is Phase.PROBING:
+    def cut(event: Progress) -> None:
+        if event.phase is Phase.PROBING:
             raise Cut
 
     with pytest.raises(Cut):
@@ -113,8 +114,8 @@ def test_a_trial_cut_off_while_probing_probes_again_without_training(voice: ToyV
     [kept] = read_checkpoints(voice.root / "cut" / "checkpoints")
     written = (kept.folder / "adapter.safetensors").stat().st_mtime_ns
     seen: list[int] = []
-    outcome = run_trial(voice.spec("cut"), lambda point, phase: seen.append(point.step))
-    whole = run_trial(voice.spec("uncut"), lambda point, phase: None)
+    outcome = run_trial(voice.spec("cut"), lambda event: seen.append(event.point.step))
+    whole = run_trial(voice.spec("uncut"), lambda event: None)
     assert set(seen) == {outcome.point.step}
     assert outcome.verdict == whole.verdict and outcome.ending is whole.ending
     assert (kept.folder / "adapter.safetensors").stat().st_mtime_ns == written, "the checkpoint was written again"
@@ -122,13 +123,13 @@ def test_a_trial_cut_off_while_probing_probes_again_without_training(voice: ToyV
 
 def test_a_stopped_trial_is_cancelled_with_a_checkpoint(voice: ToyVoice) -> None:
     steps: list[int] = []
-    outcome = run_trial(voice.spec("stopped"), lambda point, phase: steps.append(point.step), lambda: len(steps) > 1)
+    outcome = run_trial(voice.spec("stopped"), lambda event: steps.append(event.point.step), lambda: len(steps) > 1)
     assert outcome.ending is Ending.CANCELLED and outcome.verdict is None
     assert outcome.checkpoint is not None
 
 
 def test_the_curve_starts_at_step_0_and_misses_no_step(voice: ToyVoice) -> None:
-    outcome = run_trial(voice.spec("steps"), lambda point, phase: None)
+    outcome = run_trial(voice.spec("steps"), lambda event: None)
     points = TrialFolder(voice.root / "steps").read_points()
     assert [point.step for point in points] == list(range(len(points)))
     assert points[-1] == outcome.point
@@ -139,7 +140,7 @@ def test_a_schedule_is_followed_over_the_whole_run(voice: ToyVoice) -> None:
     """Four steps per epoch: one of warm-up, and two half waves over the other seven."""
     slow = {"lora_lr": 1e-3, "text_projection_lr": 1e-4, "band": Band(low=1e-6, high=1e-5)}
     draw = {"epochs": 2, "warmup": 1, "schedule": "cosine", "lr_cycles": 2, "lr_floor": 0.5}
-    outcome = run_trial(voice.spec("cosine", **slow, **draw), lambda point, phase: None)
+    outcome = run_trial(voice.spec("cosine", **slow, **draw), lambda event: None)
     points = TrialFolder(voice.root / "cosine").read_points()
     assert outcome.ending is Ending.EXHAUSTED and len(points) == 9
     waves = [(1 + math.cos(math.pi * at)) / 2 for at in (0, 2 / 7, 4 / 7, 6 / 7, 1 / 7, 3 / 7, 5 / 7)]
@@ -151,7 +152,7 @@ def test_a_schedule_is_followed_over_the_whole_run(voice: ToyVoice) -> None:
 def test_the_weight_of_the_sub_talker_changes_the_gradient_and_not_the_reported_losses(voice: ToyVoice) -> None:
     """In the toy family the sub-talker's loss, and its gradient, equal the whole."""
     for name, weight in (("reported", 0.3), ("heavier", 1.3)):
-        run_trial(voice.spec(name, sub_weight=weight, epochs=1), lambda point, phase: None)
+        run_trial(voice.spec(name, sub_weight=weight, epochs=1), lambda event: None)
     reported, heavier = (TrialFolder(voice.root / name).read_points()[1] for name in ("reported", "heavier"))
     assert heavier.losses == reported.losses
     assert heavier.grad_norm == pytest.approx(2 * reported.grad_norm)
@@ -162,7 +163,7 @@ def test_copies_are_trained_on_in_place_of_their_clips(tmp_path: Path) -> None:
     slow = {"lora_lr": 1e-3, "text_projection_lr": 0.0, "epochs": 2, "band": Band(low=1e-6, high=1e-5)}
     seconds = {}
     for share in (0.0, 0.5, 1.0):
-        outcome = run_trial(voice.spec(f"{share}", augmented=share, **slow), lambda point, phase: None)
+        outcome = run_trial(voice.spec(f"{share}", augmented=share, **slow), lambda event: None)
         assert outcome.point.clips == 2 * len(TEXTS) and outcome.point.epoch == 2.0
         seconds[share] = outcome.point.audio_seconds
     assert seconds[0.0] < seconds[0.5] < seconds[1.0]

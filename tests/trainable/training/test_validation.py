@@ -12,7 +12,7 @@ import torch.distributed as dist
 
 from spaces.band import Band
 from spaces.draw import Draw
-from spaces.records.trial import Ending, Phase, Point
+from spaces.records.trial import Ending, Point
 from spaces.records.trial_spec import TrialSpec
 from tests.support import toy_family
 from tests.support.pack_processes import in_processes
@@ -46,7 +46,7 @@ def twenty(tmp_path_factory: pytest.TempPathFactory) -> ToyVoice:
 
 
 def ended(voice: ToyVoice, folder: Path, name: str, **changes) -> list[Point]:
-    run_trial(in_folder(voice.spec(name, **changes), folder), lambda point, phase: None)
+    run_trial(in_folder(voice.spec(name, **changes), folder), lambda event: None)
     return TrialFolder(folder / name).read_points()
 
 
@@ -111,7 +111,7 @@ def test_held_out_clips_are_never_trained_on(twenty: ToyVoice, tmp_path: Path) -
 def test_the_last_point_and_the_kept_point_are_validated(
     twenty: ToyVoice, tmp_path: Path, changes: dict, ending: Ending
 ) -> None:
-    outcome = run_trial(in_folder(twenty.spec("ended", **changes), tmp_path), lambda point, phase: None)
+    outcome = run_trial(in_folder(twenty.spec("ended", **changes), tmp_path), lambda event: None)
     points = TrialFolder(tmp_path / "ended").read_points()
     assert outcome.ending is ending
     assert outcome.point == points[-1] and outcome.point.validation is not None
@@ -122,7 +122,7 @@ def test_the_last_point_and_the_kept_point_are_validated(
 
 
 def test_an_overshot_trial_goes_back_to_a_validated_point_within_an_epoch(twenty: ToyVoice, tmp_path: Path) -> None:
-    outcome = run_trial(in_folder(twenty.spec("over", **OVER), tmp_path), lambda point, phase: None)
+    outcome = run_trial(in_folder(twenty.spec("over", **OVER), tmp_path), lambda event: None)
     assert outcome.ending is Ending.OVERSHOT and outcome.kept.step % STEPS != 0
     assert outcome.kept.validation is not None
 
@@ -130,7 +130,7 @@ def test_an_overshot_trial_goes_back_to_a_validated_point_within_an_epoch(twenty
 def test_a_loss_that_is_not_finite_is_not_validated(twenty: ToyVoice, tmp_path: Path) -> None:
     far = toy_family.make_toy_model(tmp_path / "far", start=1e30)
     spec = in_folder(twenty.spec("diverged"), tmp_path).model_copy(update={"model": str(far)})
-    outcome = run_trial(spec, lambda point, phase: None)
+    outcome = run_trial(spec, lambda event: None)
     assert outcome.ending is Ending.DIVERGED and outcome.point.validation is None
 
 
@@ -193,9 +193,10 @@ def test_a_curve_that_is_cut_off_and_resumed_is_the_same(twenty: ToyVoice, tmp_p
     class Cut(Exception):
         pass
 
-    def cut(point: Point, phase: Phase) -> None:
-        if point.step > 0 and point.step not in reached:
-            reached.add(point.step)
+    def cut(event: Progress) -> None:
+        step = event.point.step
+        if step > 0 and step not in reached:
+            reached.add(step)
             raise Cut
 
     spec, reached, attempts = in_folder(twenty.spec("resumed", **changes), tmp_path), set(), 0
@@ -204,7 +205,7 @@ def test_a_curve_that_is_cut_off_and_resumed_is_the_same(twenty: ToyVoice, tmp_p
         with contextlib.suppress(Cut):
             run_trial(spec, cut)
     whole = in_folder(spec, tmp_path / "whole")
-    run_trial(whole, lambda point, phase: None)
+    run_trial(whole, lambda event: None)
     assert attempts > 2
     assert timeless_curve(spec.path) == timeless_curve(whole.path)
 
@@ -239,7 +240,7 @@ def test_trials_side_by_side_are_validated_as_alone(twenty: ToyVoice, tmp_path: 
     recorded.run_until_empty()
     for name, changes in recipes.items():
         alone = in_folder(twenty.spec(name, **changes), tmp_path / "alone")
-        run_trial(alone, lambda point, phase: None)
+        run_trial(alone, lambda event: None)
         assert timeless_curve(tmp_path / name) == timeless_curve(alone.path)
 
 
@@ -247,7 +248,7 @@ def group_member(rank: int, spec: TrialSpec, folder: Path) -> None:
     """One of two processes that train a trial."""
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=2)
-    run_trial(spec, lambda point, phase: None)
+    run_trial(spec, lambda event: None)
     dist.destroy_process_group()
 
 
@@ -255,7 +256,7 @@ def test_two_processes_write_what_one_writes(twenty: ToyVoice, tmp_path: Path) -
     """Up to the rounding of sums in another order."""
     group, one = (in_folder(twenty.spec("over", **OVER), tmp_path / name) for name in ("group", "one"))
     in_processes(group_member, [(rank, group, tmp_path) for rank in range(2)])
-    run_trial(one, lambda point, phase: None)
+    run_trial(one, lambda event: None)
     ours, theirs = (TrialFolder(spec.path).read_points() for spec in (group, one))
     assert validated(ours) == validated(theirs)
     assert any(step % STEPS for step in validated(ours)[:-1]), "expected one within an epoch"
