@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,30 +50,11 @@ class FreshProcessFailed(RuntimeError):
     """The export could not be loaded, or did not speak."""
 
 
-def speak_in_fresh_process(
-    family: str,
-    folder: Path,
-    model: str | None,
-    language: str,
-    prompts: Sequence[SpeechPrompt],
-    sampling: Sampling,
-    codes: np.ndarray,
-) -> SpeechResult:
-    """Loads `folder` in a new process and speaks the prompts; `codes`, [frames, codebooks], are of the first prompt.
+def speak_in_fresh_process(request: SpeechRequest, codes: np.ndarray) -> SpeechResult:
+    """Carries out the request in a new process; `codes`, [frames, codebooks], are of its first prompt.
 
     Raises FreshProcessFailed with the last line that the process printed.
     """
-    import torch
-
-    request = SpeechRequest(
-        family=family,
-        folder=folder,
-        model=model,
-        language=language,
-        sampling=sampling,
-        threads=torch.get_num_threads(),
-        prompts=tuple((prompt.text, prompt.seed, prompt.frame_cap) for prompt in prompts),
-    )
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     with tempfile.TemporaryDirectory(prefix="sweetspot-") as name:
         scratch = Path(name)
@@ -91,7 +71,7 @@ def speak_in_fresh_process(
         if done.returncode != 0:
             lines = done.stderr.strip().splitlines()
             raise FreshProcessFailed(lines[-1] if lines else f"exit code {done.returncode}")
-        return _read(scratch / RESULT, len(prompts))
+        return _read(scratch / RESULT, len(request.prompts))
 
 
 def codes_of(utterance: Utterance) -> np.ndarray:

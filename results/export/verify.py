@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from results.export.adapter_manifest import AdapterManifest, MergedWeights, UnfaithfulExport
-from results.export.fresh_process import FreshProcessFailed, codes_of, speak_in_fresh_process
+from results.export.fresh_process import FreshProcessFailed, SpeechRequest, codes_of, speak_in_fresh_process
 from results.export.samples import sample_name
 from spaces.probe_settings import ProbeSettings
 from spaces.records.verdict import ProbeLine, Verdict
@@ -56,15 +57,16 @@ def verify_export(written: WrittenExport, learner: Learner, calibration: Calibra
     prompts = [sample, *(prompt for _, prompt in lines)]
     try:
         codes = codes_of(trained)
-        result = speak_in_fresh_process(
-            manifest.family,
-            written.folder,
-            None if is_whole else written.model,
-            manifest.language,
-            prompts,
-            manifest.sampling,
-            codes,
+        request = SpeechRequest(
+            family=manifest.family,
+            folder=written.folder,
+            model=None if is_whole else written.model,
+            language=manifest.language,
+            sampling=manifest.sampling,
+            threads=torch.get_num_threads(),
+            prompts=tuple((prompt.text, prompt.seed, prompt.frame_cap) for prompt in prompts),
         )
+        result = speak_in_fresh_process(request, codes)
     except FreshProcessFailed as error:
         raise UnfaithfulExport(
             f"trial {manifest.trial}: the export could not be loaded again ({error}). Nothing was exported"

@@ -89,15 +89,20 @@ def drive(
     bench = Bench(pack, ProcessGroup(), events.append, raise_errors=True)
     for _ in range(min(together or pack.seats, len(jobs))):
         bench.seat(waiting.pop(0))
-    while waiting or bench.free_seats < pack.seats:
+    while waiting or _seated(jobs, waiting, events):
         bench.advance()
-        if waiting and bench.free_seats:
+        if waiting and _seated(jobs, waiting, events) < pack.seats:
             bench.seat(waiting.pop(0))
         if until in [(event.trial, event.point.step) for event in events if isinstance(event, Progress)]:
             for each in jobs:
                 bench.remove(each.trial)
             break
     return events
+
+
+def _seated(jobs: Sequence[TrialSpec], waiting: Sequence[TrialSpec], events: Sequence[Event]) -> int:
+    """How many of the jobs are in a seat."""
+    return len(jobs) - len(waiting) - sum(not isinstance(event, Progress) for event in events)
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,10 @@ class RecordedBench:
         self.pack = LoggingPack(build_learner, 2, seats, ProcessGroup())
         self.bench = Bench(self.pack, ProcessGroup(), self.events.append)
 
+    @property
+    def free_seats(self) -> int:
+        return self.pack.seats - len(self.pack._packs)
+
     def until(self, done: Callable[[], bool], stop: bool = False) -> None:
         for _ in range(500):
             if done():
@@ -68,7 +72,7 @@ class RecordedBench:
         raise AssertionError("not done after 500 passes")
 
     def run_until_empty(self, stop: bool = False) -> None:
-        self.until(lambda: self.bench.free_seats == self.pack.seats, stop)
+        self.until(lambda: self.free_seats == self.pack.seats, stop)
 
     @property
     def outcomes(self) -> dict[str, Outcome]:

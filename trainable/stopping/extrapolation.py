@@ -1,4 +1,4 @@
-"""Predicts at which step a loss curve crosses into its band, with bounds."""
+"""Predicts at which step, at the earliest, a loss curve crosses into its band."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -53,21 +53,13 @@ SAMPLES = 256
 """Courses sampled from each fit, always with the same random numbers."""
 
 
-@dataclass(frozen=True)
-class CrossingForecast:
-    """Optimizer steps; infinite where the curve does not cross by its last step."""
-
-    earliest: float
-    """Optimistic bound: nearly the fastest of the courses that fit the points, sped up by SPEED_UP from here on."""
-    expected: float
-    latest: float
-
-
-def predict_crossing(
+def earliest_crossing(
     curve: Sequence[Point], high: float, clips: int, last_step: int, effective_steps: EffectiveSteps = float
-) -> CrossingForecast | None:
-    """When the curve's loss falls to `high`. `clips` is the number of clips in an epoch.
+) -> float | None:
+    """The optimizer step before which the curve's loss hardly falls to `high`; infinite where it does not do so by its
+    last step. `clips` is the number of clips in an epoch.
 
+    The bound is optimistic: nearly the fastest of the courses that fit the points, sped up by SPEED_UP from here on.
     None with fewer than five points, with a point that is not finite, or where the curve's beginning is missing.
 
     The loss is modelled as c + a·exp(−k·x) + b·x in the effective steps x, averaged over the curve's own window: a
@@ -80,7 +72,7 @@ def predict_crossing(
     points = _thinned(_without_spikes(curve))
     if len(points) < MIN_POINTS:
         return None
-    return _Extrapolation(points, clips, last_step, effective_steps).crossing(high)
+    return _Extrapolation(points, clips, last_step, effective_steps).earliest_crossing(high)
 
 
 class _Extrapolation:
@@ -105,7 +97,7 @@ class _Extrapolation:
                 design = np.linalg.solve(cholesky, self._design(steps, decay))
                 self._fits.append(_fit(decay, design, whitened, log_determinant))
 
-    def crossing(self, high: float) -> CrossingForecast:
+    def earliest_crossing(self, high: float) -> float:
         ahead = np.unique(np.linspace(self._step, max(self._last_step, self._step), 129).astype(int))
         evidence = np.array([fit.evidence for fit in self._fits])
         weights = np.exp(evidence - evidence.max())
@@ -122,11 +114,7 @@ class _Extrapolation:
         learned = self._effective[ahead] - self._effective[self._step]
         optimistic = level[:, None] - np.maximum(0.0, pace + extra_pace)[:, None] * learned
         earliest = np.minimum(crossing, self._first_below(optimistic, ahead, high))
-        return CrossingForecast(
-            earliest=_quantile(earliest, weights, 1 - CONFIDENCE),
-            expected=_quantile(crossing, weights, 0.5),
-            latest=_quantile(crossing, weights, CONFIDENCE),
-        )
+        return _quantile(earliest, weights, 1 - CONFIDENCE)
 
     def _pace(self, coefficients: np.ndarray, decay: float) -> np.ndarray:
         """How fast each course has fallen over the last half epoch, in nats per effective step."""

@@ -8,7 +8,7 @@ from statistics import median
 from spaces.band import Band
 from spaces.records.trial import Ending, Point
 from trainable.stopping.curve import FIRST_PASS_CLIPS
-from trainable.stopping.extrapolation import POINTS_PER_EPOCH, SPEED_UP, EffectiveSteps, predict_crossing
+from trainable.stopping.extrapolation import POINTS_PER_EPOCH, SPEED_UP, EffectiveSteps, earliest_crossing
 
 COLLAPSED_LOSS = 5e-5
 """A loss that prints as 0.0000, as from a dataset whose clips all hold the same codes."""
@@ -141,8 +141,8 @@ def _never_crosses(
     pace = max(0.0, epoch_ago.loss - latest.loss) / max(done - effective_steps(epoch_ago.step), 1e-9)
     if latest.loss - SPEED_UP * pace * (effective_steps(last_step) - done) <= band.high:
         return False
-    crossing = predict_crossing(curve, band.high, clips, last_step, effective_steps)
-    return crossing is not None and crossing.earliest > last_step
+    earliest = earliest_crossing(curve, band.high, clips, last_step, effective_steps)
+    return earliest is not None and earliest > last_step
 
 
 def _before(curve: Sequence[Point], clips: int) -> Point:

@@ -57,10 +57,6 @@ class Bench:
         self._pack, self._group, self._emit, self._raise_errors = pack, process_group, emit, raise_errors
         self._seated: dict[int, _SeatedTrial] = {}
 
-    @property
-    def free_seats(self) -> int:
-        return self._pack.seats - len(self._seated)
-
     def seat(self, spec: TrialSpec) -> None:
         """Starts or resumes a trial in a free seat. A trial that has its outcome takes none: the outcome is emitted."""
         folder = TrialFolder(spec.path)

@@ -53,7 +53,7 @@ def test_trials_side_by_side_end_exactly_as_each_would_alone(
         recorded.bench.seat(waiting.pop(0))
         for _ in range(passes_between):
             recorded.bench.advance()
-        recorded.until(lambda: recorded.bench.free_seats > 0)
+        recorded.until(lambda: recorded.free_seats > 0)
     recorded.run_until_empty()
     assert not recorded.failures
     for spec in specs:
@@ -72,7 +72,7 @@ def test_a_trial_takes_a_seat_until_it_has_its_outcome(voice: ToyVoice, tmp_path
     recorded = RecordedBench(voice, seats=3)
     for expected, name in ((2, "one"), (1, "two")):
         recorded.bench.seat(in_folder(voice.spec(name, **LONG), tmp_path))
-        assert recorded.bench.free_seats == expected
+        assert recorded.free_seats == expected
     recorded.run_until_empty()
     assert [outcome.ending for outcome in recorded.outcomes.values()] == [Ending.EXHAUSTED] * 2
     assert recorded.points("one", Phase.TRAINING) == list(range(2 * PASSES + 1))
@@ -86,7 +86,7 @@ def test_a_trial_that_has_its_outcome_takes_no_seat(voice: ToyVoice, tmp_path: P
     before = list(recorded.pack.log)
     recorded.bench.seat(spec)
     assert recorded.events[-1] == Finished("once", earlier)
-    assert recorded.bench.free_seats == 0 and recorded.pack.log == before
+    assert recorded.free_seats == 0 and recorded.pack.log == before
 
 
 def test_a_join_that_fails_ends_only_that_trial(voice: ToyVoice, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_join_that_fails_ends_only_that_trial(voice: ToyVoice, tmp_path: Path)
     recorded.bench.seat(in_folder(voice.spec("sound", **LONG), tmp_path))
     recorded.pack.fails["join"] = InputError("rank 512: too large\nin two lines")
     recorded.bench.seat(in_folder(voice.spec("misfit", **LONG), tmp_path))
-    assert recorded.failures == {"misfit": failed} and recorded.bench.free_seats == 1
+    assert recorded.failures == {"misfit": failed} and recorded.free_seats == 1
     recorded.pack.fails.clear()
     recorded.bench.seat(in_folder(voice.spec("next", **LONG), tmp_path))
     recorded.run_until_empty()
@@ -109,7 +109,7 @@ def test_a_torn_checkpoint_ends_only_that_trial(voice: ToyVoice, tmp_path: Path)
     (checkpoint.folder / "adapter.safetensors").write_bytes(b"")
     recorded.bench.seat(in_folder(voice.spec("sound", **LONG), tmp_path))
     recorded.bench.seat(spec)
-    assert recorded.failures.keys() == {"torn"} and recorded.bench.free_seats == 1
+    assert recorded.failures.keys() == {"torn"} and recorded.free_seats == 1
     recorded.run_until_empty()
     assert recorded.outcomes.keys() == {"sound"}
 
@@ -160,9 +160,9 @@ def test_a_removed_trial_frees_its_seat_keeps_its_files_and_may_resume(voice: To
     recorded.bench.seat(staying)
     recorded.until(lambda: recorded.points("leaving", Phase.TRAINING)[-1:] == [PASSES + 2])
     recorded.bench.remove("unknown")
-    assert recorded.bench.free_seats == 0
+    assert recorded.free_seats == 0
     recorded.bench.remove("leaving")
-    assert recorded.bench.free_seats == 1 and not recorded.outcomes
+    assert recorded.free_seats == 1 and not recorded.outcomes
     folder = TrialFolder(leaving.path)
     assert folder.read_outcome() is None and len(folder.read_points()) == PASSES + 3
     assert [each.state.point.step for each in read_checkpoints(folder.checkpoints)] == [PASSES]
@@ -224,7 +224,7 @@ def test_no_trial_waits_longer_than_half_an_epoch_for_others(
     recorded.bench.seat(in_folder(voice.spec("training", **SLOW), tmp_path))
     recorded.until(lambda: "waiting" in recorded.outcomes)
     assert 0 < waits(recorded.pack.log, 0) <= PASSES / 2
-    assert recorded.bench.free_seats == 1
+    assert recorded.free_seats == 1
 
 
 def test_the_last_trial_is_probed_at_once(voice: ToyVoice, tmp_path: Path) -> None:

@@ -234,7 +234,7 @@ def test_trials_side_by_side_are_validated_as_alone(twenty: ToyVoice, tmp_path: 
     recipes = {"in band": {}, "over": OVER, "long": LONG, "dropped": {**LONG, "dropout": 0.4, "accumulation": 2}}
     recorded = RecordedBench(twenty, seats=3)
     for name, changes in recipes.items():
-        recorded.until(lambda: recorded.bench.free_seats > 0)
+        recorded.until(lambda: recorded.free_seats > 0)
         recorded.bench.seat(in_folder(twenty.spec(name, **changes), tmp_path))
         recorded.bench.advance()
     recorded.run_until_empty()

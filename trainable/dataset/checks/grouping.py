@@ -20,21 +20,30 @@ class Hit:
         return f"{name} ({excerpt(self.detail)})" if self.detail else name
 
 
-def grouped(
-    dataset: VoiceDataset, check: str, severity: Severity, hits: Sequence[Hit], one: str, many: str, advice: str
-) -> list[Finding]:
-    """One finding for all hits; at the clip's own line where there is one hit. Empty without hits.
+@dataclass(frozen=True)
+class Wording:
+    """How a fault of clips is told."""
 
-    `one` follows a clip's name ("is clipped"), `many` follows "7 clips" ("are clipped").
-    """
+    one: str
+    """Follows a clip's name: "is clipped"."""
+    many: str
+    """Follows "7 clips": "are clipped"."""
+    advice: str
+
+
+def grouped(
+    dataset: VoiceDataset, check: str, severity: Severity, hits: Sequence[Hit], wording: Wording
+) -> list[Finding]:
+    """One finding for all hits; at the clip's own line where there is one hit. Empty without hits."""
     if not hits:
         return []
     if len(hits) == 1:
-        where, fault = hits[0].clip.where, f"{hits[0]} {one}"
+        where, fault = hits[0].clip.where, f"{hits[0]} {wording.one}"
     else:
-        where, fault = dataset_name(dataset), f"{len(hits)} clips {many}: {first_few([str(hit) for hit in hits])}"
+        where = dataset_name(dataset)
+        fault = f"{len(hits)} clips {wording.many}: {first_few([str(hit) for hit in hits])}"
     paths = tuple(printable(hit.clip.audio) for hit in hits)
-    return [Finding(severity=severity, check=check, where=where, message=f"{fault}; {advice}", clips=paths)]
+    return [Finding(severity=severity, check=check, where=where, message=f"{fault}; {wording.advice}", clips=paths)]
 
 
 def about_dataset(

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-from trainable.dataset.checks.grouping import Hit, about_dataset, grouped, line_of
+from trainable.dataset.checks.grouping import Hit, Wording, about_dataset, grouped, line_of
 from trainable.dataset.clip import Clip, VoiceDataset
 from trainable.dataset.finding import Finding, Severity
 from trainable.dataset.formatting import first_few, printable, quote
@@ -44,7 +44,7 @@ def tempo_factor(text: str) -> float:
 def silent(dataset: VoiceDataset) -> list[Finding]:
     hits = [Hit(clip) for clip in dataset.clips if _is_silent(clip)]
     advice = "record again, or remove the clip together with its transcript"
-    return grouped(dataset, "silent", Severity.ERROR, hits, "is silent", "are silent", advice)
+    return grouped(dataset, "silent", Severity.ERROR, hits, Wording("is silent", "are silent", advice))
 
 
 def quiet(dataset: VoiceDataset) -> list[Finding]:
@@ -54,7 +54,7 @@ def quiet(dataset: VoiceDataset) -> list[Finding]:
         if clip.measures.rms_dbfs < QUIET_DBFS and not _is_silent(clip)
     ]
     advice = f"expected {QUIET_DBFS:.0f} dBFS or more, most recordings have -30 to -15; raise the gain"
-    return grouped(dataset, "quiet", Severity.WARNING, hits, "is very quiet", "are very quiet", advice)
+    return grouped(dataset, "quiet", Severity.WARNING, hits, Wording("is very quiet", "are very quiet", advice))
 
 
 def clipped(dataset: VoiceDataset) -> list[Finding]:
@@ -66,13 +66,13 @@ def clipped(dataset: VoiceDataset) -> list[Finding]:
     advice = (
         "more than 0.1 % of the samples are at full scale, and the model learns the distortion; record at a lower gain"
     )
-    return grouped(dataset, "clipped", Severity.WARNING, hits, "is clipped", "are clipped", advice)
+    return grouped(dataset, "clipped", Severity.WARNING, hits, Wording("is clipped", "are clipped", advice))
 
 
 def dc_offset(dataset: VoiceDataset) -> list[Finding]:
     hits = [Hit(clip, f"{clip.measures.dc:+.3f}") for clip in dataset.clips if abs(clip.measures.dc) > DC_OFFSET]
     advice = f"expected a mean within ±{DC_OFFSET}; remove it with a high-pass filter at 20 Hz"
-    return grouped(dataset, "dc-offset", Severity.WARNING, hits, "has a DC offset", "have a DC offset", advice)
+    return grouped(dataset, "dc-offset", Severity.WARNING, hits, Wording("has a DC offset", "have a DC offset", advice))
 
 
 def long(dataset: VoiceDataset) -> list[Finding]:
@@ -81,13 +81,13 @@ def long(dataset: VoiceDataset) -> list[Finding]:
         f"a clip over {LONG_SECONDS:.0f} s takes much memory, and attention must reach far back; "
         "cut it at its pauses: python -m trainable.dataset split"
     )
-    return grouped(dataset, "long", Severity.WARNING, hits, "is long", "are long", advice)
+    return grouped(dataset, "long", Severity.WARNING, hits, Wording("is long", "are long", advice))
 
 
 def short(dataset: VoiceDataset) -> list[Finding]:
     hits = [Hit(clip, f"{clip.seconds:.2f} s") for clip in dataset.clips if clip.seconds < SHORT_SECONDS]
     advice = f"a clip under {SHORT_SECONDS} s holds hardly a syllable; check whether it was cut off"
-    return grouped(dataset, "short", Severity.WARNING, hits, "is very short", "are very short", advice)
+    return grouped(dataset, "short", Severity.WARNING, hits, Wording("is very short", "are very short", advice))
 
 
 def tempo(dataset: VoiceDataset) -> list[Finding]:
@@ -108,7 +108,7 @@ def tempo(dataset: VoiceDataset) -> list[Finding]:
         "listen, and correct it"
     )
     one, many = "does not fit its transcript's length", "do not fit their transcripts' lengths"
-    return grouped(dataset, "tempo", Severity.WARNING, hits, one, many, advice)
+    return grouped(dataset, "tempo", Severity.WARNING, hits, Wording(one, many, advice))
 
 
 def sample_rate(dataset: VoiceDataset) -> list[Finding]:
@@ -120,7 +120,7 @@ def sample_rate(dataset: VoiceDataset) -> list[Finding]:
         "Hz or more. Resampling the file does not bring them back"
     )
     one, many = "has a low sample rate", f"have a sample rate below {SAMPLE_RATE / 1000:g} kHz"
-    return grouped(dataset, "sample-rate", Severity.WARNING, hits, one, many, advice)
+    return grouped(dataset, "sample-rate", Severity.WARNING, hits, Wording(one, many, advice))
 
 
 def bandwidth(dataset: VoiceDataset) -> list[Finding]:
@@ -130,7 +130,7 @@ def bandwidth(dataset: VoiceDataset) -> list[Finding]:
     hits = [Hit(clip, _kilohertz(clip)) for clip in judged if clip.measures.bandwidth < TELEPHONE_HZ]
     advice = "it was once sampled or sent at a low rate, as on a telephone; use the original recording"
     one, many = "has no high frequencies", "have no high frequencies"
-    findings = grouped(dataset, "bandwidth", Severity.WARNING, hits, one, many, advice)
+    findings = grouped(dataset, "bandwidth", Severity.WARNING, hits, Wording(one, many, advice))
     median = float(np.median([clip.measures.bandwidth for clip in judged])) if judged else DULL_HZ
     if len(hits) <= len(judged) / 2 and median < DULL_HZ:
         message = (

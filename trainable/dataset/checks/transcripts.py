@@ -3,7 +3,7 @@
 import unicodedata
 from collections import Counter
 
-from trainable.dataset.checks.grouping import Hit, grouped
+from trainable.dataset.checks.grouping import Hit, Wording, grouped
 from trainable.dataset.clip import VoiceDataset
 from trainable.dataset.finding import Finding, Severity
 from trainable.dataset.split import normalise
@@ -24,7 +24,7 @@ def wordless(dataset: VoiceDataset) -> list[Finding]:
     hits = [Hit(clip, clip.text.strip()[:20]) for clip in dataset.clips if not letters(clip.text)]
     advice = "a transcript needs letters; write what is said, or remove the line"
     one, many = "has a transcript without a word", "have transcripts without a word"
-    return grouped(dataset, "wordless", Severity.ERROR, hits, one, many, advice)
+    return grouped(dataset, "wordless", Severity.ERROR, hits, Wording(one, many, advice))
 
 
 def symbols(dataset: VoiceDataset) -> list[Finding]:
@@ -36,7 +36,7 @@ def symbols(dataset: VoiceDataset) -> list[Finding]:
             hits.append(Hit(clip, " ".join(found[:MAX_SYMBOLS])))
     advice = "write them as they are spoken (“$5” as “five dollars”), or the model learns to guess"
     one, many = "holds digits, symbols or an address", "hold digits, symbols or addresses"
-    return grouped(dataset, "symbols", Severity.WARNING, hits, one, many, advice)
+    return grouped(dataset, "symbols", Severity.WARNING, hits, Wording(one, many, advice))
 
 
 def ambiguous_words(text: str) -> list[str]:
@@ -59,7 +59,7 @@ def duplicate_text(dataset: VoiceDataset) -> list[Finding]:
         "sentence said twice"
     )
     one, many = "has the same text as an earlier clip", "have the same text as an earlier clip"
-    return grouped(dataset, "duplicate-text", severity, hits, one, many, advice)
+    return grouped(dataset, "duplicate-text", severity, hits, Wording(one, many, advice))
 
 
 def language(dataset: VoiceDataset) -> list[Finding]:
@@ -71,7 +71,7 @@ def language(dataset: VoiceDataset) -> list[Finding]:
     hits = [Hit(clip, clip.language) for clip in dataset.clips if clip.language and clip.language.casefold() != most]
     advice = f"most are {most}, and a search trains and probes in one language; remove them, or correct the source"
     one, many = "is in another language", "are in other languages"
-    return grouped(dataset, "language", Severity.WARNING, hits, one, many, advice)
+    return grouped(dataset, "language", Severity.WARNING, hits, Wording(one, many, advice))
 
 
 CHECKS = (wordless, symbols, duplicate_text, language)

@@ -45,7 +45,7 @@ def objects_in(text: str) -> Iterator[dict]:
 
 def read_lines(metadata: Path, keys: Keys, listing: Listing, held_out: bool = False) -> None:
     """Adds a row for each line, or an error for each that cannot be used. Blank lines are skipped."""
-    references: dict[str, Path | None] = {}
+    reader = _LineReader(metadata.parent, keys, listing, held_out)
     for number, line in enumerate(lines_of(read_text(metadata, listing)), start=1):
         if not line.strip():
             continue
@@ -59,7 +59,7 @@ def read_lines(metadata: Path, keys: Keys, listing: Listing, held_out: bool = Fa
             expected = f"expected {keys.audio} and {keys.text}, both strings, got {excerpt(line.strip())}"
             listing.error("wrong-fields", where, f"{expected}; correct it, or name its keys: ,audio=KEY,text=KEY")
         else:
-            _add(row, where, metadata.parent, keys, listing, held_out, references)
+            reader.add(row, where)
 
 
 def _parse(line: str) -> object:
@@ -73,37 +73,43 @@ def _parse(line: str) -> object:
         raise ValueError(f"not JSON that can be read ({type(error).__name__}): {excerpt(line.strip())}") from None
 
 
-def _add(
-    row: dict, where: str, base: Path, keys: Keys, listing: Listing, held_out: bool, references: dict[str, Path | None]
-) -> None:
-    name, text = row[keys.audio], row[keys.text].strip()
-    optional = {"speaker": keys.speaker, "language": "language", "ref_audio": "ref_audio", "ref_text": "ref_text"}
-    values = {field: _string(row.get(key)) for field, key in optional.items()}
-    wrong = [key for field, key in optional.items() if values[field] is None and row.get(key) is not None]
-    if wrong:
-        listing.error("wrong-fields", where, f"expected {' and '.join(wrong)} to be text; write it in quotes")
-    audio = find_audio(name, where, listing, [base])
-    if audio is not None:
-        listing.named.add(audio)
-    has_text = check_text(text, name, where, listing)
-    reference = values["ref_audio"]
-    if reference and reference not in references:
-        references[reference] = find_audio(reference, where, listing, [base])
-    if audio is None or not has_text or wrong:
-        return
-    listing.rows.append(
-        ListingRow(
-            audio=audio,
-            text=text,
-            where=where,
-            speaker=(values["speaker"] or "").strip(),
-            held_out=held_out or _is_held_out(audio, listing.folder),
-            language=values["language"] or None,
-            codes=_codes(row.get("audio_codes"), where, listing),
-            ref_audio=references.get(reference or ""),
-            ref_text=(values["ref_text"] or "").strip() or None,
+class _LineReader:
+    """Adds the rows of one file to a listing, or errors for those that cannot be used."""
+
+    def __init__(self, folder: Path, keys: Keys, listing: Listing, held_out: bool) -> None:
+        self._folder, self._keys, self._listing, self._held_out = folder, keys, listing, held_out
+        self._references: dict[str, Path | None] = {}
+
+    def add(self, row: dict, where: str) -> None:
+        keys, listing = self._keys, self._listing
+        name, text = row[keys.audio], row[keys.text].strip()
+        optional = {"speaker": keys.speaker, "language": "language", "ref_audio": "ref_audio", "ref_text": "ref_text"}
+        values = {field: _string(row.get(key)) for field, key in optional.items()}
+        wrong = [key for field, key in optional.items() if values[field] is None and row.get(key) is not None]
+        if wrong:
+            listing.error("wrong-fields", where, f"expected {' and '.join(wrong)} to be text; write it in quotes")
+        audio = find_audio(name, where, listing, [self._folder])
+        if audio is not None:
+            listing.named.add(audio)
+        has_text = check_text(text, name, where, listing)
+        reference = values["ref_audio"]
+        if reference and reference not in self._references:
+            self._references[reference] = find_audio(reference, where, listing, [self._folder])
+        if audio is None or not has_text or wrong:
+            return
+        listing.rows.append(
+            ListingRow(
+                audio=audio,
+                text=text,
+                where=where,
+                speaker=(values["speaker"] or "").strip(),
+                held_out=self._held_out or _is_held_out(audio, listing.folder),
+                language=values["language"] or None,
+                codes=_codes(row.get("audio_codes"), where, listing),
+                ref_audio=self._references.get(reference or ""),
+                ref_text=(values["ref_text"] or "").strip() or None,
+            )
         )
-    )
 
 
 def _is_held_out(path: Path, folder: Path) -> bool:
