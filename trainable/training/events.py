@@ -1,4 +1,4 @@
-"""Events of a trial in a seat. The GPU loop emits them, and they reach the trial's Ray Tune function as they are.
+"""Events of a trial in a seat. The GPU loop emits them, and they reach Ray Tune as they are.
 
 This module imports no torch.
 """
@@ -45,7 +45,7 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """The trial cannot be trained: it would fail again. Its files stay."""
+    """The trial cannot be trained: it would fail again. It has no outcome yet."""
 
     trial: str
     reason: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import threading
 import time
@@ -12,7 +13,7 @@ import ray
 from ray.exceptions import RayActorError
 from rich.console import Console
 
-from results.run.ledger import BaseProbed, Ledger, read_ledger
+from results.run.ledger import BaseProbed, Ledger, TrialDrawn, read_ledger
 from results.run.run_folder import RunFolder
 from search.benches.bench_executor import BenchExecutor, open_benches
 from search.benches.messages import BenchReport
@@ -20,16 +21,20 @@ from search.benches.seat_queue import ONE_SEAT
 from search.console.plain import PlainView
 from search.driver import bench_spec
 from search.planning.layout import BenchLayout
+from search.proposals.bands import BandTracker
 from search.proposals.budget import BudgetTracker
+from search.proposals.study import SearchStudy
 from search.tuning.run_trials import run_trials
 from search.tuning.searcher import trial_spec
 from search.tuning.tune_report import event_of, tune_config
 from spaces.draw import Objective
 from spaces.records.trial import Ending, Phase
 from spaces.records.trial_spec import TrialSpec
+from spaces.storage_uri import Storage
 from tests.support.left_behind import assert_nothing_is_left
 from tests.support.made_runs import base, draw, outcome, point, started, write_curve
 from tests.support.toy_search import toy_plan
+from trainable.files.mirror import push
 from trainable.files.trial_folder import TrialFolder
 from trainable.training.events import Event, Failed, Finished, Lost, Progress
 
@@ -132,6 +137,25 @@ def test_however_a_trial_ends_its_seat_is_free_for_the_next(tmp_path):
     assert history.outcomes[STARVES].reason == ONE_SEAT
     assert f"{LOSES} starts again" in said.getvalue()
     assert_nothing_is_left()
+
+
+def test_an_outcome_that_a_killed_search_did_not_record_is_recorded_when_it_is_resumed(tmp_path):
+    """Its trial is not run again. The outcome is in storage only, since a bench on another node has written it."""
+    plan = dataclasses.replace(toy_plan(tmp_path, trials=1), storage=f"file://{tmp_path}/storage")
+    ledger, layout, space = Ledger(plan.run.ledger), no_bench(at_once=1), plan.space
+    there = RunFolder(tmp_path / "there")
+    draw_of_t000 = SearchStudy(space, 1, 1, CLIPS, BandTracker(space)).ask("t000")
+    ended = outcome("t000", Ending.EXHAUSTED, drawn=draw_of_t000)
+    TrialFolder(there.trial("t000")).write_outcome(ended)
+    push(Storage(root=there.path, uri=plan.storage), there.trial("t000"))
+    for entry in (started(), BaseProbed(outcome=base([0.5])), TrialDrawn(trial="t000", draw=draw_of_t000)):
+        ledger.append(entry)
+    with open_benches(layout, bench_spec(plan, layout), plan.run.ray, plan.run.stop_file) as executor:
+        view, budget = PlainView(Console(file=io.StringIO())), BudgetTracker(plan.budget)
+        run_trials(plan, CLIPS, executor, view, read_ledger(plan.run.ledger), budget)
+    history = read_ledger(plan.run.ledger)
+    assert history.outcomes == {"t000": ended} and history.drawn.keys() == {"t000"}
+    assert history.problems == () and budget.trials_left == 0
 
 
 def test_a_trial_function_imports_no_torch(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 
 from results.run.run_folder import RunFolder
 from search.run_state.sync import pull_prepared
-from search.tuning.outcome_file import ensure_outcome
+from search.tuning.outcome_file import ensure_outcome, write_outcome
 from spaces.band import Band
 from spaces.records.trial import Ending
 from spaces.records.trial_spec import TrialSpec
@@ -215,3 +215,15 @@ def test_a_trial_whose_storage_fails_loses_its_seat_and_others_continue(voice: T
     again.run_until_empty()
     assert again.outcomes["stored"].accepted == recorded.outcomes["local"].accepted
     assert f"trials/{stored.trial}/outcome.json" in tree_names(node)
+
+
+def test_an_outcome_that_could_not_be_pushed_is_pushed_in_the_next_seat(voice: ToyVoice, tmp_path: Path) -> None:
+    job = first_node(voice, voice.spec("other"), tmp_path).prepare_for(voice.spec("unpushed", **SLOW))
+    with pytest.raises(NodeLost):
+        run_trial(job, lose_at(12))
+    ended = write_outcome(job.model_copy(update={"storage": None}), Ending.FAILED, "written on this disk only")
+    recorded = RecordedBench(voice, seats=1)
+    recorded.bench.seat(job)
+    assert recorded.outcomes == {"unpushed": ended}
+    driver = Node(tmp_path / "driver").job(job)
+    assert ensure_outcome(driver, Ending.CANCELLED, "no outcome was found") == ended
