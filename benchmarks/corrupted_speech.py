@@ -79,7 +79,7 @@ class JudgedSpeech:
     @property
     def reasons(self) -> str:
         """Shares of clips with a flag, and of sets with a reason that only sets have."""
-        flags = Counter(flag.value for line in self.lines for flag in line.flags)
+        flags = Counter(flag for line in self.lines for flag in line.flags)
         together = Counter(
             "another voice" if reason.startswith("another") else "median tempo"
             for verdict in self.sets

@@ -143,7 +143,7 @@ def _train(learner: Learner, draw: Draw, steps: int, seed: int) -> tuple[float, 
 def _row(results: list[AdapterResult]) -> tuple[str, ...]:
     lines = list(chain.from_iterable(each.verdict.lines for each in results))
     failed = sum(line.failed for line in lines)
-    flags = Counter(flag.value for line in lines for flag in line.flags)
+    flags = Counter(flag for line in lines for flag in line.flags)
     flag_shares = ", ".join(f"{flag} {count / len(lines):.0%}" for flag, count in flags.most_common(4))
     rejected = sum(not each.verdict.accepted for each in results)
     share = f"{failed} of {len(lines)} ({wilson(failed, len(lines))})"

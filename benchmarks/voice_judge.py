@@ -9,15 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from spaces.records.verdict import SpokenLine, Verdict
-from trainable.probe.criteria.flags import flags_of
+from trainable.probe.criteria.criterion import LineMeasures, SpokenClip, VoiceMeasures
 from trainable.probe.criteria.judge import make_verdict
-from trainable.probe.measures.line import LineMeasures, VoiceMeasures, measure_line, voice_measures
+from trainable.probe.criteria.measure import flags_of, measure_line, voice_measures, with_transcript
 from trainable.probe.measures.similarity import SpeakerMatch, match_speaker, speech_pieces, unit_vector
 from trainable.qwen3_tts.data.speaker_embeddings import QwenSpeakerEncoder
 from trainable.speech.asr.recogniser import Recogniser
 from trainable.speech.audio import SAMPLE_RATE
 from trainable.speech.tempo import SpeakingRate, fit_speaking_rate
-from trainable.speech.text.error_rate import character_error
 
 DEMO = Path(__file__).parent.parent / "demo" / "checkpoint"
 VERDICT_LINES = 20
@@ -51,7 +50,7 @@ class Judge:
         tempo = fit_speaking_rate(texts, [wave.size / SAMPLE_RATE for wave in waves])
         heard = recogniser.transcribe(waves) if recogniser else [None] * len(waves)
         measured = [
-            measure_line(wave, text, transcript, True, tempo.expected_seconds(text))
+            measure_line(SpokenClip(wave, text, tempo.expected_seconds(text), transcript, True))
             for wave, text, transcript in zip(waves, texts, heard, strict=True)
         ]
         reference = unit_vector(np.mean([unit_vector(encoder.embed(wave).numpy()) for wave in waves], axis=0))
@@ -63,12 +62,13 @@ class Judge:
 
         A line that its sound already rejects is not transcribed.
         """
-        measured = measure_line(wave, text, None, True, self.tempo.expected_seconds(text))
+        clip = SpokenClip(wave, text, self.tempo.expected_seconds(text), eos=True)
+        measured = measure_line(clip)
         by_sound = self._line(measured)
         if self.recogniser is None or by_sound.failed:
             return by_sound, by_sound
         heard = self.recogniser.transcribe([wave])[0]
-        return by_sound, self._line(replace(measured, heard=heard, character_error=character_error(text, heard)))
+        return by_sound, self._line(with_transcript(measured, replace(clip, heard=heard)))
 
     def match_speaker(self, waves: Sequence[np.ndarray]) -> SpeakerMatch:
         """[samples] float32 at 24 kHz each."""
@@ -78,15 +78,19 @@ class Judge:
 
     def _line(self, measured: LineMeasures) -> SpokenLine:
         """Scores are left at 0, since they do not affect a verdict."""
-        shared = {name: getattr(measured, name) for name in SpokenLine.model_fields if hasattr(measured, name)}
+        flags = flags_of(measured, self.own)
         return SpokenLine(
-            **shared,
+            text=measured.text,
+            heard=measured.heard,
             audio="",
-            flags=flags_of(measured, self.own),
+            flags=flags,
+            failed=any(flag.rejects for flag in flags),
+            eos=True,
             frames=0,
             frame_cap=0,
-            longest_pause=measured.pauses.longest_inner,
-            tail=measured.pauses.tail,
+            seconds=measured.seconds,
+            expected_seconds=measured.expected_seconds,
+            measures=dict(measured.values),
             similarity=None,
             spectral_distance=None,
             score=0.0,

@@ -82,7 +82,7 @@ def print_run(run: RunFolder, history: History, console: Console) -> None:
             print_about(row, f"votes of listeners: {row.votes}")
         for note in row.notes:
             print_about(row, note)
-    not_judged = sorted({flag.value for row in rows for flag in row.unknown})
+    not_judged = sorted({flag for row in rows for flag in row.unknown})
     if not_judged:
         console.print(f"  not judged: {', '.join(not_judged)}; listen for it yourself", style="yellow")
     for row in rows:
@@ -141,7 +141,7 @@ def _cells(row: TrialRow, finals: bool) -> tuple[str | Text, ...]:
         epochs = f"{row.epochs or 0:.1f}/{draw.epochs}"
         rates = (f"{draw.lora_lr:.2g}", f"{draw.text_projection_lr:.2g}")
         hyperparameters = (str(draw.rank), f"{draw.alpha_ratio:g}", *rates, epochs)
-    flags = ", ".join(f"{flag.value} ×{count}" for flag, count in row.flags.items() if count)
+    flags = ", ".join(f"{flag} ×{count}" for flag, count in row.flags.items() if count)
     versus = Text("")
     if row.vs_base:
         judgement = row.vs_base.judgement

@@ -55,5 +55,5 @@ def word_error_rate(verdict: Verdict) -> float | None:
 
 
 def _mean_quality(verdict: Verdict) -> float | None:
-    known = [line.quality for line in verdict.lines if line.decides and line.quality is not None]
+    known = [quality for line in verdict.lines if line.decides and (quality := line.measures.get("dnsmos")) is not None]
     return sum(known) / len(known) if known else None

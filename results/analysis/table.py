@@ -13,7 +13,6 @@ from spaces.frozen_model import FrozenModel
 from spaces.grades import Grades
 from spaces.records.interval import ConfidenceInterval
 from spaces.records.trial import Losses, Outcome, Point
-from spaces.records.verdict import Flag
 from trainable.files.trial_folder import TrialFolder
 
 
@@ -38,8 +37,8 @@ class TrialRow(FrozenModel):
     """None for a trial that was not probed."""
     reasons: tuple[str, ...] = ()
     """Why the trial was rejected."""
-    flags: dict[Flag, int] = {}
-    unknown: tuple[Flag, ...] = ()
+    flags: dict[str, int] = {}
+    unknown: tuple[str, ...] = ()
     score: float | None = None
     """Score on the lines that every trial speaks."""
     confirmed: float | None = None

@@ -23,6 +23,8 @@ from spaces.draw import Objective
 from spaces.errors import InputError
 from spaces.records.trial import BASE
 from trainable.files.atomic import write_text
+from trainable.probe.criteria.explain import CriterionRow
+from trainable.probe.criteria.judge_fingerprint import JudgeFingerprint
 
 FEATURED = 3
 """Trials that are compared with the base model before the confirmation."""
@@ -80,6 +82,8 @@ def _page(run: RunFolder, history: History, media: PageMedia, on_progress: OnPro
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    judge = JudgeFingerprint.read(run.base)
+    criteria = judge.criteria if judge else ()
     script = (folder / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("page.html").render(
@@ -100,11 +104,23 @@ def _page(run: RunFolder, history: History, media: PageMedia, on_progress: OnPro
         ],
         influences=[(name, sentence, Markup(chart)) for name, sentence, chart in _influences(table, history)],
         blind=blind_round(history, chosen, media),
+        criteria=criteria,
+        why=lambda flag, take: _why(flag, take, criteria),
         names={VOICE: "the speaker", BASE: "base model", **{row.trial: _name(row) for row in table if row.draw}},
         model=base_name(history.search.model) if history.search else "",
         style=Markup((folder / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
         digest=digest,
+    )
+
+
+def _why(flag: str, take: SpokenTake, criteria: Sequence[CriterionRow]) -> str:
+    """The measures behind a flag, with the values that are healthy; empty where they are not known."""
+    measured = [(row, take.measures.get(row.measure)) for row in criteria if row.flag == flag]
+    return "; ".join(
+        f"{row.measure} {value:.3g}, healthy: {row.healthy}"
+        for row, value in measured
+        if value is not None and row.healthy is not None and value not in row.healthy
     )
 
 

@@ -1,7 +1,7 @@
 """Data of a listening page: recordings of lines, probe sessions of trials, and lines side by side."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from results.analysis.pairs import comparable_verdict
@@ -32,6 +32,8 @@ class SpokenTake:
     """The transcript against the text; None without a recogniser."""
     flags: tuple[str, ...] = ()
     failed: bool = False
+    measures: Mapping[str, float | None] = field(default_factory=dict)
+    """By name of criterion."""
     score: float | None = None
     parts: tuple[tuple[str, float], ...] = ()
     """Parts of the score that are known."""
@@ -75,8 +77,9 @@ def spoken_take(trial: str, line: SpokenLine, media: PageMedia, with_picture: bo
         address=address,
         picture=media.picture(address) if with_picture else None,
         heard=tuple(word_diff(line.text, line.heard)) if line.heard is not None else None,
-        flags=tuple(flag.value for flag in line.flags),
+        flags=line.flags,
         failed=line.failed,
+        measures=line.measures,
         score=line.score,
         parts=tuple((name, value) for name, value in parts.items() if value is not None),
     )

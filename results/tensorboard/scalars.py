@@ -127,5 +127,5 @@ def _summaries(values: dict[str, Any], metrics: dict[str, float]) -> tuple[Summa
 def _verdict(outcome: Outcome) -> str:
     if outcome.verdict is None:
         return "not probed"
-    flags = ", ".join(flag.value for flag, count in outcome.verdict.flags.items() if count)
+    flags = ", ".join(flag for flag, count in outcome.verdict.flags.items() if count)
     return ("accepted" if outcome.accepted else "rejected") + (f": {flags}" if flags else "")

@@ -52,7 +52,7 @@ def resume_command(run: Path) -> str:
 def describe_flags(outcome: Outcome) -> str:
     """`no_eos ×2, garbled ×1`; empty without a verdict or a flag."""
     flags = outcome.verdict.flags if outcome.verdict else {}
-    return ", ".join(f"{flag.value} ×{count}" for flag, count in flags.items() if count)
+    return ", ".join(f"{flag} ×{count}" for flag, count in flags.items() if count)
 
 
 def describe_result(outcome: Outcome) -> str:

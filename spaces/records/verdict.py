@@ -1,8 +1,9 @@
 """Records of a probe: its lines, what was heard of each, and the verdict."""
 
 from enum import StrEnum
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spaces.frozen_model import FrozenModel
 from spaces.records.interval import ConfidenceInterval, wilson
@@ -39,27 +40,6 @@ class ProbeLine(FrozenModel):
         return self.kind is not LineKind.HARD
 
 
-class Flag(StrEnum):
-    """A fault of one spoken line, or of the voice over several lines."""
-
-    NO_EOS = "no_eos"
-    SILENT = "silent"
-    CLIPPED = "clipped"
-    NOISY = "noisy"
-    LOOPED = "looped"
-    TEMPO = "tempo"
-    """Too fast, too slow, or with too long a pause."""
-    GARBLED = "garbled"
-    VOICE_DRIFT = "voice_drift"
-    """No longer the voice. Judged over several lines together, because speaker similarity needs seconds of speech."""
-    FLAT = "flat"
-    """The pitch moves far less than in the voice's own clips. This flag does not reject."""
-
-    @property
-    def rejects(self) -> bool:
-        return self is not Flag.FLAT
-
-
 class ScoreParts(FrozenModel):
     """Parts of a line's score, each in [0, 1], higher is better; None where unknown."""
 
@@ -86,40 +66,22 @@ class SpokenLine(FrozenModel):
     """The recogniser's transcript; None without a recogniser."""
     audio: str
     """The recording, relative to the folder of the trial."""
-    flags: tuple[Flag, ...]
+    flags: tuple[str, ...]
+    """Faults, as `trainable.probe.criteria.criteria_table.Flag` names them."""
+    failed: bool
+    """Whether the line counts and has a flag that rejects."""
     eos: bool
     frames: int
     """Codec frames at 12.5 per second."""
     frame_cap: int
     seconds: float
     expected_seconds: float
-    rms_dbfs: float | None = Field(default=None, exclude=True, repr=False)
-    """Read from older ledgers, in which it is the level; not measured any more."""
-    speech_share: float
-    """Share of 20 ms windows above -45 dBFS."""
-    clipped_share: float
-    """Share of samples at or above 0.985 of full scale."""
-    character_error: float | None
-    flatness: float
-    """Spectral flatness of the vowels, dB: higher is noisier."""
-    repeated_share: float
-    """Share of the speech that is repeated elsewhere in it."""
-    stutter: float = 0.0
-    """Similarity of a fragment of 0.1 to 0.5 s to its two repetitions, a cosine in [0, 1]."""
-    longest_pause: float
-    """Longest time between two words, seconds."""
-    tail: float
-    """Time after the last word, seconds."""
-    pitch_range: float | None
-    """90th minus 10th percentile of the pitch, semitones; None with too little voiced speech."""
-    energy_range: float | None
-    """90th minus 10th percentile of the level while speaking, dB; None with too little speech."""
+    measures: dict[str, float | None]
+    """By name of criterion (`trainable.probe.criteria.criteria_table`); None where it could not be measured."""
     similarity: float | None
     """Cosine of this line's speaker embedding and the mean embedding of the dataset."""
     spectral_distance: float | None
     """Root mean square difference of the long-term average spectra of this line and the dataset, dB."""
-    quality: float | None = None
-    """DNSMOS overall, 1–5; None with too little speech."""
     parts: ScoreParts | None = None
     """None for a line that did not end or is silent: its score is 0."""
     score: float
@@ -130,10 +92,31 @@ class SpokenLine(FrozenModel):
         """Whether the line counts in the verdict and the score."""
         return self.kind is not LineKind.HARD
 
-    @property
-    def failed(self) -> bool:
-        """Whether the line counts and has a flag that rejects."""
-        return self.decides and any(flag.rejects for flag in self.flags)
+    @model_validator(mode="before")
+    @classmethod
+    def _read_older(cls, data: Any) -> Any:
+        """Older ledgers have one field for each measure, and do not say which lines failed."""
+        if not isinstance(data, dict) or "measures" in data:
+            return data
+        measures = {name: data.get(field) for field, name in EARLIER_MEASURES.items()}
+        failed = data.get("kind") != LineKind.HARD and any(flag != "flat" for flag in data.get("flags", ()))
+        known = {field: value for field, value in data.items() if field not in (*EARLIER_MEASURES, "rms_dbfs")}
+        return {**known, "measures": measures, "failed": failed}
+
+
+EARLIER_MEASURES = {
+    "speech_share": "speech_share",
+    "clipped_share": "clipped_share",
+    "character_error": "character_error",
+    "flatness": "flatness_db",
+    "repeated_share": "repeated_share",
+    "stutter": "stutter",
+    "longest_pause": "inner_pause_seconds",
+    "tail": "tail_seconds",
+    "pitch_range": "pitch_range_semitones",
+    "energy_range": "energy_range_db",
+    "quality": "dnsmos",
+}
 
 
 class Verdict(FrozenModel):
@@ -142,9 +125,9 @@ class Verdict(FrozenModel):
     accepted: bool
     reasons: tuple[str, ...]
     """Sentences that the user can act on; empty when accepted."""
-    flags: dict[Flag, int]
+    flags: dict[str, int]
     """Number of lines with each flag; for voice_drift, of pieces of joined speech."""
-    unknown: tuple[Flag, ...]
+    unknown: tuple[str, ...]
     """Flags that could not be judged, for want of a recogniser or speaker encoder. They are reported, never passed."""
     failed_lines: int
     lines: tuple[SpokenLine, ...]

@@ -8,9 +8,10 @@ from results.run.ledger import BaseProbed, FinalistHeard, Ledger, SearchEnded, S
 from results.run.run_folder import RunFolder
 from spaces.records.confirmation import Confirmation, Delivery, InstructedLine
 from spaces.records.trial import BASE, Outcome
-from spaces.records.verdict import Flag, SpokenLine, Verdict
+from spaces.records.verdict import SpokenLine, Verdict
 from tests.support import made_runs
 from tests.support.voices import TEXTS, make_voice, murmur
+from trainable.probe.criteria.criteria_table import Flag
 from trainable.speech.audio import write_audio
 
 LINES = (TEXTS[0], TEXTS[1], TEXTS[0], "why not?")

@@ -12,9 +12,11 @@ from spaces.draw import Draw
 from spaces.probe_settings import ProbeSettings
 from spaces.records.trial import Ending, Losses, Outcome, Point
 from spaces.records.trial_spec import TrialSpec
-from spaces.records.verdict import Flag, SpokenLine, Verdict
+from spaces.records.verdict import SpokenLine, Verdict
 from spaces.space import load_space
+from tests.support.line_measures import HEALTHY
 from trainable.files.trial_folder import TrialFolder
+from trainable.probe.criteria.criteria_table import Flag
 
 
 def draw(**changes) -> Draw:
@@ -54,20 +56,13 @@ def line(text: str, score: float, flags: tuple[Flag, ...] = ()) -> SpokenLine:
         heard=text,
         audio=f"probe/{text}.wav",
         flags=flags,
+        failed=any(flag.rejects for flag in flags),
         eos=Flag.NO_EOS not in flags,
         frames=20,
         frame_cap=60,
         seconds=1.6,
         expected_seconds=1.5,
-        speech_share=0.8,
-        clipped_share=0.0,
-        character_error=0.1,
-        flatness=-30.0,
-        repeated_share=0.0,
-        longest_pause=0.3,
-        tail=0.1,
-        pitch_range=6.0,
-        energy_range=15.0,
+        measures={**HEALTHY, "character_error": 0.1},
         spectral_distance=2.0,
         similarity=0.8,
         score=score,

@@ -11,7 +11,6 @@ from results.run.run_folder import RunFolder
 from spaces.data_settings import DataSettings
 from spaces.probe_settings import ProbeSettings
 from spaces.records.trial import Ending, Outcome
-from spaces.records.verdict import Flag
 from tests.support import made_runs, toy_family
 from tests.support.voices import make_voice
 from trainable.dataset.encoding_plan import plan_encoding
@@ -19,6 +18,7 @@ from trainable.dataset.loading.load import load_dataset
 from trainable.dataset.source import Source
 from trainable.family.protocol import SeatState
 from trainable.probe.criteria.calibration import calibrate
+from trainable.probe.criteria.criteria_table import Flag
 from trainable.training.checkpoint import CheckpointState, write_checkpoint
 
 TOY = "tests.support.toy_family"

@@ -64,14 +64,6 @@ def tempo_bounds(own: Sequence[float]) -> tuple[float, float]:
     )
 
 
-def is_off_tempo(text: str, seconds: float, expected_seconds: float, own: Sequence[float]) -> bool:
-    """Whether a line is far too long or too short. `own` are the voice's own clips' lengths over the expected ones."""
-    least, most = tempo_bounds(own)
-    if letters(text) < SHORT_LETTERS:
-        return seconds > max(MAX_SHORT_SECONDS, LINE_TEMPO[1] * expected_seconds)
-    return not least <= seconds / expected_seconds <= most
-
-
 def fit_speaking_rate(texts: Sequence[str], seconds: Sequence[float]) -> SpeakingRate:
     """Least squares with both terms at least 0; one rate through the origin when all texts have one length.
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from spaces.band import Band
 from spaces.records.trial import Ending, Outcome
 from spaces.records.trial_spec import TrialSpec
-from spaces.records.verdict import Flag, Verdict
+from spaces.records.verdict import Verdict
+from trainable.probe.criteria.criteria_table import Flag
 from trainable.probe.criteria.judge import allowed_failures, fails_screen
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def training_advice(verdict: Verdict, base_failed_share: float | None) -> Traini
     if fails_screen(verdict.lines) or verdict.failed_lines > allowed_failures(verdict.planned_lines):
         if base_failed_share is not None and failed_share(verdict) <= base_failed_share:
             return TrainingAdvice.MORE
-        failures = {flag for line in verdict.lines if line.failed for flag in line.flags if flag.rejects}
+        failed = [line.flags for line in verdict.lines if line.failed]
+        failures = {flag for flag in Flag if flag.rejects and any(flag in flags for flags in failed)}
         return None if failures == {Flag.CLIPPED} else TrainingAdvice.LESS
     return TrainingAdvice.MORE if Flag.VOICE_DRIFT in verdict.flags else TrainingAdvice.LESS
 

@@ -16,8 +16,8 @@ from spaces.draw import Objective
 from spaces.grades import Grade, Grades, Scale
 from spaces.records.confirmation import Confirmation
 from spaces.records.trial import Ending
-from spaces.records.verdict import Flag
 from tests.support import made_runs
+from trainable.probe.criteria.criteria_table import Flag
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from results.analysis.ranking import (
 from results.run.ledger import FinalistHeard, Ledger, TrialEnded, read_ledger
 from spaces.records.confirmation import Confirmation
 from spaces.records.trial import Ending
-from spaces.records.verdict import Flag, Verdict
+from spaces.records.verdict import Verdict
 from tests.support import made_runs
+from trainable.probe.criteria.criteria_table import Flag
 
 
 @pytest.mark.parametrize(

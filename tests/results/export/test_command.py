@@ -15,12 +15,12 @@ from results.export.hub_upload import check_front_matter, plan_upload, push
 from results.run.ledger import Ledger, SearchEnded, read_ledger
 from results.run.run_folder import RunFolder
 from spaces.errors import InputError
-from spaces.records.verdict import Flag
 from spaces.space import load_space
 from tests.support import made_runs, toy_family
 from tests.support.toy_run import command, end, keep_checkpoint, make_empty, make_run
 from tests.support.voices import tone
 from trainable.family.export_request import ExportLayout
+from trainable.probe.criteria.criteria_table import Flag
 from trainable.speech.audio import write_audio
 
 pytestmark = pytest.mark.usefixtures("known_toy")

@@ -12,10 +12,10 @@ from results.export.adapter_manifest import MANIFEST, read_manifest
 from results.export.card import base_name
 from spaces.probe_settings import Sampling
 from spaces.records.trial import Ending
-from spaces.records.verdict import Flag
 from tests.support import made_runs, toy_family
 from tests.support.toy_run import TOY, command, end
 from trainable.family.protocol import SpeechPrompt
+from trainable.probe.criteria.criteria_table import Flag
 
 pytestmark = pytest.mark.usefixtures("known_toy")
 

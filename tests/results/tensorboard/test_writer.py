@@ -18,8 +18,8 @@ from results.tensorboard.text import escape_markdown
 from results.tensorboard.writer import TensorBoardWriter
 from spaces.band import Band
 from spaces.records.trial import Ending
-from spaces.records.verdict import Flag
 from tests.support import heard_run, made_runs
+from trainable.probe.criteria.criteria_table import Flag
 
 CURVE = [made_runs.point(step, loss=5.0 - step / 10) for step in range(8)]
 SCALARS = {

@@ -15,9 +15,9 @@ from results.run.run_folder import RunFolder
 from search.console.after import SearchEnd, print_summary
 from search.planning.plan import Plan, demo_source
 from spaces.records.trial import Ending
-from spaces.records.verdict import Flag
 from tests.support.made_runs import base, draw, outcome, point, started, verdict, write_curve, write_run
 from tests.support.toy_search import toy_plan
+from trainable.probe.criteria.criteria_table import Flag
 
 GARBLED = verdict([0.2, 0.1], ("2 of 2 lines are garbled",), Flag.GARBLED)
 

@@ -9,8 +9,8 @@ from rich.console import Console
 from search.console.live import LiveView, open_view
 from search.console.plain import PlainView
 from spaces.records.trial import Ending, Phase
-from spaces.records.verdict import Flag
 from tests.support.made_runs import base, draw, outcome, point, verdict
+from trainable.probe.criteria.criteria_table import Flag
 
 BAD = verdict([0.2, 0.1], ("2 of 2 lines are garbled",), Flag.GARBLED)
 

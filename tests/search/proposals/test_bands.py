@@ -13,9 +13,9 @@ from search.proposals.bands import BandTracker
 from spaces.band import Band
 from spaces.draw import Objective
 from spaces.records.trial import Outcome
-from spaces.records.verdict import Flag
 from spaces.space import load_space
 from tests.support.made_runs import base, draw, outcome, point, started, verdict
+from trainable.probe.criteria.criteria_table import Flag
 
 VOICE = load_space("voice")
 START = VOICE.band(Objective.ALIGNED)

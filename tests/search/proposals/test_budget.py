@@ -10,9 +10,9 @@ from results.run.ledger import BaseProbed, History, Ledger, SearchEnded, TrialDr
 from search.proposals.budget import BudgetTracker, has_stalled
 from spaces.records.confirmation import Confirmation
 from spaces.records.trial import Ending, Outcome
-from spaces.records.verdict import Flag
 from spaces.space import Budget
 from tests.support.made_runs import base, draw, outcome, started, verdict
+from trainable.probe.criteria.criteria_table import Flag
 
 HOUR = 3600.0
 FIRST = datetime(2026, 1, 2, 3, 0, 0, tzinfo=UTC)

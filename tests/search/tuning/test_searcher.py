@@ -23,10 +23,10 @@ from spaces.band import Band
 from spaces.draw import Draw
 from spaces.records.trial import Ending
 from spaces.records.trial_spec import TrialSpec
-from spaces.records.verdict import Flag
 from spaces.space import Budget
 from tests.support.made_runs import outcome, point, verdict
 from tests.support.toy_search import toy_space
+from trainable.probe.criteria.criteria_table import Flag
 
 BAND = Band(low=1.5, high=3.0)
 CLIPS = 24

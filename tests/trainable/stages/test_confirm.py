@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from spaces.records.confirmation import Confirmation
-from spaces.records.verdict import Flag
 from spaces.space import load_space
 from tests.support import made_runs, toy_family
 from tests.support.toy_run import TOY
@@ -17,6 +16,7 @@ from tests.support.voices import make_voice
 from trainable.dataset.source import Source
 from trainable.family.protocol import SeatState
 from trainable.probe.criteria.calibration import Calibration
+from trainable.probe.criteria.criteria_table import Flag
 from trainable.stages.baseline import BaselineSettings, measure_baseline
 from trainable.stages.confirm import ConfirmationSettings, Finalist, confirm
 from trainable.training.checkpoint import CheckpointState, write_checkpoint

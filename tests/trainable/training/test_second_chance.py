@@ -6,8 +6,9 @@ import pytest
 
 from spaces.band import Band
 from spaces.records.trial import Ending, Outcome
-from spaces.records.verdict import Flag, Verdict
+from spaces.records.verdict import Verdict
 from tests.support.made_runs import line, outcome, point, verdict
+from trainable.probe.criteria.criteria_table import Flag
 from trainable.training.outcome import TrainingAdvice, combine_outcomes, failed_share, lower_band, training_advice
 
 BAND = Band(low=4.1, high=4.2)

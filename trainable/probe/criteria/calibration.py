@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,11 @@ from spaces.records.verdict import Verdict
 from trainable.dataset.split import Role
 from trainable.family.protocol import ListenableModel
 from trainable.files.atomic import write_text
+from trainable.probe.criteria.criterion import SpokenClip, VoiceMeasures
 from trainable.probe.criteria.ground_truth import check_ground_truth
 from trainable.probe.criteria.judge import BaseResult
+from trainable.probe.criteria.measure import measure_line, voice_measures, with_quality
 from trainable.probe.measures.dnsmos import overall_qualities
-from trainable.probe.measures.line import VoiceMeasures, measure_line, voice_measures
 from trainable.probe.measures.similarity import speech_pieces, unit_vector
 from trainable.probe.measures.spectrum import average_spectrum, spectral_distance
 from trainable.probe.texts.lines import confirmation_lines, lines_for
@@ -85,7 +85,9 @@ def calibrate(voice: ListenableModel, settings: ProbeSettings) -> Calibration:
     tempo = fit_speaking_rate([entry.text for entry in own], [entry.seconds for entry in own])
     waves = [voice.ground_truth(clip) for clip in clips]
     measured = [
-        replace(measure_line(wave, text, heard, True, tempo.expected_seconds(text), settings.language), quality=quality)
+        with_quality(
+            measure_line(SpokenClip(wave, text, tempo.expected_seconds(text), heard, True, settings.language)), quality
+        )
         for wave, text, heard, quality in zip(
             waves, texts, _transcribe(texts, waves, recogniser), overall_qualities(waves), strict=True
         )

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from spaces.errors import InputError
-from spaces.records.verdict import Flag
-from trainable.probe.criteria.flags import flags_of
-from trainable.probe.measures.line import LineMeasures, VoiceMeasures, voice_measures
+from trainable.probe.criteria.criteria_table import Flag
+from trainable.probe.criteria.criterion import LineMeasures, VoiceMeasures
+from trainable.probe.criteria.measure import flags_of, voice_measures
 from trainable.probe.measures.pauses import MAX_TAIL
 
 MAX_FAILING_SHARE = 0.05
@@ -22,7 +22,8 @@ def check_ground_truth(clips: Sequence[LineMeasures]) -> None:
     They are judged with the default thresholds, since their own measures would excuse them. Only pauses between words
     are judged by the voice's own, because a reader may pause.
     """
-    known = VoiceMeasures(inner_pauses=voice_measures(clips).inner_pauses)
+    pauses = voice_measures(clips).of("inner_pause_seconds")
+    known = VoiceMeasures(values={"inner_pause_seconds": pauses})
     judged = [(clip, [flag for flag in flags_of(clip, known) if flag.rejects]) for clip in clips]
     failing = [(clip, flags) for clip, flags in judged if flags]
     if len(failing) < MIN_FAILING or len(failing) <= MAX_FAILING_SHARE * len(clips):
@@ -44,8 +45,8 @@ def _describe(clip: LineMeasures, flags: Sequence[Flag]) -> str:
     length = ""
     if Flag.TEMPO in flags:
         length = f", lasts {clip.seconds:.1f} s where {clip.expected_seconds:.1f} were expected"
-        if clip.pauses.tail > MAX_TAIL:
-            length += f", {clip.pauses.tail:.1f} s of silence at its end"
+        if (tail := clip.values.get("tail_seconds") or 0.0) > MAX_TAIL:
+            length += f", {tail:.1f} s of silence at its end"
     return f"“{text}”: {', '.join(flags)}{heard}{length}"
 
 

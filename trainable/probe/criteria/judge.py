@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from spaces.records.interval import wilson
-from spaces.records.verdict import Flag, SpokenLine, Verdict
+from spaces.records.verdict import SpokenLine, Verdict
+from trainable.probe.criteria.criteria_table import Flag
 from trainable.probe.measures.similarity import SpeakerMatch
 from trainable.speech.tempo import SHORT_LETTERS, letters
 
@@ -22,6 +23,9 @@ MAX_FAILED_SHARE = 0.15
 
 MAX_FAILURE_RATE = 0.05
 """A confirmation rejects when the failure rate exceeds this with 95 % confidence: from 7 of 60 lines."""
+
+EARLY_STOP_LINES = 20
+"""Lines of a confirmation after which models that fail too often stop."""
 
 MIN_END_PROBABILITY, MIN_END_SHARE = 0.01, 0.1
 """A voice whose end-of-speech probability, at the ends of held-out clips, is below 1 % and below a tenth of the base
@@ -117,7 +121,7 @@ def make_verdict(
         reasons.append(
             f"another voice: similarity {voice.similarity:.2f}, expected {voice.threshold:.2f} or more of this voice"
         )
-    no_transcript = any(line.character_error is None for line in deciding)
+    no_transcript = any(line.measures.get("character_error") is None for line in deciding)
     unknown = (*([Flag.GARBLED] if no_transcript else ()), *([Flag.VOICE_DRIFT] if voice.is_unknown else ()))
     return Verdict(
         accepted=not reasons,

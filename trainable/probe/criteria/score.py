@@ -4,7 +4,7 @@ import math
 from statistics import median
 
 from spaces.records.verdict import ScoreParts
-from trainable.probe.measures.line import LineMeasures, VoiceMeasures
+from trainable.probe.criteria.criterion import LineMeasures, VoiceMeasures
 
 SPECTRAL_SPAN = 10.0
 """dB over which the spectrum's part falls from 1 to 0. Two speakers are commonly 4–8 dB apart."""
@@ -30,10 +30,9 @@ def score_parts(
 
     No part rises when its measure gets worse.
     """
+    error = line.values.get("character_error")
     return ScoreParts(
-        words=None
-        if line.character_error is None
-        else _clamp(1 - max(0.0, line.character_error - typical_character_error(own))),
+        words=None if error is None else _clamp(1 - max(0.0, error - typical_character_error(own))),
         voice=None if similarity is None else _clamp(similarity / max(similarity_ceiling, 1e-6)),
         tempo=_clamp(1 - abs(math.log2(line.seconds / line.expected_seconds))),
         liveliness=_liveliness(line, own),
@@ -54,19 +53,21 @@ def score_of(parts: ScoreParts | None) -> float:
 
 def typical_character_error(own: VoiceMeasures) -> float:
     """The median character error of the voice's own clips; 0 without a recogniser."""
-    return median(own.character_errors) if own.character_errors else 0.0
+    errors = own.of("character_error")
+    return median(errors) if errors else 0.0
 
 
 def _liveliness(line: LineMeasures, own: VoiceMeasures) -> float | None:
-    pairs = ((line.pitch_range, own.pitch_ranges), (line.energy_range, own.energy_ranges))
+    pairs = [(line.values.get(name), own.of(name)) for name in ("pitch_range_semitones", "energy_range_db")]
     parts = [min(1.0, span / max(median(spans), 1e-6)) for span, spans in pairs if span is not None and spans]
     return sum(parts) / len(parts) if parts else None
 
 
 def _quality(line: LineMeasures, own: VoiceMeasures) -> float | None:
-    if line.quality is None or not own.qualities:
+    quality, qualities = line.values.get("dnsmos"), own.of("dnsmos")
+    if quality is None or not qualities:
         return None
-    return _clamp(1 - (median(own.qualities) - line.quality) / QUALITY_SPAN)
+    return _clamp(1 - (median(qualities) - quality) / QUALITY_SPAN)
 
 
 def _clamp(value: float) -> float:

@@ -47,8 +47,3 @@ def omitted_share(text: str, heard: str) -> float:
 def omitted_threshold(own: Sequence[float]) -> float:
     """The share above which a text was cut, given the shares of the voice's own clips."""
     return max(MAX_OMITTED_SHARE, float(np.percentile(own, 95)) + OMITTED_MARGIN) if own else MAX_OMITTED_SHARE
-
-
-def omits_words(text: str, heard: str, own: Sequence[float]) -> bool:
-    """Whether a stretch of the text was not spoken, given the shares of the voice's own clips."""
-    return omitted_share(text, heard) > omitted_threshold(own)

@@ -57,9 +57,3 @@ def noise_threshold(own: Sequence[float]) -> float | None:
     spread = float(np.std(own, ddof=1)) if len(own) > 1 else 0.0
     by_spread = float(np.mean(own)) + Z_SCORE * max(spread, MIN_SPREAD)
     return max(by_spread, max(own) + 10 * float(np.log10(HIGHEST_FACTOR)))
-
-
-def is_noisy(measured: float, own: Sequence[float]) -> bool:
-    """Whether a clip of that flatness in dB is noisier than the voice's own clips; False without any of them."""
-    threshold = noise_threshold(own)
-    return threshold is not None and measured > threshold

@@ -45,11 +45,6 @@ def inner_pause_threshold(own: Sequence[float]) -> float:
     return max([MAX_INNER_PAUSE, *own])
 
 
-def pauses_too_long(pauses: Pauses, own: Sequence[float]) -> bool:
-    """Whether the tail or the longest inner pause of a line is too long."""
-    return pauses.tail > MAX_TAIL or pauses.longest_inner > inner_pause_threshold(own)
-
-
 def _without_clicks(active: np.ndarray) -> np.ndarray:
     """The same frames without bursts that are too short to be speech."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], active, [False]]).astype(np.int8)))

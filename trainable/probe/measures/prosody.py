@@ -108,12 +108,6 @@ def flat_threshold(own: Sequence[float]) -> float | None:
     return FLAT_FACTOR * float(np.percentile(own, FLAT_PERCENTILE)) if own else None
 
 
-def is_flat(measured: float | None, own: Sequence[float]) -> bool:
-    """Whether a range of pitch or level lies far below those of the voice's own clips; False where it is unknown."""
-    threshold = flat_threshold(own)
-    return measured is not None and threshold is not None and measured < threshold
-
-
 def _first_peak(correlation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """[frames, lags] → each frame's shortest lag with a near-best peak, interpolated, and the height of that peak."""
     first = int(SAMPLE_RATE / MAX_PITCH)

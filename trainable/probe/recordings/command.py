@@ -21,6 +21,7 @@ from trainable.dataset.loading.load import load_dataset
 from trainable.dataset.source import Source
 from trainable.files.cache import cache_folder
 from trainable.probe.recordings.audio_file import check_recording, read_recording
+from trainable.probe.recordings.criteria_view import print_criteria
 from trainable.probe.recordings.judge_recording import (
     DEFAULT_PACE,
     RecordingToJudge,
@@ -77,9 +78,15 @@ def probe(
             "checkpoint by hub id or folder, or the folder of a Qwen3-TTS checkpoint",
         ),
     ] = None,
+    criteria: Annotated[
+        bool, typer.Option("--criteria", help="print every flag and measure with its healthy values, and judge nothing")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="print one JSON object a line, and nothing else")] = False,
 ) -> None:
     """Judge whether a recording says what it should, as a listener would."""
+    if criteria:
+        print_criteria(as_json)
+        return
     with exit_on_input_error():
         requests = _requests(clip, text, manifest, language, reference)
         for each in dict.fromkeys(request.language for request in requests):

@@ -1,22 +1,22 @@
 """Judges one recording of a known text, without the model that spoke it: a `RecordingVerdict` comes out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from spaces.errors import InputError
 from spaces.frozen_model import FrozenModel
-from spaces.records.verdict import Flag
 from trainable.dataset.clip import Clip
 from trainable.dataset.formatting import excerpt
 from trainable.dataset.user_files import is_unicode
+from trainable.probe.criteria.criteria_table import Flag, has_speech
+from trainable.probe.criteria.criterion import LineMeasures, SpokenClip, VoiceMeasures
 from trainable.probe.criteria.explain import ExplainedMeasure, JudgingContext, explain
-from trainable.probe.criteria.flags import flags_of
 from trainable.probe.criteria.ground_truth import check_ground_truth
+from trainable.probe.criteria.measure import flags_of, measure_line, voice_measures, with_quality
 from trainable.probe.measures.dnsmos import overall_quality
-from trainable.probe.measures.line import LineMeasures, VoiceMeasures, measure_line, voice_measures
 from trainable.probe.measures.repeated_words import has_repetition
 from trainable.probe.measures.similarity import SpeakerSimilarity
 from trainable.probe.recordings.audio_file import AudioFile, read_recording
@@ -91,7 +91,7 @@ def measure_voice(clips: Sequence[Clip], recogniser: Recogniser | None, language
         heard = _transcribe(recording, recogniser) if judged else None
         line = _measure(recording, clip.text, heard, tempo.expected_seconds(clip.text), language)
         is_rated = place % -(-len(clips) // MAX_RATED_CLIPS) == 0
-        measured.append(replace(line, quality=overall_quality(recording.wave)) if is_rated else line)
+        measured.append(with_quality(line, overall_quality(recording.wave)) if is_rated else line)
     check_ground_truth(measured)
     return VoiceBaseline(tempo, voice_measures(measured), len(clips))
 
@@ -109,13 +109,13 @@ def judge_recording(
     heard = _transcribe(recording, recogniser)
     # Without an expected length the actual one is used; the measure and the flag are then reported as unknown.
     line = _measure(recording, text, heard, expected or max(recording.seconds, 1e-9), request.language)
-    line = replace(line, quality=overall_quality(recording.wave))
+    line = with_quality(line, overall_quality(recording.wave))
     flags = flags_of(line, baseline.own) + ((Flag.VOICE_DRIFT,) if similarity.has_drifted else ())
     context = JudgingContext(pace=pace, own=baseline.own, clips=baseline.clips, similarity=similarity)
     measures = explain(line, context)
     unknown = {
         **_unknown_from_recording(line, recording, recogniser),
-        **_unknown_from_voice(line, Flag.SILENT in flags, baseline, pace, measures),
+        **_unknown_from_voice(line, baseline, pace, measures),
         Flag.NO_EOS: "a file does not show whether its model reached its end",
         **({Flag.VOICE_DRIFT: similarity.unknown} if similarity.unknown else {}),
     }
@@ -142,10 +142,10 @@ def _expected_seconds(text: str, baseline: VoiceBaseline) -> tuple[float | None,
 def _measure(
     recording: AudioFile, text: str, heard: str | None, expected_seconds: float, language: str
 ) -> LineMeasures:
-    """The end of speech is taken as reached, since a file does not show it."""
     with np.errstate(invalid="ignore", over="ignore"):
-        measured = measure_line(recording.wave, text, heard, True, expected_seconds, language)
-    return replace(measured, seconds=recording.seconds)
+        return measure_line(
+            SpokenClip(recording.wave, text, expected_seconds, heard, None, language, recording.seconds)
+        )
 
 
 def _transcribe(recording: AudioFile, recogniser: Recogniser | None) -> str | None:
@@ -176,21 +176,20 @@ def _unknown_from_recording(line: LineMeasures, recording: AudioFile, recogniser
 
 def _unknown_from_voice(
     line: LineMeasures,
-    silent: bool,
     baseline: VoiceBaseline,
     pace: str | None,
     measures: Mapping[str, ExplainedMeasure],
 ) -> dict[Flag, str]:
     """Flags that need to know the voice, or more speech than this recording has, each with the reason."""
     unknown = {}
-    if not baseline.own.flatness:
+    if not baseline.own.of("flatness_db"):
         unknown[Flag.NOISY] = VOICE_UNKNOWN
-    elif silent:
+    elif not has_speech(line):
         unknown[Flag.NOISY] = "there is no speech to compare the noise with"
     if pace is None:
         unknown[Flag.TEMPO] = "no pace is known for this script, only pauses are judged; give recordings with --like"
-    if not baseline.own.pitch_ranges:
+    if not baseline.own.of("pitch_range_semitones"):
         unknown[Flag.FLAT] = VOICE_UNKNOWN
-    elif line.pitch_range is None or measures["pitch_range_semitones"].threshold is None:
+    elif line.values["pitch_range_semitones"] is None or measures["pitch_range_semitones"].threshold is None:
         unknown[Flag.FLAT] = "there is too little speech to measure its pitch range"
     return unknown

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from spaces.probe_settings import ProbeSettings
-from spaces.records.verdict import Flag, ProbeLine, SpokenLine
+from spaces.records.verdict import ProbeLine, SpokenLine
 from trainable.family.protocol import ListenableModel, Utterance
 from trainable.probe.criteria.calibration import Calibration
-from trainable.probe.criteria.flags import flags_of
+from trainable.probe.criteria.criteria_table import Flag
+from trainable.probe.criteria.criterion import SpokenClip
 from trainable.probe.criteria.judge_fingerprint import fingerprint_judge
+from trainable.probe.criteria.measure import flags_of, measure_line, with_quality
 from trainable.probe.criteria.score import score_of, score_parts
 from trainable.probe.measures.dnsmos import overall_qualities
-from trainable.probe.measures.line import measure_line
 from trainable.probe.measures.similarity import SpeakerMatch, match_speaker
 from trainable.probe.texts.lines import confirmation_lines, lines_for
 from trainable.speech.asr.recogniser import Recogniser, open_recogniser
@@ -72,9 +73,9 @@ class Listener:
         """Voice and spectrum of a silent line are None."""
         known, wave = self.calibration, utterance.wave
         expected = known.tempo.expected_seconds(line.text)
-        measured = measure_line(wave, line.text, heard, utterance.eos, expected, self.language)
-        measured = replace(measured, quality=quality)
-        has_sound = measured.speech_share > 0
+        clip = SpokenClip(wave, line.text, expected, heard, utterance.eos, self.language)
+        measured = with_quality(measure_line(clip), quality)
+        has_sound = bool(measured.values["speech_share"])
         similarity = self._similarity(wave) if has_sound else None
         distance = known.spectral_distance(wave) if has_sound else None
         flags = flags_of(measured, known.own)
@@ -94,27 +95,18 @@ class Listener:
         return SpokenLine(
             text=line.text,
             kind=line.kind,
-            heard=measured.heard,
+            heard=heard,
             audio=name,
             flags=flags,
+            failed=line.decides and any(flag.rejects for flag in flags),
             eos=utterance.eos,
             frames=utterance.frames,
             frame_cap=utterance.frame_cap,
             seconds=measured.seconds,
-            expected_seconds=measured.expected_seconds,
-            speech_share=measured.speech_share,
-            clipped_share=measured.clipped_share,
-            character_error=measured.character_error,
-            flatness=measured.flatness,
-            repeated_share=measured.repeated_share,
-            stutter=measured.stutter,
-            longest_pause=measured.pauses.longest_inner,
-            tail=measured.pauses.tail,
-            pitch_range=measured.pitch_range,
-            energy_range=measured.energy_range,
+            expected_seconds=expected,
+            measures=dict(measured.values),
             similarity=similarity,
             spectral_distance=distance,
-            quality=measured.quality,
             parts=parts,
             score=score_of(parts),
         )

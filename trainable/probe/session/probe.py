@@ -9,16 +9,20 @@ import numpy as np
 
 from spaces.records.verdict import ProbeLine, SpokenLine, Verdict
 from trainable.family.protocol import SpeechPrompt, Utterance
-from trainable.probe.criteria.judge import SCREEN_LINES, exceeds_failure_rate, fails_screen, make_verdict, rarely_ends
+from trainable.probe.criteria.judge import (
+    EARLY_STOP_LINES,
+    SCREEN_LINES,
+    exceeds_failure_rate,
+    fails_screen,
+    make_verdict,
+    rarely_ends,
+)
 from trainable.probe.session.listener import Listener
 from trainable.speech.audio import write_audio
 
 SubjectId = TypeVar("SubjectId", bound=Hashable)
 Speak = Callable[[Sequence[SubjectId], Sequence[SpeechPrompt]], Mapping[SubjectId, Sequence[Utterance]]]
 """Lets each of these subjects speak all the prompts."""
-
-EARLY_STOP_LINES = 20
-"""Lines of a confirmation after which subjects that fail too often stop."""
 
 
 @dataclass(frozen=True)

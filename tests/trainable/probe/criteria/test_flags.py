@@ -4,44 +4,34 @@ from __future__ import annotations
 
 import pytest
 
-from spaces.records.verdict import Flag
+from tests.support.line_measures import LONG, line_measures
 from tests.support.voices import murmur
-from trainable.probe.criteria.flags import flags_of
-from trainable.probe.measures.line import LineMeasures, VoiceMeasures, measure_line
-from trainable.probe.measures.pauses import Pauses
+from trainable.probe.criteria.criteria_table import Flag
+from trainable.probe.criteria.criterion import SpokenClip, VoiceMeasures
+from trainable.probe.criteria.measure import flags_of, measure_line
 
-LONG = "a sentence that is long enough to have a tempo"
 LONGER = LONG + " of which nothing is left out"
 """Sixteen words, of which four are less than a third."""
-HEALTHY = {
-    "heard": None,
-    "eos": True,
-    "seconds": 3.0,
-    "expected_seconds": 3.0,
-    "text": LONG,
-    "speech_share": 0.8,
-    "clipped_share": 0.0,
-    "character_error": 0.1,
-    "flatness": -30.0,
-    "repeated_share": 0.0,
-    "pauses": Pauses(longest_inner=0.3, tail=0.1),
-    "pitch_range": 6.0,
-    "energy_range": 15.0,
-}
 OWN = VoiceMeasures(
-    character_errors=(0.1,) * 8,
-    flatness=(-31.0, -30.0, -29.0, -30.0),
-    inner_pauses=(0.2, 0.5, 1.8),
-    pitch_ranges=(5.0, 6.0, 7.0),
-    energy_ranges=(14.0, 15.0, 16.0),
+    values={
+        "character_error": (0.1,) * 8,
+        "flatness_db": (-31.0, -30.0, -29.0, -30.0),
+        "inner_pause_seconds": (0.2, 0.5, 1.8),
+        "pitch_range_semitones": (5.0, 6.0, 7.0),
+        "energy_range_db": (14.0, 15.0, 16.0),
+    }
 )
+
+
+def own_with(**changes: tuple[float, ...]) -> VoiceMeasures:
+    return VoiceMeasures(values={**OWN.values, **changes})
 
 
 @pytest.mark.parametrize(
     ("changes", "flags"),
     [
         ({}, ()),
-        ({"eos": False}, (Flag.NO_EOS,)),
+        ({"ended": 0.0}, (Flag.NO_EOS,)),
         ({"speech_share": 0.24}, (Flag.SILENT,)),
         ({"speech_share": 0.26}, ()),
         ({"clipped_share": 0.002}, (Flag.CLIPPED,)),
@@ -50,10 +40,10 @@ OWN = VoiceMeasures(
         ({"seconds": 1.7}, ()),
         ({"text": "oh", "expected_seconds": 0.4, "seconds": 2.9}, ()),
         ({"text": "oh", "expected_seconds": 0.4, "seconds": 3.1}, (Flag.TEMPO,)),
-        ({"character_error": 0.36}, (Flag.GARBLED,)),
-        ({"character_error": 0.34}, ()),
-        ({"flatness": -24.0}, (Flag.NOISY,)),
-        ({"flatness": -27.5}, ()),
+        ({"heard": LONG, "character_error": 0.36}, (Flag.GARBLED,)),
+        ({"heard": LONG, "character_error": 0.34}, ()),
+        ({"flatness_db": -24.0}, (Flag.NOISY,)),
+        ({"flatness_db": -27.5}, ()),
         ({"repeated_share": 0.1}, (Flag.LOOPED,)),
         ({"repeated_share": 0.1, "text": "seven seven one two and some more words here"}, ()),
         ({"stutter": 0.73}, (Flag.LOOPED,)),
@@ -67,33 +57,33 @@ OWN = VoiceMeasures(
         ({"heard": LONG.replace("long", "song")}, ()),
         ({"heard": "", "character_error": 1.0}, (Flag.SILENT, Flag.GARBLED)),
         ({"heard": "", "character_error": 1.0, "text": "one two"}, ()),
-        ({"pauses": Pauses(longest_inner=1.7, tail=0.1)}, ()),
-        ({"pauses": Pauses(longest_inner=1.9, tail=0.1)}, (Flag.TEMPO,)),
-        ({"pauses": Pauses(longest_inner=0.3, tail=1.6)}, (Flag.TEMPO,)),
-        ({"pitch_range": 1.0, "energy_range": 3.0}, (Flag.FLAT,)),
-        ({"pitch_range": 1.0}, (Flag.FLAT,)),
-        ({"energy_range": 1.0}, ()),
-        ({"pitch_range": None, "energy_range": None}, ()),
+        ({"inner_pause_seconds": 1.7}, ()),
+        ({"inner_pause_seconds": 1.9}, (Flag.TEMPO,)),
+        ({"tail_seconds": 1.6}, (Flag.TEMPO,)),
+        ({"pitch_range_semitones": 1.0, "energy_range_db": 3.0}, (Flag.FLAT,)),
+        ({"pitch_range_semitones": 1.0}, (Flag.FLAT,)),
+        ({"energy_range_db": 1.0}, ()),
+        ({"pitch_range_semitones": None, "energy_range_db": None}, ()),
         ({"character_error": None}, ()),
-        ({"character_error": 1.0, "text": "one two"}, ()),
-        ({"eos": False, "clipped_share": 1.0}, (Flag.NO_EOS, Flag.CLIPPED)),
+        ({"heard": "three", "character_error": 1.0, "text": "one two"}, ()),
+        ({"ended": 0.0, "clipped_share": 1.0}, (Flag.NO_EOS, Flag.CLIPPED)),
     ],
 )
 def test_flags(changes: dict, flags: tuple[Flag, ...]) -> None:
-    assert flags_of(LineMeasures(**{"text": LONG, **HEALTHY, **changes}), OWN) == flags
+    assert flags_of(line_measures(**{**changes}), OWN) == flags
 
 
 @pytest.mark.parametrize(("error", "garbled"), [(0.45, False), (0.55, True)])
 def test_a_voice_that_is_hard_to_understand_is_allowed_more(error: float, garbled: bool) -> None:
-    line = LineMeasures(**{"text": LONG, **HEALTHY, "character_error": error})
-    own = OWN.model_copy(update={"character_errors": (0.3,) * 8})
+    line = line_measures(heard=LONG, character_error=error)
+    own = own_with(character_error=(0.3,) * 8)
     assert (Flag.GARBLED in flags_of(line, own)) is garbled
 
 
 @pytest.mark.parametrize(("share", "garbled"), [(0.0, True), (0.2, False)])
 def test_a_voice_whose_words_are_missed_is_allowed_more(share: float, garbled: bool) -> None:
-    line = LineMeasures(**{"text": LONG, **HEALTHY, "heard": "a sentence that is have a tempo"})
-    own = OWN.model_copy(update={"omitted_shares": (share,) * 20})
+    line = line_measures(heard="a sentence that is have a tempo")
+    own = own_with(omitted_share=(share,) * 20)
     assert (Flag.GARBLED in flags_of(line, own)) is garbled
 
 
@@ -112,12 +102,12 @@ def test_a_voice_whose_words_are_missed_is_allowed_more(share: float, garbled: b
     ],
 )
 def test_the_tempo_of_a_line_is_compared_with_that_of_the_voice(ratio: float, own: tuple, flagged: bool) -> None:
-    line = LineMeasures(**{"text": LONG, **HEALTHY, "seconds": 3.0 * ratio})
-    assert (Flag.TEMPO in flags_of(line, OWN.model_copy(update={"tempos": own}))) is flagged
+    line = line_measures(seconds=3.0 * ratio)
+    assert (Flag.TEMPO in flags_of(line, own_with(tempo=own))) is flagged
 
 
 def test_without_clips_of_its_own_a_voice_is_neither_noisy_nor_flat() -> None:
-    line = LineMeasures(**{"text": LONG, **HEALTHY, "flatness": -1.0, "pitch_range": 0.0, "energy_range": 0.0})
+    line = line_measures(flatness_db=-1.0, pitch_range_semitones=0.0, energy_range_db=0.0)
     assert flags_of(line, VoiceMeasures()) == ()
 
 
@@ -125,6 +115,6 @@ def test_without_clips_of_its_own_a_voice_is_neither_noisy_nor_flat() -> None:
 def test_samples_that_are_not_finite_count_as_silence(sample: float) -> None:
     wave = murmur(3.0)
     wave[1000] = sample
-    measured = measure_line(wave, LONG, None, eos=True, expected_seconds=3.0)
+    measured = measure_line(SpokenClip(wave, LONG, 3.0, eos=True))
     assert Flag.SILENT in flags_of(measured, VoiceMeasures())
-    assert flags_of(measure_line(murmur(3.0), LONG, None, eos=True, expected_seconds=3.0), VoiceMeasures()) == ()
+    assert flags_of(measure_line(SpokenClip(murmur(3.0), LONG, 3.0, eos=True)), VoiceMeasures()) == ()

@@ -5,34 +5,14 @@ from __future__ import annotations
 import pytest
 
 from spaces.errors import InputError
+from tests.support.line_measures import LONG
+from tests.support.line_measures import line_measures as clip
+from trainable.probe.criteria.criterion import LineMeasures
 from trainable.probe.criteria.ground_truth import check_ground_truth
-from trainable.probe.measures.line import LineMeasures
-from trainable.probe.measures.pauses import Pauses
-
-TEXT = "a sentence that is long enough to have a tempo"
-
-
-def clip(**changes) -> LineMeasures:
-    healthy = {
-        "text": TEXT,
-        "heard": None,
-        "eos": True,
-        "seconds": 3.0,
-        "expected_seconds": 3.0,
-        "speech_share": 0.8,
-        "clipped_share": 0.0,
-        "character_error": None,
-        "flatness": -30.0,
-        "repeated_share": 0.0,
-        "pauses": Pauses(longest_inner=0.3, tail=0.1),
-        "pitch_range": 6.0,
-        "energy_range": 15.0,
-    }
-    return LineMeasures(**{**healthy, **changes})
 
 
 def good() -> LineMeasures:
-    return clip(heard=TEXT, character_error=0.0)
+    return clip(heard=LONG, character_error=0.0)
 
 
 def garbled() -> LineMeasures:
@@ -49,11 +29,11 @@ def rushed() -> LineMeasures:
 
 def paused() -> LineMeasures:
     """With the pauses of a slow reader."""
-    return clip(pauses=Pauses(longest_inner=2.5, tail=0.1))
+    return clip(inner_pause_seconds=2.5)
 
 
 def unended() -> LineMeasures:
-    return clip(pauses=Pauses(longest_inner=0.3, tail=2.0))
+    return clip(tail_seconds=2.0)
 
 
 def clipped() -> LineMeasures:
@@ -90,4 +70,4 @@ def test_more_than_a_twentieth_that_fail_stop_a_search(clips: list[LineMeasures]
 def test_the_clips_and_the_remedy_are_named(spoiled, remedy: str) -> None:
     with pytest.raises(InputError) as caught:
         check_ground_truth([spoiled()] * 5)
-    assert str(caught.value).count(TEXT) == 3 and remedy in str(caught.value)
+    assert str(caught.value).count(LONG) == 3 and remedy in str(caught.value)

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
-from spaces.records.verdict import Flag, LineKind, SpokenLine
+from spaces.records.verdict import LineKind, SpokenLine
+from tests.support.line_measures import HEALTHY, LONG
+from trainable.probe.criteria.criteria_table import Flag
 from trainable.probe.criteria.judge import BaseResult, allowed_failures, fisher_p_value, make_verdict, rarely_ends
 from trainable.probe.measures.similarity import SpeakerMatch
 
-LONG = "a sentence that is long enough to have a tempo"
 SAME = SpeakerMatch(similarity=0.9, threshold=0.8, mismatches=0)
 BASE = BaseResult(probability=0.6, missed=0, failed=0, lines=20)
 
@@ -22,20 +23,13 @@ def line(*flags: Flag, ratio: float = 1.0, error: float | None = 0.0, text: str 
         heard=text if error is not None else None,
         audio="probe/line.wav",
         flags=flags,
+        failed=any(flag.rejects for flag in flags) and changes.get("kind") is not LineKind.HARD,
         eos=Flag.NO_EOS not in flags,
         frames=37,
         frame_cap=100,
         seconds=3.0 * ratio,
         expected_seconds=3.0,
-        speech_share=0.8,
-        clipped_share=0.0,
-        character_error=error,
-        flatness=-30.0,
-        repeated_share=0.0,
-        longest_pause=0.3,
-        tail=0.1,
-        pitch_range=6.0,
-        energy_range=15.0,
+        measures={**HEALTHY, "character_error": error},
         similarity=0.9,
         spectral_distance=2.0,
         score=0.5,

@@ -7,35 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spaces.records.verdict import ScoreParts
+from tests.support.line_measures import line_measures
+from trainable.probe.criteria.criterion import VoiceMeasures
 from trainable.probe.criteria.score import score_of, score_parts
-from trainable.probe.measures.line import LineMeasures, VoiceMeasures
-from trainable.probe.measures.pauses import Pauses
 
 OWN = VoiceMeasures(
-    character_errors=(0.0, 0.1, 0.3), pitch_ranges=(6.0,), energy_ranges=(15.0,), qualities=(2.9, 3.0, 3.4)
+    values={
+        "character_error": (0.0, 0.1, 0.3),
+        "pitch_range_semitones": (6.0,),
+        "energy_range_db": (15.0,),
+        "dnsmos": (2.9, 3.0, 3.4),
+    }
 )
-GOOD = {
-    "text": "a sentence",
-    "heard": None,
-    "eos": True,
-    "seconds": 3.0,
-    "expected_seconds": 3.0,
-    "speech_share": 0.8,
-    "clipped_share": 0.0,
-    "character_error": 0.1,
-    "flatness": -30.0,
-    "repeated_share": 0.0,
-    "pauses": Pauses(longest_inner=0.3, tail=0.1),
-    "pitch_range": 6.0,
-    "energy_range": 15.0,
-    "quality": 3.0,
-}
 VOICE = {"similarity": 0.9, "similarity_ceiling": 0.9, "spectral_distance": 2.0, "spectral_floor": 2.0}
 
 
 def score(**changes) -> float:
     voice = {name: changes.pop(name, value) for name, value in VOICE.items()}
-    return score_of(score_parts(LineMeasures(**{**GOOD, **changes}), OWN, **voice))
+    return score_of(score_parts(line_measures(**{"character_error": 0.1, "dnsmos": 3.0, **changes}), OWN, **voice))
 
 
 @pytest.mark.parametrize(
@@ -52,12 +41,13 @@ def score(**changes) -> float:
         ({"similarity": 0.95}, 1.0),
         ({"spectral_distance": 7.0}, 9.5 / 10),
         ({"spectral_distance": 12.5}, 9 / 10),
-        ({"pitch_range": 3.0}, 9.75 / 10),
-        ({"pitch_range": 9.0, "energy_range": 30.0}, 1.0),
-        ({"quality": 2.25}, 9.5 / 10),
-        ({"quality": 4.5}, 1.0),
+        ({"pitch_range_semitones": 3.0}, 9.75 / 10),
+        ({"pitch_range_semitones": 9.0, "energy_range_db": 30.0}, 1.0),
+        ({"dnsmos": 2.25}, 9.5 / 10),
+        ({"dnsmos": 4.5}, 1.0),
         (
-            {"quality": None, "similarity": None, "spectral_distance": None, "pitch_range": None, "energy_range": None},
+            {"similarity": None, "spectral_distance": None}
+            | dict.fromkeys(("dnsmos", "pitch_range_semitones", "energy_range_db")),
             1,
         ),
         ({"character_error": None, "similarity": 0.0}, 4 / 7),
@@ -73,14 +63,14 @@ def test_without_parts_the_score_is_0() -> None:
 
 @given(st.floats(0, 2), st.floats(0, 1), st.floats(0.2, 20), st.floats(0, 20), st.floats(1, 5), st.floats(0, 1))
 def test_no_part_rises_when_its_measure_gets_worse(error, similarity, seconds, distance, quality, worse) -> None:
-    heard = {"character_error": error, "similarity": similarity, "spectral_distance": distance, "quality": quality}
+    heard = {"character_error": error, "similarity": similarity, "spectral_distance": distance, "dnsmos": quality}
     heard["seconds"] = seconds
     best = score(**heard)
     assert 0 <= best <= 1
     assert score(**{**heard, "character_error": error + worse}) <= best
     assert score(**{**heard, "similarity": similarity - worse}) <= best
     assert score(**{**heard, "spectral_distance": distance + worse}) <= best
-    assert score(**{**heard, "quality": quality - worse}) <= best
+    assert score(**{**heard, "dnsmos": quality - worse}) <= best
     further = seconds * (1 + worse) if seconds >= 3 else seconds / (1 + worse)
     assert score(**{**heard, "seconds": further}) <= best + 1e-12
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.corruptions import corrupted, demo_clips, joined_lines, noise
 from tests.support.voices import tone
-from trainable.probe.measures.noise import SILENT_FLATNESS, flatness, is_noisy, noise_threshold
+from trainable.probe.measures.noise import SILENT_FLATNESS, flatness, noise_threshold
 from trainable.speech.audio import SAMPLE_RATE
 
 FLATNESSES = st.lists(st.floats(-60, -10), min_size=1, max_size=40)
@@ -31,7 +31,7 @@ def calibrated() -> tuple[float, ...]:
 def noisy(kind: str) -> int:
     """Of the ten lines that are judged."""
     judged = enumerate(lines()[1::2])
-    return sum(is_noisy(flatness(corrupted(kind, wave, seed)), calibrated()) for seed, wave in judged)
+    return sum(flatness(corrupted(kind, wave, seed)) > noise_threshold(calibrated()) for seed, wave in judged)
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,15 @@ def test_other_corruptions_are_not_noisy(kind: str) -> None:
 def test_of_the_demo_voices_clips_none_is_noisy_among_the_others() -> None:
     measured = [flatness(wave) for wave, _ in demo_clips()]
     assert len(measured) == 48
-    assert not any(is_noisy(each, measured[:place] + measured[place + 1 :]) for place, each in enumerate(measured))
+    others = [measured[:place] + measured[place + 1 :] for place in range(48)]
+    assert not any(each > noise_threshold(own) for each, own in zip(measured, others, strict=True))
 
 
 def test_a_voice_recorded_in_noise_is_compared_with_its_own_noise() -> None:
     generator = np.random.default_rng(0)
     own = [flatness(noise(wave, generator, snr=20)) for wave in lines()]
-    assert not any(is_noisy(each, own[:place] + own[place + 1 :]) for place, each in enumerate(own))
-    assert is_noisy(flatness(noise(lines()[0], generator, snr=0)), own)
+    assert not any(each > noise_threshold(own[:place] + own[place + 1 :]) for place, each in enumerate(own))
+    assert flatness(noise(lines()[0], generator, snr=0)) > noise_threshold(own)
 
 
 @pytest.mark.parametrize(
@@ -78,8 +79,8 @@ def test_the_threshold(calibrated: tuple[float, ...], threshold: float | None) -
 
 @given(FLATNESSES)
 def test_no_clip_is_noisy_among_clips_like_itself(measured: list[float]) -> None:
-    assert not any(is_noisy(each, measured) for each in measured)
-    assert not is_noisy(0.0, [])
+    assert not any(each > noise_threshold(measured) for each in measured)
+    assert noise_threshold([]) is None
 
 
 @pytest.mark.parametrize("decibels", [-20, 6])

@@ -11,7 +11,6 @@ from tests.support.corruptions import corrupted, demo_clips, joined_lines, pitch
 from trainable.probe.measures.prosody import (
     energy_range_db,
     flat_threshold,
-    is_flat,
     pitch_range_semitones,
     pitch_track,
 )
@@ -62,7 +61,7 @@ def test_a_shifted_voice_is_shifted_by_as_much(semitones: int) -> None:
 def test_a_monotone_line_is_flat(kind: str, flat: int) -> None:
     own = [pitch_range_semitones(wave) for wave in lines()[::2]]
     judged = [corrupted(kind, wave, seed) for seed, wave in enumerate(lines()[1::2])]
-    assert sum(is_flat(pitch_range_semitones(wave), own) for wave in judged) == flat
+    assert sum(pitch_range_semitones(wave) < flat_threshold(own) for wave in judged) == flat
 
 
 def test_compression_narrows_the_range_of_levels() -> None:
@@ -74,7 +73,7 @@ def test_of_the_demo_voices_clips_one_at_most_is_flat_among_the_others() -> None
     for measure in (pitch_range_semitones, energy_range_db):
         known = [each for each in (measure(wave) for wave, _ in demo_clips()) if each is not None]
         assert len(known) >= 46
-        assert sum(is_flat(each, known[:place] + known[place + 1 :]) for place, each in enumerate(known)) <= 1
+        assert sum(each < flat_threshold(known[:place] + known[place + 1 :]) for place, each in enumerate(known)) <= 1
 
 
 def test_noise_has_no_pitch() -> None:
@@ -82,19 +81,9 @@ def test_noise_has_no_pitch() -> None:
     assert pitch_range_semitones(corrupted("pure noise", lines()[0], 0)) is None
 
 
-@pytest.mark.parametrize(
-    ("measured", "own", "flat"),
-    [
-        (1.9, (4.0,), True),
-        (2.1, (4.0,), False),
-        (None, (4.0,), False),
-        (0.0, (), False),
-        (1.8, (4.0,) * 19 + (1.0,), True),
-    ],
-)
-def test_the_threshold(measured: float | None, own: tuple[float, ...], flat: bool) -> None:
-    assert is_flat(measured, own) is flat
-    assert (flat_threshold(own) is None) is (not own)
+@pytest.mark.parametrize(("own", "threshold"), [((4.0,), 2.0), ((4.0,) * 19 + (1.0,), 2.0), ((), None)])
+def test_the_threshold(own: tuple[float, ...], threshold: float | None) -> None:
+    assert flat_threshold(own) == threshold
 
 
 @pytest.mark.parametrize("decibels", [-20, 6])

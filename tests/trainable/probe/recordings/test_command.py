@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spaces.records.verdict import Flag
 from tests.support.corruptions import corrupted, demo_clips
 from tests.support.paths import DEMO_VOICE, ROOT
 from tests.support.probe_command import (
@@ -25,7 +24,7 @@ from tests.support.probe_command import (
     recording,
     verdict,
 )
-from trainable.probe.criteria.flags import character_error_threshold
+from trainable.probe.criteria.criteria_table import Flag, character_error_threshold
 from trainable.probe.measures.level import MAX_CLIPPED_SHARE, MIN_SPEECH_SHARE
 from trainable.probe.measures.missing_words import omitted_threshold
 from trainable.probe.measures.pauses import MAX_INNER_PAUSE, MAX_TAIL
@@ -120,8 +119,9 @@ def test_thresholds_are_those_of_the_judge_and_have_an_origin(tmp_path: Path) ->
         "words_after_the_end": {"least": None, "most": MIN_TRAILING_WORDS - 1},
         "words_heard": {"least": 1, "most": None},
         "omitted_share": {"least": None, "most": omitted_threshold(())},
-        "character_error": {"least": None, "most": character_error_threshold(None)},
+        "character_error": {"least": None, "most": character_error_threshold(())},
         "pitch_range_semitones": None,
+        "energy_range_db": None,
         "voice_similarity": None,
         "dnsmos": None,
     }

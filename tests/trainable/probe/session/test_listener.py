@@ -10,7 +10,7 @@ import pytest
 
 from spaces.data_settings import DataSettings
 from spaces.probe_settings import ProbeSettings
-from spaces.records.verdict import Flag, LineKind, ProbeLine, Verdict
+from spaces.records.verdict import LineKind, ProbeLine, Verdict
 from tests.support import toy_family
 from tests.support.voices import make_voice, murmur
 from trainable.dataset.encoding_plan import plan_encoding
@@ -18,6 +18,8 @@ from trainable.dataset.loading.load import load_dataset
 from trainable.dataset.source import Source
 from trainable.family.protocol import SpeechPrompt, Utterance
 from trainable.probe.criteria.calibration import Calibration, calibrate
+from trainable.probe.criteria.criteria_table import Flag
+from trainable.probe.criteria.criterion import VoiceMeasures
 from trainable.probe.criteria.judge import BaseResult
 from trainable.probe.session.listener import Listener
 from trainable.probe.session.probe import ProbeScript, ProbeSubject, probe
@@ -126,7 +128,7 @@ def test_other_thresholds_have_another_fingerprint(listener: Listener) -> None:
     def fingerprint(calibration: Calibration = listener.calibration, seed: int = SEED, **changes) -> str:
         return Listener.open(listener.voice, SETTINGS.model_copy(update=changes), calibration, seed).fingerprint
 
-    own = listener.calibration.own
+    noiseless = VoiceMeasures(values={**listener.calibration.own.values, "flatness_db": ()})
     assert fingerprint() == listener.fingerprint
     assert fingerprint(listener.calibration.model_copy(update={"base_similarity": 0.1})) == listener.fingerprint
     others = {
@@ -134,7 +136,7 @@ def test_other_thresholds_have_another_fingerprint(listener: Listener) -> None:
         fingerprint(language="en"),
         fingerprint(lines="german"),
         fingerprint(listener.calibration.model_copy(update={"similarity_least": 0.5})),
-        fingerprint(listener.calibration.model_copy(update={"own": own.model_copy(update={"flatness": ()})})),
+        fingerprint(listener.calibration.model_copy(update={"own": noiseless})),
     }
     assert len(others) == 5 and listener.fingerprint not in others
 
