@@ -94,9 +94,8 @@ def test_constants_that_decide_are_found(name: str) -> None:
 
 def test_every_module_that_a_verdict_comes_from_is_searched_or_named_here() -> None:
     needed = imported_from([path for name in DECIDING for path in files_of(name)])
-    with_constants = {
-        name for name in needed if re.search(r"^[A-Z][A-Z_0-9]*(, [A-Z_0-9]+)*(: .*)? = ", source(name), re.M)
-    }
+    assignment = re.compile(r"^[A-Z][A-Z_0-9]*(, [A-Z_0-9]+)*(: .*)? = ", re.MULTILINE)
+    with_constants = {name for name in needed if assignment.search(source(name))}
     missed = {name for name in with_constants if not name.startswith((*DECIDING, *NOT_DECIDING))}
     assert not missed
 
@@ -113,8 +112,8 @@ def test_it_is_read_as_it_was_written_and_an_older_one_is_passed_over(tmp_path: 
 
 
 def files_of(name: str) -> list[Path]:
-    path = ROOT / name.replace(".", "/")
-    return sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+    module = (ROOT / name.replace(".", "/")).with_suffix(".py")
+    return [module] if module.is_file() else sorted(module.with_suffix("").glob("*.py"))
 
 
 def source(name: str) -> str:
