@@ -156,7 +156,7 @@ class DemoTrainer:
                 rows[seat] += found
         seconds = (self._clock() - started) / len(runs)
         for seat, run in runs.items():
-            run.add(mean_losses(rows[seat]), seconds)
+            run.add(mean_losses(self._pack.loss_parts, rows[seat]), seconds)
 
     def _step(self, clips: Sequence[int], runs: dict[int, _SeatHistory]) -> None:
         started = self._clock()
@@ -175,7 +175,7 @@ class _SeatHistory:
     def __init__(self, pack: Pack, seat: int, draw: Draw) -> None:
         self._pack, self._seat, self._draw = pack, seat, draw
         self._last_step = steps_per_epoch(pack.split.epoch_size, draw.clips_per_step) * draw.epochs
-        self.curve = Curve(pack.split.epoch_size)
+        self.curve = Curve(pack.loss_parts, pack.split.epoch_size)
         self._losses: list[float] = []
         self._seconds: list[float] = []
         self._weights: list[Callable[[], SeatState]] = []
@@ -190,7 +190,7 @@ class _SeatHistory:
         return learning_rate_factor(self.step - 1, self._draw, self._last_step)
 
     def add(self, losses: Losses, seconds: float) -> None:
-        loss = losses.of(self._draw.objective)
+        loss = losses[self._draw.objective]
         self._losses.append(loss if math.isfinite(loss) else math.nan)
         self._seconds.append(seconds)
         self._weights.append(self._pack.snapshot(self._seat))

@@ -8,6 +8,7 @@ from benchmarks.search_cost import PROBE_EPOCHS, SearchCost
 from benchmarks.worlds import ProbeOutcome, SearchProblem, TrainingRun
 from spaces.band import Band
 from spaces.draw import Draw
+from spaces.qwen3_tts import LOSSES
 from spaces.records.trial import Ending, Losses, Outcome, Point
 from spaces.records.verdict import Verdict
 from trainable.probe.criteria.criteria_table import Flag
@@ -91,7 +92,7 @@ def _point(run: TrainingRun, draw: Draw, clips: int, step: int) -> Point:
         clips=seen,
         epoch=seen / clips,
         loss=loss,
-        losses=Losses.model_construct(guide=loss, aligned=loss, talker=loss, eos=loss, sub=loss, sub_shifted=loss),
+        losses=Losses.model_construct(dict.fromkeys(LOSSES, loss)),
         validation=None,
         grad_norm=1.0,
         lora_lr=draw.lora_lr,

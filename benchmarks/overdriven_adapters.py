@@ -28,8 +28,8 @@ from benchmarks.machine import describe_machine
 from spaces.cli import exit_on_input_error
 from spaces.draw import Draw
 from spaces.families import FAMILIES
+from spaces.qwen3_tts import LOSSES
 from spaces.records.interval import wilson
-from spaces.records.trial import Losses
 from spaces.records.verdict import Verdict
 from spaces.space import Space, load_space
 from trainable.dataset.source import Source
@@ -47,7 +47,7 @@ SEED = 1
 """Of the speech and the split of the dataset."""
 HEALTHY = 3e-3
 TIMES = (1, 10, 30, 100)
-ALIGNED = list(Losses.model_fields).index("aligned")
+ALIGNED = list(LOSSES).index("aligned")
 LAST_STEPS = 12
 """Steps whose mean loss is printed."""
 

@@ -24,10 +24,10 @@ def grade_values(
     `point` is the curve at the probed checkpoint, `verdict` the last one. The base model has no objective and no point.
     """
     measures: dict[str, tuple[Scale | None, float | None]] = {
-        "loss": (grades.loss, point.losses.of(objective) if point and objective else None),
+        "loss": (grades.loss, point.losses[objective] if point and objective else None),
         "validation_loss": (
             grades.validation_loss,
-            point.validation.of(objective) if point and objective and point.validation else None,
+            point.validation[objective] if point and objective and point.validation else None,
         ),
         "mos": (grades.mos, _mean_quality(verdict) if verdict else None),
         "wer": (grades.wer, word_error_rate(verdict) if verdict and grades.wer else None),

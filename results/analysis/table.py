@@ -70,13 +70,13 @@ class TrialRow(FrozenModel):
     @property
     def loss(self) -> float | None:
         """The loss of the trial's objective."""
-        return self.losses.of(self.draw.objective) if self.losses and self.draw else None
+        return self.losses[self.draw.objective] if self.losses and self.draw else None
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def validation_loss(self) -> float | None:
         """The same loss over the held-out clips."""
-        return self.validation.of(self.draw.objective) if self.validation and self.draw else None
+        return self.validation[self.draw.objective] if self.validation and self.draw else None
 
 
 def trial_rows(run: RunFolder, history: History) -> list[TrialRow]:

@@ -120,5 +120,5 @@ def _losses(manifest: AdapterManifest) -> str:
         return ""
     return (
         f"{manifest.draw.objective} loss {point.loss:.3f} (the objective) after {point.epoch:.2f} epochs; "
-        f"guide loss {point.losses.guide:.3f}, aligned loss {point.losses.aligned:.3f}, in nats per label."
+        f"guide loss {point.losses['guide']:.3f}, aligned loss {point.losses['aligned']:.3f}, in nats per label."
     )

@@ -127,7 +127,7 @@ def _points(run: RunFolder, row: TrialRow) -> list[Point]:
 
 def _validation(points: Sequence[Point], objective: Objective) -> list[tuple[float, float]]:
     """Epoch and loss of the held-out clips, where it was measured."""
-    pairs = [(point.epoch, point.validation.of(objective)) for point in points if point.validation]
+    pairs = [(point.epoch, point.validation[objective]) for point in points if point.validation]
     return [pair for pair in pairs if math.isfinite(pair[1])]
 
 

@@ -33,12 +33,12 @@ def scalars(before: Point | None, point: Point, band: Band | None) -> dict[str, 
     """The scalars of one step, by tag. Speed is over the steps since the previous point, so that slow periods show."""
     losses = point.losses
     found = {
-        "loss/guide": losses.guide,
-        "loss/aligned": losses.aligned,
-        "parts/talker": losses.talker,
-        "parts/eos": losses.eos,
-        "parts/sub": losses.sub,
-        "parts/sub_shifted": losses.sub_shifted,
+        "loss/guide": losses["guide"],
+        "loss/aligned": losses["aligned"],
+        "parts/talker": losses["talker"],
+        "parts/eos": losses["eos"],
+        "parts/sub": losses["sub"],
+        "parts/sub_shifted": losses["sub_shifted"],
         "rate/lora": point.lora_lr,
         "rate/text_projection": point.text_projection_lr,
         "gradient/norm": point.grad_norm,
@@ -57,8 +57,8 @@ def progress(point: Point) -> dict[str, float]:
     """The metrics of a running trial at this point."""
     return {
         "loss": point.loss,
-        "guide": point.losses.guide,
-        "aligned": point.losses.aligned,
+        "guide": point.losses["guide"],
+        "aligned": point.losses["aligned"],
         "epochs": point.epoch,
         "seconds": point.seconds,
         "gpu_seconds": point.gpu_seconds,
@@ -76,9 +76,9 @@ def metrics(outcome: Outcome) -> dict[str, float]:
     if outcome.verdict:
         found["score"] = outcome.verdict.score
     if point:
-        found |= {"loss": point.loss, "guide": point.losses.guide, "aligned": point.losses.aligned}
+        found |= {"loss": point.loss, "guide": point.losses["guide"], "aligned": point.losses["aligned"]}
     if point and point.validation and outcome.draw:
-        found["validation"] = point.validation.of(outcome.draw.objective)
+        found["validation"] = point.validation[outcome.draw.objective]
     if outcome.point:
         found["epochs"] = outcome.point.epoch
     return found

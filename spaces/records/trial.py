@@ -2,10 +2,10 @@
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, RootModel
 
 from spaces.band import Band
-from spaces.draw import Draw, Objective
+from spaces.draw import Draw
 from spaces.frozen_model import FrozenModel
 from spaces.records.verdict import Verdict
 
@@ -46,24 +46,16 @@ class Phase(StrEnum):
     PROBING = "probing"
 
 
-class Losses(BaseModel):
-    """All logged losses, in nats per label, each a mean over equally weighted clips.
+class Losses(RootModel[dict[str, float]]):
+    """All logged losses by the names of the family's parts, each a mean over equally weighted clips.
 
-    `talker` is codebook 0 without EOS, `eos` the label after the last frame, `sub` codebooks 1–15 scored on their own
-    head, `sub_shifted` the same logits as qwen-tts scores them (head k on codebook k + 2).
+    An objective is the name of the part that is descended.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
-    guide: float
-    aligned: float
-    talker: float
-    eos: float
-    sub: float
-    sub_shifted: float
-
-    def of(self, objective: Objective) -> float:
-        return self.guide if objective is Objective.GUIDE else self.aligned
+    def __getitem__(self, part: str) -> float:
+        return self.root[part]
 
 
 class Point(BaseModel):

@@ -97,6 +97,6 @@ def separate(
     for name, module in talker.named_modules():
         if isinstance(module, LoraLayer):
             module.lora_dropout["default"] = InjectedDropout(noise, name, draw.dropout)
-    learner = QwenLearner(tts, data, "auto", peft, draw.sub_frames, seed)
+    learner = QwenLearner(tts, data, "auto", peft, draw, seed)
     learner.load_tensors(weights)
     return PeftPack(learner, draw, ProcessGroup(), noise)

@@ -16,9 +16,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from spaces.draw import Draw
+from spaces.draw import SUB_WEIGHT, Draw
 from spaces.errors import InputError
 from spaces.probe_settings import Sampling
+from spaces.qwen3_tts import LOSSES
 from spaces.records.pack_shape import PackShape
 from tests.support.voices import murmur
 from trainable.dataset.encoding_plan import EncodingPlan
@@ -129,7 +130,7 @@ class ToyPack:
     ) -> None:
         base = build_learner(None, 0)
         self.seats, self.batch, self.device = seats, batch, base.device
-        self.split, self.takes_instructions = base.split, base.takes_instructions
+        self.split, self.takes_instructions, self.loss_parts = base.split, base.takes_instructions, base.loss_parts
         self.ground_truth, self.speaker_embedding = base.ground_truth, base.speaker_embedding
         self._build_learner, self._group = build_learner, process_group
         self._packs: dict[int, SingleSeatPack] = {}
@@ -176,6 +177,7 @@ class ToyLearner:
     """
 
     takes_instructions = False
+    loss_parts = tuple(LOSSES)
 
     def __init__(self, split: DatasetSplit, start: float, draw: Draw | None, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
@@ -185,6 +187,7 @@ class ToyLearner:
         self._lora = torch.nn.Parameter(torch.full((WIDTH,), start), requires_grad=draw is not None)
         self._projection = torch.nn.Parameter(torch.zeros(WIDTH), requires_grad=draw is not None)
         self._dropout = torch.nn.Dropout(draw.dropout if draw else 0.0)
+        self._extra = draw.sub_weight - SUB_WEIGHT if draw else 0.0
         self._steps = 0
 
     def parameter_groups(self, draw: Draw) -> list[dict]:
@@ -198,8 +201,7 @@ class ToyLearner:
         _die_once(self._steps)
         distance = self._dropout(self._lora) + self._projection - self._targets[list(clips)]
         loss = 0.5 + distance.square().mean(dim=1)
-        rest = loss.detach()
-        return ClipLosses(guide=loss, aligned=loss, talker=rest, eos=rest, sub=loss, sub_shifted=loss)
+        return ClipLosses(dict.fromkeys(self.loss_parts, loss), (1 + self._extra) * loss)
 
     def train(self) -> None:
         self._dropout.train()

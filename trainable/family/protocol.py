@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from spaces.draw import SUB_WEIGHT, Draw, Objective
+from spaces.draw import Draw
 from spaces.probe_settings import Sampling
 from spaces.records.pack_shape import PackShape
 from trainable.dataset.encoding_plan import EncodingPlan
@@ -32,17 +32,12 @@ from trainable.stopping.curve import ClipRow
 
 @dataclass(frozen=True)
 class ClipLosses:
-    """Losses of the clips of one forward pass, each `[clips]` float32, the mean over the clip's own labels.
+    """Losses of the clips of one forward pass, each `[clips]` float32."""
 
-    The fields are those of `spaces.records.trial.Losses`; `guide`, `aligned`, `sub` and `sub_shifted` have a gradient.
-    """
-
-    guide: Tensor
-    aligned: Tensor
-    talker: Tensor
-    eos: Tensor
-    sub: Tensor
-    sub_shifted: Tensor
+    parts: Mapping[str, Tensor]
+    """Every part that is logged, in the order of `loss_parts`."""
+    training: Tensor
+    """What is differentiated, with a gradient where the model is trained. A band looks at the objective's part."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +97,10 @@ class ListenableModel(Protocol):
 
 class Learner(ListenableModel, Protocol):
     """A model for one trial, with trainable weights; or the base model itself, without any."""
+
+    loss_parts: tuple[str, ...]
+    """Names of the parts of its losses. A part `eos`, if there is one, is −log of the probability of the end of speech
+    where a clip ends."""
 
     def parameter_groups(self, draw: Draw) -> list[dict]:
         """Groups for `torch.optim.AdamW`: `params`, `lr`, `name` (`lora` or `text_projection`)."""
@@ -169,6 +168,8 @@ class Pack(ListenableModel, Protocol):
     """
 
     seats: int
+    loss_parts: tuple[str, ...]
+    """Names of the losses in a clip's row; see `Learner.loss_parts`."""
     batch: int
     """Maximum number of clips per seat in one forward pass."""
     device: torch.device
@@ -288,13 +289,3 @@ def load_family(module: str) -> Family:
     """Imports the family's module. What libraries print on import is suppressed."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         return importlib.import_module(module)  # type: ignore[return-value]
-
-
-def training_loss(losses: ClipLosses, objective: Objective, sub_weight: float) -> Tensor:
-    """The loss that is differentiated, [clips]: the objective, with the sub-talker's loss weighted by `sub_weight`.
-
-    The objective weights it by 0.3. Reported losses and the band always use that weight, so that trials compare.
-    """
-    sub = losses.sub_shifted if objective is Objective.GUIDE else losses.sub
-    total = losses.guide if objective is Objective.GUIDE else losses.aligned
-    return total if sub_weight == SUB_WEIGHT else total + (sub_weight - SUB_WEIGHT) * sub

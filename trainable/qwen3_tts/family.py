@@ -34,8 +34,7 @@ def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: in
     """See `trainable.family.protocol.Family.build`."""
     tts = load_base(model)
     peft = attach_lora(tts.model.talker, draw, seed) if draw is not None else None
-    share = draw.sub_frames if draw is not None else 1.0
-    return QwenLearner(tts, data.read_prepared(prepared), language, peft, share, seed)
+    return QwenLearner(tts, data.read_prepared(prepared), language, peft, draw, seed)
 
 
 def build_pack(

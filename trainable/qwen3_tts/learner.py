@@ -11,6 +11,7 @@ from torch import Tensor
 
 from spaces.draw import Draw
 from spaces.probe_settings import Sampling
+from spaces.qwen3_tts import LOSSES
 from trainable.dataset.split import Role
 from trainable.family.export_request import ExportRequest
 from trainable.family.protocol import ClipLosses, SpeechPrompt, Utterance
@@ -21,7 +22,7 @@ from trainable.qwen3_tts.generation.speech import speak, takes_instructions
 from trainable.qwen3_tts.model.codec_io import decode_codes, speaker_embedding
 from trainable.qwen3_tts.model.frame_sampling import sample_frames
 from trainable.qwen3_tts.model.lora import TEXT_PROJECTION, adapter_tensors
-from trainable.qwen3_tts.model.losses import clip_losses
+from trainable.qwen3_tts.model.losses import clip_losses, training_loss
 from trainable.qwen3_tts.model.precision import mixed_precision
 from trainable.qwen3_tts.model.prompt import build_layout, think_prefix
 
@@ -29,16 +30,18 @@ from trainable.qwen3_tts.model.prompt import build_layout, think_prefix
 class QwenLearner:
     """See `trainable.family.protocol.Learner`."""
 
+    loss_parts = tuple(LOSSES)
+
     def __init__(
         self,
         tts: Qwen3TTSModel,
         data: PreparedData,
         language: str,
         peft: PeftModel | None,
-        sub_frames: float = 1.0,
+        draw: Draw | None = None,
         seed: int = 0,
     ) -> None:
-        """peft: None for the base model itself. sub_frames: the share of frames that the sub-talker is trained on.
+        """peft, draw: None for the base model itself.
 
         Raises InputError for a language that the model does not know.
         """
@@ -47,7 +50,7 @@ class QwenLearner:
         self.split = data.split
         self.takes_instructions = takes_instructions(tts)
         self._tts, self._data, self._language = tts, data, language
-        self._sub_frames, self._seed = sub_frames, seed
+        self._draw, self._seed = draw, seed
         self._device = tts.model.device
         self._speaker = data.speakers[0].to(self._device)
 
@@ -63,13 +66,14 @@ class QwenLearner:
     def losses(self, clips: Sequence[int], step: int) -> ClipLosses:
         chosen = [self._data.clips[clip] for clip in clips]
         talker, sampled = self._tts.model.talker, None
-        if talker.training:
+        if talker.training and self._draw is not None:
             row_ids = [(self._seed, step, clip) for clip in clips]
-            sampled = sample_frames([len(clip.codes) for clip in chosen], row_ids, [self._sub_frames] * len(clips))
+            sampled = sample_frames([len(clip.codes) for clip in chosen], row_ids, [self._draw.sub_frames] * len(clips))
         layout = build_layout(self._tts.model.config, chosen, self._data.role_ids, self._language, sampled)
         speakers = self._data.speakers[[clip.speaker for clip in chosen]].to(self._device)
         with mixed_precision(self._tts.model):
-            return clip_losses(talker, layout.to(self._device), speakers)
+            parts = clip_losses(talker, layout.to(self._device), speakers)
+        return ClipLosses(parts, training_loss(parts, self._draw) if self._draw is not None else parts["aligned"])
 
     def train(self) -> None:
         self._tts.model.talker.train()

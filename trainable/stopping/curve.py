@@ -1,7 +1,7 @@
 """A trial's loss curve, as the band judges it."""
 
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from spaces.records.trial import Losses
 
@@ -9,7 +9,7 @@ FIRST_PASS_CLIPS = 32
 """The curve's point at step 0 is a pass without gradient over at most so many clips."""
 
 ClipRow = tuple[float, ...]
-"""One clip's losses in the order of the fields of `Losses`."""
+"""One clip's losses in the order of the family's parts."""
 
 
 class Curve:
@@ -19,7 +19,9 @@ class Curve:
     one of its training pass, in training mode, with the weights of that step.
     """
 
-    def __init__(self, clips: int, window: Iterable[ClipRow] = ()) -> None:
+    def __init__(self, parts: Sequence[str], clips: int, window: Iterable[ClipRow] = ()) -> None:
+        """`parts` are the names of a row's losses, `clips` the number in an epoch."""
+        self._parts = parts
         self._window: deque[ClipRow] = deque(window, maxlen=clips)
 
     def add(self, rows: Iterable[ClipRow]) -> None:
@@ -32,12 +34,12 @@ class Curve:
 
     def mean(self) -> Losses:
         """Raises ValueError when no clip has been seen."""
-        return mean_losses(self._window)
+        return mean_losses(self._parts, self._window)
 
 
-def mean_losses(rows: Collection[ClipRow]) -> Losses:
-    """The mean of each loss over the clips. Raises ValueError when there are none."""
+def mean_losses(parts: Sequence[str], rows: Collection[ClipRow]) -> Losses:
+    """The mean of each part over the clips. Raises ValueError when there are none."""
     if not rows:
         raise ValueError("a mean loss needs at least one clip, got none")
     means = [sum(column) / len(rows) for column in zip(*rows, strict=True)]
-    return Losses(**dict(zip(Losses.model_fields, means, strict=True)))
+    return Losses(dict(zip(parts, means, strict=True)))

@@ -9,17 +9,8 @@ from torch import Tensor
 
 from spaces.draw import Draw
 from spaces.probe_settings import Sampling
-from spaces.records.trial import Losses
 from trainable.family.process_group import ProcessGroup
-from trainable.family.protocol import (
-    Batch,
-    ClipLosses,
-    Learner,
-    SeatState,
-    SpeechPrompt,
-    Utterance,
-    training_loss,
-)
+from trainable.family.protocol import Batch, ClipLosses, Learner, SeatState, SpeechPrompt, Utterance
 from trainable.stopping.curve import ClipRow
 
 SEAT = 0
@@ -33,6 +24,7 @@ class SingleSeatPack:
     def __init__(self, learner: Learner, draw: Draw, process_group: ProcessGroup) -> None:
         self.batch = draw.batch
         self.split, self.takes_instructions = learner.split, learner.takes_instructions
+        self.loss_parts = learner.loss_parts
         self._learner, self._draw, self._group = learner, draw, process_group
         groups = learner.parameter_groups(draw)
         self._rates = [group["lr"] for group in groups]
@@ -67,7 +59,7 @@ class SingleSeatPack:
         if not batch.clips:
             return {SEAT: []}
         losses = self._forward(batch)
-        (training_loss(losses, self._draw.objective, self._draw.sub_weight).sum() * batch.weight).backward()
+        (losses.training.sum() * batch.weight).backward()
         return {SEAT: _rows(losses)}
 
     def step(self, lr_factors: Mapping[int, float]) -> dict[int, float]:
@@ -136,7 +128,7 @@ class SingleSeatPack:
 
 def _rows(losses: ClipLosses) -> list[ClipRow]:
     """One row per clip, in a single transfer from the device."""
-    parts = [getattr(losses, name).detach().float() for name in Losses.model_fields]
+    parts = [part.detach().float() for part in losses.parts.values()]
     return [tuple(row) for row in torch.stack(parts, dim=1).tolist()]
 
 

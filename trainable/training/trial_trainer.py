@@ -59,7 +59,7 @@ class TrialTrainer:
         self._last_step = self._epoch_steps * spec.draw.epochs
         self._effective_steps = effective_steps(spec.draw, self._last_step)
         self._has_held_out = bool(pack.split.held_out)
-        self._curve = Curve(self._epoch_size)
+        self._curve = Curve(pack.loss_parts, self._epoch_size)
         self._points: list[Point] = []
         self._started = 0.0
         self._epoch, self._order = 0, epoch_clips(pack.split, spec.draw, spec.seed, 0)
@@ -140,13 +140,13 @@ class TrialTrainer:
     @property
     def step_rows(self) -> list[ClipRow]:
         """A row per clip of the step, with zeros for the clips of other processes."""
-        rows: list[ClipRow] = [(0.0,) * len(Losses.model_fields)] * len(self._clips)
+        rows: list[ClipRow] = [(0.0,) * len(self._pack.loss_parts)] * len(self._clips)
         rows[self._group.rank :: self._group.size] = self._rows
         return rows
 
     def complete_first_pass(self) -> None:
         """Adds the curve's point at step 0."""
-        losses = mean_losses(self._group.broadcast(self._rows))
+        losses = mean_losses(self._pack.loss_parts, self._group.broadcast(self._rows))
         self._points = [self._make_point(0, 0, losses, 0.0, 0.0, time.perf_counter() - self._started)]
         self._start_from(())
 
@@ -225,7 +225,7 @@ class TrialTrainer:
         state, second_chance = checkpoint.state, self._second_chance
         self._points = [point for point in self._folder.read_points() if point.step < state.point.step]
         self._points.append(state.point)
-        self._curve = Curve(self._epoch_size, state.window)
+        self._curve = Curve(self._pack.loss_parts, self._epoch_size, state.window)
         was_probed = second_chance is not None and state.point.step == second_chance.outcome.kept.step
         self.ending = None if was_probed else state.ending
         self.gpu_seconds = max(state.point.gpu_seconds, second_chance.outcome.gpu_seconds if second_chance else 0.0)
@@ -266,7 +266,7 @@ class TrialTrainer:
             step=step,
             clips=clips,
             epoch=clips / self._epoch_size,
-            loss=losses.of(self._draw.objective),
+            loss=losses[self._draw.objective],
             losses=losses,
             grad_norm=grad_norm,
             lora_lr=self._draw.lora_lr * factor,

@@ -10,6 +10,9 @@ from trainable.dataset.split import DatasetSplit
 from trainable.family.protocol import Learner, Pack
 from trainable.stopping.curve import ClipRow, mean_losses
 
+END = "eos"
+"""The part that is −log of the probability of the end of speech where a clip ends."""
+
 
 def validate(pack: Pack, seats: Sequence[int]) -> dict[int, Losses]:
     """Each seat's mean losses over all held-out clips, each clip counting the same. There must be at least one."""
@@ -19,21 +22,24 @@ def validate(pack: Pack, seats: Sequence[int]) -> dict[int, Losses]:
     for clips in _batches(pack.split, pack.batch):
         for seat, part in pack.validate(seats, clips).items():
             rows[seat].extend(part)
-    return {seat: mean_losses(rows[seat]) for seat in seats}
+    return {seat: mean_losses(pack.loss_parts, rows[seat]) for seat in seats}
 
 
 def end_probabilities(pack: Pack, seats: Sequence[int]) -> Mapping[int, float]:
     """Each seat's probability of EOS where a held-out clip ends, given all of the clip before; the geometric mean over
-    clips. Empty where no clip is held out."""
-    if not pack.split.held_out:
+    clips. Empty where no clip is held out, and for a family whose losses have no part `eos`."""
+    if not pack.split.held_out or END not in pack.loss_parts:
         return {}
-    return {seat: math.exp(-losses.eos) for seat, losses in validate(pack, seats).items()}
+    return {seat: math.exp(-losses[END]) for seat, losses in validate(pack, seats).items()}
 
 
 def end_probability(learner: Learner) -> float | None:
-    """As `end_probabilities`, of a learner in evaluation mode; None where no clip is held out."""
+    """As `end_probabilities`, of a learner in evaluation mode; None where that is empty."""
+    if END not in learner.loss_parts:
+        return None
+    batches = _batches(learner.split, 1)
     with torch.no_grad():
-        losses = [float(loss) for clips in _batches(learner.split, 1) for loss in learner.losses(clips, step=0).eos]
+        losses = [float(loss) for clips in batches for loss in learner.losses(clips, step=0).parts[END]]
     return math.exp(-sum(losses) / len(losses)) if losses else None
 
 

@@ -55,9 +55,7 @@ def pack(tiny: Tiny, chosen: Draw) -> QwenPack:
 def single_seat(tiny: Tiny, chosen: Draw) -> SingleSeatPack:
     tts = tiny.fresh()
     peft = attach_lora(tts.model.talker, chosen, seed=5)
-    return SingleSeatPack(
-        QwenLearner(tts, tiny.data(), "auto", peft, chosen.sub_frames, seed=5), chosen, ProcessGroup()
-    )
+    return SingleSeatPack(QwenLearner(tts, tiny.data(), "auto", peft, chosen, seed=5), chosen, ProcessGroup())
 
 
 SEATS = [pytest.param(pack, id="pack"), pytest.param(single_seat, id="peft")]

@@ -8,32 +8,34 @@ from hypothesis import strategies as st
 
 from trainable.stopping.curve import ClipRow, Curve
 
+PARTS = ("total", "other")
+
 
 def clip(loss: float) -> ClipRow:
-    return (loss, 2 * loss, loss, loss, loss, loss)
+    return (loss, 2 * loss)
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=50), st.integers(1, 12))
 def test_the_mean_is_over_the_last_clips(losses: list[float], clips: int) -> None:
-    curve = Curve(clips)
+    curve = Curve(PARTS, clips)
     for loss in losses:
         curve.add([clip(loss)])
     last = losses[-clips:]
-    assert curve.mean().guide == pytest.approx(sum(last) / len(last))
-    assert curve.mean().aligned == pytest.approx(2 * sum(last) / len(last))
+    assert curve.mean()["total"] == pytest.approx(sum(last) / len(last))
+    assert curve.mean()["other"] == pytest.approx(2 * sum(last) / len(last))
 
 
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=50), st.integers(1, 12), st.data())
 def test_a_curve_resumes_from_its_window(losses: list[float], clips: int, data: st.DataObject) -> None:
     cut = data.draw(st.integers(1, len(losses) - 1))
-    whole, first = Curve(clips), Curve(clips)
+    whole, first = Curve(PARTS, clips), Curve(PARTS, clips)
     whole.add(map(clip, losses))
     first.add(map(clip, losses[:cut]))
-    resumed = Curve(clips, first.window)
+    resumed = Curve(PARTS, clips, first.window)
     resumed.add(map(clip, losses[cut:]))
     assert resumed.mean() == whole.mean()
 
 
 def test_no_clip_has_no_mean() -> None:
     with pytest.raises(ValueError, match="at least one clip"):
-        Curve(3).mean()
+        Curve(PARTS, 3).mean()

@@ -85,9 +85,9 @@ def test_validation_is_the_mean_over_the_held_out_clips_without_dropout(
     held_out = learner.split.held_out
     assert len(held_out) == HELD_OUT
     with torch.no_grad():
-        expected = learner.losses(held_out, step=0).guide.mean()
-    assert outcome.point.validation.guide == pytest.approx(float(expected), rel=1e-6)
-    assert outcome.point.validation.guide != outcome.point.loss
+        expected = learner.losses(held_out, step=0).parts["guide"].mean()
+    assert outcome.point.validation["guide"] == pytest.approx(float(expected), rel=1e-6)
+    assert outcome.point.validation["guide"] != outcome.point.loss
 
 
 def test_held_out_clips_are_never_trained_on(twenty: ToyVoice, tmp_path: Path) -> None:
@@ -180,9 +180,9 @@ def test_clips_are_validated_in_batches_of_the_pack(twenty: ToyVoice, tmp_path: 
     losses = validate(pack, [0, 1])
     assert sizes == {1: [1] * 7, 2: [2, 2, 2, 1], 3: [3, 3, 1], 50: [7]}[batch]
     with torch.no_grad():
-        expected = build_learner(spec.draw, spec.seed).losses(range(7), step=0).aligned.mean()
+        expected = build_learner(spec.draw, spec.seed).losses(range(7), step=0).parts["aligned"].mean()
     assert losses[0] == losses[1]
-    assert losses[0].aligned == pytest.approx(float(expected))
+    assert losses[0]["aligned"] == pytest.approx(float(expected))
     assert validate(pack, []) == {}
 
 

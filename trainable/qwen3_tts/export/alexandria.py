@@ -40,8 +40,8 @@ def write_metadata(request: ExportRequest, language: str, samples: int, folder: 
             "lora_alpha": draw.alpha,
             "gradient_accumulation_steps": draw.accumulation,
             "batch_size": draw.batch,
-            "final_loss": point.losses.guide if point else None,
-            "best_loss": point.losses.guide if point else None,
+            "final_loss": point.losses["guide"] if point else None,
+            "best_loss": point.losses["guide"] if point else None,
             "training_time_seconds": round(outcome.train_seconds, 1),
         }
     (folder / METADATA).write_text(json.dumps(metadata, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,18 +1,19 @@
-"""Both objectives and their parts, per clip."""
+"""Both objectives and their parts, per clip, and the loss that is differentiated."""
+
+from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spaces.draw import SUB_WEIGHT
-from trainable.family.protocol import ClipLosses
+from spaces.draw import SUB_WEIGHT, Draw, Objective
 from trainable.qwen3_tts.model.handles import Talker
 from trainable.qwen3_tts.model.precision import at_least_float32
 from trainable.qwen3_tts.model.prompt import PromptLayout, embed
 
 
-def clip_losses(talker: Talker, layout: PromptLayout, speaker: Tensor) -> ClipLosses:
-    """Computes both objectives of every clip, each a mean over the clip's own labels.
+def clip_losses(talker: Talker, layout: PromptLayout, speaker: Tensor) -> dict[str, Tensor]:
+    """Computes the parts that `spaces.qwen3_tts.LOSSES` names, [clips] float32 each: the mean over a clip's own labels.
 
     speaker: [clips, hidden], or [hidden] for all. The code predictor runs only on the layout's scored frames.
 
@@ -41,14 +42,23 @@ def clip_losses(talker: Talker, layout: PromptLayout, speaker: Tensor) -> ClipLo
     talker_mean = _sum_per_clip(talker_ce, layout.frame_clip, clips) / frames
     sub = _sum_per_clip(sub_ce * layout.counts, scored_clip, clips) / scored
     sub_shifted = _sum_per_clip(shifted_ce * layout.counts, scored_clip, clips) / scored
-    return ClipLosses(
-        guide=talker_mean + SUB_WEIGHT * sub_shifted,
-        aligned=(talker_mean * frames + eos_ce) / (frames + 1) + SUB_WEIGHT * sub,
-        talker=talker_mean,
-        eos=eos_ce,
-        sub=sub,
-        sub_shifted=sub_shifted,
-    )
+    return {
+        "guide": talker_mean + SUB_WEIGHT * sub_shifted,
+        "aligned": (talker_mean * frames + eos_ce) / (frames + 1) + SUB_WEIGHT * sub,
+        "talker": talker_mean,
+        "eos": eos_ce,
+        "sub": sub,
+        "sub_shifted": sub_shifted,
+    }
+
+
+def training_loss(parts: Mapping[str, Tensor], draw: Draw) -> Tensor:
+    """The loss that is differentiated, [clips]: the objective, with the sub-talker's loss weighted by the draw.
+
+    The objective weights it by 0.3. Reported losses and the band always use that weight, so that trials compare.
+    """
+    sub = parts["sub_shifted" if draw.objective is Objective.GUIDE else "sub"]
+    return parts[draw.objective] + (draw.sub_weight - SUB_WEIGHT) * sub
 
 
 def _sub_talker_logits(talker: Talker, codes: Tensor, hidden: Tensor) -> Tensor:

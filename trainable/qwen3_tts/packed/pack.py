@@ -11,10 +11,10 @@ from torch import Tensor
 from spaces.draw import SUB_WEIGHT, Draw, Objective
 from spaces.errors import InputError
 from spaces.probe_settings import Sampling
+from spaces.qwen3_tts import LOSSES
 from spaces.records.pack_shape import PackShape
-from spaces.records.trial import Losses
 from trainable.family.process_group import ProcessGroup
-from trainable.family.protocol import Batch, ClipLosses, SeatState, SpeechPrompt, Utterance
+from trainable.family.protocol import Batch, SeatState, SpeechPrompt, Utterance
 from trainable.qwen3_tts.data.prepared import PreparedData
 from trainable.qwen3_tts.generation.speech import speak, takes_instructions
 from trainable.qwen3_tts.model.codec_io import decode_codes, speaker_embedding
@@ -39,6 +39,8 @@ class QwenPack:
 
     Before each pass its seats are moved to the first rows of the flat buffers, so that layers need no copy, only views.
     """
+
+    loss_parts = tuple(LOSSES)
 
     def __init__(
         self,
@@ -173,7 +175,7 @@ class QwenPack:
         self._active.scale = self._column([draw.alpha / draw.rank for draw in draws])
         self._active.masks = None
 
-    def _forward(self, seats: Sequence[int], batches: Mapping[int, Batch], training: bool = True) -> ClipLosses:
+    def _forward(self, seats: Sequence[int], batches: Mapping[int, Batch], training: bool = True) -> dict[str, Tensor]:
         """Losses of all seats' clips. Seats with fewer clips are padded by repeating one; the copies do not count."""
         rows = max(1, max(len(batches[seat].clips) for seat in seats))
         draws = [self._trials[seat].draw for seat in seats]
@@ -202,17 +204,17 @@ class QwenPack:
         with mixed_precision(self._tts.model):
             return clip_losses(talker, layout, speakers)
 
-    def _training_loss(self, seats: Sequence[int], losses: ClipLosses) -> Tensor:
-        """[rows]: each row's loss that its seat minimises; see `trainable.family.protocol.training_loss`."""
-        rows = len(losses.guide) // len(seats)
+    def _training_loss(self, seats: Sequence[int], losses: Mapping[str, Tensor]) -> Tensor:
+        """[rows]: each row's loss that its seat minimises; see `trainable.qwen3_tts.model.losses.training_loss`."""
+        rows = len(losses["guide"]) // len(seats)
         draws = [self._trials[seat].draw for seat in seats]
         guide = torch.tensor([draw.objective is Objective.GUIDE for draw in draws], device=self.device)
         guide = guide.repeat_interleave(rows)
-        objective = torch.where(guide, losses.guide, losses.aligned)
+        objective = torch.where(guide, losses["guide"], losses["aligned"])
         if all(draw.sub_weight == SUB_WEIGHT for draw in draws):
             return objective
         extra = self._column([draw.sub_weight - SUB_WEIGHT for draw in draws]).flatten().repeat_interleave(rows)
-        return objective + extra * torch.where(guide, losses.sub_shifted, losses.sub)
+        return objective + extra * torch.where(guide, losses["sub_shifted"], losses["sub"])
 
     def _row_shares(self, seats: Sequence[int], batches: Mapping[int, Batch]) -> Tensor:
         """[rows]: each row's weight in the gradient; 0 for a copy."""
@@ -223,10 +225,10 @@ class QwenPack:
         return torch.tensor(shares, device=self.device, dtype=self._packed.flat.weights.dtype)
 
     def _clip_rows(
-        self, seats: Sequence[int], batches: Mapping[int, Batch], losses: ClipLosses
+        self, seats: Sequence[int], batches: Mapping[int, Batch], losses: Mapping[str, Tensor]
     ) -> dict[int, list[ClipRow]]:
         """Each seat's losses, clip by clip, in a single transfer from the device."""
-        parts = [getattr(losses, name).detach().float() for name in Losses.model_fields]
+        parts = [losses[name].detach().float() for name in self.loss_parts]
         table = torch.stack(parts, dim=1).tolist()
         rows = len(table) // len(seats)
         return {

@@ -135,7 +135,7 @@ def test_alexandria_merges_its_own_layout(tiny: Tiny, reference, tmp_path: Path)
     meta = json.loads((folder / "training_meta.json").read_text())
     assert (meta["ref_sample_text"], meta["ref_sample_audio"]) == ("a tone", "ref_sample.wav")
     assert (meta["lora_r"], meta["lora_alpha"], meta["num_samples"]) == (8, 16, 4)
-    assert meta["final_loss"] == outcome.point.losses.guide
+    assert meta["final_loss"] == outcome.point.losses["guide"]
     tts = tiny.fresh()
     tts.model.talker = PeftModel.from_pretrained(tts.model.talker, str(folder)).merge_and_unload()
     [spoken] = learner.speak([PROMPT], Sampling())
