@@ -10,8 +10,7 @@ from tempfile import TemporaryDirectory
 
 import torch
 
-from spaces.draw import Draw
-from spaces.records.pack_shape import PackShape
+from spaces.qwen3_tts import QwenDraw, QwenPackShape
 from tests.support.tiny_qwen import CODES, Depth, make_tiny_qwen
 from trainable.dataset.split import ClipEntry, DatasetSplit
 from trainable.family.process_group import ProcessGroup
@@ -23,7 +22,7 @@ from trainable.qwen3_tts.model.lora import attach_lora
 from trainable.qwen3_tts.packed.pack import QwenPack
 from trainable.training.single_seat import SingleSeatPack
 
-RECIPE = Draw(
+RECIPE = QwenDraw(
     objective="aligned",
     rank=16,
     alpha_ratio=1,
@@ -34,7 +33,7 @@ RECIPE = Draw(
     batch=1,
     accumulation=1,
 )
-SHAPE = PackShape.from_draw(RECIPE)
+SHAPE = QwenPackShape.from_draw(RECIPE)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from spaces.draw import Draw
 from spaces.families import FAMILIES
-from spaces.records.pack_shape import PackShape
+from spaces.qwen3_tts import QwenDraw, QwenPackShape
 from spaces.records.trial import Losses
 from spaces.records.verdict import Verdict
 from spaces.space import Space
@@ -85,7 +84,7 @@ class DemoTrainer:
             space.model,
             plan.prepared,
             space.language,
-            PackShape.from_space(space),
+            QwenPackShape.from_space(space),
             SeatLimit(seats, None, True),
             ProcessGroup(),
         )
@@ -103,7 +102,7 @@ class DemoTrainer:
     def seats(self) -> int:
         return self._pack.seats
 
-    def train(self, draws: Sequence[Draw]) -> list[TrainingHistory]:
+    def train(self, draws: Sequence[QwenDraw]) -> list[TrainingHistory]:
         """At most as many draws as there are seats, all with the same number of epochs and one pass per step."""
         first = draws[0]
         for draw in draws:
@@ -125,7 +124,9 @@ class DemoTrainer:
             self._pack.leave(seat)
         return [run.history() for run in runs.values()]
 
-    def probe_adapters(self, draws: Sequence[Draw], weights: Sequence[Callable[[], SeatState]]) -> list[ProbedAdapter]:
+    def probe_adapters(
+        self, draws: Sequence[QwenDraw], weights: Sequence[Callable[[], SeatState]]
+    ) -> list[ProbedAdapter]:
         """Probes one adapter per seat together; their time is shared by the number of lines spoken."""
         started, seats = self._clock(), range(len(draws))
         for seat in seats:
@@ -172,7 +173,7 @@ class DemoTrainer:
 class _SeatHistory:
     """A draw in its seat, and its losses so far."""
 
-    def __init__(self, pack: Pack, seat: int, draw: Draw) -> None:
+    def __init__(self, pack: Pack, seat: int, draw: QwenDraw) -> None:
         self._pack, self._seat, self._draw = pack, seat, draw
         self._last_step = steps_per_epoch(pack.split.epoch_size, draw.clips_per_step) * draw.epochs
         self.curve = Curve(pack.loss_parts, pack.split.epoch_size)

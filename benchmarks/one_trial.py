@@ -95,8 +95,7 @@ def _point(run: TrainingRun, draw: Draw, clips: int, step: int) -> Point:
         losses=Losses.model_construct(dict.fromkeys(LOSSES, loss)),
         validation=None,
         grad_norm=1.0,
-        lora_lr=draw.lora_lr,
-        text_projection_lr=draw.text_projection_lr,
+        lrs=draw.lrs,
         seconds=0.0,
         audio_seconds=0.0,
     )

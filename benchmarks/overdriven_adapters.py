@@ -28,7 +28,7 @@ from benchmarks.machine import describe_machine
 from spaces.cli import exit_on_input_error
 from spaces.draw import Draw
 from spaces.families import FAMILIES
-from spaces.qwen3_tts import LOSSES
+from spaces.qwen3_tts import LOSSES, QwenDraw
 from spaces.records.interval import wilson
 from spaces.records.verdict import Verdict
 from spaces.space import Space, load_space
@@ -101,7 +101,7 @@ def _base(space: Space, folder: Path) -> Verdict:
 
 
 def _adapter(space: Space, folder: Path, rate: float, steps: int, seed: int) -> AdapterResult:
-    draw = Draw(
+    draw = QwenDraw(
         objective="aligned",
         rank=16,
         alpha_ratio=2,

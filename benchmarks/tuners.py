@@ -18,7 +18,8 @@ from search.proposals.bands import BandTracker
 from search.proposals.distributions import shared_distributions, to_draw
 from search.proposals.study import SearchStudy
 from spaces.band import Band
-from spaces.draw import Draw, Objective
+from spaces.draw import Draw
+from spaces.qwen3_tts import Objective
 from spaces.records.trial import Outcome
 from spaces.space import Space
 

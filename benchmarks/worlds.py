@@ -12,8 +12,9 @@ import numpy as np
 
 from benchmarks.search_cost import PROBE_EPOCHS
 from spaces.band import AutoBand, Band
-from spaces.draw import Draw, Objective
-from spaces.space import ObjectiveRecipe, Space, load_space
+from spaces.draw import Draw
+from spaces.qwen3_tts import Objective, QwenRecipe
+from spaces.space import Space, load_space
 from trainable.stopping.curve import FIRST_PASS_CLIPS
 from trainable.training.epoch_order import steps_per_epoch
 from trainable.training.outcome import TrainingAdvice
@@ -158,7 +159,7 @@ class World:
         """The space `voice`, with the guide's objective only."""
         voice = load_space("voice")
         band = AutoBand(auto_within=START_INTERVAL) if self.setting is Setting.UNKNOWN_BAND else GUIDE_BAND
-        recipe = ObjectiveRecipe(band=band, targets="guide")
+        recipe = QwenRecipe(band=band, targets="guide")
         data = {**voice.model_dump(), "draw": {**voice.model_dump()["draw"], "objective": "guide"}}
         return Space.model_validate({**data, "objective": {Objective.GUIDE: recipe}})
 

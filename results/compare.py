@@ -4,6 +4,7 @@ Row zero is the base model's own clone; the accepted adapters follow, best first
 when a RUN holds no ledger.
 """
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +23,7 @@ from results.analysis.table import TrialRow, trial_rows
 from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
 from spaces.cli import exit_on_input_error
+from spaces.families import entry_of
 
 MIN_WIDTH = 104
 """Columns that the table needs; a narrower terminal wraps its lines."""
@@ -116,7 +118,8 @@ def _table(run: RunFolder, history: History, rows: list[TrialRow]) -> Table:
     # In a narrow terminal only words wrap.
     table.add_column("#", no_wrap=True)
     table.add_column("trial", no_wrap=True)
-    for heading in ("rank", "α/r", "LoRA lr", "text lr", "epochs"):
+    columns = _columns(rows)
+    for heading in (*columns, "epochs"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("ending", no_wrap=True)
     table.add_column("loss of objective", justify="right", overflow="fold", min_width=7)
@@ -130,17 +133,19 @@ def _table(run: RunFolder, history: History, rows: list[TrialRow]) -> Table:
     table.add_column("vs base", justify="right", overflow="fold", min_width=9)
     table.add_column("GPU s", justify="right", no_wrap=True)
     for row in rows:
-        table.add_row(*_cells(row, finals))
+        table.add_row(*_cells(row, columns.values(), finals))
     return table
 
 
-def _cells(row: TrialRow, finals: bool) -> tuple[str | Text, ...]:
+def _columns(rows: Iterable[TrialRow]) -> Mapping[str, str]:
+    """The hyperparameters to show: field of the draw by heading."""
+    return next((entry_of(row.draw).columns for row in rows if row.draw), {})
+
+
+def _cells(row: TrialRow, columns: Iterable[str], finals: bool) -> tuple[str | Text, ...]:
     draw = row.draw
-    hyperparameters = ("", "", "", "", "")
-    if draw:
-        epochs = f"{row.epochs or 0:.1f}/{draw.epochs}"
-        rates = (f"{draw.lora_lr:.2g}", f"{draw.text_projection_lr:.2g}")
-        hyperparameters = (str(draw.rank), f"{draw.alpha_ratio:g}", *rates, epochs)
+    hyperparameters = [_short(getattr(draw, name)) if draw else "" for name in columns]
+    hyperparameters.append(f"{row.epochs or 0:.1f}/{draw.epochs}" if draw else "")
     flags = ", ".join(f"{flag} ×{count}" for flag, count in row.flags.items() if count)
     versus = Text("")
     if row.vs_base:
@@ -160,6 +165,10 @@ def _cells(row: TrialRow, finals: bool) -> tuple[str | Text, ...]:
         versus,
         f"{row.gpu_seconds:.0f}" if row.gpu_seconds else "",
     )
+
+
+def _short(value: Any) -> str:
+    return f"{value:.2g}" if isinstance(value, float) else str(value)
 
 
 def _confirmed(row: TrialRow) -> str:

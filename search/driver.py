@@ -42,7 +42,8 @@ from search.tuning.isolated_executor import IsolatedExecutor
 from search.tuning.run_trials import run_trials
 from spaces.cli import OnProgress
 from spaces.errors import InputError
-from spaces.records.pack_shape import PackShape
+from spaces.families import family_entry
+from spaces.pack_shape import PackShape
 from spaces.records.trial import Outcome
 from trainable.dataset.finding import read_findings
 from trainable.files.mirror import pull
@@ -143,7 +144,7 @@ def bench_spec(plan: Plan, layout: BenchLayout) -> BenchSpec:
         model=plan.model,
         prepared=plan.run.prepared,
         language=plan.space.language,
-        shape=PackShape.from_space(plan.space),
+        shape=(family_entry(plan.family).pack_shape or PackShape).from_space(plan.space),
         memory=layout.memory,
         force_seats=layout.force_seats,
         threads=layout.threads,

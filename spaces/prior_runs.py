@@ -1,10 +1,10 @@
 """Published runs on other voices: where a search may begin, not trials of its own."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pydantic import Field
 
-from spaces.draw import Objective
 from spaces.frozen_model import FrozenModel
 
 
@@ -19,17 +19,28 @@ class ListeningResult(StrEnum):
 
 
 class PriorRun(FrozenModel):
-    """One configuration that its author trained and listened to."""
+    """One configuration that its author trained and listened to.
+
+    A family has a subclass with those fields of its draw on which the number of steps to a loss depends.
+    """
 
     voice: str
-    objective: Objective
+    objective: str
     clips: int = Field(ge=1, description="clips of that voice in an epoch")
     epochs: float = Field(gt=0, description="epochs trained")
-    lora_lr: float = Field(gt=0, le=1)
-    rank: int = Field(ge=1, le=512)
-    alpha_ratio: float = Field(gt=0, le=64)
     clips_per_step: int = Field(default=4, ge=1)
     start: float | None = Field(default=None, gt=0, description="the loss before the first step, where it is known")
     loss: float = Field(gt=0, description="the loss where training stopped")
     sounded: ListeningResult
     remark: str = ""
+
+
+@dataclass(frozen=True)
+class Slope:
+    """How log(optimizer steps to a given loss) depends on the logarithm of a hyperparameter: the prior of the
+    coefficient."""
+
+    centre: float
+    """A usual value of the hyperparameter."""
+    mean: float
+    deviation: float

@@ -7,59 +7,33 @@ import itertools
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Any, get_args
 
-from pydantic import BaseModel, Discriminator, Field, Tag, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SerializeAsAny,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from spaces.band import AutoBand, Band
 from spaces.data_settings import DataSettings
 from spaces.domain import Domain
-from spaces.draw import Draw, Objective
+from spaces.draw import Draw
 from spaces.errors import InputError
-from spaces.families import FAMILIES
+from spaces.families import FAMILIES, FamilyEntry
 from spaces.frozen_model import FrozenModel
 from spaces.grades import Grades
+from spaces.objective_recipe import ObjectiveRecipe
 from spaces.prior_runs import PriorRun
 from spaces.probe_settings import ProbeSettings
 
 FOLDER = Path(__file__).parent
-
-
-def _band_tag(data: Any) -> str:
-    is_auto = isinstance(data, AutoBand) or (isinstance(data, dict) and "auto_within" in data)
-    return "auto_band" if is_auto else "fixed_band"
-
-
-class ObjectiveRecipe(FrozenModel):
-    """The band of one objective, and which modules its LoRA adapts."""
-
-    band: Annotated[
-        Annotated[Band, Tag("fixed_band")] | Annotated[AutoBand, Tag("auto_band")], Discriminator(_band_tag)
-    ]
-    targets: str | tuple[str, ...]
-    """One choice, or several to search."""
-
-    @property
-    def target_choices(self) -> tuple[str, ...]:
-        return (self.targets,) if isinstance(self.targets, str) else self.targets
-
-    @field_validator("targets")
-    @classmethod
-    def _are_different(cls, targets: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        choices = (targets,) if isinstance(targets, str) else targets
-        if not all(choices) or not 0 < len(choices) == len(set(choices)):
-            raise ValueError(f"expected one choice of targets, or a list of different ones, got {targets!r}")
-        return targets
-
-    @field_validator("band", mode="before")
-    @classmethod
-    def _has_a_known_form(cls, band: Any) -> Any:
-        if isinstance(band, (list, tuple, dict, Band, AutoBand)):
-            return band
-        raise ValueError(
-            "expected [low, high], { low = …, high = …, aim = [from, to] } or, for a band that follows the probe's "
-            f"verdicts, {{ auto_within = [low, high] }}, got {band!r}"
-        )
+DEFAULT_FAMILY = "qwen3_tts"
 
 
 class Budget(FrozenModel):
@@ -79,16 +53,16 @@ class Space(FrozenModel):
 
     name: str
     about: str
-    family: str = "qwen3_tts"
+    family: str = DEFAULT_FAMILY
     model: str = Field(description="a hub id, or a folder; ./ is relative to the space's file")
     language: str = Field(default="auto", description="auto, or a language that the model knows")
     draw: dict[str, Domain]
-    objective: dict[Objective, ObjectiveRecipe]
+    objective: dict[str, SerializeAsAny[ObjectiveRecipe]]
     budget: Budget
     probe: ProbeSettings
     data: DataSettings = DataSettings()
     grades: Grades = Grades()
-    evidence: tuple[PriorRun, ...] = ()
+    evidence: tuple[SerializeAsAny[PriorRun], ...] = ()
     """Published runs on other voices: they guide the first draws, and are no trials of this search."""
 
     @field_validator("family")
@@ -98,6 +72,16 @@ class Space(FrozenModel):
             raise ValueError(f"expected one of {', '.join(FAMILIES)}, got {family!r}")
         return family
 
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _recipes_of_its_family(cls, data: Any, info: ValidationInfo) -> Any:
+        return TypeAdapter(dict[str, _entry(info.data).recipe]).validate_python(data)  # type: ignore[arg-type, misc]
+
+    @field_validator("evidence", mode="before")
+    @classmethod
+    def _prior_runs_of_its_family(cls, data: Any, info: ValidationInfo) -> Any:
+        return TypeAdapter(tuple[_entry(info.data).prior_run, ...]).validate_python(data)  # type: ignore[arg-type, misc]
+
     @model_validator(mode="after")
     def _boundary_values_are_valid(self) -> Space:
         """Builds a draw from every boundary value of every domain, so that no trial can get an invalid draw."""
@@ -105,19 +89,23 @@ class Space(FrozenModel):
         missing = [name for name in objectives if name not in self.objective]
         if missing:
             raise ValueError(f"objective {missing[0]!r} needs a section [objective.{missing[0]}] with band and targets")
-        needed = {name for name, field in Draw.model_fields.items() if field.is_required()} - {"targets", "objective"}
-        absent = sorted(needed - set(self.draw))
+        entry = FAMILIES[self.family]
+        needed = {name for name, field in entry.draw.model_fields.items() if field.is_required()} - {"objective"}
+        absent = sorted(needed - set(entry.recipe.draw_fields) - set(self.draw))
         if absent:
             raise ValueError(f"[draw] needs {', '.join(absent)}: a value, a list of values, or {{ low = …, high = … }}")
-        if "targets" in self.draw:
-            raise ValueError("targets belong to an objective: move them to [objective.guide] or [objective.aligned]")
+        for name in entry.recipe.draw_fields:
+            if name in self.draw:
+                sections = " or ".join(f"[objective.{objective}]" for objective in entry.objectives)
+                raise ValueError(f"{name} belong to an objective: move them to {sections}")
         first = {name: domain.boundary_values()[0] for name, domain in self.draw.items()}
         for name, domain in self.draw.items():
             for value in domain.boundary_values():
                 self.to_draw({**first, name: value})
         for objective in objectives:
-            for targets in self.objective[objective].target_choices:
-                self.to_draw({**first, "objective": objective, "targets": targets})
+            for name, choices in self.objective[objective].choices.items():
+                for choice in choices:
+                    self.to_draw({**first, "objective": objective, name: choice})
         uses_copies = self.bounds("augmented")[1] > 0
         if uses_copies and self.data.augment is None:
             raise ValueError("draw.augmented needs augmented copies of clips: add a section [data.augment]")
@@ -126,44 +114,50 @@ class Space(FrozenModel):
         return self
 
     @property
-    def objectives(self) -> tuple[Objective, ...]:
-        domain = self.draw.get("objective")
+    def objectives(self) -> tuple[str, ...]:
+        domain, known = self.draw.get("objective"), FAMILIES[self.family].objectives
         if domain is None:
-            raise ValueError("[draw] needs objective: guide, aligned, or a list of both")
+            raise ValueError(f"[draw] needs objective: {', '.join(known)}, or a list of several")
         names = [str(value) for value in domain.boundary_values()]
-        unknown = [name for name in names if name not in list(Objective)]
+        unknown = [name for name in names if name not in known]
         if unknown:
-            raise ValueError(f"[draw] objective: expected {' or '.join(Objective)}, got {unknown[0]!r}")
-        return tuple(Objective(name) for name in names)
+            raise ValueError(f"[draw] objective: expected {' or '.join(known)}, got {unknown[0]!r}")
+        return tuple(names)
 
     @property
-    def recipes(self) -> dict[Objective, ObjectiveRecipe]:
+    def recipes(self) -> dict[str, ObjectiveRecipe]:
         """The recipes of the objectives that are searched."""
         return {name: self.objective[name] for name in self.objectives}
 
-    def band(self, objective: Objective) -> Band:
+    def band(self, objective: str) -> Band:
         """The band of an objective; of an auto band, the interval that it moves in."""
         band = self.objective[objective].band
         return band.auto_within if isinstance(band, AutoBand) else band
 
-    def is_auto(self, objective: Objective) -> bool:
+    def is_auto(self, objective: str) -> bool:
         """Whether the band moves to where adapters are accepted."""
         return isinstance(self.objective[objective].band, AutoBand)
 
     def bounds(self, name: str) -> tuple[float, float]:
         """The lowest and the highest value of a numeric field of a draw; its default where the space leaves it out."""
         domain = self.draw.get(name)
-        values = domain.boundary_values() if domain else (Draw.model_fields[name].default,)
+        values = domain.boundary_values() if domain else (FAMILIES[self.family].draw.model_fields[name].default,)
         numbers = [value for value in values if isinstance(value, (int, float))]
         return min(numbers), max(numbers)
 
     def to_draw(self, values: Mapping[str, Any]) -> Draw:
-        """A draw from one value per field of `draw`. Without `targets` the first choice of the objective is taken.
+        """A draw from one value per field of `draw`. Fields of the objective's section have their first choices unless
+        others are given.
 
         Raises pydantic.ValidationError for a value that its field does not allow.
         """
-        recipe = self.objective[Objective(values["objective"])]
-        return Draw(**{"targets": recipe.target_choices[0], **values})
+        choices = self.objective[values["objective"]].choices
+        return FAMILIES[self.family].draw(**{**{name: each[0] for name, each in choices.items()}, **values})
+
+
+def _entry(data: Mapping[str, Any]) -> FamilyEntry:
+    """The entry of the space's family, or of the default one where it is unknown."""
+    return FAMILIES.get(data.get("family", DEFAULT_FAMILY), FAMILIES[DEFAULT_FAMILY])
 
 
 def load_space(name_or_path: str) -> Space:
@@ -193,9 +187,10 @@ def load_space(name_or_path: str) -> Space:
 
 def _check_draw_fields(path: Path, data: dict[str, Any]) -> None:
     draw = data.get("draw")
+    fields = _entry(data).draw.model_fields
     for key in draw if isinstance(draw, dict) else ():
-        if key not in Draw.model_fields:
-            raise InputError(f"{path}: unknown key draw.{key}{_suggestion(key, Draw.model_fields)}")
+        if key not in fields:
+            raise InputError(f"{path}: unknown key draw.{key}{_suggestion(key, fields)}")
 
 
 UNION_TAGS = ("interval", "choice", "fixed", "fixed_band", "auto_band")
@@ -230,7 +225,7 @@ def _known_keys(parts: list[str]) -> set[str]:
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
+        return [annotation, *annotation.__subclasses__()]
     return [model for inner in get_args(annotation) for model in _models_in(inner)]
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from spaces.families import FAMILIES, FamilyEntry
 from tests.support.paths import ROOT
 from tests.support.s3_server import serving, uri_of
 from tests.support.toy_voice import ToyVoice, make_toy_voice
@@ -69,14 +68,6 @@ def local_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     # Workers find the toy families as this process does.
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     with ray_session(toy_plan(tmp_path_factory.mktemp("ray"))):
-        yield
-
-
-@pytest.fixture(scope="module")
-def known_toy() -> Iterator[None]:
-    """The toy family is one of those that a run or an adapter may name."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(FAMILIES, "toy", FamilyEntry("tests.support.toy_family"))
         yield
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spaces.cli import exit_on_input_error
-from spaces.draw import TARGETS
+from spaces.qwen3_tts import TARGETS
 from trainable.qwen3_tts.checkpoint.inventory import (
     StoredTensor,
     TargetSummary,

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from spaces.draw import Objective
 from spaces.grades import Grade, Grades, Scale
 from spaces.records.trial import Point
 from spaces.records.verdict import Verdict
@@ -17,7 +16,7 @@ class GradedValue(NamedTuple):
 
 
 def grade_values(
-    grades: Grades, objective: Objective | None, point: Point | None, verdict: Verdict | None
+    grades: Grades, objective: str | None, point: Point | None, verdict: Verdict | None
 ) -> dict[str, GradedValue]:
     """Grades every measure that has a scale and a value, by its field in `Grades`.
 

@@ -8,7 +8,8 @@ from results.run.ledger import History
 from results.run.run_folder import RunFolder
 from results.run.vote import VoteTally, tally_votes
 from spaces.band import Band
-from spaces.draw import Draw, Objective
+from spaces.draw import Draw
+from spaces.families import AnyDraw
 from spaces.frozen_model import FrozenModel
 from spaces.grades import Grades
 from spaces.records.interval import ConfidenceInterval
@@ -22,7 +23,7 @@ class TrialRow(FrozenModel):
     trial: str
     place: int | None
     """0 for the base model, 1 for the best accepted trial and so on; None for other trials."""
-    draw: Draw | None
+    draw: AnyDraw | None
     state: str
     """The ending; `running`, or `unfinished` once the search has ended; `base` for the base model."""
     reason: str
@@ -63,7 +64,7 @@ class TrialRow(FrozenModel):
 
     @computed_field  # type: ignore[prop-decorator]
     @property
-    def objective(self) -> Objective | None:
+    def objective(self) -> str | None:
         return self.draw.objective if self.draw else None
 
     @computed_field  # type: ignore[prop-decorator]

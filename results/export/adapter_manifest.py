@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from spaces.draw import Draw
 from spaces.errors import InputError
+from spaces.families import AnyDraw
 from spaces.frozen_model import FrozenModel
 from spaces.probe_settings import Sampling
 from spaces.records.confirmation import Confirmation
@@ -39,7 +39,7 @@ class AdapterManifest(FrozenModel):
 
     format: int = FORMAT
     trial: str
-    draw: Draw
+    draw: AnyDraw
     outcome: Outcome
     final: Confirmation | None = None
     """The confirmation; None for a trial that was no finalist."""

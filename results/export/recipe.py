@@ -8,6 +8,7 @@ from typing import Any
 from results.run.ledger import SearchStarted
 from spaces.band import Band
 from spaces.draw import Draw
+from spaces.families import entry_of
 from spaces.space import load_space
 from trainable.dataset.source import Source
 from trainable.files.atomic import write_text
@@ -17,14 +18,15 @@ RECIPE = "recipe.toml"
 
 def write_recipe(path: Path, search: SearchStarted, trial: str, draw: Draw, band: Band | None, model: str) -> None:
     """Writes the recipe as TOML. `band` is the band of the trial, `model` the name of the base model."""
+    values, own = draw.model_dump(mode="json"), entry_of(draw).recipe.draw_fields
     recipe: dict[str, Any] = {
         "name": "replay",
         "about": f"Trial {trial} of a search on {search.voice}, every value as it was drawn.",
         "family": search.space.get("family", "qwen3_tts"),
         "model": model,
         "language": search.space["language"],
-        "draw": {name: value for name, value in draw.model_dump(mode="json").items() if name != "targets"},
-        "objective": {draw.objective.value: {"band": _band(search, draw, band), "targets": draw.targets}},
+        "draw": {name: value for name, value in values.items() if name not in own},
+        "objective": {str(draw.objective): {"band": _band(search, draw, band), **{name: values[name] for name in own}}},
         "budget": {"trials": 1},
         "probe": search.space["probe"],
         "data": dict(search.space.get("data") or {}),
@@ -62,7 +64,7 @@ def to_toml(table: Mapping[str, Any], name: str = "") -> str:
 def _band(search: SearchStarted, draw: Draw, band: Band | None) -> Any:
     if band is not None:
         return band.model_dump(mode="json")
-    return search.space["objective"][draw.objective.value]["band"]
+    return search.space["objective"][draw.objective]["band"]
 
 
 def _portable(source: Source) -> str:

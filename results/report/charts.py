@@ -15,7 +15,6 @@ from results.analysis.table import TrialRow
 from results.run.ledger import History
 from results.run.run_folder import RunFolder
 from spaces.band import Band
-from spaces.draw import Objective
 from trainable.files.trial_folder import TrialFolder
 from trainable.training.outcome import failed_share, training_advice
 
@@ -40,12 +39,12 @@ MAX_LABELS = 12
 """Most curves with a label; accepted trials come first."""
 
 
-def loss_chart(objective: Objective, run: RunFolder, table: Sequence[TrialRow], history: History) -> str:
+def loss_chart(objective: str, run: RunFolder, table: Sequence[TrialRow], history: History) -> str:
     """The loss of every trial by epoch, and the band."""
     figure, axes = _new_chart(5.6, 3.4)
     for band in _bands(objective, history):
         axes.axhspan(band.low, band.high, color=BAND, alpha=0.25, linewidth=0)
-    rows = sorted((row for row in table if row.objective is objective), key=lambda row: not row.accepted)
+    rows = sorted((row for row in table if row.objective == objective), key=lambda row: not row.accepted)
     ends: list[tuple[float, float, str, str]] = []
     for index, row in enumerate(rows):
         points = [point for point in TrialFolder(run.trial(row.trial)).read_points() if math.isfinite(point.loss)]
@@ -63,7 +62,7 @@ def loss_chart(objective: Objective, run: RunFolder, table: Sequence[TrialRow], 
     return _to_svg(figure, f"curves {objective}")
 
 
-def acceptance_chart(objective: Objective, history: History) -> str | None:
+def acceptance_chart(objective: str, history: History) -> str | None:
     """P(accepted | loss) with its 95 % interval, and a mark for each verdict; None without a verdict."""
     band, verdicts = history.band(objective), _verdicts(objective, history)
     if band is None or not verdicts:
@@ -114,16 +113,16 @@ def varied_parameters(table: Sequence[TrialRow]) -> list[tuple[str, bool]]:
     return found
 
 
-def _bands(objective: Objective, history: History) -> set[Band]:
+def _bands(objective: str, history: History) -> set[Band]:
     """The band; of an auto band, both the interval that it moves in and its current place."""
     return {band for band in (history.band(objective), history.latest_band(objective)) if band}
 
 
-def _verdicts(objective: Objective, history: History) -> list[JudgedLoss]:
+def _verdicts(objective: str, history: History) -> list[JudgedLoss]:
     base = failed_share(history.base.verdict) if history.base and history.base.verdict else None
     verdicts = []
     for outcome in history.outcomes.values():
-        if outcome.draw is None or outcome.draw.objective is not objective:
+        if outcome.draw is None or outcome.draw.objective != objective:
             continue
         for kept, verdict in ((outcome.kept, outcome.verdict), (outcome.other_kept, outcome.other_verdict)):
             if kept and verdict and math.isfinite(kept.loss):

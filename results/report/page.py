@@ -19,7 +19,6 @@ from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
 from results.run.vote import tally_votes
 from spaces.cli import OnProgress, no_progress
-from spaces.draw import Objective
 from spaces.errors import InputError
 from spaces.records.trial import BASE
 from trainable.files.atomic import write_text
@@ -130,7 +129,7 @@ def _name(row: TrialRow) -> str:
     return f"{row.trial}{strength}{', rejected' if row.accepted is False else ''}"
 
 
-def _objectives(table: Sequence[TrialRow]) -> list[Objective]:
+def _objectives(table: Sequence[TrialRow]) -> list[str]:
     return list(dict.fromkeys(row.objective for row in table if row.objective))
 
 

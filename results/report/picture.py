@@ -16,7 +16,6 @@ from results.analysis.ranking import ComparisonResult
 from results.analysis.table import TrialRow, trial_rows
 from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
-from spaces.draw import Objective
 from spaces.records.trial import Ending, Point
 from trainable.files.atomic import atomic_file
 from trainable.files.trial_folder import TrialFolder
@@ -90,8 +89,8 @@ def _subtitle(history: History) -> str:
     return f"{history.search.model} on {history.search.voice}, {history.search.space.get('name')} space"
 
 
-def _draw_curves(axes: Axes, objective: Objective, run: RunFolder, table: Sequence[TrialRow], history: History) -> None:
-    curves = [(row, _points(run, row)) for row in table if row.objective is objective]
+def _draw_curves(axes: Axes, objective: str, run: RunFolder, table: Sequence[TrialRow], history: History) -> None:
+    curves = [(row, _points(run, row)) for row in table if row.objective == objective]
     curves = [(row, points) for row, points in curves if points]
     band, latest = history.band(objective), history.latest_band(objective)
     losses = [point.loss for _, points in curves for point in points]
@@ -125,7 +124,7 @@ def _points(run: RunFolder, row: TrialRow) -> list[Point]:
     return [point for point in TrialFolder(run.trial(row.trial)).read_points() if math.isfinite(point.loss)]
 
 
-def _validation(points: Sequence[Point], objective: Objective) -> list[tuple[float, float]]:
+def _validation(points: Sequence[Point], objective: str) -> list[tuple[float, float]]:
     """Epoch and loss of the held-out clips, where it was measured."""
     pairs = [(point.epoch, point.validation[objective]) for point in points if point.validation]
     return [pair for pair in pairs if math.isfinite(pair[1])]

@@ -16,8 +16,9 @@ from pydantic_core import to_json
 
 from results.run.vote import Vote, VotePair
 from spaces.band import Band
-from spaces.draw import Draw, Objective
+from spaces.draw import Draw
 from spaces.errors import InputError
+from spaces.families import AnyDraw
 from spaces.frozen_model import FrozenModel
 from spaces.records.confirmation import Confirmation
 from spaces.records.trial import Outcome
@@ -70,7 +71,7 @@ class TrialDrawn(_Entry):
 
     entry: Literal["trial_drawn"] = "trial_drawn"
     trial: str
-    draw: Draw
+    draw: AnyDraw
     band: Band | None = None
     """The band of this trial; None in older ledgers, where it is the space's."""
 
@@ -136,14 +137,14 @@ class History:
         """Trials that were started and have not ended."""
         return tuple(trial for trial in self.drawn if trial not in self.outcomes)
 
-    def band(self, objective: Objective) -> Band | None:
+    def band(self, objective: str) -> Band | None:
         """The space's band for an objective; of an auto band, the interval that it moves in. None where it has none."""
-        recipe = self.search.space.get("objective", {}).get(objective.value) if self.search else None
+        recipe = self.search.space.get("objective", {}).get(objective) if self.search else None
         return Band.model_validate(recipe["band"].get("auto_within", recipe["band"])) if recipe else None
 
-    def latest_band(self, objective: Objective) -> Band | None:
+    def latest_band(self, objective: str) -> Band | None:
         """The band of the latest trial of this objective; of an auto band, its current place."""
-        drawn = [trial for trial, draw in self.drawn.items() if draw.objective is objective]
+        drawn = [trial for trial, draw in self.drawn.items() if draw.objective == objective]
         return self.band_of(drawn[-1]) if drawn else self.band(objective)
 
     def band_of(self, trial: str) -> Band | None:

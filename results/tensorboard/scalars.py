@@ -39,8 +39,7 @@ def scalars(before: Point | None, point: Point, band: Band | None) -> dict[str, 
         "parts/eos": losses["eos"],
         "parts/sub": losses["sub"],
         "parts/sub_shifted": losses["sub_shifted"],
-        "rate/lora": point.lora_lr,
-        "rate/text_projection": point.text_projection_lr,
+        **{f"rate/{name}": rate for name, rate in point.lrs.items()},
         "gradient/norm": point.grad_norm,
     }
     if point.validation is not None:

@@ -19,7 +19,7 @@ from search.benches.outbox import Outbox
 from search.benches.task_queue import TaskError, TaskProgress, TaskResult
 from search.run_state.sync import pull_prepared
 from spaces.errors import first_line
-from spaces.records.pack_shape import PackShape
+from spaces.pack_shape import PackShape
 from spaces.storage_uri import Storage
 
 HEARTBEAT_SECONDS = 2.0

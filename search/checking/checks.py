@@ -20,7 +20,7 @@ from search.run_state.restore import check_storage
 from spaces.cli import OnProgress, no_progress
 from spaces.errors import InputError
 from spaces.families import family_entry
-from spaces.records.pack_shape import PackShape
+from spaces.pack_shape import PackShape
 from spaces.space import Space
 from trainable.dataset.checks.all import check_dataset
 from trainable.dataset.clip import VoiceDataset
@@ -73,8 +73,9 @@ def check_inputs(plan: Plan, on_progress: OnProgress = no_progress) -> CheckedDa
 
 def model_size(family: str, model: str, space: Space) -> ModelSize | None:
     """The size that the family reports for the model; None if it is unknown."""
-    name = family_entry(family).size
-    return importlib.import_module(name).size_of(model, PackShape.from_space(space)) if name else None
+    entry = family_entry(family)
+    shape = (entry.pack_shape or PackShape).from_space(space)
+    return importlib.import_module(entry.size).size_of(model, shape) if entry.size else None
 
 
 def check_model(family: str, model: str) -> None:
@@ -89,8 +90,14 @@ def choose_mode(plan: Plan) -> tuple[Plan, str | None]:
 
     Returns the plan, and why it was switched; None if it was not.
     """
-    module = None if plan.mode.isolate else _check_module(plan.family)
-    why_isolated = module and module.why_not_packed(plan.model, PackShape.from_space(plan.space))
+    entry = family_entry(plan.family)
+    if plan.mode.isolate:
+        return plan, None
+    if entry.pack_shape is None:
+        why_isolated = "the family trains one model per trial"
+    else:
+        module = _check_module(plan.family)
+        why_isolated = module and module.why_not_packed(plan.model, entry.pack_shape.from_space(plan.space))
     if not why_isolated:
         return plan, None
     mode = ExecutionMode(isolate=True, wait_minutes=plan.mode.wait_minutes)

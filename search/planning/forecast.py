@@ -8,7 +8,6 @@ from search.planning.cost_table import GpuModel, Range
 from search.planning.execution_mode import ExecutionMode
 from search.planning.layout import MAX_SEATS
 from search.planning.resources import LEARNING_ROUNDS
-from spaces.records.pack_shape import PackShape
 from spaces.space import Space
 from trainable.dataset.split import DatasetSplit
 from trainable.family.model_size import ModelSize
@@ -99,7 +98,7 @@ def search_work(space: Space, split: DatasetSplit, mode: ExecutionMode, trials: 
         audio_seconds=seconds,
         letters_per_second=max(1.0, sum(len(entry.text) for entry in entries) / seconds),
         epochs=Range(*space.bounds("epochs")),
-        batch=PackShape.from_space(space).batch,
+        batch=int(space.bounds("batch")[0]),
         line_letters=tuple(len(line.text) for line in lines_for(space.probe.lines, split)),
         trials=trials,
         finalists=space.probe.finalists,

@@ -4,7 +4,7 @@ from results.analysis.acceptance import AcceptanceModel, JudgedLoss
 from results.run.ledger import History
 from search.proposals.prior_runs import prior_losses
 from spaces.band import Band
-from spaces.draw import Draw, Objective
+from spaces.draw import Draw
 from spaces.records.trial import Outcome
 from spaces.space import Space
 from trainable.training.outcome import failed_share, training_advice
@@ -18,7 +18,7 @@ class BandTracker:
         self._space = space
         self._base = history.base.verdict if history.base else None
         self._bands = {trial: band for trial in history.drawn if (band := history.band_of(trial))}
-        self._verdicts: dict[str, tuple[Objective, list[JudgedLoss]]] = {}
+        self._verdicts: dict[str, tuple[str, list[JudgedLoss]]] = {}
         for outcome in history.outcomes.values():
             self.add(outcome)
 
@@ -41,12 +41,12 @@ class BandTracker:
         ]
         self._verdicts[outcome.trial] = outcome.draw.objective, verdicts
 
-    def current_band(self, objective: Objective) -> Band:
+    def current_band(self, objective: str) -> Band:
         """The band of a trial drawn now."""
         start = self._space.band(objective)
         if not self._space.is_auto(objective):
             return start
         judged = prior_losses(self._space, objective)
         for trial_objective, verdicts in self._verdicts.values():
-            judged += verdicts if trial_objective is objective else []
+            judged += verdicts if trial_objective == objective else []
         return AcceptanceModel(judged, start).band()

@@ -1,25 +1,24 @@
 """Predicts when a draw's loss enters its band, from the curves of other runs."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from search.proposals.sampler import Prospect
 from spaces.band import Band
-from spaces.draw import Draw, Objective
-from spaces.prior_runs import PriorRun
+from spaces.draw import Draw
+from spaces.prior_runs import PriorRun, Slope
 from spaces.records.trial import Point
 from trainable.stopping.curve import FIRST_PASS_CLIPS
 from trainable.training.epoch_order import steps_per_epoch
 from trainable.training.lr_schedule import effective_steps
 
-SLOPES = ((0.0, 8.0), (-1.0, 0.3), (-0.8, 0.4), (-0.4, 0.4), (0.0, 0.5))
-"""Prior mean and standard deviation of the coefficients of log(effective steps to the crossing): constant, log learning
-rate, log α/r, log rank, other voice. Nothing is known of the constant. Twice the learning rate needs half the steps,
-and so, less surely, does twice α/r. At equal α/r a higher rank is slightly faster: the best rate hardly depends on rank
-at equal α (LoRA Without Regret, Schulman 2025). The last is by how much all other voices differ from this one."""
+CONSTANT, OTHER_VOICE = (0.0, 8.0), (0.0, 0.5)
+"""Prior mean and standard deviation of coefficients of log(effective steps to the crossing), beside those of the
+family's hyperparameters. Nothing is known of the constant. The other is by how much all other voices differ from this
+one."""
 
 NOISE = 0.25
 """Prior standard deviation of that logarithm from run to run."""
@@ -53,7 +52,7 @@ class _Observation:
 class _ObservedRun:
     """The curve of one run. `steps` and `losses`: [points]; `start`: the loss before the first step, if known."""
 
-    objective: Objective
+    objective: str
     features: np.ndarray
     epoch_steps: int
     steps: np.ndarray
@@ -74,22 +73,23 @@ class _ObservedRun:
 
 
 class CrossingModel:
-    """Bayesian linear regression of log(effective steps to the crossing) on the logarithms of LoRA learning rate, α/r
-    and rank, one per objective. Effective steps are optimizer steps at the full learning rate.
+    """Bayesian linear regression of log(effective steps to the crossing) on the logarithms of the family's
+    hyperparameters, one per objective. Effective steps are optimizer steps at the full learning rate.
 
     A run that did not reach the band is extrapolated from how far it fell, or gives a lower bound. Bounds enter by
     moment matching (assumed density filtering, Minka 2001, chapter 3).
     """
 
-    def __init__(self, clips: int, evidence: Sequence[PriorRun] = ()) -> None:
-        """`clips` is the number in an epoch of this dataset; `evidence` are runs on other datasets."""
-        self._clips = clips
+    def __init__(self, clips: int, slopes: Mapping[str, Slope], evidence: Sequence[PriorRun] = ()) -> None:
+        """`clips` is the number in an epoch of this dataset, `evidence` are runs on other datasets. `slopes` has the
+        fields of draws and evidence that count."""
+        self._clips, self._slopes = clips, slopes
         self._runs: list[_ObservedRun] = []
-        self._fits: dict[tuple[Objective, float], tuple[np.ndarray, np.ndarray, float]] = {}
+        self._fits: dict[tuple[str, float], tuple[np.ndarray, np.ndarray, float]] = {}
         for prior in evidence:
             epoch_steps = steps_per_epoch(prior.clips, prior.clips_per_step)
             steps, losses = np.array([prior.epochs * epoch_steps]), np.array([prior.loss])
-            features = _features(prior.lora_lr, prior.alpha_ratio, prior.rank, is_other_voice=True)
+            features = self._features(prior, is_other_voice=True)
             self._runs.append(_ObservedRun(prior.objective, features, epoch_steps, steps, losses, prior.start))
 
     def learn(self, draw: Draw, curve: Sequence[Point]) -> None:
@@ -102,7 +102,7 @@ class CrossingModel:
         losses = np.array([point.loss for point in settled])
         # A loss counts as reached only if the next point is as low.
         sustained = np.maximum(losses, np.append(losses[1:], losses[-1]))
-        features = _features(draw.lora_lr, draw.alpha_ratio, draw.rank)
+        features = self._features(draw)
         steps = np.array([effective(point.step) for point in settled])
         self._fits.clear()
         self._runs.append(_ObservedRun(draw.objective, features, epoch_steps, steps, sustained, curve[0].loss))
@@ -113,7 +113,7 @@ class CrossingModel:
         if key not in self._fits:
             self._fits[key] = self._fit(*key)
         mean, covariance, noise = self._fits[key]
-        features = _features(draw.lora_lr, draw.alpha_ratio, draw.rank)
+        features = self._features(draw)
         return float(features @ mean), math.sqrt(float(features @ covariance @ features) + noise**2)
 
     def prospect(self, draw: Draw, band: Band) -> Prospect:
@@ -128,19 +128,26 @@ class CrossingModel:
         epochs = min(draw.epochs, math.exp(min(log_steps, math.log(latest))) / epoch_steps)
         return Prospect(max(0.0, late, early), epochs)
 
-    def _fit(self, objective: Objective, level: float) -> tuple[np.ndarray, np.ndarray, float]:
+    def _fit(self, objective: str, level: float) -> tuple[np.ndarray, np.ndarray, float]:
         """Mean and covariance of the coefficients, and the standard deviation from run to run."""
-        observations = [run.observe(level) for run in self._runs if run.objective is objective]
+        observations = [run.observe(level) for run in self._runs if run.objective == objective]
         exact = [each for each in observations if each.side == 0]
         bounds = [each for each in observations if each.side]
         noise = NOISE
         for _ in range(2):
-            mean, covariance = np.array(SLOPES)[:, 0], np.diag(np.array(SLOPES)[:, 1] ** 2)
+            prior = np.array([CONSTANT, *((each.mean, each.deviation) for each in self._slopes.values()), OTHER_VOICE])
+            mean, covariance = prior[:, 0], np.diag(prior[:, 1] ** 2)
             for observation in exact + bounds:
                 mean, covariance = _updated(mean, covariance, observation, noise)
             residual = sum((each.value - each.features @ mean) ** 2 / (1 + (each.noise / NOISE) ** 2) for each in exact)
             noise = math.sqrt((NOISE_RUNS * NOISE**2 + residual) / (NOISE_RUNS + len(exact)))
         return mean, covariance, noise
+
+    def _features(self, run: Draw | PriorRun, is_other_voice: bool = False) -> np.ndarray:
+        """Centred on a usual draw, so that the constant is uncorrelated with the slopes in the prior. Shape:
+        [slopes + 2]."""
+        logs = [math.log(getattr(run, name) / slope.centre) for name, slope in self._slopes.items()]
+        return np.array([1.0, *logs, float(is_other_voice)])
 
 
 def _updated(
@@ -165,13 +172,6 @@ def _hazard(away: float) -> float:
     if away < -8:
         return -away + 1 / -away
     return math.exp(-(away**2) / 2) / math.sqrt(2 * math.pi) / (0.5 * math.erfc(-away / math.sqrt(2)))
-
-
-def _features(lora_lr: float, alpha_ratio: float, rank: int, is_other_voice: bool = False) -> np.ndarray:
-    """Centred on a usual draw, so that the constant is uncorrelated with the slopes in the prior. Shape: [5]."""
-    return np.array(
-        [1.0, math.log(lora_lr / 1e-5), math.log(alpha_ratio / 2), math.log(rank / 32), float(is_other_voice)]
-    )
 
 
 def _without_lag(steps: float, epoch_steps: int) -> float:

@@ -5,10 +5,8 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from spaces.domain import CategoricalDomain, IntervalDomain
-from spaces.draw import Draw, Objective
+from spaces.draw import Draw
 from spaces.space import Space
-
-TARGETS = "targets"
 
 
 def shared_distributions(space: Space) -> dict[str, BaseDistribution]:
@@ -23,10 +21,10 @@ def shared_distributions(space: Space) -> dict[str, BaseDistribution]:
     return found
 
 
-def objective_distributions(space: Space, objective: Objective) -> dict[str, CategoricalDistribution]:
-    """What is searched under this objective only: its LoRA targets, if there is a choice."""
-    choices = space.objective[objective].target_choices
-    return {f"{objective}.{TARGETS}": CategoricalDistribution(choices)} if len(choices) > 1 else {}
+def objective_distributions(space: Space, objective: str) -> dict[str, CategoricalDistribution]:
+    """What is searched under this objective only: fields of its section with several choices."""
+    choices = space.objective[objective].choices
+    return {f"{objective}.{name}": CategoricalDistribution(each) for name, each in choices.items() if len(each) > 1}
 
 
 def to_draw(space: Space, point: dict[str, Any]) -> Draw:
@@ -37,9 +35,9 @@ def to_draw(space: Space, point: dict[str, Any]) -> Draw:
         if not isinstance(domain, (CategoricalDomain, IntervalDomain))
     }
     values = {**fixed, **{name: value for name, value in point.items() if name in space.draw}}
-    for name in objective_distributions(space, Objective(values["objective"])):
+    for name in objective_distributions(space, values["objective"]):
         if name in point:
-            values[TARGETS] = point[name]
+            values[name.partition(".")[2]] = point[name]
     return space.to_draw(values)
 
 
@@ -47,4 +45,5 @@ def to_point(draw: Draw, space: Space) -> dict[str, Any]:
     """The point of a draw; inverse of `to_draw`."""
     values = draw.model_dump(mode="json")
     shared = {name: values[name] for name in shared_distributions(space)}
-    return {**shared, **{name: values[TARGETS] for name in objective_distributions(space, draw.objective)}}
+    own = objective_distributions(space, draw.objective)
+    return {**shared, **{name: values[name.partition(".")[2]] for name in own}}

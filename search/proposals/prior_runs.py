@@ -7,8 +7,8 @@ from results.analysis.acceptance import JudgedLoss
 from results.run.ledger import read_ledger
 from results.run.run_folder import RunFolder
 from search.proposals.distributions import shared_distributions
-from spaces.draw import Objective
 from spaces.errors import InputError
+from spaces.families import entry_of
 from spaces.prior_runs import ListeningResult, PriorRun
 from spaces.records.trial import Outcome, Point
 from spaces.records.verdict import Verdict
@@ -23,12 +23,12 @@ ADVICE: dict[ListeningResult, TrainingAdvice | None] = {
 }
 
 
-def prior_losses(space: Space, objective: Objective) -> list[JudgedLoss]:
+def prior_losses(space: Space, objective: str) -> list[JudgedLoss]:
     """The verdicts of prior runs, with the loss at which each run stopped."""
     return [
         JudgedLoss(prior.loss, prior.sounded is ListeningResult.GOOD, ADVICE[prior.sounded])
         for prior in space.evidence
-        if prior.objective is objective
+        if prior.objective == objective
     ]
 
 
@@ -94,15 +94,14 @@ def _to_prior_run(
     draw, advice = outcome.draw, training_advice(verdict, share)
     if draw is None or not kept.epoch or (advice is None and not verdict.accepted):
         return []
+    kind = entry_of(draw).prior_run
     return [
-        PriorRun(
+        kind(
             voice=voice,
             objective=draw.objective,
             clips=max(1, round(kept.clips / kept.epoch)),
             epochs=kept.epoch,
-            lora_lr=draw.lora_lr,
-            rank=draw.rank,
-            alpha_ratio=draw.alpha_ratio,
+            **{name: getattr(draw, name) for name in kind.model_fields.keys() - PriorRun.model_fields.keys()},
             clips_per_step=draw.clips_per_step,
             start=start.loss if start else None,
             loss=kept.loss,

@@ -19,7 +19,8 @@ from search.proposals.prior_runs import starting_points
 from search.proposals.sampler import Prospect, ScreenedSampler
 from search.proposals.scoring import TrialScore, score_trial
 from spaces.band import Band
-from spaces.draw import Draw, Objective
+from spaces.draw import Draw
+from spaces.families import FAMILIES
 from spaces.records.trial import Outcome, Point
 from spaces.space import Space
 
@@ -48,7 +49,7 @@ class SearchStudy:
         keeps the study in memory.
         """
         self._space, self.bands = space, bands
-        self._crossing_model = CrossingModel(clips, space.evidence)
+        self._crossing_model = CrossingModel(clips, FAMILIES[space.family].slopes, space.evidence)
         self._shared = shared_distributions(space)
         self._by_objective = {objective: objective_distributions(space, objective) for objective in space.objectives}
         all_distributions = dict(self._shared)
@@ -59,7 +60,7 @@ class SearchStudy:
         self._starting_points = starting_points(space, clips)
         self._defaults = {name: domain.boundary_values()[0] for name, domain in space.draw.items()}
         self._asked: dict[str, Trial] = {}
-        self._current: dict[Objective, Band] = {}
+        self._current: dict[str, Band] = {}
         """The bands of a trial drawn now."""
 
     def ask(self, trial: str, known: Draw | None = None) -> Draw:

@@ -11,6 +11,7 @@ from search.run_state.sync import WORKER_ENTRIES
 from spaces.cli import OnProgress
 from spaces.draw import Draw
 from spaces.errors import InputError
+from spaces.families import read_draw
 from spaces.storage_uri import Storage, checked_uri
 from trainable.dataset.finding import Finding, Severity
 from trainable.files.mirror import Mirror
@@ -102,4 +103,4 @@ def _draw_of(folder: TrialFolder) -> Draw | None:
     if outcome is not None:
         return outcome.draw
     markers = sorted(folder.checkpoints.glob("step-*/COMPLETE"))
-    return Draw.model_validate(json.loads(markers[-1].with_name("state.json").read_text())["draw"]) if markers else None
+    return read_draw(json.loads(markers[-1].with_name("state.json").read_text())["draw"]) if markers else None

@@ -1,11 +1,12 @@
 """Records of a trial: the points of its curve, why it ended, and its outcome."""
 
 from enum import StrEnum
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, RootModel
+from pydantic import BaseModel, ConfigDict, RootModel, model_validator
 
 from spaces.band import Band
-from spaces.draw import Draw
+from spaces.families import AnyDraw
 from spaces.frozen_model import FrozenModel
 from spaces.records.verdict import Verdict
 
@@ -78,8 +79,8 @@ class Point(BaseModel):
     checkpoint may be kept. None at other points, and without held-out clips."""
     grad_norm: float
     """Joint gradient norm of the last optimizer step, before clipping."""
-    lora_lr: float
-    text_projection_lr: float
+    lrs: dict[str, float]
+    """Learning rates of the last optimizer step, by parameter group."""
     seconds: float
     """Wall-clock seconds of training so far, over all restarts."""
     gpu_seconds: float = 0.0
@@ -87,6 +88,15 @@ class Point(BaseModel):
     counts as a GPU. 0 in older records."""
     audio_seconds: float
     """Seconds of speech trained on so far, counting repeats."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rates_of_earlier_records(cls, data: Any) -> Any:
+        """Earlier records have a field NAME_lr for each parameter group in place of `lrs`."""
+        if not isinstance(data, dict) or "lrs" in data:
+            return data
+        lrs = {name.removesuffix("_lr"): value for name, value in data.items() if name.endswith("_lr")}
+        return {**{name: value for name, value in data.items() if not name.endswith("_lr")}, "lrs": lrs}
 
 
 class Outcome(BaseModel):
@@ -99,7 +109,7 @@ class Outcome(BaseModel):
     """None for row zero, the untrained base model."""
     reason: str
     """One sentence for the user."""
-    draw: Draw | None
+    draw: AnyDraw | None
     """None for row zero."""
     point: Point | None
     """The curve where training stopped; None when it never started."""

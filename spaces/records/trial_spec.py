@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from spaces.band import Band
-from spaces.draw import Draw
+from spaces.families import AnyDraw
 from spaces.frozen_model import FrozenModel
 from spaces.probe_settings import ProbeSettings
 from spaces.storage_uri import Storage
@@ -26,7 +26,7 @@ class TrialSpec(FrozenModel):
     language: str
     seed: int
     """Seed of clip order, initial weights, dropout and speech; the same for every trial of a search."""
-    draw: Draw
+    draw: AnyDraw
     band: Band
     probe: ProbeSettings
     storage: Storage | None = None

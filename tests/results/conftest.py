@@ -11,7 +11,7 @@ from tests.support.toy_run import make_empty, make_run
 
 
 @pytest.fixture
-def empty(known_toy: None, tmp_path: Path) -> RunFolder:
+def empty(tmp_path: Path) -> RunFolder:
     """A run in which only the base model was probed."""
     return make_empty(tmp_path)
 

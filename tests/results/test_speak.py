@@ -17,8 +17,6 @@ from tests.support.paths import ROOT
 from tests.support.toy_run import command, end, keep_checkpoint, make_empty, make_run
 from trainable.family.protocol import SpeechPrompt
 
-pytestmark = pytest.mark.usefixtures("known_toy")
-
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory) -> Path:

@@ -17,7 +17,7 @@ from search.checking import checks
 from search.planning.execution_mode import ExecutionMode
 from search.planning.plan import DEMO_VOICE, Arguments, make_plan
 from spaces.errors import InputError
-from spaces.families import FAMILIES, FamilyEntry
+from spaces.families import FAMILIES
 from spaces.space import FOLDER, Budget
 from tests.support.made_runs import started
 from tests.support.run_command import app
@@ -82,14 +82,15 @@ def test_draws_that_cannot_be_packed_run_in_isolation_with_a_reason(tmp_path, mo
     packable = toy_plan(tmp_path)
     assert checks.choose_mode(packable) == (packable, None)
     (tmp_path / "choosy_check.py").write_text(
-        "def why_not_packed(model, shape): return f'rank {shape.rank} is too high'"
+        "def why_not_packed(model, shape): return f'batch {shape.batch} is too large'"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(FAMILIES, "choosy", FamilyEntry("choosy_family", check="choosy_check"))
+    choosy_entry = dataclasses.replace(FAMILIES["toy"], module="choosy_family", check="choosy_check")
+    monkeypatch.setitem(FAMILIES, "choosy", choosy_entry)
     choosy = dataclasses.replace(packable, family="choosy_family")
     assert checks.choose_mode(choosy) == (
         dataclasses.replace(choosy, mode=ExecutionMode(isolate=True)),
-        "rank 8 is too high",
+        "batch 1 is too large",
     )
     isolated = dataclasses.replace(choosy, mode=ExecutionMode(isolate=True))
     assert checks.choose_mode(isolated) == (isolated, None)
@@ -237,7 +238,6 @@ def test_a_hub_id_without_network_is_refused(voice, tmp_path, monkeypatch):
 
 def test_a_family_without_a_check_module_accepts_any_model():
     checks.check_model("tests.support.toy_family", "anything")
-    checks.check_model("toy_family", "anything")
     with pytest.raises(InputError):
         checks.check_model("trainable.qwen3_tts.family", str(FOLDER))
 

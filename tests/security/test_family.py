@@ -32,7 +32,7 @@ PLANTED = ("planted.py", *(f"planted_package/{name}.py" for name in ("__init__",
 NAMES = (
     "planted",
     "planted_package.family",
-    "tests.support.toy_family",
+    "tests.support.peft_family",
     "trainable.qwen3_tts.checkpoint.load",
     "os",
     "",

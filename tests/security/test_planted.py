@@ -203,8 +203,8 @@ def test_nothing_in_a_dataset_is_run(tmp_path: Path, marker: Path, plant, form: 
 @pytest.mark.parametrize(
     ("old", "new", "refusal"),
     [
-        ('name = "voice"', 'name = "voice"\nfamily = "os"', "family: expected one of qwen3_tts, got 'os'"),
-        ('name = "voice"', 'name = "voice"\nfamily = "tests.support.toy_family"', "family: expected one of qwen3_tts"),
+        ('name = "voice"', 'name = "voice"\nfamily = "os"', "family: expected one of qwen3_tts"),
+        ('name = "voice"', 'name = "voice"\nfamily = "tests.support.peft_family"', "family: expected one of qwen3_tts"),
         ('name = "voice"', "name = !!python/object:os.system", "not valid TOML"),
         ('name = "voice"', 'name = "voice"\n__class__ = "os.system"', "unknown key __class__"),
     ],

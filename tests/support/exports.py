@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from spaces.draw import Draw
+from spaces.qwen3_tts import QwenDraw
 from tests.support.qwen_fixtures import Tiny
 from trainable.family.export_request import ExportLayout, ExportRequest
 from trainable.qwen3_tts.checkpoint.load import load_base
@@ -42,7 +42,7 @@ def in_two_files(checkpoint: Path, folder: Path) -> Path:
     return folder
 
 
-def trained_learner(checkpoint: Path, tiny: Tiny, draw: Draw, language: str = "auto") -> QwenLearner:
+def trained_learner(checkpoint: Path, tiny: Tiny, draw: QwenDraw, language: str = "auto") -> QwenLearner:
     """Builds an adapter whose weights are all far from their initial values."""
     tts = load_base(str(checkpoint))
     made = QwenLearner(tts, tiny.data(), language, attach_lora(tts.model.talker, draw, seed=1))

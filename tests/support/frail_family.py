@@ -6,6 +6,7 @@ SLOW: training is slow enough to be interrupted.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,8 @@ from pathlib import Path
 from torch import Tensor
 
 from spaces.draw import Draw
-from spaces.records.pack_shape import PackShape
+from spaces.families import FAMILIES
+from spaces.pack_shape import PackShape
 from tests.support import toy_family
 from tests.support.toy_family import ToyLearner, ToyPack, check_model, export, load_exported, prepare, why_not_packed
 from trainable.family.process_group import ProcessGroup
@@ -86,3 +88,6 @@ class FrailLearner(ToyLearner):
         if not self._has_trained:
             (self._run / RESUMED).touch()
         super().load_tensors(tensors)
+
+
+FAMILIES["frail"] = dataclasses.replace(FAMILIES["toy"], module=__name__)

@@ -10,6 +10,7 @@ from results.run.run_folder import RunFolder
 from spaces.band import Band
 from spaces.draw import Draw
 from spaces.probe_settings import ProbeSettings
+from spaces.qwen3_tts import QwenDraw
 from spaces.records.trial import Ending, Losses, Outcome, Point
 from spaces.records.trial_spec import TrialSpec
 from spaces.records.verdict import SpokenLine, Verdict
@@ -29,7 +30,7 @@ def draw(**changes) -> Draw:
         "epochs": 8,
         "targets": "linear",
     }
-    return Draw(**{**fields, **changes})
+    return QwenDraw(**{**fields, **changes})
 
 
 def point(step: int, loss: float = 2.0, guide: float = 4.0, validation: float | None = None) -> Point:

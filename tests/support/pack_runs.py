@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from spaces.band import Band
-from spaces.draw import TARGETS, Draw
 from spaces.probe_settings import ProbeSettings
-from spaces.records.pack_shape import PackShape
+from spaces.qwen3_tts import TARGETS, QwenDraw, QwenPackShape
 from spaces.records.trial import Ending, Point
 from spaces.records.trial_spec import TrialSpec
 from tests.support.qwen_fixtures import Tiny
@@ -40,11 +39,11 @@ def clips(tiny: Tiny, count: int = 20, frames: Sequence[int] = (5, 2, 8, 1, 3)) 
     return tiny.data(tuple(lengths), tuple("ab cd efgh"[: 1 + length] for length in lengths))
 
 
-def draw(**changes) -> Draw:
+def draw(**changes) -> QwenDraw:
     return make_draw(**{"accumulation": 1, "epochs": 1, **changes})
 
 
-def job(folder: Path, chosen: Draw, band: Band = UNREACHABLE) -> TrialSpec:
+def job(folder: Path, chosen: QwenDraw, band: Band = UNREACHABLE) -> TrialSpec:
     return TrialSpec(
         trial=folder.name,
         folder=str(folder),
@@ -60,9 +59,9 @@ def job(folder: Path, chosen: Draw, band: Band = UNREACHABLE) -> TrialSpec:
     )
 
 
-def shape_of(draws: Sequence[Draw], batch: int) -> PackShape:
+def shape_of(draws: Sequence[QwenDraw], batch: int) -> QwenPackShape:
     """The shape that fits all of these draws."""
-    return PackShape(
+    return QwenPackShape(
         rank=max(each.rank for each in draws),
         targets=tuple(sorted({TARGETS[each.targets] for each in draws})),
         text_projection=any(each.text_projection_lr for each in draws),
@@ -71,7 +70,7 @@ def shape_of(draws: Sequence[Draw], batch: int) -> PackShape:
 
 
 def make_pack(
-    tiny: Tiny, data: PreparedData, shape: PackShape, seats: int, dtype: torch.dtype = torch.float32
+    tiny: Tiny, data: PreparedData, shape: QwenPackShape, seats: int, dtype: torch.dtype = torch.float32
 ) -> QwenPack:
     tts = tiny.fresh()
     tts.model.to(dtype)

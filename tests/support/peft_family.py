@@ -8,7 +8,7 @@ import torch
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
-from spaces.draw import Draw
+from spaces.qwen3_tts import QwenDraw
 from tests.support.qwen_fixtures import Tiny
 from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Batch
@@ -66,7 +66,7 @@ class InjectedDropout(nn.Module):
 class PeftPack(SingleSeatPack):
     """A trial by PEFT and torch's AdamW. Only its dropout masks are ours."""
 
-    def __init__(self, learner: QwenLearner, draw: Draw, process_group: ProcessGroup, noise: PassNoise) -> None:
+    def __init__(self, learner: QwenLearner, draw: QwenDraw, process_group: ProcessGroup, noise: PassNoise) -> None:
         super().__init__(learner, draw, process_group)
         self._noise = noise
 
@@ -82,7 +82,7 @@ class PeftPack(SingleSeatPack):
 def separate(
     tiny: Tiny,
     data: PreparedData,
-    draw: Draw,
+    draw: QwenDraw,
     seed: int,
     weights: Mapping[str, Tensor],
     dtype: torch.dtype = torch.float32,

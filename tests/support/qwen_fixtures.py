@@ -9,7 +9,7 @@ import torch
 from qwen_tts import Qwen3TTSModel
 from torch import Tensor
 
-from spaces.draw import Draw
+from spaces.qwen3_tts import QwenDraw
 from tests.support.tiny_qwen import CODES
 from trainable.dataset.split import ClipEntry, DatasetSplit, Role
 from trainable.qwen3_tts.checkpoint.load import load_base
@@ -63,7 +63,7 @@ class Tiny:
         )
 
 
-def draw(**changes) -> Draw:
+def draw(**changes) -> QwenDraw:
     recipe = {
         "objective": "guide",
         "rank": 4,
@@ -75,7 +75,7 @@ def draw(**changes) -> Draw:
         "batch": 1,
         "accumulation": 2,
     }
-    return Draw(**{**recipe, **changes})
+    return QwenDraw(**{**recipe, **changes})
 
 
 def prefill(tiny: Tiny, text: str, language: str, speaker: torch.Tensor) -> torch.Tensor:

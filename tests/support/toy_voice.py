@@ -7,8 +7,8 @@ from pathlib import Path
 
 from spaces.band import Band
 from spaces.data_settings import AugmentationSettings, DataSettings
-from spaces.draw import Draw
 from spaces.probe_settings import ProbeSettings
+from spaces.qwen3_tts import QwenDraw
 from spaces.records.trial import Outcome
 from spaces.records.trial_spec import TrialSpec
 from tests.support import toy_family
@@ -57,7 +57,7 @@ class ToyVoice:
             calibration=str(self.root / "base" / "calibration.json"),
             language="auto",
             seed=0,
-            draw=Draw(**{**recipe, **changes}),
+            draw=QwenDraw(**{**recipe, **changes}),
             band=band,
             probe=self.probe,
         )

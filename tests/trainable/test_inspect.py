@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spaces.draw import TARGETS
+from spaces.qwen3_tts import TARGETS
 from tests.support.made_runs import draw
 from tests.support.paths import DEMO
 from trainable.qwen3_tts.checkpoint.inventory import inventory, match_targets, text_projection_parameters

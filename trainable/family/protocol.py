@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from spaces.draw import Draw
+from spaces.pack_shape import PackShape
 from spaces.probe_settings import Sampling
-from spaces.records.pack_shape import PackShape
 from trainable.dataset.encoding_plan import EncodingPlan
 from trainable.dataset.finding import Finding
 from trainable.dataset.split import DatasetSplit

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from spaces.draw import Draw
-from spaces.records.pack_shape import PackShape
+from spaces.qwen3_tts import QwenDraw, QwenPackShape
 from trainable.dataset.encoding_plan import EncodingPlan
 from trainable.dataset.finding import Finding
 from trainable.family.export_request import ExportRequest
@@ -30,7 +29,7 @@ def prepare(
     return preparation.prepare(plan, Path(check_model(model)), folder, cache, on_progress)
 
 
-def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: int) -> QwenLearner:
+def build(model: str, prepared: Path, language: str, draw: QwenDraw | None, seed: int) -> QwenLearner:
     """See `trainable.family.protocol.Family.build`."""
     tts = load_base(model)
     peft = attach_lora(tts.model.talker, draw, seed) if draw is not None else None
@@ -38,7 +37,7 @@ def build(model: str, prepared: Path, language: str, draw: Draw | None, seed: in
 
 
 def build_pack(
-    model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, process_group: ProcessGroup
+    model: str, prepared: Path, language: str, shape: QwenPackShape, seats: SeatLimit, process_group: ProcessGroup
 ) -> QwenPack:
     """See `trainable.family.protocol.Family.build_pack`."""
     pack = QwenPack(

@@ -9,9 +9,8 @@ from peft import PeftModel
 from qwen_tts import Qwen3TTSModel
 from torch import Tensor
 
-from spaces.draw import Draw
 from spaces.probe_settings import Sampling
-from spaces.qwen3_tts import LOSSES
+from spaces.qwen3_tts import LOSSES, QwenDraw
 from trainable.dataset.split import Role
 from trainable.family.export_request import ExportRequest
 from trainable.family.protocol import ClipLosses, SpeechPrompt, Utterance
@@ -38,7 +37,7 @@ class QwenLearner:
         data: PreparedData,
         language: str,
         peft: PeftModel | None,
-        draw: Draw | None = None,
+        draw: QwenDraw | None = None,
         seed: int = 0,
     ) -> None:
         """peft, draw: None for the base model itself.
@@ -54,7 +53,7 @@ class QwenLearner:
         self._device = tts.model.device
         self._speaker = data.speakers[0].to(self._device)
 
-    def parameter_groups(self, draw: Draw) -> list[dict]:
+    def parameter_groups(self, draw: QwenDraw) -> list[dict]:
         trained = {name: value for name, value in self.tensors().items() if value.requires_grad}
         lora = [value for name, value in trained.items() if TEXT_PROJECTION not in name]
         projection = [value for name, value in trained.items() if TEXT_PROJECTION in name]

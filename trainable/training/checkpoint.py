@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from spaces.draw import Draw
+from spaces.families import AnyDraw
 from spaces.records.trial import Ending, Point
 from trainable.family.protocol import Pack, SeatState
 from trainable.files.atomic import atomic_folder, write_text
@@ -31,7 +31,7 @@ class CheckpointState(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
-    draw: Draw
+    draw: AnyDraw
     seed: int
     point: Point
     window: tuple[ClipRow, ...]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from spaces.records.pack_shape import PackShape
+from spaces.families import family_entry
 from spaces.records.trial import Outcome
 from spaces.records.trial_spec import TrialSpec
 from trainable.family.process_group import ProcessGroup
@@ -49,8 +49,10 @@ def run_trial(
 
 def _single_seat(spec: TrialSpec, process_group: ProcessGroup) -> Pack:
     """The family's pack with one seat, or a model of its own where the family cannot pack this draw."""
-    family, shape, prepared = load_family(spec.family), PackShape.from_draw(spec.draw), Path(spec.prepared)
-    if family.why_not_packed(spec.model, shape) is None:
+    family, prepared = load_family(spec.family), Path(spec.prepared)
+    kind = family_entry(spec.family).pack_shape
+    shape = kind.from_draw(spec.draw) if kind else None
+    if shape is not None and family.why_not_packed(spec.model, shape) is None:
         return family.build_pack(spec.model, prepared, spec.language, shape, SeatLimit(1, exact=True), process_group)
     learner = family.build(spec.model, prepared, spec.language, spec.draw, spec.seed)
     return SingleSeatPack(learner, spec.draw, process_group)

@@ -12,8 +12,8 @@ from results.analysis.costs import costs
 from results.analysis.grading import grade_values, word_error_rate
 from results.analysis.influence import influences
 from results.run.ledger import FinalistHeard, Ledger, read_ledger
-from spaces.draw import Objective
 from spaces.grades import Grade, Grades, Scale
+from spaces.qwen3_tts import Objective
 from spaces.records.confirmation import Confirmation
 from spaces.records.trial import Ending
 from tests.support import made_runs

@@ -23,8 +23,6 @@ from trainable.family.export_request import ExportLayout
 from trainable.probe.criteria.criteria_table import Flag
 from trainable.speech.audio import write_audio
 
-pytestmark = pytest.mark.usefixtures("known_toy")
-
 HUB = "somebody/a-voice"
 BASE = ExportOptions(base="Qwen/Qwen3-TTS-12Hz-1.7B-Base")
 

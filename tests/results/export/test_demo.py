@@ -14,8 +14,8 @@ from results.export.adapter_manifest import read_manifest
 from results.run.ledger import BaseProbed, Ledger, SearchStarted
 from results.run.run_folder import RunFolder
 from spaces.data_settings import DataSettings
-from spaces.draw import Draw
 from spaces.probe_settings import ProbeSettings
+from spaces.qwen3_tts import QwenDraw
 from spaces.records.trial import Ending
 from spaces.space import load_space
 from tests.support import made_runs
@@ -32,7 +32,7 @@ from trainable.qwen3_tts import family
 from trainable.training.checkpoint import CheckpointState, write_checkpoint
 
 PROBE = ProbeSettings(lines="digits", sampling=load_space("demo").probe.sampling)
-DRAW = Draw(
+DRAW = QwenDraw(
     objective="aligned", rank=4, alpha_ratio=2, lora_lr=1e-3, text_projection_lr=1e-4, epochs=4, targets="linear"
 )
 

@@ -17,8 +17,6 @@ from tests.support.toy_run import TOY, command, end
 from trainable.family.protocol import SpeechPrompt
 from trainable.probe.criteria.criteria_table import Flag
 
-pytestmark = pytest.mark.usefixtures("known_toy")
-
 
 def beside(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.parent.iterdir() if path.name.startswith("."))

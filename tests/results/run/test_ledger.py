@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from results.run.ledger import FORMAT, BaseProbed, Entry, Ledger, SearchEnded, TrialDrawn, TrialEnded, read_ledger
 from spaces.band import Band
-from spaces.draw import Objective
 from spaces.errors import InputError
+from spaces.qwen3_tts import Objective
 from spaces.records.trial import Ending
 from tests.support import made_runs
 

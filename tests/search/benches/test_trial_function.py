@@ -27,7 +27,7 @@ from search.proposals.study import SearchStudy
 from search.tuning.run_trials import run_trials
 from search.tuning.searcher import trial_spec
 from search.tuning.tune_report import event_of, tune_config
-from spaces.draw import Objective
+from spaces.qwen3_tts import Objective
 from spaces.records.trial import Ending, Phase
 from spaces.records.trial_spec import TrialSpec
 from spaces.storage_uri import Storage

@@ -12,7 +12,7 @@ from search.planning.cost_table import CPU, GPU_CLASSES, Range
 from search.planning.execution_mode import ExecutionMode
 from search.planning.forecast import SearchWork, forecast_disk, forecast_gpu, search_work, seat_bytes
 from search.planning.local_gpus import parse_nvidia_smi
-from spaces.records.pack_shape import PackShape
+from spaces.qwen3_tts import QwenPackShape
 from spaces.space import load_space
 from tests.support.run_command import app
 from tests.support.toy_search import toy_plan
@@ -22,8 +22,8 @@ from trainable.qwen3_tts.checkpoint.size import size_of
 
 SPACE = load_space("voice")
 LARGE, SMALL = "Qwen/Qwen3-TTS-12Hz-1.7B-Base", "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
-SHAPE = PackShape(rank=16, targets=(r"model\.layers\.\d+\..*_proj",), text_projection=True, batch=1)
-SIZE = size_of(LARGE, PackShape.from_space(SPACE))
+SHAPE = QwenPackShape(rank=16, targets=(r"model\.layers\.\d+\..*_proj",), text_projection=True, batch=1)
+SIZE = size_of(LARGE, QwenPackShape.from_space(SPACE))
 
 
 def split_of(clips: int, seconds: float = 6.0) -> DatasetSplit:
@@ -50,7 +50,7 @@ def test_a_pass_takes_the_operations_that_were_counted() -> None:
 
 def test_the_demo_is_measured_in_its_folder() -> None:
     space = load_space("demo")
-    size = size_of(space.model, PackShape.from_space(space))
+    size = size_of(space.model, QwenPackShape.from_space(space))
     assert size.is_downloaded and size.layers == 7 and 4 * size.parameters == pytest.approx(5.2e6, rel=0.1)
     # Its weights, gradients and moments, as a pack lays them out.
     assert 16 * size.seat_parameters == pytest.approx(9.927 * 2**20, rel=0.25)

@@ -11,7 +11,7 @@ from results.run.ledger import BaseProbed, History, Ledger, TrialDrawn, TrialEnd
 from results.run.run_folder import RunFolder
 from search.proposals.bands import BandTracker
 from spaces.band import Band
-from spaces.draw import Objective
+from spaces.qwen3_tts import Objective
 from spaces.records.trial import Outcome
 from spaces.space import load_space
 from tests.support.made_runs import base, draw, outcome, point, started, verdict

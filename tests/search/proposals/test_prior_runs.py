@@ -10,9 +10,9 @@ import pytest
 from results.run.run_folder import RunFolder
 from search.planning.plan import Arguments, make_plan
 from search.proposals.prior_runs import prior_losses, read_prior_runs, starting_points
-from spaces.draw import Objective
 from spaces.errors import InputError
 from spaces.prior_runs import ListeningResult
+from spaces.qwen3_tts import Objective
 from spaces.space import load_space
 from tests.support.made_runs import write_run
 

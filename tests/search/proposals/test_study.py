@@ -14,7 +14,7 @@ from search.proposals.distributions import shared_distributions, to_draw, to_poi
 from search.proposals.prior_runs import prior_losses, starting_points
 from search.proposals.sampler import Prospect, ScreenedSampler
 from search.proposals.study import JOURNAL, STUDY, TRIAL, SearchStudy, new_journal
-from spaces.draw import Draw, Objective
+from spaces.qwen3_tts import Objective, QwenDraw
 from spaces.records.trial import Ending
 from spaces.space import Space, load_space
 from tests.support.made_curves import linear, observed
@@ -54,7 +54,7 @@ def voice(evidence: tuple = (), **changes) -> Space:
 
 
 def test_the_table_has_every_field_that_does_not_belong_to_an_objective():
-    assert set(DOMAINS) == set(Draw.model_fields) - {"targets"}
+    assert set(DOMAINS) == set(QwenDraw.model_fields) - {"targets"}
 
 
 @pytest.mark.parametrize("name", DOMAINS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import io
+import json
 import os
 from pathlib import Path
 
@@ -22,8 +23,8 @@ from search.planning.execution_mode import ExecutionMode
 from search.planning.layout import BenchLayout
 from search.planning.plan import Plan
 from search.tuning.searcher import trial_spec
-from spaces.draw import Draw
 from spaces.errors import InputError
+from spaces.families import read_draw
 from spaces.records.trial import Ending
 from tests.support import frail_family, hungry_family
 from tests.support.left_behind import assert_nothing_is_left
@@ -90,7 +91,7 @@ def test_a_draw_that_kills_its_bench_fails_by_itself_and_costs_three_starts(tmp_
     plan = dataclasses.replace(toy_plan(tmp_path, "tests.support.frail_family", trials=6), mode=ExecutionMode(seats=4))
     history, _ = search(plan, **{frail_family.POISON: ""})
     deaths = (plan.run.path / frail_family.POISONED).read_text().splitlines()
-    poison = Draw.model_validate_json(deaths[0])
+    poison = read_draw(json.loads(deaths[0]))
     (failed,) = [outcome for outcome in history.outcomes.values() if outcome.draw == poison]
     assert (failed.ending, failed.reason) == (Ending.FAILED, DEADLY) and len(deaths) <= 3
     others = [outcome.ending for outcome in history.outcomes.values() if outcome is not failed]

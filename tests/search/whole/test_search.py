@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 import os
 import signal
 import subprocess
@@ -22,7 +23,7 @@ from search.console.after import DONE, INTERRUPTED, SearchEnd
 from search.planning.plan import Plan
 from search.tuning import run_trials
 from search.tuning.searcher import DrawSearcher
-from spaces.draw import Draw
+from spaces.families import read_draw
 from spaces.records.trial import BASE, Ending
 from tests.support import frail_family
 from tests.support.paths import ROOT
@@ -65,7 +66,7 @@ def test_a_search_survives_a_killed_worker_and_a_draw_that_always_fails(tmp_path
     assert sorted(entries(plan, "trial_drawn")) == sorted(entries(plan, "trial_ended")) == [*TRIALS]
     failed = [outcome for outcome in history.outcomes.values() if outcome.ending is Ending.FAILED]
     assert [outcome.reason for outcome in failed] == ["ValueError: this draw is doomed"]
-    assert failed[0].draw == Draw.model_validate_json((plan.run.path / frail_family.DOOMED).read_text())
+    assert failed[0].draw == read_draw(json.loads((plan.run.path / frail_family.DOOMED).read_text()))
     assert all(outcome.ending is Ending.IN_BAND for outcome in history.outcomes.values() if outcome not in failed)
 
     assert (plan.run.path / frail_family.KILLED).exists()

@@ -30,7 +30,7 @@ from tests.support.toy_search import toy_plan
 from trainable.files.mirror import push
 from trainable.files.trial_folder import TrialFolder
 
-pytestmark = [pytest.mark.usefixtures("known_toy"), pytest.mark.ray]
+pytestmark = pytest.mark.ray
 
 
 def stored_plan(folder: Path, **more) -> Plan:

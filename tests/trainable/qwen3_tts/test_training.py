@@ -12,9 +12,8 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor
 
 from spaces.band import Band
-from spaces.draw import Draw
 from spaces.probe_settings import ProbeSettings
-from spaces.records.pack_shape import PackShape
+from spaces.qwen3_tts import QwenDraw, QwenPackShape
 from spaces.records.trial import Outcome, Point
 from spaces.records.trial_spec import TrialSpec
 from tests.support.qwen_fixtures import Tiny, draw, prefill
@@ -32,7 +31,7 @@ from trainable.training.single_seat import SingleSeatPack
 UNREACHABLE = Band(low=1e-3, high=2e-3)
 
 
-def job(tiny: Tiny, folder: Path, chosen: Draw) -> TrialSpec:
+def job(tiny: Tiny, folder: Path, chosen: QwenDraw) -> TrialSpec:
     return TrialSpec(
         trial=folder.name,
         folder=str(folder),
@@ -48,11 +47,11 @@ def job(tiny: Tiny, folder: Path, chosen: Draw) -> TrialSpec:
     )
 
 
-def pack(tiny: Tiny, chosen: Draw) -> QwenPack:
-    return QwenPack(tiny.fresh(), tiny.data(), "auto", PackShape.from_draw(chosen), 1, ProcessGroup())
+def pack(tiny: Tiny, chosen: QwenDraw) -> QwenPack:
+    return QwenPack(tiny.fresh(), tiny.data(), "auto", QwenPackShape.from_draw(chosen), 1, ProcessGroup())
 
 
-def single_seat(tiny: Tiny, chosen: Draw) -> SingleSeatPack:
+def single_seat(tiny: Tiny, chosen: QwenDraw) -> SingleSeatPack:
     tts = tiny.fresh()
     peft = attach_lora(tts.model.talker, chosen, seed=5)
     return SingleSeatPack(QwenLearner(tts, tiny.data(), "auto", peft, chosen, seed=5), chosen, ProcessGroup())

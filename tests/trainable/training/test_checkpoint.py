@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from spaces.draw import Draw
+from spaces.qwen3_tts import QwenDraw
 from tests.support.made_curves import curve
 from trainable.family.protocol import SeatState
 from trainable.training.checkpoint import (
@@ -21,7 +21,9 @@ from trainable.training.checkpoint import (
     write_checkpoint,
 )
 
-DRAW = Draw(objective="guide", rank=2, alpha_ratio=1, lora_lr=1e-3, text_projection_lr=0, epochs=1, targets="linear")
+DRAW = QwenDraw(
+    objective="guide", rank=2, alpha_ratio=1, lora_lr=1e-3, text_projection_lr=0, epochs=1, targets="linear"
+)
 KINDS = ("exp_avg", "exp_avg_sq")
 
 

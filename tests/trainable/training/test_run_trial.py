@@ -145,8 +145,8 @@ def test_a_schedule_is_followed_over_the_whole_run(voice: ToyVoice) -> None:
     assert outcome.ending is Ending.EXHAUSTED and len(points) == 9
     waves = [(1 + math.cos(math.pi * at)) / 2 for at in (0, 2 / 7, 4 / 7, 6 / 7, 1 / 7, 3 / 7, 5 / 7)]
     factors = [0.5, 0.5, *[0.5 + 0.5 * wave for wave in waves]]
-    assert [point.lora_lr for point in points] == pytest.approx([1e-3 * factor for factor in factors])
-    assert [point.text_projection_lr for point in points] == pytest.approx([1e-4 * factor for factor in factors])
+    assert [point.lrs["lora"] for point in points] == pytest.approx([1e-3 * factor for factor in factors])
+    assert [point.lrs["text_projection"] for point in points] == pytest.approx([1e-4 * factor for factor in factors])
 
 
 def test_the_weight_of_the_sub_talker_changes_the_gradient_and_not_the_reported_losses(voice: ToyVoice) -> None:

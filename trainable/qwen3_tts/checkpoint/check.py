@@ -9,9 +9,8 @@ from pathlib import Path
 
 from safetensors import safe_open
 
-from spaces.draw import TARGETS
 from spaces.errors import InputError
-from spaces.records.pack_shape import PackShape
+from spaces.qwen3_tts import TARGETS, QwenPackShape
 
 REQUIRED_FILES = (
     "config.json",
@@ -100,7 +99,7 @@ def _read_object(path: Path) -> dict:
     return found if isinstance(found, dict) else {}
 
 
-def why_not_packed(model: str, shape: PackShape) -> str | None:
+def why_not_packed(model: str, shape: QwenPackShape) -> str | None:
     """See `trainable.family.protocol.Family.why_not_packed`. Raises InputError as `check_model` does."""
     for pattern in shape.targets:
         for module in _talker_modules(Path(check_model(model))):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spaces.records.pack_shape import PackShape
+from spaces.qwen3_tts import QwenPackShape
 from trainable.family.model_size import ModelSize
 
 CODEBOOKS = 16
@@ -81,7 +81,7 @@ _PUBLISHED = {
 }
 
 
-def size_of(model: str, shape: PackShape) -> ModelSize | None:
+def size_of(model: str, shape: QwenPackShape) -> ModelSize | None:
     """Returns None for a model that is neither a folder with a valid `config.json` nor in the table."""
     folder = Path(model)
     if folder.is_dir():
@@ -102,7 +102,7 @@ def size_of(model: str, shape: PackShape) -> ModelSize | None:
     )
 
 
-def _of_folder(folder: Path, shape: PackShape) -> ModelSize | None:
+def _of_folder(folder: Path, shape: QwenPackShape) -> ModelSize | None:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))["talker_config"]
         talker, predictor = _Transformer.of(config), _Transformer.of(config["code_predictor_config"])
@@ -126,7 +126,7 @@ def _of_folder(folder: Path, shape: PackShape) -> ModelSize | None:
 
 
 def _size(
-    talker: _Transformer, predictor: _Transformer, shape: PackShape, projection: float, **stored: Any
+    talker: _Transformer, predictor: _Transformer, shape: QwenPackShape, projection: float, **stored: Any
 ) -> ModelSize:
     lora = sum(
         shape.rank * (inputs + outputs)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from spaces.errors import InputError
+from spaces.qwen3_tts import QwenDraw
 from trainable.family.export_request import ExportRequest
 from trainable.speech.audio import read_audio, write_audio
 
@@ -31,7 +32,7 @@ def write_metadata(request: ExportRequest, language: str, samples: int, folder: 
         "ref_sample_audio": REFERENCE,
         "ref_sample_text": reference.text.strip(),
     }
-    if outcome is not None and outcome.draw is not None:
+    if outcome is not None and isinstance(outcome.draw, QwenDraw):
         draw, point = outcome.draw, outcome.kept or outcome.point
         metadata |= {
             "epochs": draw.epochs,

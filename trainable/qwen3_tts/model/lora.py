@@ -6,15 +6,15 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor, nn
 
-from spaces.draw import Draw
 from spaces.errors import InputError
+from spaces.qwen3_tts import QwenDraw
 
 TEXT_PROJECTION = "text_projection"
 PEFT_PREFIX = "base_model.model."
 """Starts every name in a PEFT adapter file; the rest is relative to the module that the adapter is on."""
 
 
-def attach_lora(talker: nn.Module, draw: Draw, seed: int) -> PeftModel:
+def attach_lora(talker: nn.Module, draw: QwenDraw, seed: int) -> PeftModel:
     """Puts LoRA into the talker in place, and a trainable copy of text_projection beside the frozen one.
 
     Trainable weights are float32 whatever the dtype of the base: in bfloat16 a step of 1e-6 rounds to zero for 98 % of
@@ -51,7 +51,7 @@ def adapter_tensors(peft: PeftModel) -> dict[str, Tensor]:
     return {**lora, **projection}
 
 
-def _check_targets(talker: nn.Module, draw: Draw) -> None:
+def _check_targets(talker: nn.Module, draw: QwenDraw) -> None:
     pattern = re.compile(draw.target_pattern)
     linear = [name for name, module in talker.named_modules() if isinstance(module, nn.Linear)]
     if not any(pattern.fullmatch(name) for name in linear):

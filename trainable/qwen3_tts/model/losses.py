@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spaces.draw import SUB_WEIGHT, Draw, Objective
+from spaces.qwen3_tts import SUB_WEIGHT, Objective, QwenDraw
 from trainable.qwen3_tts.model.handles import Talker
 from trainable.qwen3_tts.model.precision import at_least_float32
 from trainable.qwen3_tts.model.prompt import PromptLayout, embed
@@ -52,7 +52,7 @@ def clip_losses(talker: Talker, layout: PromptLayout, speaker: Tensor) -> dict[s
     }
 
 
-def training_loss(parts: Mapping[str, Tensor], draw: Draw) -> Tensor:
+def training_loss(parts: Mapping[str, Tensor], draw: QwenDraw) -> Tensor:
     """The loss that is differentiated, [clips]: the objective, with the sub-talker's loss weighted by the draw.
 
     The objective weights it by 0.3. Reported losses and the band always use that weight, so that trials compare.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spaces.draw import Draw
+from spaces.qwen3_tts import QwenDraw
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 """The defaults of torch.optim.AdamW."""
@@ -31,7 +31,7 @@ class OptimizerSettings:
     """Steps taken so far."""
 
     @classmethod
-    def of(cls, draw: Draw) -> OptimizerSettings:
+    def of(cls, draw: QwenDraw) -> OptimizerSettings:
         return cls(draw.lora_lr, draw.text_projection_lr, draw.weight_decay, draw.clip_norm)
 
 

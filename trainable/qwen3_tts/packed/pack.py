@@ -8,11 +8,9 @@ import torch
 from qwen_tts import Qwen3TTSModel
 from torch import Tensor
 
-from spaces.draw import SUB_WEIGHT, Draw, Objective
 from spaces.errors import InputError
 from spaces.probe_settings import Sampling
-from spaces.qwen3_tts import LOSSES
-from spaces.records.pack_shape import PackShape
+from spaces.qwen3_tts import LOSSES, SUB_WEIGHT, Objective, QwenDraw, QwenPackShape
 from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Batch, SeatState, SpeechPrompt, Utterance
 from trainable.qwen3_tts.data.prepared import PreparedData
@@ -30,7 +28,7 @@ from trainable.stopping.curve import ClipRow
 
 @dataclass(frozen=True)
 class _Trial:
-    draw: Draw
+    draw: QwenDraw
     seed: int
 
 
@@ -47,7 +45,7 @@ class QwenPack:
         tts: Qwen3TTSModel,
         data: PreparedData,
         language: str,
-        shape: PackShape,
+        shape: QwenPackShape,
         seats: int,
         process_group: ProcessGroup,
     ) -> None:
@@ -87,7 +85,7 @@ class QwenPack:
         yield from self._tts.model.buffers()
         yield from self._packed.resident()
 
-    def join(self, seat: int, draw: Draw, seed: int) -> None:
+    def join(self, seat: int, draw: QwenDraw, seed: int) -> None:
         """Raises InputError if the seat is not free, or if the draw does not fit this pack."""
         if seat in self._trials or not 0 <= seat < self.seats:
             raise InputError(f"expected a free seat below {self.seats}, got {seat}")

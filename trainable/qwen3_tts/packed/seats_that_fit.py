@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from spaces.draw import Draw, Objective
-from spaces.records.pack_shape import PackShape
+from spaces.qwen3_tts import Objective, QwenDraw, QwenPackShape
 from trainable.dataset.split import Role
 from trainable.family.protocol import Batch, SeatLimit
 from trainable.qwen3_tts.packed.pack import QwenPack
@@ -15,7 +14,7 @@ GPU_SHARE = 0.9
 """Share of a GPU's free memory that seats may take. The rest is for fragmentation and for speaking."""
 
 
-def seats_that_fit(pack: QwenPack, shape: PackShape, limit: SeatLimit) -> int:
+def seats_that_fit(pack: QwenPack, shape: QwenPackShape, limit: SeatLimit) -> int:
     """Returns at least 1 and at most `limit.max_seats`. The pack needs one free seat and gets it back."""
     if limit.exact or limit.max_seats == 1:
         return limit.max_seats
@@ -27,7 +26,7 @@ def seats_that_fit(pack: QwenPack, shape: PackShape, limit: SeatLimit) -> int:
     return max(1, min(limit.max_seats, int(memory // seat_bytes(pack, shape))))
 
 
-def seat_bytes(pack: QwenPack, shape: PackShape) -> float:
+def seat_bytes(pack: QwenPack, shape: QwenPackShape) -> float:
     """Bytes that a seat of this shape takes: its rows of the flat buffers, and one pass over the longest clips."""
     entries = pack.split.entries
     used = [clip for clip, entry in enumerate(entries) if entry.role is not Role.SPARE]
@@ -48,9 +47,9 @@ def seat_bytes(pack: QwenPack, shape: PackShape) -> float:
     return pack.row_bytes + MARGIN * activations
 
 
-def _largest_draw(shape: PackShape) -> Draw:
+def _largest_draw(shape: QwenPackShape) -> QwenDraw:
     """Returns a draw that fills a seat of this shape."""
-    return Draw(
+    return QwenDraw(
         objective=Objective.ALIGNED,
         rank=shape.rank,
         alpha_ratio=1,

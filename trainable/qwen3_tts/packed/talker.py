@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from spaces.draw import Draw
 from spaces.errors import InputError
-from spaces.records.pack_shape import PackShape
+from spaces.qwen3_tts import QwenDraw, QwenPackShape
 from trainable.family.protocol import SeatState
 from trainable.qwen3_tts.checkpoint.check import PACKABLE
 from trainable.qwen3_tts.model.lora import PEFT_PREFIX, TEXT_PROJECTION
@@ -53,7 +52,7 @@ class _WeightRegion:
 class PackedTalker:
     """Puts packed layers into a frozen talker, in place. A row is a seat; the pack decides which."""
 
-    def __init__(self, talker: nn.Module, shape: PackShape, active: ActiveSeats, device: torch.device) -> None:
+    def __init__(self, talker: nn.Module, shape: QwenPackShape, active: ActiveSeats, device: torch.device) -> None:
         """Raises InputError if the targets match no linear module of the talker's layers."""
         self._talker, self._shape, self._active, self._device = talker, shape, active, device
         self._dtype = next(talker.parameters()).dtype
@@ -92,7 +91,7 @@ class PackedTalker:
                 attribute = "b" if region.is_b else "a"
             setattr(owner, attribute, WeightView(region.of(self._compute_weights), region.of(self.flat.gradients)))
 
-    def begin(self, row: int, draw: Draw, seed: int) -> None:
+    def begin(self, row: int, draw: QwenDraw, seed: int) -> None:
         """Initialises weights as PEFT does: A uniform within ±1/√in_features, B zero, text_projection the base's own.
 
         The first rows of A are the same at every rank. Raises InputError if the draw does not fit this pack's shape.
@@ -114,7 +113,7 @@ class PackedTalker:
         if self._compute_weights is not self.flat.weights:
             self._compute_weights.copy_(self.flat.weights)
 
-    def state(self, row: int, draw: Draw) -> SeatState:
+    def state(self, row: int, draw: QwenDraw) -> SeatState:
         """See `trainable.family.protocol.Pack.state`."""
         steps = self.flat.settings(row).steps
         moments: dict[str, Tensor] = {}
@@ -124,12 +123,12 @@ class PackedTalker:
                     moments[f"{region.name}.{kind}"] = _to_cpu(region.of_row(buffer, row, draw.rank))
         return SeatState(self._weights(self.flat.weights, row, draw), moments, steps)
 
-    def copy(self, row: int, draw: Draw) -> Callable[[], SeatState]:
+    def copy(self, row: int, draw: QwenDraw) -> Callable[[], SeatState]:
         """See `trainable.family.protocol.Pack.copy`."""
         copied, steps = self.flat.weights[row : row + 1].clone(), self.flat.settings(row).steps
         return lambda: SeatState(self._weights(copied, 0, draw), {}, steps)
 
-    def load(self, row: int, draw: Draw, state: SeatState) -> None:
+    def load(self, row: int, draw: QwenDraw, state: SeatState) -> None:
         """See `trainable.family.protocol.Pack.load`."""
         expected = {region.name for region in self._trained(draw)} | self._frozen.keys()
         if expected != state.weights.keys():
@@ -144,7 +143,7 @@ class PackedTalker:
         self.flat.settings(row).steps = state.step
         self.sync()
 
-    def _weights(self, buffer: Tensor, row: int, draw: Draw) -> dict[str, Tensor]:
+    def _weights(self, buffer: Tensor, row: int, draw: QwenDraw) -> dict[str, Tensor]:
         """Copies one seat's weights to the CPU, with text_projection's even if it is not trained."""
         frozen = {} if self._shape.text_projection else self._frozen
         weights = {name: _to_cpu(value.to(buffer.dtype)) for name, value in frozen.items()}
@@ -199,10 +198,10 @@ class PackedTalker:
         widths = [region.shape[1] for region in lora if region.module.startswith(CODE_PREDICTOR) == in_predictor]
         return max(widths, default=0)
 
-    def _trained(self, draw: Draw) -> list[_WeightRegion]:
+    def _trained(self, draw: QwenDraw) -> list[_WeightRegion]:
         return [region for region in self._regions if not region.is_lora or _is_targeted(region, draw)]
 
-    def _check_fit(self, draw: Draw) -> None:
+    def _check_fit(self, draw: QwenDraw) -> None:
         if draw.rank > self._shape.rank:
             raise InputError(f"rank {draw.rank}: expected at most {self._shape.rank}, the largest rank of this pack")
         if draw.text_projection_lr > 0 and not self._shape.text_projection:
@@ -211,7 +210,7 @@ class PackedTalker:
             raise InputError(f"targets: {draw.targets!r} matches none of the modules that this pack trains")
 
 
-def _is_targeted(region: _WeightRegion, draw: Draw) -> bool:
+def _is_targeted(region: _WeightRegion, draw: QwenDraw) -> bool:
     return re.fullmatch(draw.target_pattern, region.module) is not None
 
 

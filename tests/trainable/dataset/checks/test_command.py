@@ -15,7 +15,7 @@ import soundfile
 from typer.testing import CliRunner, Result
 
 import tests.support.toy_family
-from spaces.families import FAMILIES, FamilyEntry
+from spaces.families import FAMILIES
 from tests.support.measured_clips import clip, dataset
 from tests.support.paths import ROOT
 from tests.support.voices import make_voice, tone
@@ -194,7 +194,7 @@ def test_a_page_is_written_for_an_unreadable_dataset(voice: Path, tmp_path: Path
 
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setitem(FAMILIES, FAMILY, FamilyEntry(tests.support.toy_family.__name__))
+    monkeypatch.setitem(FAMILIES, FAMILY, FAMILIES["toy"])
     return tests.support.toy_family.make_toy_model(tmp_path / "toy")
 
 

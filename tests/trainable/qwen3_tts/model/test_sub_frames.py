@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from spaces.draw import Draw
+from spaces.qwen3_tts import QwenDraw
 from tests.support.grown_adapters import gradients, grown
 from tests.support.pack_runs import SEED, make_pack, one_shape, shape_of
 from tests.support.qwen_fixtures import Tiny
@@ -23,7 +23,7 @@ from trainable.qwen3_tts.model.prompt import build_layout
 ROW = (5, 4, 3)
 
 
-def draw(**changes) -> Draw:
+def draw(**changes) -> QwenDraw:
     return make_draw(**{"batch": 4, "accumulation": 1, "clip_norm": 1e9, **changes})
 
 

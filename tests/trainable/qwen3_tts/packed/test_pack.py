@@ -8,9 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from spaces.draw import Draw
 from spaces.errors import InputError
-from spaces.records.pack_shape import PackShape
+from spaces.qwen3_tts import QwenDraw, QwenPackShape
 from tests.support.grown_adapters import gradients, grown
 from tests.support.pack_runs import one_shape
 from tests.support.peft_family import separate
@@ -32,7 +31,7 @@ FRAMES = (5, 9, 3, 7, 14, 1)
 TEXTS = ("hi", "a line", "b", "more of it", "rather a long line of text for so few frames", "of one frame")
 
 
-def draw(**changes) -> Draw:
+def draw(**changes) -> QwenDraw:
     return make_draw(**{"batch": 4, "accumulation": 1, "clip_norm": UNCLIPPED, **changes})
 
 
@@ -66,9 +65,9 @@ CASES = {
 """Draws with the clips of their step, and whether their weights are moved away from the initial ones."""
 
 
-def make_pack(tiny: Tiny, draws: Sequence[Draw], seats: int, dtype: torch.dtype = torch.float32) -> QwenPack:
+def make_pack(tiny: Tiny, draws: Sequence[QwenDraw], seats: int, dtype: torch.dtype = torch.float32) -> QwenPack:
     """A pack that fits all these draws. Their seats are 1, 2 …, so that the first rows are empty or another seat's."""
-    shape = PackShape(
+    shape = QwenPackShape(
         rank=max(draw.rank for draw in draws),
         targets=tuple(sorted({draw.target_pattern for draw in draws})),
         text_projection=any(draw.text_projection_lr for draw in draws),
@@ -79,7 +78,7 @@ def make_pack(tiny: Tiny, draws: Sequence[Draw], seats: int, dtype: torch.dtype 
     return QwenPack(tts, tiny.data(FRAMES, TEXTS), "auto", shape, seats, ProcessGroup())
 
 
-def seat_all(pack: QwenPack, draws: Sequence[Draw], grow: bool) -> dict[int, SeatState]:
+def seat_all(pack: QwenPack, draws: Sequence[QwenDraw], grow: bool) -> dict[int, SeatState]:
     """Seats all draws, the last one first, with initial or moved weights."""
     seats = dict(enumerate(draws, start=1))
     for seat, chosen in reversed(seats.items()):

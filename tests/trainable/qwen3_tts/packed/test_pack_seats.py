@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from spaces.probe_settings import Sampling
-from spaces.records.pack_shape import PackShape
+from spaces.qwen3_tts import QwenPackShape
 from tests.support.pack_runs import SEED, draw, make_pack, one_shape, shape_of
 from tests.support.peft_family import separate
 from tests.support.qwen_fixtures import Tiny
@@ -130,7 +130,9 @@ def test_measuring_leaves_the_seat_free_and_empty(tiny: Tiny) -> None:
 
 @one_shape
 def test_larger_shapes_and_longer_clips_take_more(tiny: Tiny) -> None:
-    def taken(shape: PackShape, frames: tuple[int, ...] = (5, 9, 3, 7), roles: tuple[Role, ...] | None = None) -> float:
+    def taken(
+        shape: QwenPackShape, frames: tuple[int, ...] = (5, 9, 3, 7), roles: tuple[Role, ...] | None = None
+    ) -> float:
         return seat_bytes(make_pack(tiny, tiny.data(frames, roles=roles), shape, 1), shape)
 
     plain = taken(SHAPE)
@@ -167,11 +169,11 @@ def test_larger_shapes_and_longer_clips_take_more(tiny: Tiny) -> None:
 )
 def test_which_targets_may_be_packed(tiny: Tiny, targets: Sequence[str], reached: str | None) -> None:
     patterns = tuple(draw(targets=each).target_pattern for each in targets)
-    why = why_not_packed(str(tiny.folder), PackShape(rank=4, targets=patterns, text_projection=True, batch=1))
+    why = why_not_packed(str(tiny.folder), QwenPackShape(rank=4, targets=patterns, text_projection=True, batch=1))
     assert (why is None) if reached is None else (why is not None and reached in why)
 
 
 def test_a_module_that_only_one_size_has_is_refused_only_there(tiny: Tiny) -> None:
     """It lies between the talker and a code predictor of another width."""
-    shape = PackShape(rank=4, targets=(r"code_predictor\.small_to_mtp_projection",), text_projection=True, batch=1)
+    shape = QwenPackShape(rank=4, targets=(r"code_predictor\.small_to_mtp_projection",), text_projection=True, batch=1)
     assert (why_not_packed(str(tiny.folder), shape) is not None) == (tiny.folder.name == "1.7b")

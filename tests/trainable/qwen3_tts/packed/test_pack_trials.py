@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from spaces.draw import Draw
-from spaces.records.pack_shape import PackShape
+from spaces.qwen3_tts import QwenDraw, QwenPackShape
 from spaces.records.trial import Ending
 from tests.support.pack_runs import SEED, Left, clips, draw, drive, job, make_pack, one_shape, shape_of
 from tests.support.peft_family import separate
@@ -99,13 +98,13 @@ def test_a_trial_equals_one_by_peft(shared: SharedPack, tmp_path: Path, name: st
 @pytest.mark.parametrize("name", ["two passes"])
 def test_a_trial_equals_one_in_a_pack_of_its_own_shape(shared: SharedPack, tmp_path: Path, name: str) -> None:
     chosen, alone = DRAWS[name], job(tmp_path / name, DRAWS[name])
-    drive(make_pack(shared.tiny, shared.data, PackShape.from_draw(chosen), 1, shared.dtype), [alone])
+    drive(make_pack(shared.tiny, shared.data, QwenPackShape.from_draw(chosen), 1, shared.dtype), [alone])
     shared.left[name].assert_equals(Left.read(alone), *TOLERANCES[shared.dtype])
 
 
-def initial_weights(shared: SharedPack, chosen: Draw) -> dict[str, torch.Tensor]:
+def initial_weights(shared: SharedPack, chosen: QwenDraw) -> dict[str, torch.Tensor]:
     """The weights with which a pack starts this draw."""
-    pack = make_pack(shared.tiny, shared.data, PackShape.from_draw(chosen), 1, shared.dtype)
+    pack = make_pack(shared.tiny, shared.data, QwenPackShape.from_draw(chosen), 1, shared.dtype)
     pack.join(0, chosen, SEED)
     return dict(pack.state(0).weights)
 

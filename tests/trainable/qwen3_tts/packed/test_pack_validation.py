@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from spaces.draw import Draw
+from spaces.qwen3_tts import QwenDraw
 from tests.support.grown_adapters import grown
 from tests.support.pack_runs import SEED, draw, make_pack, one_shape, shape_of
 from tests.support.peft_family import separate
@@ -22,7 +22,7 @@ DRAWS = (
 CLIPS = (3, 1)
 
 
-def seated(tiny: Tiny, draws: Sequence[Draw] = DRAWS, dtype: torch.dtype = torch.float32) -> QwenPack:
+def seated(tiny: Tiny, draws: Sequence[QwenDraw] = DRAWS, dtype: torch.dtype = torch.float32) -> QwenPack:
     """A pack whose seats 1, 2 … have adapters far from their initial weights."""
     pack = make_pack(tiny, tiny.data(speakers=(0, 1, 0, 1)), shape_of(DRAWS, 2), len(draws) + 1, dtype)
     for seat, each in enumerate(draws, start=1):
