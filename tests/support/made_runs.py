@@ -42,7 +42,7 @@ def point(step: int, loss: float = 2.0, guide: float = 4.0, validation: float | 
         epoch=step / 12,
         loss=loss,
         losses=losses,
-        validation=None if validation is None else losses.model_copy(update={"aligned": validation}),
+        validation=None if validation is None else Losses({**losses.root, "aligned": validation}),
         grad_norm=0.5,
         lora_lr=1e-3,
         text_projection_lr=1e-4,
