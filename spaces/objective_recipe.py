@@ -1,5 +1,6 @@
 """The section of a space about one objective: its band, and the fields of a draw that belong to it."""
 
+from types import NoneType
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Discriminator, Tag, field_validator
@@ -13,15 +14,18 @@ def _band_tag(data: Any) -> str:
     return "auto_band" if is_auto else "fixed_band"
 
 
+_SomeBand = Annotated[Band, Tag("fixed_band")] | Annotated[AutoBand, Tag("auto_band")]
+BandChoice = Annotated[_SomeBand, Discriminator(_band_tag)] | None
+"""None where a trial is to train all its epochs; "none" in TOML."""
+
+
 class ObjectiveRecipe(FrozenModel):
     """The band of one objective. A family has a subclass where fields of its draw depend on the objective."""
 
     draw_fields: ClassVar[tuple[str, ...]] = ()
     """Fields of the draw that are given here, each as one choice or as several to search."""
 
-    band: Annotated[
-        Annotated[Band, Tag("fixed_band")] | Annotated[AutoBand, Tag("auto_band")], Discriminator(_band_tag)
-    ]
+    band: BandChoice = None
 
     @property
     def choices(self) -> dict[str, tuple[str, ...]]:
@@ -32,9 +36,9 @@ class ObjectiveRecipe(FrozenModel):
     @field_validator("band", mode="before")
     @classmethod
     def _has_a_known_form(cls, band: Any) -> Any:
-        if isinstance(band, (list, tuple, dict, Band, AutoBand)):
-            return band
+        if band == "none" or isinstance(band, (list, tuple, dict, Band, AutoBand, NoneType)):
+            return None if band == "none" else band
         raise ValueError(
-            "expected [low, high], { low = …, high = …, aim = [from, to] } or, for a band that follows the probe's "
-            f"verdicts, {{ auto_within = [low, high] }}, got {band!r}"
+            "expected [low, high], { low = …, high = …, aim = [from, to] }, for a band that follows the probe's "
+            f'verdicts {{ auto_within = [low, high] }}, or "none" to train all epochs, got {band!r}'
         )

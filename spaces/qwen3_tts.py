@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field, field_validator
 
 from spaces.draw import Draw
-from spaces.objective_recipe import ObjectiveRecipe
+from spaces.objective_recipe import BandChoice, ObjectiveRecipe
 from spaces.pack_shape import PackShape
 from spaces.prior_runs import PriorRun, Slope
 
@@ -97,6 +97,7 @@ class QwenRecipe(ObjectiveRecipe):
 
     draw_fields: ClassVar[tuple[str, ...]] = ("targets",)
 
+    band: BandChoice
     targets: str | tuple[str, ...]
     """One choice, or several to search."""
 

@@ -129,8 +129,8 @@ class Space(FrozenModel):
         """The recipes of the objectives that are searched."""
         return {name: self.objective[name] for name in self.objectives}
 
-    def band(self, objective: str) -> Band:
-        """The band of an objective; of an auto band, the interval that it moves in."""
+    def band(self, objective: str) -> Band | None:
+        """The band of an objective; of an auto band, the interval that it moves in. None without a band."""
         band = self.objective[objective].band
         return band.auto_within if isinstance(band, AutoBand) else band
 

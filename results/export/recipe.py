@@ -64,7 +64,7 @@ def to_toml(table: Mapping[str, Any], name: str = "") -> str:
 def _band(search: SearchStarted, draw: Draw, band: Band | None) -> Any:
     if band is not None:
         return band.model_dump(mode="json")
-    return search.space["objective"][draw.objective]["band"]
+    return search.space["objective"][draw.objective]["band"] or "none"
 
 
 def _portable(source: Source) -> str:

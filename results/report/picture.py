@@ -28,6 +28,7 @@ INK, QUIET = "#1A1A1A", "#6B6B6B"
 MARKS = {
     Ending.IN_BAND: "o",
     Ending.OVERSHOT: "v",
+    Ending.COMPLETED: "^",
     Ending.EXHAUSTED: "s",
     Ending.HOPELESS: "X",
     Ending.DIVERGED: "*",

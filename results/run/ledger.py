@@ -140,7 +140,8 @@ class History:
     def band(self, objective: str) -> Band | None:
         """The space's band for an objective; of an auto band, the interval that it moves in. None where it has none."""
         recipe = self.search.space.get("objective", {}).get(objective) if self.search else None
-        return Band.model_validate(recipe["band"].get("auto_within", recipe["band"])) if recipe else None
+        band = recipe["band"] if recipe else None
+        return Band.model_validate(band.get("auto_within", band)) if band else None
 
     def latest_band(self, objective: str) -> Band | None:
         """The band of the latest trial of this objective; of an auto band, its current place."""

@@ -44,14 +44,14 @@ class TensorBoardWriter:
     def __init__(self, run: RunFolder) -> None:
         self._run = run
         self._curves: dict[str, _Curve] = {}
-        self._begun: dict[str, tuple[Draw, Band]] = {}
+        self._begun: dict[str, tuple[Draw, Band | None]] = {}
         """Trials without a curve yet."""
         # Left by a writer that was killed.
         for aside in run.path.glob(f"{STAGING_PREFIX}*"):
             shutil.rmtree(aside, ignore_errors=True)
 
-    def begin_trial(self, trial: str, draw: Draw, band: Band) -> None:
-        """Announces a trial with its draw and band. A trial that was not announced is looked up in the ledger."""
+    def begin_trial(self, trial: str, draw: Draw, band: Band | None) -> None:
+        """Announces a trial with its draw and its band, if any. A trial not announced is looked up in the ledger."""
         self._begun[trial] = draw, band
 
     def update_trial(self, trial: str) -> None:

@@ -34,11 +34,12 @@ def print_forecast(plan: Plan, checked: CheckedData, gpus: Sequence[GpuModel], c
         return
     work = search_work(plan.space, split, plan.mode, plan.budget.trials)
     steps = work.epochs.times(_steps(plan, work))
+    has_band = any(recipe.band for recipe in plan.space.recipes.values())
     lines += [
         f"Model:     {_display_model(plan.model)}, {size.parameters / 1e6:,.0f} million parameters",
         f"Downloads: {_downloads(plan, size)}",
         f"Trials:    until {describe_budget(plan.budget)}; {_range(work.epochs)} epochs each at most, "
-        f"{_range(steps)} steps; most end earlier, in the band",
+        f"{_range(steps)} steps{'; most end earlier, in the band' if has_band else ''}",
         f"Disk:      {disk_in_words(forecast_disk(work, size))}; {_free(plan.run.path)} free",
     ]
     print_lines(lines, console)

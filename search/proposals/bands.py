@@ -11,18 +11,21 @@ from trainable.training.outcome import failed_share, training_advice
 
 
 class BandTracker:
-    """Gives each trial a band when it is drawn. The trial keeps it, also after it was interrupted."""
+    """Gives each trial a band when it is drawn, if its objective has one. The trial keeps it, also after it was
+    interrupted."""
 
     def __init__(self, space: Space, history: History | None = None) -> None:
         history = history or History()
         self._space = space
         self._base = history.base.verdict if history.base else None
-        self._bands = {trial: band for trial in history.drawn if (band := history.band_of(trial))}
+        self._bands: dict[str, Band | None] = {
+            trial: band for trial in history.drawn if (band := history.band_of(trial))
+        }
         self._verdicts: dict[str, tuple[str, list[JudgedLoss]]] = {}
         for outcome in history.outcomes.values():
             self.add(outcome)
 
-    def band_for(self, trial: str, draw: Draw) -> Band:
+    def band_for(self, trial: str, draw: Draw) -> Band | None:
         """From the verdicts known at the first call for this trial."""
         if trial not in self._bands:
             self._bands[trial] = self.current_band(draw.objective)
@@ -41,10 +44,10 @@ class BandTracker:
         ]
         self._verdicts[outcome.trial] = outcome.draw.objective, verdicts
 
-    def current_band(self, objective: str) -> Band:
+    def current_band(self, objective: str) -> Band | None:
         """The band of a trial drawn now."""
         start = self._space.band(objective)
-        if not self._space.is_auto(objective):
+        if start is None or not self._space.is_auto(objective):
             return start
         judged = prior_losses(self._space, objective)
         for trial_objective, verdicts in self._verdicts.values():

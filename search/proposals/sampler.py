@@ -33,6 +33,10 @@ class Prospect:
     """Until the loss enters the band."""
 
 
+NO_BAND = Prospect(violation=0.0, epochs=0.0)
+"""Of every point whose objective has no band."""
+
+
 class ScreenedSampler(BaseSampler):
     """Multivariate TPE with constant liar, which draws again while a point is not worth starting.
 

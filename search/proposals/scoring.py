@@ -27,12 +27,12 @@ NO_SCORE = TrialScore(TrialState.FAIL, None, {})
 """For cancelled and failed trials, which say nothing about their draw; TPE ignores them."""
 
 
-def score_trial(outcome: Outcome, band: Band) -> TrialScore:
+def score_trial(outcome: Outcome, band: Band | None) -> TrialScore:
     """A probed trial is complete. One that ended without a probe is pruned, and its constraints make it infeasible.
 
-    Constraint `band`: nats outside the band, at the probed checkpoint or where training stopped. Constraint `accepted`:
-    -1 if accepted, otherwise the share of lines that failed, or 1 without a probe. TPE adds up violations: a rejected
-    trial in the band ranks before all that never entered it, and those rank by their distance.
+    Constraint `band`: nats outside the band, at the probed checkpoint or where training stopped; 0 if there is none.
+    Constraint `accepted`: -1 if accepted, otherwise the share of lines that failed, or 1 without a probe. TPE adds up
+    violations: a rejected trial in the band ranks before all that never entered it, and those rank by their distance.
     """
     if outcome.ending in (Ending.CANCELLED, Ending.FAILED):
         return NO_SCORE
@@ -47,8 +47,8 @@ def score_trial(outcome: Outcome, band: Band) -> TrialScore:
     return TrialScore(TrialState.COMPLETE, verdict.score, {"band": _distance(outcome, band), "accepted": accepted})
 
 
-def _distance(outcome: Outcome, band: Band) -> float:
+def _distance(outcome: Outcome, band: Band | None) -> float:
     point = outcome.judged_point
     if point is None or not math.isfinite(point.loss) or outcome.ending in (Ending.DIVERGED, Ending.COLLAPSED):
         return NEVER_IN_BAND
-    return min(band.distance(point.loss), NEVER_IN_BAND)
+    return min(band.distance(point.loss), NEVER_IN_BAND) if band else 0.0

@@ -16,7 +16,7 @@ from search.proposals.bands import BandTracker
 from search.proposals.crossing_model import CrossingModel
 from search.proposals.distributions import objective_distributions, shared_distributions, to_draw, to_point
 from search.proposals.prior_runs import starting_points
-from search.proposals.sampler import Prospect, ScreenedSampler
+from search.proposals.sampler import NO_BAND, Prospect, ScreenedSampler
 from search.proposals.scoring import TrialScore, score_trial
 from spaces.band import Band
 from spaces.draw import Draw
@@ -60,7 +60,7 @@ class SearchStudy:
         self._starting_points = starting_points(space, clips)
         self._defaults = {name: domain.boundary_values()[0] for name, domain in space.draw.items()}
         self._asked: dict[str, Trial] = {}
-        self._current: dict[str, Band] = {}
+        self._current: dict[str, Band | None] = {}
         """The bands of a trial drawn now."""
 
     def ask(self, trial: str, known: Draw | None = None) -> Draw:
@@ -116,7 +116,8 @@ class SearchStudy:
 
     def _prospect(self, point: dict[str, Any]) -> Prospect:
         draw = to_draw(self._space, point)
-        return self._crossing_model.prospect(draw, self._current[draw.objective])
+        band = self._current[draw.objective]
+        return self._crossing_model.prospect(draw, band) if band else NO_BAND
 
 
 JOURNAL = "study.journal"

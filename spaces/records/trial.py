@@ -18,6 +18,8 @@ class Ending(StrEnum):
     """The loss entered the band."""
     EXHAUSTED = "exhausted"
     """All epochs ran, and the loss is still above the band."""
+    COMPLETED = "completed"
+    """All epochs ran, and the objective has no band."""
     HOPELESS = "hopeless"
     """Even the most optimistic extrapolation of the curve does not reach the band within its epochs."""
     OVERSHOT = "overshot"
@@ -33,7 +35,7 @@ class Ending(StrEnum):
 
     @property
     def is_probed(self) -> bool:
-        return self in (Ending.IN_BAND, Ending.OVERSHOT)
+        return self in (Ending.IN_BAND, Ending.OVERSHOT, Ending.COMPLETED)
 
 
 BASE = "base"

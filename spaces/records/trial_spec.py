@@ -27,7 +27,8 @@ class TrialSpec(FrozenModel):
     seed: int
     """Seed of clip order, initial weights, dropout and speech; the same for every trial of a search."""
     draw: AnyDraw
-    band: Band
+    band: Band | None
+    """None for a trial that trains all its epochs."""
     probe: ProbeSettings
     storage: Storage | None = None
     """Where the folder is mirrored; None where every node reaches the folder itself."""

@@ -158,6 +158,14 @@ def test_an_invalid_band_is_explained(tmp_path: Path, written: str, message: str
     assert str(path) in str(caught.value)
 
 
+def test_an_objective_may_have_no_band(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(MINE.replace("[1.5, 3.0]", '"none"'))
+    space = load_space(str(path))
+    assert space.band("aligned") is None and not space.is_auto("aligned")
+    assert Space.model_validate(space.model_dump(mode="json")) == space
+
+
 def test_the_aligned_band_is_auto_and_the_guides_is_fixed() -> None:
     assert all(load_space(name).is_auto(Objective.ALIGNED) for name in ("voice", "language"))
     assert not load_space("voice").is_auto(Objective.GUIDE)

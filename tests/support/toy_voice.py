@@ -36,7 +36,7 @@ class ToyVoice:
     probe: ProbeSettings
     base: Outcome
 
-    def spec(self, name: str, band: Band = BAND, **changes) -> TrialSpec:
+    def spec(self, name: str, band: Band | None = BAND, **changes) -> TrialSpec:
         recipe = {
             "objective": "aligned",
             "rank": 4,

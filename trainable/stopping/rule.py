@@ -37,7 +37,7 @@ JUMP_RATIO = 2.0
 
 
 def decide(
-    curve: Sequence[Point], band: Band, clips: int, last_step: int, effective_steps: EffectiveSteps = float
+    curve: Sequence[Point], band: Band | None, clips: int, last_step: int, effective_steps: EffectiveSteps = float
 ) -> Ending | None:
     """How the trial ends at its latest point, or None while it goes on.
 
@@ -47,7 +47,7 @@ def decide(
     - in_band: once enough clips have been seen, within the band and not above its aim; at the last step anywhere within
       the band. A sudden fall counts only when the next point confirms it.
     - overshot: likewise, below the band.
-    - exhausted: above the band at the last step.
+    - exhausted: above the band at the last step. completed: at the last step, without a band.
     - hopeless: even the most optimistic extrapolation does not reach the band by the last step. This is checked four
       times an epoch, after the first epoch and before the last.
     """
@@ -57,6 +57,8 @@ def decide(
     if latest.loss <= COLLAPSED_LOSS:
         return Ending.COLLAPSED
     is_last = latest.step >= last_step
+    if band is None:
+        return Ending.COMPLETED if is_last else None
     if _is_settled(latest, clips) and (is_last or not may_be_spike(curve, band, clips)):
         if latest.loss < band.low:
             return Ending.OVERSHOT

@@ -42,13 +42,13 @@ def training_advice(verdict: Verdict, base_failed_share: float | None) -> Traini
     return TrainingAdvice.MORE if Flag.VOICE_DRIFT in verdict.flags else TrainingAdvice.LESS
 
 
-def lower_band(band: Band, outcome: Outcome, base_failed_share: float | None) -> Band | None:
+def lower_band(band: Band | None, outcome: Outcome, base_failed_share: float | None) -> Band | None:
     """The part of its band that a rejected trial trains on to; None where it ends instead.
 
     Only a trial that ended in its band, is not past the aim and needs more training goes on: half of the way to the
     floor. A trial that needs less training ends, because it stopped where it entered the band.
     """
-    if outcome.verdict is None or outcome.kept is None or outcome.ending is not Ending.IN_BAND:
+    if band is None or outcome.verdict is None or outcome.kept is None or outcome.ending is not Ending.IN_BAND:
         return None
     loss, advice = outcome.kept.loss, training_advice(outcome.verdict, base_failed_share)
     if advice is not TrainingAdvice.MORE or not band.aim[0] < loss <= band.high:
@@ -118,6 +118,8 @@ def _reason(spec: TrialSpec, trained: TrainingResult) -> str:
             return f"{loss} fell below the band {spec.band} {at}, before a checkpoint above it was kept"
         case Ending.EXHAUSTED:
             return f"{loss} is still above the band {spec.band} {at}, where its epochs are used up"
+        case Ending.COMPLETED:
+            return f"{loss} {at}, all of its epochs"
         case Ending.HOPELESS:
             return f"{loss} {at}; its {spec.draw.epochs} epochs would hardly bring it to the band {spec.band}"
         case Ending.DIVERGED:

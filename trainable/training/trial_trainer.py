@@ -197,8 +197,8 @@ class TrialTrainer:
     def save_checkpoint_if_due(self) -> None:
         """Saves at epoch ends, where the curve may fall through the band before the next report, and at each step that
         may be the last above the floor. An overshot trial returns to the checkpoint saved last."""
-        point = self.point
-        if point.step > 0 and point.loss >= self._spec.band.low and self._is_checkpoint_due:
+        point, band = self.point, self._spec.band
+        if point.step > 0 and (band is None or point.loss >= band.low) and self._is_checkpoint_due:
             self._checkpoints.save(self._checkpoint_state(None))
 
     def finish(self) -> TrainingResult:
@@ -210,7 +210,7 @@ class TrialTrainer:
             raise ValueError("expected a training that has ended, got one that goes on")
         if self.ending in (Ending.DIVERGED, Ending.COLLAPSED):
             kept = None
-        elif self.ending in (Ending.IN_BAND, Ending.EXHAUSTED, Ending.CANCELLED):
+        elif self.ending in (Ending.IN_BAND, Ending.EXHAUSTED, Ending.COMPLETED, Ending.CANCELLED):
             kept = self._checkpoints.save_final(self._checkpoint_state(self.ending))
         else:
             kept = self._checkpoints.latest()
@@ -240,15 +240,15 @@ class TrialTrainer:
         """Whether this point's weights are to be saved unless its loss forbids it."""
         if self.point.step % self._epoch_steps == 0 or self._may_fall_below:
             return True
-        ahead = 2 * max(1, self._epoch_size // REPORTS_PER_EPOCH)
-        return self.is_report_due and rule.nears_floor(self._points, self._spec.band, ahead)
+        band, ahead = self._spec.band, 2 * max(1, self._epoch_size // REPORTS_PER_EPOCH)
+        return band is not None and self.is_report_due and rule.nears_floor(self._points, band, ahead)
 
     @property
     def _may_fall_below(self) -> bool:
         """Whether the loss may be below the band after the next step."""
-        if self.ending is not None or self.point.step == 0:
-            return False
         points, band = self._points, self._spec.band
+        if band is None or self.ending is not None or self.point.step == 0:
+            return False
         return rule.may_jump_over(points, band) or rule.may_be_spike(points, band, self._epoch_size)
 
     def _start_from(self, written: Sequence[Point]) -> None:

@@ -35,6 +35,20 @@ def fall(start: float, by: float, steps: int) -> tuple[float, ...]:
 @pytest.mark.parametrize(
     ("losses", "ending"),
     [
+        (fall(9.0, 0.1, LAST_STEP - 1), None),
+        (fall(9.0, 0.1, LAST_STEP), Ending.COMPLETED),
+        (tuple([9.0] * LAST_STEP), None),
+        ((9.0, math.nan), Ending.DIVERGED),
+        ((9.0, 0.00004), Ending.COLLAPSED),
+    ],
+)
+def test_without_a_band_all_epochs_are_trained(losses: tuple[float, ...], ending: Ending | None) -> None:
+    assert decide(curve(*losses), None, CLIPS, LAST_STEP) is ending
+
+
+@pytest.mark.parametrize(
+    ("losses", "ending"),
+    [
         ((9.0,), None),
         (fall(9.0, 0.2, 6), None),
         # Four clips are half an epoch of eight, and too few.

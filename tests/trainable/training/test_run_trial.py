@@ -32,6 +32,7 @@ def never_called(event: Progress) -> None:
         ("hopeless", {"lora_lr": 1e-4, "text_projection_lr": 1e-5}, Ending.HOPELESS, False),
         ("exhausted", {"lora_lr": 0.05, "epochs": 2}, Ending.EXHAUSTED, False),
         ("overshot", {"band": Band(low=2.0, high=2.001)}, Ending.OVERSHOT, True),
+        ("completed", {"band": None, "epochs": 3}, Ending.COMPLETED, True),
     ],
 )
 def test_endings(voice: ToyVoice, name: str, changes: dict, ending: Ending, probed: bool) -> None:
