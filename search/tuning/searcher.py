@@ -77,7 +77,7 @@ class DrawSearcher(Searcher):
         return trial_spec(self._plan, trial, draw, self._study.bands.band_for(trial, draw))
 
 
-def trial_spec(plan: Plan, trial: str, draw: Draw, band: Band) -> TrialSpec:
+def trial_spec(plan: Plan, trial: str, draw: Draw, band: Band | None) -> TrialSpec:
     """The spec of one trial of this search; `band` is the interval that it must end in."""
     return TrialSpec(
         trial=trial,
