@@ -131,4 +131,4 @@ def test_advice_is_about_most_trials(tmp_path) -> None:
 
 def test_every_flag_and_every_failed_ending_has_advice() -> None:
     assert set(Flag) <= ADVICE.keys()
-    assert set(Ending) - {Ending.IN_BAND, Ending.CANCELLED} <= ADVICE.keys()
+    assert set(Ending) - {Ending.IN_BAND, Ending.COMPLETED, Ending.CANCELLED} <= ADVICE.keys()
