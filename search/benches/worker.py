@@ -15,12 +15,13 @@ from ray.actor import ActorHandle
 from ray.exceptions import GetTimeoutError, RayActorError
 
 from search.benches.messages import BenchCommand, BenchLease, BenchReport, Task
-from search.benches.outbox import Outbox
 from search.benches.task_queue import TaskError, TaskProgress, TaskResult
 from search.run_state.sync import pull_prepared
+from search.tuning.tune_report import REPORT_SECONDS
 from spaces.errors import first_line
 from spaces.pack_shape import PackShape
 from spaces.storage_uri import Storage
+from trainable.training.events import Event, Progress, thinned
 
 HEARTBEAT_SECONDS = 2.0
 BROKER_TIMEOUT_SECONDS = 60.0
@@ -93,7 +94,10 @@ def _send_heartbeats(broker: ActorHandle, bench: str, generation: str) -> None:
 class _BenchWorker:
     def __init__(self, spec: BenchSpec, bench: str, lease: BenchLease, broker: ActorHandle, process_group: Any) -> None:
         self._spec, self._name, self._lease, self._broker, self._group = spec, bench, lease, broker, process_group
-        self._outbox = Outbox()
+        self._seated: set[str] = set()
+        """Trials by name."""
+        self._events: list[Event] = []
+        """Since the last poll."""
         self._bench: Any = None
         self._pack_seats = 0
         self._polled = float("-inf")
@@ -109,11 +113,11 @@ class _BenchWorker:
                     if command.close:
                         return
                     self._execute(command)
-                if self._outbox.seated:
+                if self._seated:
                     self._bench.advance(self._stop)
                 if not self._group.is_main:
                     # Only the main process reports events.
-                    self._outbox.take()
+                    self._events.clear()
         except Exception as error:
             if is_out_of_memory(error):
                 report = self._broker.out_of_memory.remote(self._name, self._lease.generation)
@@ -123,9 +127,11 @@ class _BenchWorker:
     def _poll(self) -> BenchCommand | None:
         """The broker's next command; None when it is not yet time to ask."""
         is_due = time.monotonic() - self._polled >= POLL_SECONDS
-        if self._outbox.seated and not is_due and not self._outbox.has_ending:
+        has_free_seat = any(not isinstance(event, Progress) for event in self._events)
+        if self._seated and not is_due and not has_free_seat:
             return None
-        report = BenchReport(self._pack_seats, tuple(self._outbox.seated), self._outbox.take())
+        report = BenchReport(self._pack_seats, tuple(self._seated), tuple(self._events))
+        self._events.clear()
         poll = self._broker.poll.remote(self._name, self._lease.generation, report)
         command = ray.get(poll, timeout=BROKER_TIMEOUT_SECONDS)
         if command.exit:
@@ -146,9 +152,9 @@ class _BenchWorker:
             self._build_pack()
         for trial in command.dismissed:
             self._bench.remove(trial)
-            self._outbox.forget(trial)
+            self._seated.discard(trial)
         for spec in command.trial_specs:
-            self._outbox.seated.add(spec.trial)
+            self._seated.add(spec.trial)
             self._bench.seat(spec)
 
     def _build_pack(self) -> None:
@@ -171,7 +177,13 @@ class _BenchWorker:
                 raise
             ray.get(self._broker.fail_waiting.remote(first_line(error)), timeout=BROKER_TIMEOUT_SECONDS)
             return
-        self._bench, self._pack_seats = Bench(pack, self._group, self._outbox.put), pack.seats
+        self._bench = Bench(pack, self._group, thinned(self._on_event, REPORT_SECONDS))
+        self._pack_seats = pack.seats
+
+    def _on_event(self, event: Event) -> None:
+        self._events.append(event)
+        if not isinstance(event, Progress):
+            self._seated.discard(event.trial)
 
 
 def _run_task(task: Task, broker: ActorHandle) -> None:

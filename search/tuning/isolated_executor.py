@@ -2,7 +2,6 @@
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,9 @@ from search.tuning.executor import Result
 from search.tuning.outcome_file import ensure_outcome
 from search.tuning.tune_report import REPORT_SECONDS, as_result, spec_of
 from spaces.cli import OnProgress
-from spaces.records.trial import Ending, Outcome, Phase
+from spaces.records.trial import Ending, Outcome
 from trainable.files.mirror import pull
-from trainable.training.events import Finished, Progress
+from trainable.training.events import Finished, Progress, thinned
 
 PROGRESS, DONE, ERROR = "progress", "done", "error"
 
@@ -140,14 +139,9 @@ def train(config: dict[str, Any]) -> Outcome:
 
     torch.set_num_threads(config[THREADS])
     spec, stop_file = spec_of(config), Path(config[STOP])
-    reported = -REPORT_SECONDS
 
-    def on_progress(event: Progress) -> None:
-        nonlocal reported
-        if event.phase is Phase.TRAINING and time.monotonic() - reported < REPORT_SECONDS:
-            return
+    def report(event: Progress) -> None:
         ray.train.report(as_result(event))
-        reported = time.monotonic()
 
     pull_prepared(spec.storage, spec.probe.lines)
-    return run_trial(spec, on_progress, StopSignal(spec.storage, stop_file))
+    return run_trial(spec, thinned(report, REPORT_SECONDS), StopSignal(spec.storage, stop_file))

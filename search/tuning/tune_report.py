@@ -10,7 +10,8 @@ TRIAL, SPEC, EVENT = "trial", "spec", "event"
 CONFIG = "config"
 """Under which Tune adds a trial's config to each of its results."""
 REPORT_SECONDS = 0.5
-"""At least this long between two reports of a trial: each passes several processes and waits for its reader."""
+"""At least this long between two points of a trial in training: each passes several processes and waits for its
+reader."""
 
 
 def tune_config(spec: TrialSpec) -> dict[str, Any]:

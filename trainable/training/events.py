@@ -4,6 +4,9 @@ This module imports no torch.
 """
 
 import errno
+import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from spaces.errors import first_line
@@ -74,6 +77,25 @@ class StorageFailed(Lost):
 LastEvent = Finished | Failed | Cancelled | Lost
 """The seat of the trial is free afterwards."""
 Event = Progress | LastEvent
+Emit = Callable[[Event], None]
+
+
+def thinned(emit: Emit, seconds: float) -> Emit:
+    """Passes events on to `emit`, but not a point of a trial in training that comes sooner than `seconds` after its
+    last point."""
+    reported: dict[str, float] = {}
+
+    def emit_if_due(event: Event) -> None:
+        if isinstance(event, Progress):
+            now = time.monotonic()
+            if event.phase is Phase.TRAINING and now - reported.get(event.trial, -math.inf) < seconds:
+                return
+            reported[event.trial] = now
+        else:
+            reported.pop(event.trial, None)
+        emit(event)
+
+    return emit_if_due
 
 
 def event_of_error(trial: str, error: Exception) -> Failed | Lost:
