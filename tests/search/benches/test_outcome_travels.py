@@ -97,8 +97,10 @@ def run_on_bench(folder: Path, spec: TrialSpec, *seats: Callable[[], list[Event]
             ray.get(broker.poll.remote("fake", lease.generation, BenchReport(1, (), tuple(events))))
 
     with open_benches(layout, bench_spec(plan, layout), folder, folder / "stop") as executor:
-        threading.Thread(target=serve, args=(executor.broker,), daemon=True).start()
+        bench = threading.Thread(target=serve, args=(executor.broker,), daemon=True)
+        bench.start()
         executor.trial_function()(tune_config(spec))
+    bench.join()
 
 
 @pytest.mark.usefixtures("local_ray")
