@@ -89,7 +89,7 @@ def _result_lines(end: SearchEnd) -> list[str]:
         lines.append(f"It is {AGAINST_BASE[comparison.judgement]}: {comparison} per line.")
     lines += [f"{note[0].upper()}{note[1:]}." for note in verdict.notes]
     if verdict.unknown:
-        unknown = ", ".join(flag.value for flag in verdict.unknown)
+        unknown = ", ".join(verdict.unknown)
         lines.append(f"Nothing installed here can judge {unknown}: listen for it yourself.")
     return lines
 
