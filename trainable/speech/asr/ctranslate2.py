@@ -75,7 +75,7 @@ def open_faster_whisper(name: str, language: str | None) -> FasterWhisper:
 
     on_gpu = get_cuda_device_count() > 0
     try:
-        # By itself CTranslate2 takes float32 on a CPU: twice the time of int8, for equal text on 40 human clips.
+        # By itself CTranslate2 takes float32 on a CPU: twice the time of int8, for equal text.
         model = WhisperModel(name, device="cuda" if on_gpu else "cpu", compute_type="float16" if on_gpu else "int8")
     except Exception as error:
         raise loading_failed(name, error) from None
