@@ -124,7 +124,7 @@ def _row(criterion: Criterion, own: VoiceMeasures) -> CriterionRow:
         measure=criterion.name,
         about=criterion.about,
         healthy=healthy,
-        origin=VOICE if criterion.from_voice and not is_default else DEFAULT,
+        origin=DEFAULT if not criterion.from_voice else f"{DEFAULT}, or {VOICE}" if is_default else VOICE,
         advice=next((flag.advice for flag in Flag if flag == criterion.flag), ""),
     )
 

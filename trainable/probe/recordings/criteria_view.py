@@ -23,6 +23,7 @@ def print_criteria(as_json: bool) -> None:
         healthy = str(row.healthy or ("the voice" if row.flag else "—"))
         table.add_row(row.flag or "—", row.measure, healthy, row.origin, row.about)
     console.print(table)
+    console.print()
     advice = Table("flag", "fails the line", "advice", box=None, pad_edge=False)
     for flag in Flag:
         advice.add_row(flag, "yes" if flag.rejects else "no", flag.advice)
