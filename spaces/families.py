@@ -25,6 +25,8 @@ class FamilyEntry:
     """The parts of a loss in the order of a clip's row, each with its meaning."""
     objectives: tuple[str, ...]
     """The parts that a draw may minimise. The others are only logged."""
+    loss_unit: str
+    """As axes and model cards print it."""
     columns: Mapping[str, str]
     """Hyperparameters that a table of trials shows: field of the draw by heading."""
     recipe: type[ObjectiveRecipe] = ObjectiveRecipe
@@ -45,6 +47,7 @@ FAMILIES = {
         draw=QwenDraw,
         losses=LOSSES,
         objectives=tuple(Objective),
+        loss_unit="nats per label",
         columns={"rank": "rank", "α/r": "alpha_ratio", "LoRA lr": "lora_lr", "text lr": "text_projection_lr"},
         recipe=QwenRecipe,
         prior_run=QwenPriorRun,

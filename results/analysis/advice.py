@@ -11,13 +11,13 @@ from trainable.probe.criteria.criteria_table import Flag
 
 LOSS_ROSE, RUSHED = "rose", "rushed"
 ADVICE: dict[str, str] = {
-    LOSS_ROSE: "the loss rose: lower the upper end of lora_lr in the space",
-    Ending.EXHAUSTED: "the loss stayed above the band: raise the upper end of epochs or lora_lr in the space",
-    Ending.HOPELESS: "the loss fell too slowly: raise the lower end of lora_lr in the space",
-    Ending.OVERSHOT: "the loss fell through the band: lower the upper end of lora_lr, or use fewer clips per step",
-    Ending.DIVERGED: "training diverged: lower the upper end of lora_lr in the space",
+    LOSS_ROSE: "the loss rose: lower the upper end of the learning rate in the space",
+    Ending.EXHAUSTED: "the loss stayed above the band: raise the upper end of epochs or the learning rate in the space",
+    Ending.HOPELESS: "the loss fell too slowly: raise the lower end of the learning rate in the space",
+    Ending.OVERSHOT: "the loss fell through the band: lower its learning rate, or use fewer clips per step",
+    Ending.DIVERGED: "training diverged: lower the upper end of the learning rate in the space",
     Ending.COLLAPSED: "there was nothing to learn: look for silent or identical clips",
-    Ending.FAILED: "trials failed: see their reasons; if memory ran out, lower batch or rank",
+    Ending.FAILED: "trials failed: see their reasons; if memory ran out, lower batch or the size of the adapter",
     RUSHED: "the voice is rushed: leave out hasty clips, or speak with an instruction such as “slow, even narration”",
     **{flag: flag.advice for flag in Flag},
 }

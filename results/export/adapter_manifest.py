@@ -27,7 +27,8 @@ class MergedWeights(FrozenModel):
     """A merged checkpoint compared with the adapter that was merged."""
 
     difference: float
-    """Of the logits: root mean square of the difference over that of the adapter's centred logits."""
+    """Of the logits, or of the waves of a family without codes: root mean square of the difference over that of the
+    adapter's own, centred."""
     tolerance: float
     """A larger difference is not exported."""
     verdict: Verdict

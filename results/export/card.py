@@ -13,6 +13,7 @@ from results.export.card_sentences import verdict_in_words
 from results.export.loading_code import loading_code
 from results.export.recipe import RECIPE
 from results.export.samples import AudioSample
+from spaces.families import entry_of
 from trainable.family.export_request import ExportLayout
 
 KINDS = {
@@ -118,7 +119,9 @@ def _losses(manifest: AdapterManifest) -> str:
     point = manifest.outcome.kept or manifest.outcome.point
     if point is None:
         return ""
+    family = entry_of(manifest.draw)
+    losses = ", ".join(f"{name} loss {point.losses[name]:.3f}" for name in family.objectives)
     return (
-        f"{manifest.draw.objective} loss {point.loss:.3f} (the objective) after {point.epoch:.2f} epochs; "
-        f"guide loss {point.losses['guide']:.3f}, aligned loss {point.losses['aligned']:.3f}, in nats per label."
+        f"{manifest.draw.objective} loss {point.loss:.3f} (the objective) after {point.epoch:.2f} epochs; {losses}, in "
+        f"{family.loss_unit}."
     )

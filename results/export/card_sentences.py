@@ -54,7 +54,7 @@ def _merged(merged: MergedWeights) -> str:
     verdict = merged.verdict
     judged = "accepted" if verdict.accepted else f"rejected ({'; '.join(verdict.reasons)})"
     return (
-        f"All of this is about the adapter. The logits of the merged checkpoint differ from the adapter's by "
+        f"All of this is about the adapter. What the merged checkpoint computes differs from the adapter's by "
         f"{merged.difference:.1e} (relative; {merged.tolerance:g} is allowed), and it was probed again: {judged}, "
         f"{verdict.failed_lines} of {verdict.judged_lines} lines failed ({verdict.failure_rate}), score "
         f"{verdict.score:.3f}."

@@ -10,12 +10,13 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from spaces.frozen_model import FrozenModel
 from spaces.probe_settings import Sampling
-from trainable.family.protocol import SpeechPrompt, Utterance, load_family
+from trainable.family.protocol import CodeModel, SpeechPrompt, Utterance, load_family
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUEST, CODES, RESULT = "request.json", "codes.npz", "result.npz"
@@ -42,23 +43,25 @@ class SpeechResult:
     """What the export spoke in the fresh process."""
 
     utterances: tuple[Utterance, ...]
-    logits: np.ndarray
-    """[frames + 1, vocabulary]: `trainable.family.protocol.Synthesiser.teacher_forced_logits` of the first prompt."""
+    logits: np.ndarray | None
+    """`trainable.family.protocol.CodeModel.teacher_forced_logits` of the first prompt; None without codes."""
 
 
 class FreshProcessFailed(RuntimeError):
     """The export could not be loaded, or did not speak."""
 
 
-def speak_in_fresh_process(request: SpeechRequest, codes: np.ndarray) -> SpeechResult:
-    """Carries out the request in a new process; `codes`, [frames, codebooks], are of its first prompt.
+def speak_in_fresh_process(request: SpeechRequest, codes: np.ndarray | None) -> SpeechResult:
+    """Carries out the request in a new process; `codes`, [frames, codebooks], are of its first prompt; None for a
+    family without codes.
 
     Raises FreshProcessFailed with the last line that the process printed.
     """
     paths = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     with tempfile.TemporaryDirectory(prefix="sweetspot-") as name:
         scratch = Path(name)
-        np.savez(scratch / CODES, codes=codes)
+        if codes is not None:
+            np.savez(scratch / CODES, codes=codes)
         (scratch / REQUEST).write_text(request.model_dump_json(), encoding="utf-8")
         # -P: modules in the current folder must not be importable.
         done = subprocess.run(
@@ -74,13 +77,6 @@ def speak_in_fresh_process(request: SpeechRequest, codes: np.ndarray) -> SpeechR
         return _read(scratch / RESULT, len(request.prompts))
 
 
-def codes_of(utterance: Utterance) -> np.ndarray:
-    """[frames, codebooks] int64. Raises FreshProcessFailed for a family that gives none."""
-    if utterance.codes is None:
-        raise FreshProcessFailed("the model family returned an utterance without codes")
-    return utterance.codes
-
-
 def run(path: Path) -> None:
     """Carries out the request in that file and writes the result beside it."""
     import torch
@@ -91,10 +87,14 @@ def run(path: Path) -> None:
     arrays: dict[str, np.ndarray] = {}
     for number, (text, seed, cap) in enumerate(request.prompts):
         utterance = synthesiser.speak(SpeechPrompt(text, seed, cap), request.sampling)
-        arrays[f"wave_{number}"], arrays[f"codes_{number}"] = utterance.wave, codes_of(utterance)
+        arrays[f"wave_{number}"] = utterance.wave
+        if utterance.codes is not None:
+            arrays[f"codes_{number}"] = utterance.codes
         arrays[f"counts_{number}"] = np.array([utterance.frames, utterance.frame_cap, utterance.eos])
-    with np.load(path.with_name(CODES), allow_pickle=False) as given:
-        arrays["logits"] = synthesiser.teacher_forced_logits(request.prompts[0][0], given["codes"])
+    if path.with_name(CODES).is_file():
+        with np.load(path.with_name(CODES), allow_pickle=False) as given:
+            model = cast(CodeModel, synthesiser)
+            arrays["logits"] = model.teacher_forced_logits(request.prompts[0][0], given["codes"])
     np.savez(path.with_name(RESULT), allow_pickle=False, **arrays)
 
 
@@ -103,8 +103,8 @@ def _read(path: Path, count: int) -> SpeechResult:
         utterances = []
         for number in range(count):
             frames, cap, eos = (int(value) for value in file[f"counts_{number}"])
-            utterances.append(Utterance(file[f"wave_{number}"], frames, cap, bool(eos), file[f"codes_{number}"]))
-        return SpeechResult(tuple(utterances), file["logits"])
+            utterances.append(Utterance(file[f"wave_{number}"], frames, cap, bool(eos), file.get(f"codes_{number}")))
+        return SpeechResult(tuple(utterances), file.get("logits"))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from results.analysis.ranking import ComparisonResult
 from results.analysis.table import TrialRow, trial_rows
 from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
+from spaces.families import entry_of
 from spaces.records.trial import Ending, Point
 from trainable.files.atomic import atomic_file
 from trainable.files.trial_folder import TrialFolder
@@ -101,7 +102,8 @@ def _draw_curves(axes: Axes, objective: str, run: RunFolder, table: Sequence[Tri
     right = max([points[-1].epoch for _, points in curves], default=1.0) or 1.0
     axes.set_ylim(max(0.0, low - 0.1 * (high - low)), high + 0.04 * (high - low))
     axes.set_xlim(0, right * LABEL_COLUMN)
-    title = f"{objective} loss in nats per label"
+    units = [f" in {entry_of(row.draw).loss_unit}" for row, _ in curves if row.draw]
+    title = f"{objective} loss{units[0] if units else ''}"
     if band is not None:
         title += f"; band {latest or band} shaded" + (f", found within {band}" if latest != band else "")
         for shaded in {band, latest or band}:

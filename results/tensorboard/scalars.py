@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from spaces.band import Band
 from spaces.draw import Draw
+from spaces.families import FamilyEntry, entry_of
 from spaces.records.trial import Ending, Outcome, Point
 
 if TYPE_CHECKING:
@@ -15,30 +16,36 @@ if TYPE_CHECKING:
 LAST_SCALAR = "curve"
 """Tag that is written last: a step that has it is complete."""
 RESULT = "result"
-METRICS = ("score", "loss", "guide", "aligned", "validation", "accepted", "epochs", "seconds", "gpu_seconds")
-"""Metrics of the HParams tab, under `result/`; a trial may lack some."""
-LAYOUT = {
-    "Sweetspot": {
+
+
+def metric_names(family: FamilyEntry) -> tuple[str, ...]:
+    """Metrics of the HParams tab, under `result/`; a trial may lack some."""
+    return ("score", "loss", *family.objectives, "validation", "accepted", "epochs", "seconds", "gpu_seconds")
+
+
+def chart_layout(family: FamilyEntry) -> dict[str, Any]:
+    """Layout of the custom scalars tab."""
+    charts = {
         "every curve in its band": ["Margin", [LAST_SCALAR, "band/low", "band/high"]],
         "loss of the objective, and its band": ["Multiline", [LAST_SCALAR, "band/low", "band/high"]],
-        "both losses": ["Multiline", ["loss/guide", "loss/aligned"]],
-        "talker, end and sub-talker": ["Multiline", ["parts/talker", "parts/eos", "parts/sub", "parts/sub_shifted"]],
-        "held-out clips": ["Multiline", ["validation/guide", "validation/aligned"]],
+        "every objective": ["Multiline", [_loss_tag(name, family) for name in family.objectives]],
+        "parts of the losses": [
+            "Multiline",
+            [_loss_tag(name, family) for name in family.losses if name not in family.objectives],
+        ],
+        "held-out clips": ["Multiline", [f"validation/{name}" for name in family.objectives]],
     }
-}
-"""Layout of the custom scalars tab."""
+    return {"Sweetspot": {title: chart for title, chart in charts.items() if chart[1]}}
 
 
-def scalars(before: Point | None, point: Point, band: Band | None) -> dict[str, float]:
+def _loss_tag(name: str, family: FamilyEntry) -> str:
+    return f"{'loss' if name in family.objectives else 'parts'}/{name}"
+
+
+def scalars(before: Point | None, point: Point, band: Band | None, family: FamilyEntry) -> dict[str, float]:
     """The scalars of one step, by tag. Speed is over the steps since the previous point, so that slow periods show."""
-    losses = point.losses
     found = {
-        "loss/guide": losses["guide"],
-        "loss/aligned": losses["aligned"],
-        "parts/talker": losses["talker"],
-        "parts/eos": losses["eos"],
-        "parts/sub": losses["sub"],
-        "parts/sub_shifted": losses["sub_shifted"],
+        **{_loss_tag(name, family): value for name, value in point.losses.root.items()},
         **{f"rate/{name}": rate for name, rate in point.lrs.items()},
         "gradient/norm": point.grad_norm,
     }
@@ -52,16 +59,18 @@ def scalars(before: Point | None, point: Point, band: Band | None) -> dict[str, 
     return {**found, LAST_SCALAR: point.loss}
 
 
-def progress(point: Point) -> dict[str, float]:
+def progress(point: Point, family: FamilyEntry) -> dict[str, float]:
     """The metrics of a running trial at this point."""
     return {
-        "loss": point.loss,
-        "guide": point.losses["guide"],
-        "aligned": point.losses["aligned"],
+        **_losses(point, family),
         "epochs": point.epoch,
         "seconds": point.seconds,
         "gpu_seconds": point.gpu_seconds,
     }
+
+
+def _losses(point: Point, family: FamilyEntry) -> dict[str, float]:
+    return {"loss": point.loss, **{name: point.losses[name] for name in family.objectives}}
 
 
 def metrics(outcome: Outcome) -> dict[str, float]:
@@ -74,8 +83,8 @@ def metrics(outcome: Outcome) -> dict[str, float]:
     }
     if outcome.verdict:
         found["score"] = outcome.verdict.score
-    if point:
-        found |= {"loss": point.loss, "guide": point.losses["guide"], "aligned": point.losses["aligned"]}
+    if point and outcome.draw:
+        found |= _losses(point, entry_of(outcome.draw))
     if point and point.validation and outcome.draw:
         found["validation"] = point.validation[outcome.draw.objective]
     if outcome.point:
@@ -94,7 +103,9 @@ def add_hyperparameters(writer: SummaryWriter, draw: Draw, outcome: Outcome | No
     values = draw.model_dump(mode="json")
     # SummaryWriter.add_hparams would open a run of its own; these belong to the run of the trial.
     ended = {"ending": str(outcome.ending) if outcome else "", "verdict": _verdict(outcome) if outcome else ""}
-    experiment, start, end = _summaries({**values, **ended}, {f"{RESULT}/{metric}": 0.0 for metric in METRICS})
+    experiment, start, end = _summaries(
+        {**values, **ended}, {f"{RESULT}/{name}": 0.0 for name in metric_names(entry_of(draw))}
+    )
     file_writer = cast(_FileWriter, writer.file_writer)
     file_writer.add_summary(experiment)
     if outcome is None:

@@ -17,10 +17,19 @@ from results.media.voice_recordings import find_recordings
 from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
 from results.tensorboard.recordings import add_lines, add_voice
-from results.tensorboard.scalars import LAST_SCALAR, LAYOUT, RESULT, add_hyperparameters, metrics, progress, scalars
+from results.tensorboard.scalars import (
+    LAST_SCALAR,
+    RESULT,
+    add_hyperparameters,
+    chart_layout,
+    metrics,
+    progress,
+    scalars,
+)
 from results.tensorboard.text import confirmation_in_words, outcome_in_words
 from spaces.band import Band
 from spaces.draw import Draw
+from spaces.families import FAMILIES, FamilyEntry, entry_of
 from spaces.records.confirmation import Confirmation
 from spaces.records.trial import BASE, Outcome
 from trainable.files.trial_folder import TrialFolder
@@ -63,11 +72,11 @@ class TensorBoardWriter:
         known = curve.last_step
         for before, point in zip([None, *points], points, strict=False):
             if point.step > curve.last_step:
-                for name, value in scalars(before, point, curve.band).items():
+                for name, value in scalars(before, point, curve.band, curve.family).items():
                     curve.writer.add_scalar(name, value, point.step)
                 curve.last_step = point.step
         if curve.last_step > known:
-            for name, value in progress(points[-1]).items():
+            for name, value in progress(points[-1], curve.family).items():
                 curve.writer.add_scalar(f"{RESULT}/{name}", value, points[-1].step)
         curve.writer.flush()
 
@@ -99,7 +108,7 @@ class TensorBoardWriter:
         own = find_recordings(self._history(), [line.text for line in lines])
 
         def fill(writer: SummaryWriter) -> None:
-            writer.add_custom_scalars(LAYOUT)
+            writer.add_custom_scalars(chart_layout(self._family()))
             _add_result(writer, outcome, 0)
             add_lines(writer, self._run.base, lines, 0)
             add_voice(writer, lines, own)
@@ -136,13 +145,20 @@ class TensorBoardWriter:
     def _history(self) -> History:
         return read_ledger(self._run.ledger) if self._run.ledger.is_file() else History()
 
+    def _family(self) -> FamilyEntry:
+        """The family of the run; the first one where it is not known."""
+        search = self._history().search
+        known = [entry for entry in FAMILIES.values() if search is not None and entry.module == search.family]
+        return known[0] if known else next(iter(FAMILIES.values()))
+
     def _curve(self, trial: str) -> _Curve:
         if trial not in self._curves:
             begun = self._begun.pop(trial, None)
             draw, band = begun if begun is not None else self._recorded(trial)
             if draw is not None and not (self._folder(trial) / DRAWN).is_file():
                 self._write_atomically(trial, DRAWN, lambda writer: add_hyperparameters(writer, draw, None))
-            self._curves[trial] = _Curve(self._folder(trial), band)
+            family = entry_of(draw) if draw is not None else self._family()
+            self._curves[trial] = _Curve(self._folder(trial), band, family)
         return self._curves[trial]
 
     def _recorded(self, trial: str) -> tuple[Draw | None, Band | None]:
@@ -168,10 +184,10 @@ class TensorBoardWriter:
 class _Curve:
     """The event file of a running trial, and its last step."""
 
-    def __init__(self, folder: Path, band: Band | None) -> None:
+    def __init__(self, folder: Path, band: Band | None, family: FamilyEntry) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self.band = band
+        self.band, self.family = band, family
         self.last_step = _last_step(folder)
         self.writer: SummaryWriter = SummaryWriter(str(folder))
 

@@ -9,7 +9,7 @@ from search.cluster.failure import PROCESS_DIED
 from spaces.records.trial_spec import TrialSpec
 from trainable.training.events import Cancelled, Event, Failed, Finished, Lost, Progress
 
-ONE_SEAT = "out of memory with a single seat; lower rank or batch"
+ONE_SEAT = "out of memory with a single seat; lower batch or the size of the adapter"
 DEADLY = "its bench died under it again and again, and it got no further; out of memory, or a fault of this draw alone"
 HALVING_DEATHS = 2
 """A bench that has died so often without finishing a trial in between gets half its seats: a kernel out of memory kills

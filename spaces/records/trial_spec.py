@@ -1,9 +1,12 @@
 """The specification of one trial, passed to the training loop as JSON."""
 
+import importlib
 from pathlib import Path
 
+from pydantic import field_validator
+
 from spaces.band import Band
-from spaces.families import AnyDraw
+from spaces.families import FAMILIES, AnyDraw
 from spaces.frozen_model import FrozenModel
 from spaces.probe_settings import ProbeSettings
 from spaces.storage_uri import Storage
@@ -32,6 +35,14 @@ class TrialSpec(FrozenModel):
     probe: ProbeSettings
     storage: Storage | None = None
     """Where the folder is mirrored; None where every node reaches the folder itself."""
+
+    @field_validator("family")
+    @classmethod
+    def _is_registered(cls, family: str) -> str:
+        """A family that Sweetspot does not know registers itself when its module is imported."""
+        if all(entry.module != family for entry in FAMILIES.values()):
+            importlib.import_module(family)
+        return family
 
     @property
     def path(self) -> Path:

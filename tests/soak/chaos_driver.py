@@ -126,7 +126,7 @@ class _gone:
 
 
 def plan_of(folder: Path, trials: int) -> Plan:
-    return toy_plan(folder, FAMILY, trials=trials, finalists=1, lora_lr={"low": 0.03, "high": 0.08, "log": True})
+    return toy_plan(folder, FAMILY, trials=trials, finalists=1, vector_lr={"low": 0.03, "high": 0.08, "log": True})
 
 
 def drive(folder: Path, trials: int, resume: bool, address: str, mode: ExecutionMode) -> int:

@@ -18,7 +18,8 @@ from spaces.draw import Draw
 from spaces.families import FAMILIES
 from spaces.pack_shape import PackShape
 from tests.support import toy_family
-from tests.support.toy_family import ToyLearner, ToyPack, check_model, export, load_exported, prepare, why_not_packed
+from tests.support.toy_family import ToyLearner, check_model, export, load_exported, prepare, why_not_packed
+from tests.support.toy_pack import ToyPack
 from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import ClipLosses, SeatLimit
 

@@ -11,7 +11,8 @@ import torch
 from spaces.families import FAMILIES
 from spaces.pack_shape import PackShape
 from tests.support import toy_family
-from tests.support.toy_family import ToyPack, build, check_model, export, load_exported, prepare, why_not_packed
+from tests.support.toy_family import build, check_model, export, load_exported, prepare, why_not_packed
+from tests.support.toy_pack import ToyPack
 from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Batch, SeatLimit
 from trainable.stopping.curve import ClipRow

@@ -8,7 +8,7 @@ from spaces.draw import Draw
 from spaces.probe_settings import Sampling
 from spaces.records.trial import Outcome, Phase
 from tests.support import toy_family
-from tests.support.toy_family import ToyPack
+from tests.support.toy_pack import ToyPack
 from tests.support.toy_voice import ToyVoice
 from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Batch, SpeechPrompt, Utterance

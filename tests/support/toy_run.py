@@ -10,8 +10,9 @@ from results.run.ledger import BaseProbed, Ledger, SearchStarted, TrialDrawn, Tr
 from results.run.run_folder import RunFolder
 from spaces.data_settings import DataSettings
 from spaces.probe_settings import ProbeSettings
-from spaces.records.trial import Ending, Outcome
+from spaces.records.trial import Ending, Losses, Outcome
 from tests.support import made_runs, toy_family
+from tests.support.toy_search import toy_space
 from tests.support.voices import make_voice
 from trainable.dataset.encoding_plan import plan_encoding
 from trainable.dataset.loading.load import load_dataset
@@ -24,11 +25,22 @@ from trainable.training.checkpoint import CheckpointState, write_checkpoint
 TOY = "tests.support.toy_family"
 
 
+DRAW = toy_family.ToyDraw(objective="distance", vector_lr=1e-3, epochs=8)
+POINT = made_runs.point(24).model_copy(
+    update={"losses": Losses({"distance": 2.0, "doubled": 4.0}), "lrs": {"vector": 1e-3}}
+)
+
+
+def outcome(trial: str, *arguments, **more) -> Outcome:
+    """See `made_runs.outcome`; of the toy family."""
+    return made_runs.outcome(trial, *arguments, **{"drawn": DRAW, "stopped": POINT, **more})
+
+
 def keep_checkpoint(run: RunFolder, model: Path, trial: str, weight: float) -> str:
     """Writes a checkpoint whose weights are all `weight`; from 10 on the toy voice does not end its lines."""
-    learner = toy_family.build(str(model), run.prepared, "auto", made_runs.draw(), 1)
+    learner = toy_family.build(str(model), run.prepared, "auto", DRAW, 1)
     weights = {name: torch.full_like(tensor, weight).detach() for name, tensor in learner.tensors().items()}
-    state = CheckpointState(draw=made_runs.draw(), seed=1, point=made_runs.point(24), window=(), ending=Ending.IN_BAND)
+    state = CheckpointState(draw=DRAW, seed=1, point=POINT, window=(), ending=Ending.IN_BAND)
     kept = write_checkpoint(run.trial(trial) / "checkpoints", state, SeatState(weights, {}, state.point.step))
     return str(kept.folder.relative_to(run.trial(trial)))
 
@@ -49,7 +61,9 @@ def make_empty(folder: Path) -> RunFolder:
         run.calibration
     )
     started = made_runs.started(TOY, str(model))
-    Ledger(run.ledger).append(SearchStarted(**{**started.model_dump(), "data": (str(folder / "voice"),)}))
+    space = {**toy_space(str(model)).model_dump(mode="json"), "probe": started.space["probe"]}
+    changes = {"data": (str(folder / "voice"),), "space": space}
+    Ledger(run.ledger).append(SearchStarted(**{**started.model_dump(), **changes}))
     Ledger(run.ledger).append(BaseProbed(outcome=made_runs.base([0.5, 0.5])))
     return run
 
@@ -63,9 +77,9 @@ def make_run(empty: RunFolder, folder: Path) -> RunFolder:
     }
     for number, (trial, verdict) in enumerate(verdicts.items(), start=1):
         checkpoint = keep_checkpoint(empty, folder / "toy model", trial, 0.1 * number)
-        end(empty, made_runs.outcome(trial, verdict=verdict, checkpoint=checkpoint))
-    end(empty, made_runs.outcome("t4", Ending.HOPELESS, reason="too slow"))
-    Ledger(empty.ledger).append(TrialDrawn(trial="t5", draw=made_runs.draw()))
+        end(empty, outcome(trial, verdict=verdict, checkpoint=checkpoint))
+    end(empty, outcome("t4", Ending.HOPELESS, reason="too slow"))
+    Ledger(empty.ledger).append(TrialDrawn(trial="t5", draw=DRAW))
     return empty
 
 

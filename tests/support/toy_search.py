@@ -17,11 +17,9 @@ BAND = (0.55, 0.7)
 def toy_space(model: str, finalists: int = 0, **draw) -> Space:
     """Without finalists by default: their confirmations take longer than the rest of the search."""
     domains = {
-        "objective": "aligned",
-        "rank": [4, 8],
-        "alpha_ratio": [1, 2],
-        "lora_lr": {"low": 0.02, "high": 0.2, "log": True},
-        "text_projection_lr": 0,
+        "objective": "distance",
+        "weight": [1, 2],
+        "vector_lr": {"low": 0.02, "high": 0.2, "log": True},
         "epochs": {"low": 30, "high": 60},
         "batch": 1,
         "accumulation": 2,
@@ -30,9 +28,10 @@ def toy_space(model: str, finalists: int = 0, **draw) -> Space:
         {
             "name": "toy",
             "about": "a search in seconds",
+            "family": "toy",
             "model": model,
             "draw": {**domains, **draw},
-            "objective": {"aligned": {"band": list(BAND), "targets": "linear"}},
+            "objective": {"distance": {"band": list(BAND)}},
             "budget": {"trials": 3},
             "probe": {"lines": "digits", "finalists": finalists},
         }

@@ -8,7 +8,6 @@ from pathlib import Path
 from spaces.band import Band
 from spaces.data_settings import AugmentationSettings, DataSettings
 from spaces.probe_settings import ProbeSettings
-from spaces.qwen3_tts import QwenDraw
 from spaces.records.trial import Outcome
 from spaces.records.trial_spec import TrialSpec
 from tests.support import toy_family
@@ -38,13 +37,9 @@ class ToyVoice:
 
     def spec(self, name: str, band: Band | None = BAND, **changes) -> TrialSpec:
         recipe = {
-            "objective": "aligned",
-            "rank": 4,
-            "alpha_ratio": 1,
-            "lora_lr": 0.3,
-            "text_projection_lr": 0.03,
+            "objective": "distance",
+            "vector_lr": 0.33,
             "epochs": 20,
-            "targets": "linear",
             "batch": 2,
             "accumulation": 1,
         }
@@ -57,7 +52,7 @@ class ToyVoice:
             calibration=str(self.root / "base" / "calibration.json"),
             language="auto",
             seed=0,
-            draw=QwenDraw(**{**recipe, **changes}),
+            draw=toy_family.ToyDraw(**{**recipe, **changes}),
             band=band,
             probe=self.probe,
         )
@@ -87,9 +82,9 @@ PASSES = 4
 """Forward passes per epoch of these trials."""
 SECONDS = {"seconds", "gpu_seconds"}
 """Fields of a point that differ from run to run."""
-LONG = {"band": Band(low=1e-6, high=1e-5), "lora_lr": 1e-3, "text_projection_lr": 0.0, "epochs": 2}
+LONG = {"band": Band(low=1e-6, high=1e-5), "vector_lr": 1e-3, "epochs": 2}
 """A trial that uses up its two epochs and is not probed."""
-SLOW = {"lora_lr": 0.01, "text_projection_lr": 0.0, "epochs": 1000}
+SLOW = {"vector_lr": 0.01, "epochs": 1000}
 """A trial that takes dozens of epochs to the band."""
 
 

@@ -1,8 +1,8 @@
 """The protocol between a model family and the rest of the project.
 
-A family is a module under `trainable/` with the functions of `Family`. `prepare` encodes the clips once; `build_pack`
-makes a base model with seats for trials, and `build` a model for one draw. The training loop, the probe and the export
-use nothing else.
+A family is a module under `trainable/` with the functions of `Family`. `prepare` encodes the clips once; `build` makes
+a model for one draw, and `build_pack`, if the family packs draws, a base model with seats for trials. The training
+loop, the probe and the export use nothing else.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class SpeechPrompt:
     seed: int
     """The line is sampled from this seed alone, whatever else is in the batch."""
     frame_cap: int
-    """Codec frames, 12.5 per second, after which the line is cut if it has not ended."""
+    """Frames, 12.5 per second, after which the line is cut if it has not ended."""
     instruction: str | None = None
     """How to say the line, in words, for a model that takes instructions; empty counts as None."""
 
@@ -62,9 +62,9 @@ class Utterance:
     frames: int
     frame_cap: int
     eos: bool
-    """Whether the end-of-speech code was sampled; taken from the sampled sequence, not from its length."""
+    """Whether the model itself ended the line. Where codes are sampled, the end code says so, not the length."""
     codes: np.ndarray | None = None
-    """[frames, codebooks] int64 that the wave was decoded from; None where they are not needed."""
+    """[frames, codebooks] int64 that the wave was decoded from; None for a family without codes."""
 
 
 @dataclass(frozen=True)
@@ -103,14 +103,14 @@ class Learner(ListenableModel, Protocol):
     where a clip ends."""
 
     def parameter_groups(self, draw: Draw) -> list[dict]:
-        """Groups for `torch.optim.AdamW`: `params`, `lr`, `name` (`lora` or `text_projection`)."""
+        """Groups for `torch.optim.AdamW`: `params`, `lr`, and `name`, as in the draw's `lrs`."""
         ...
 
     def losses(self, clips: Sequence[int], step: int) -> ClipLosses:
         """Forward pass over these clips, in the mode that `train` or `eval` has set.
 
-        Where the draw trains the sub-talker on a share of the frames, the optimizer step selects them. In step 0 (the
-        first pass) and in evaluation mode every frame counts.
+        What a draw leaves to chance is selected by the optimizer step. In step 0 (the first pass) and in evaluation
+        mode every frame counts.
         """
         ...
 
@@ -132,6 +132,10 @@ class Learner(ListenableModel, Protocol):
         Raises ValueError for a prompt with an instruction where the model takes none.
         """
         ...
+
+
+class CodeModel(Protocol):
+    """What a learner and a synthesiser offer besides if their utterances have codes."""
 
     def teacher_forced_logits(self, text: str, codes: np.ndarray) -> np.ndarray:
         """Logits of the first codebook at each frame of an utterance, given the frames before it, and after the last:
@@ -175,7 +179,7 @@ class Pack(ListenableModel, Protocol):
     device: torch.device
 
     def join(self, seat: int, draw: Draw, seed: int) -> None:
-        """Puts this draw's adapter into a free seat. Its initial weights are a pure function of seed and rank."""
+        """Puts this draw into a free seat. Its initial weights are a pure function of seed and draw."""
         ...
 
     def leave(self, seat: int) -> None: ...
@@ -233,10 +237,6 @@ class Family(Protocol):
         """
         ...
 
-    def why_not_packed(self, model: str, shape: PackShape) -> str | None:
-        """Why draws of this shape cannot be packed, in a few words; None when they can."""
-        ...
-
     def prepare(
         self, plan: EncodingPlan, model: str, folder: Path, cache: Path, on_progress: Callable[[int, int], None]
     ) -> list[Finding]:
@@ -249,12 +249,6 @@ class Family(Protocol):
 
     def build(self, model: str, prepared: Path, language: str, draw: Draw | None, seed: int) -> Learner:
         """A model for one draw, or the base model when `draw` is None. Initial weights come from `seed`."""
-        ...
-
-    def build_pack(
-        self, model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, process_group: ProcessGroup
-    ) -> Pack:
-        """A base model with as many free seats of this shape as `seats` and the memory allow, at least one."""
         ...
 
     def export(self, learner: Learner, request: ExportRequest, folder: Path) -> None:
@@ -273,6 +267,20 @@ class Family(Protocol):
         ...
 
 
+class PackingFamily(Family, Protocol):
+    """A family whose entry in `spaces/families.py` has a shape of packs."""
+
+    def why_not_packed(self, model: str, shape: PackShape) -> str | None:
+        """Why draws of this shape cannot be packed, in a few words; None when they can."""
+        ...
+
+    def build_pack(
+        self, model: str, prepared: Path, language: str, shape: PackShape, seats: SeatLimit, process_group: ProcessGroup
+    ) -> Pack:
+        """A base model with as many free seats of this shape as `seats` and the memory allow, at least one."""
+        ...
+
+
 class Synthesiser(Protocol):
     """An exported model, loaded without the prepared data."""
 
@@ -280,12 +288,11 @@ class Synthesiser(Protocol):
         """Raises ValueError for a prompt with an instruction where the model takes none."""
         ...
 
-    def teacher_forced_logits(self, text: str, codes: np.ndarray) -> np.ndarray:
-        """See `Learner.teacher_forced_logits`."""
-        ...
 
+def load_family(module: str) -> PackingFamily:
+    """Imports the family's module. What libraries print on import is suppressed.
 
-def load_family(module: str) -> Family:
-    """Imports the family's module. What libraries print on import is suppressed."""
+    A family whose entry has no shape of packs lacks the functions of packs.
+    """
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         return importlib.import_module(module)  # type: ignore[return-value]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from results.run.run_folder import RunFolder
 from spaces.errors import InputError
 from spaces.space import load_space
 from tests.support import made_runs, toy_family
-from tests.support.toy_run import command, end, keep_checkpoint, make_empty, make_run
+from tests.support.toy_run import command, end, keep_checkpoint, make_empty, make_run, outcome
 from tests.support.voices import tone
 from trainable.family.export_request import ExportLayout
 from trainable.probe.criteria.criteria_table import Flag
@@ -142,7 +143,7 @@ def rejected(run: RunFolder, model: Path, trial: str, failed: int, kept: bool = 
     flag = Flag.GARBLED
     heard = made_runs.verdict([0.1] * failed, (f"{failed} of {failed} lines failed",), flag)
     checkpoint = keep_checkpoint(run, model, trial, 0.2) if kept else None
-    end(run, made_runs.outcome(trial, verdict=heard, checkpoint=checkpoint))
+    end(run, outcome(trial, verdict=heard, checkpoint=checkpoint))
 
 
 def test_force_exports_the_nearest_that_kept_a_checkpoint_and_marks_it(empty, tmp_path):
@@ -191,14 +192,15 @@ def test_a_rejected_trial_can_be_merged_and_has_a_new_verdict(finished, tmp_path
     assert all((out / line.audio).is_file() for line in merged.verdict.lines)
 
 
-def test_a_merged_checkpoint_with_other_logits_is_not_exported(finished, tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        toy_family.ToyLearner,
-        "teacher_forced_logits",
-        lambda self, text, codes: toy_family._logits(*self.tensors().values(), codes) * [1, 2, 3, 4, 5, 6, 7, 8],
-    )
+def test_a_merged_checkpoint_that_speaks_differently_is_not_exported(finished, tmp_path, monkeypatch):
+    own = toy_family.ToyLearner.speak
+
+    def speak(self, prompts, sampling):
+        return [dataclasses.replace(spoken, wave=2 * spoken.wave) for spoken in own(self, prompts, sampling)]
+
+    monkeypatch.setattr(toy_family.ToyLearner, "speak", speak)
     code, printed = command(export.export, finished.path, tmp_path / "out", "--trial", "t3", "--merged")
-    assert (code, "logits differ from the adapter's" in printed) == (1, True), printed
+    assert (code, "waves differ from the adapter's" in printed) == (1, True), printed
     assert not list(tmp_path.iterdir())
 
 

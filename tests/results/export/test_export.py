@@ -13,7 +13,7 @@ from results.export.card import base_name
 from spaces.probe_settings import Sampling
 from spaces.records.trial import Ending
 from tests.support import made_runs, toy_family
-from tests.support.toy_run import TOY, command, end
+from tests.support.toy_run import TOY, command, end, outcome
 from trainable.family.protocol import SpeechPrompt
 from trainable.probe.criteria.criteria_table import Flag
 
@@ -51,10 +51,10 @@ def test_the_card_has_front_matter_that_the_hub_accepts_and_no_path_of_this_mach
     for words in (
         "Accepted; 0 of 2 lines failed (95 % confidence interval of the failure rate: 0%–66%); score 0.850.",
         "with a 95 % interval: +0.350 (-0.285 to +0.985), no different",
-        "aligned loss 2.000 (the objective) after 2.00 epochs; guide loss 4.000",
+        "distance loss 2.000 (the objective) after 2.00 epochs; distance loss 2.000, doubled loss 4.000, in squared",
         'from_pretrained("path/to/toy model")',
         "PeftModel.from_pretrained(model.model.talker",
-        "- lora_lr: 0.001",
+        "- vector_lr: 0.001",
         "its speaker has agreed to",
         "Licence of the voice: unknown",
         "dataset fingerprint `" + "f" * 64,
@@ -71,14 +71,14 @@ def test_a_rejected_trial_can_be_exported_and_its_card_says_so(run, tmp_path):
 
 
 def test_a_model_that_speaks_differently_after_loading_is_not_exported(run, tmp_path, monkeypatch):
-    def forgets_text_projection(learner, request, folder):
-        learner.load_tensors({**learner.tensors(), "text_projection.weight": torch.zeros(toy_family.WIDTH)})
+    def forgets_the_vector(learner, request, folder):
+        learner.load_tensors({"vector": torch.zeros(toy_family.WIDTH)})
         written(learner, request, folder)
-        learner.load_tensors({**learner.tensors(), "text_projection.weight": torch.ones(toy_family.WIDTH)})
+        learner.load_tensors({"vector": torch.ones(toy_family.WIDTH)})
 
     written = toy_family.export
     earlier = export.export_trial(run, "t1", tmp_path / "out")
-    monkeypatch.setattr(toy_family, "export", forgets_text_projection)
+    monkeypatch.setattr(toy_family, "export", forgets_the_vector)
     code, said = command(export.export, run.path, tmp_path / "out")
     assert (code, "Nothing was exported" in said) == (1, True)
     assert read_manifest(earlier).trial == "t1"
@@ -160,10 +160,10 @@ def test_a_missing_checkpoint_is_refused(run, tmp_path):
 def test_nothing_accepted_names_the_nearest(empty, tmp_path):
     code, said = command(export.export, empty.path, tmp_path / "out")
     assert (code, "no trial has ended" in said) == (3, True)
-    end(empty, made_runs.outcome("t1", Ending.HOPELESS, reason="too slow"))
+    end(empty, outcome("t1", Ending.HOPELESS, reason="too slow"))
     code, said = command(export.export, empty.path, tmp_path / "out")
     assert (code, "The nearest was t1, hopeless: too slow" in said) == (3, True)
-    end(empty, made_runs.outcome("t2", verdict=made_runs.verdict([0.1], ("1 of 1 lines failed",), Flag.GARBLED)))
+    end(empty, outcome("t2", verdict=made_runs.verdict([0.1], ("1 of 1 lines failed",), Flag.GARBLED)))
     code, said = command(export.export, empty.path, tmp_path / "out")
     assert (code, "The nearest was t2, rejected: 1 of 1 lines failed" in said) == (3, True)
     assert not (tmp_path / "out").exists()

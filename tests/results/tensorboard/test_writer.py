@@ -13,10 +13,11 @@ from tensorboard.plugins.hparams import metadata
 
 from results.run.ledger import Ledger, TrialDrawn, read_ledger
 from results.run.run_folder import RunFolder
-from results.tensorboard.scalars import METRICS
+from results.tensorboard.scalars import metric_names
 from results.tensorboard.text import escape_markdown
 from results.tensorboard.writer import TensorBoardWriter
 from spaces.band import Band
+from spaces.families import FAMILIES
 from spaces.records.trial import Ending
 from tests.support import heard_run, made_runs
 from trainable.probe.criteria.criteria_table import Flag
@@ -148,7 +149,9 @@ def test_an_ended_trial_has_its_draw_its_result_and_its_verdict(run, outcome, me
     assert session.hparams["ending"].string_value == outcome.ending
     assert session.hparams["verdict"].string_value.startswith(verdict_word(outcome))
     experiment = metadata.parse_experiment_plugin_data(plugin["_hparams_/experiment"])
-    assert {info.name.tag for info in experiment.metric_infos} == {f"result/{name}" for name in METRICS}
+    assert {info.name.tag for info in experiment.metric_infos} == {
+        f"result/{name}" for name in metric_names(FAMILIES["qwen3_tts"])
+    }
 
 
 def test_an_end_reported_twice_is_written_once(run):

@@ -27,7 +27,6 @@ from search.proposals.study import SearchStudy
 from search.tuning.run_trials import run_trials
 from search.tuning.searcher import trial_spec
 from search.tuning.tune_report import event_of, tune_config
-from spaces.qwen3_tts import Objective
 from spaces.records.trial import Ending, Phase
 from spaces.records.trial_spec import TrialSpec
 from spaces.storage_uri import Storage
@@ -162,7 +161,7 @@ def test_a_trial_function_imports_no_torch(tmp_path):
     layout, plan = no_bench(at_once=1), toy_plan(tmp_path)
     stop_file = tmp_path / "stop"
     stop_file.touch()
-    config = tune_config(trial_spec(plan, "t000", draw(), plan.space.band(Objective.ALIGNED)))
+    config = tune_config(trial_spec(plan, "t000", draw(), plan.space.band("distance")))
 
     def run_it(broker) -> tuple[list[str], set[str]]:
         """Nested, so that Ray pickles it without this module."""

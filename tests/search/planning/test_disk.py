@@ -149,7 +149,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_search_whose_disk_fills_up_loses_nothing_and_continues_when_there_is_room(small_disk, monkeypatch) -> None:
     monkeypatch.setattr(disk, "MIN_FREE_BYTES", 0)
     monkeypatch.setattr(disk, "FULL_BYTES", 2**20)
-    plan = toy_plan(small_disk, "tests.support.frail_family", trials=4, lora_lr=0.06)
+    plan = toy_plan(small_disk, "tests.support.frail_family", trials=4, vector_lr=0.06)
     checked = check_plan(plan)
     (plan.run.path / frail_family.SLOW).touch()
     ballast = small_disk / "ballast"

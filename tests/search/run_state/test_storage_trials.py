@@ -28,7 +28,7 @@ from trainable.training.checkpoint import read_checkpoints
 from trainable.training.events import Progress, StorageFailed
 from trainable.training.run_trial import run_trial
 
-SLOW = {"lora_lr": 0.02, "text_projection_lr": 0.0, "epochs": 100}
+SLOW = {"vector_lr": 0.02, "epochs": 100}
 
 
 class NodeLost(Exception):

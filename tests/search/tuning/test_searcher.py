@@ -143,11 +143,11 @@ def test_draws_stay_inside_the_space():
     for number in range(12):
         spec = search.suggest(str(number))
         draw = spec.draw
-        assert draw.rank in (4, 8)
-        assert 0.02 <= draw.lora_lr <= 0.2
+        assert draw.weight in (1, 2)
+        assert 0.02 <= draw.vector_lr <= 0.2
         assert 30 <= draw.epochs <= 60
         search.end(str(number), spec, Ending.IN_BAND, GOOD)
-    assert set(shared_distributions(search.space)) == {"rank", "alpha_ratio", "lora_lr", "epochs"}
+    assert set(shared_distributions(search.space)) == {"weight", "vector_lr", "epochs"}
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_a_draw_that_kills_its_bench_fails_by_itself_and_costs_three_starts(tmp_
 def test_more_benches_are_launched_while_trials_wait(tmp_path, monkeypatch):
     layout = laid_out(seats=1, worker={"CPU": 0.8}, max_benches=2)
     monkeypatch.setattr(driver, "lay_out_benches", lambda *asked: layout)
-    plan = toy_plan(tmp_path, "tests.support.frail_family", trials=4, lora_lr=0.08)
+    plan = toy_plan(tmp_path, "tests.support.frail_family", trials=4, vector_lr=0.08)
     history, _ = search(plan, **{frail_family.SLOW: ""})
     assert [outcome.ending for outcome in history.outcomes.values()] == [Ending.IN_BAND] * 4
     assert len(list(plan.run.ray.glob("bench-*"))) == 2

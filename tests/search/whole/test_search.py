@@ -87,7 +87,7 @@ def test_a_search_survives_a_killed_worker_and_a_draw_that_always_fails(tmp_path
 
 
 def test_a_search_goes_on_after_the_driver_is_killed_and_after_ctrl_c(tmp_path):
-    plan = toy_plan(tmp_path, "tests.support.frail_family", trials=3, lora_lr=0.05)
+    plan = toy_plan(tmp_path, "tests.support.frail_family", trials=3, vector_lr=0.05)
     slow = plan.run.path / frail_family.SLOW
 
     driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(tmp_path)], cwd=ROOT, stdout=subprocess.DEVNULL)
@@ -132,7 +132,7 @@ from search.driver import run_search
 from tests.support.frail_family import SLOW
 from tests.support.toy_search import toy_plan
 
-plan = toy_plan(Path(sys.argv[1]), "tests.support.frail_family", trials=3, lora_lr=0.05)
+plan = toy_plan(Path(sys.argv[1]), "tests.support.frail_family", trials=3, vector_lr=0.05)
 checked = check_plan(plan)
 (plan.run.path / SLOW).touch()
 run_search(plan, checked, Console())

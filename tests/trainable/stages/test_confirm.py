@@ -11,7 +11,7 @@ import torch
 from spaces.records.confirmation import Confirmation
 from spaces.space import load_space
 from tests.support import made_runs, toy_family
-from tests.support.toy_run import TOY
+from tests.support.toy_run import DRAW, POINT, TOY
 from tests.support.voices import make_voice
 from trainable.dataset.source import Source
 from trainable.family.protocol import SeatState
@@ -52,18 +52,19 @@ def settings(tmp_path_factory) -> ConfirmationSettings:
     return ConfirmationSettings(TOY, str(model), root / "prepared", calibration, "auto", 1, probe)
 
 
-def finalist(
-    settings: ConfirmationSettings, folder: Path, lora: float, accepted: bool, projection: float = 0.0
-) -> Finalist:
-    learner = toy_family.build(settings.model, settings.prepared, "auto", made_runs.draw(), 1)
-    weights = {
-        name: torch.full_like(tensor, lora if "lora" in name else projection).detach()
-        for name, tensor in learner.tensors().items()
-    }
-    state = CheckpointState(draw=made_runs.draw(), seed=1, point=made_runs.point(24), window=(), ending=None)
+@pytest.fixture
+def lora(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The vector of a toy bears the name of a LoRA."""
+    monkeypatch.setattr(toy_family.ToyLearner, "tensors", lambda self: {"lora_B.weight": self._vector})
+
+
+def finalist(settings: ConfirmationSettings, folder: Path, vector: float, accepted: bool) -> Finalist:
+    learner = toy_family.build(settings.model, settings.prepared, "auto", DRAW, 1)
+    weights = {name: torch.full_like(tensor, vector).detach() for name, tensor in learner.tensors().items()}
+    state = CheckpointState(draw=DRAW, seed=1, point=POINT, window=(), ending=None)
     kept = write_checkpoint(folder / "checkpoints", state, SeatState(weights, {}, 24))
     verdict = made_runs.verdict([0.5] * 4) if accepted else made_runs.verdict([0.0] * 4, ("no end",), Flag.NO_EOS)
-    return Finalist("t1", folder, verdict, made_runs.draw(), kept.folder)
+    return Finalist("t1", folder, verdict, DRAW, kept.folder)
 
 
 def confirmed(settings: ConfirmationSettings, finalist: Finalist) -> tuple[Confirmation, list[str]]:
@@ -71,12 +72,13 @@ def confirmed(settings: ConfirmationSettings, finalist: Finalist) -> tuple[Confi
     return confirm(settings, finalist, lambda what, done, of: progress.append(f"{what} {done}/{of}")), progress
 
 
+@pytest.mark.usefixtures("lora")
 def test_an_overtrained_adapter_is_confirmed_at_a_lower_strength(
     settings: ConfirmationSettings, tmp_path: Path
 ) -> None:
-    final, progress = confirmed(settings, finalist(settings, tmp_path, lora=26.0, accepted=False, projection=-8.0))
+    final, progress = confirmed(settings, finalist(settings, tmp_path, vector=15.0, accepted=False))
     assert [verdict.strength for verdict in final.weaker] == [0.3, 0.5, 0.7]
-    # A toy never ends when the sum of its weights is 10 or more: at 0.7 it is 10.2, at 0.5 it is 5 and at 0.3 almost 0.
+    # A toy never ends when its vector is 10 or more away: at 0.7 that is 10.5, at 0.5 it is 7.5.
     assert [verdict.missed_ends > 0 for verdict in final.weaker] == [False, False, True]
     assert final.accepted and final.confirmed.strength == 0.3
     assert len(final.confirmed.lines) == 60 and final.unseen == 2
@@ -87,8 +89,9 @@ def test_an_overtrained_adapter_is_confirmed_at_a_lower_strength(
     assert (tmp_path / final.confirmed.lines[59].audio).is_file()
 
 
+@pytest.mark.usefixtures("lora")
 def test_a_finalist_rejected_at_every_strength_is_not_confirmed(settings: ConfirmationSettings, tmp_path: Path) -> None:
-    final, _ = confirmed(settings, finalist(settings, tmp_path, lora=200.0, accepted=False))
+    final, _ = confirmed(settings, finalist(settings, tmp_path, vector=200.0, accepted=False))
     assert final.confirmed is None and not final.accepted
     assert not any(verdict.accepted for verdict in final.weaker)
 
@@ -102,11 +105,11 @@ def test_the_base_model_is_confirmed_at_full_strength_only(settings: Confirmatio
 def test_all_finalists_of_a_search_get_the_same_lines_and_the_same_judge(
     settings: ConfirmationSettings, tmp_path: Path
 ) -> None:
-    one, _ = confirmed(settings, finalist(settings, tmp_path / "one", lora=1.0, accepted=True))
-    other, _ = confirmed(settings, finalist(settings, tmp_path / "other", lora=2.0, accepted=True))
+    one, _ = confirmed(settings, finalist(settings, tmp_path / "one", vector=1.0, accepted=True))
+    other, _ = confirmed(settings, finalist(settings, tmp_path / "other", vector=2.0, accepted=True))
     assert [line.text for line in one.confirmed.lines] == [line.text for line in other.confirmed.lines]
     assert one.confirmed.judge == other.confirmed.judge != ""
     another_search, _ = confirmed(
-        replace(settings, seed=2), finalist(settings, tmp_path / "third", lora=1.0, accepted=True)
+        replace(settings, seed=2), finalist(settings, tmp_path / "third", vector=1.0, accepted=True)
     )
     assert another_search.confirmed.judge != one.confirmed.judge

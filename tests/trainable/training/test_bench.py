@@ -41,11 +41,11 @@ def test_trials_side_by_side_end_exactly_as_each_would_alone(
         for name, changes in {
             "in band": {},
             "dropped": {"dropout": 0.5},
-            "hopeless": {"lora_lr": 1e-4, "text_projection_lr": 1e-5},
-            "exhausted": {"lora_lr": 0.05, "epochs": 2, "accumulation": 2},
+            "hopeless": {"vector_lr": 1e-4},
+            "exhausted": {"vector_lr": 0.05, "epochs": 2, "accumulation": 2},
             "overshot": {"band": Band(low=2.0, high=2.001)},
-            "slower": {"lora_lr": 0.1, "accumulation": 3, "warmup": 5},
-            "single clips": {"batch": 1, "accumulation": 2, "weight_decay": 0.5, "objective": "guide"},
+            "slower": {"vector_lr": 0.1, "accumulation": 3, "warmup": 5},
+            "single clips": {"batch": 1, "accumulation": 2, "weight_decay": 0.5, "objective": "doubled"},
         }.items()
     ]
     recorded, waiting = RecordedBench(voice, seats=4), list(specs)
@@ -237,7 +237,7 @@ def test_the_last_trial_is_probed_at_once(voice: ToyVoice, tmp_path: Path) -> No
 def test_a_trial_with_the_wrong_voice_trains_on_in_its_band_and_is_probed_at_most_twice(
     voice: ToyVoice, tmp_path: Path
 ) -> None:
-    spec = strict(voice.spec("one", lora_lr=0.02, text_projection_lr=0.0, epochs=100), tmp_path)
+    spec = strict(voice.spec("one", vector_lr=0.02, epochs=100), tmp_path)
     recorded = RecordedBench(voice, seats=1)
     recorded.bench.seat(spec)
     recorded.run_until_empty()
@@ -256,7 +256,7 @@ def test_a_trial_with_the_wrong_voice_trains_on_in_its_band_and_is_probed_at_mos
 
 
 def test_a_second_chance_survives_a_lost_bench(voice: ToyVoice, tmp_path: Path) -> None:
-    changes = {"lora_lr": 0.02, "text_projection_lr": 0.0, "epochs": 100}
+    changes = {"vector_lr": 0.02, "epochs": 100}
     whole = strict(voice.spec("one", **changes), tmp_path / "whole")
     cut = strict(voice.spec("one", **changes), tmp_path / "cut")
     recorded = RecordedBench(voice, seats=1)

@@ -29,8 +29,8 @@ def never_called(event: Progress) -> None:
     ("name", "changes", "ending", "probed"),
     [
         ("in_band", {}, Ending.IN_BAND, True),
-        ("hopeless", {"lora_lr": 1e-4, "text_projection_lr": 1e-5}, Ending.HOPELESS, False),
-        ("exhausted", {"lora_lr": 0.05, "epochs": 2}, Ending.EXHAUSTED, False),
+        ("hopeless", {"vector_lr": 1e-4}, Ending.HOPELESS, False),
+        ("exhausted", {"vector_lr": 0.05, "epochs": 2}, Ending.EXHAUSTED, False),
         ("overshot", {"band": Band(low=2.0, high=2.001)}, Ending.OVERSHOT, True),
         ("completed", {"band": None, "epochs": 3}, Ending.COMPLETED, True),
     ],
@@ -87,12 +87,12 @@ def test_the_checkpoint_of_an_overshot_trial_does_not_depend_on_the_speed_of_the
     kept = []
     for name, share in (("idle disk", 1e9), ("busy disk", 1e-9)):
         monkeypatch.setattr(checkpoint, "MAX_WRITING_SHARE", share)
-        slow = {"lora_lr": 0.06, "text_projection_lr": 0.0}
+        slow = {"vector_lr": 0.06}
         outcome = run_trial(voice.spec(name, band=Band(low=1.2, high=1.2001), **slow), lambda event: None)
         assert outcome.ending is Ending.OVERSHOT and outcome.kept is not None
         assert outcome.kept.epoch > 1, "expected more than the first checkpoint, which is always written"
         [written] = read_checkpoints(voice.root / name / "checkpoints")
-        kept.append((outcome.kept.step, outcome.kept.losses, written.read().weights["lora_B.weight"].tolist()))
+        kept.append((outcome.kept.step, outcome.kept.losses, written.read().weights["vector"].tolist()))
     assert kept[0] == kept[1]
 
 
@@ -139,21 +139,19 @@ def test_the_curve_starts_at_step_0_and_misses_no_step(voice: ToyVoice) -> None:
 
 def test_a_schedule_is_followed_over_the_whole_run(voice: ToyVoice) -> None:
     """Four steps per epoch: one of warm-up, and two half waves over the other seven."""
-    slow = {"lora_lr": 1e-3, "text_projection_lr": 1e-4, "band": Band(low=1e-6, high=1e-5)}
+    slow = {"vector_lr": 1e-3, "band": Band(low=1e-6, high=1e-5)}
     draw = {"epochs": 2, "warmup": 1, "schedule": "cosine", "lr_cycles": 2, "lr_floor": 0.5}
     outcome = run_trial(voice.spec("cosine", **slow, **draw), lambda event: None)
     points = TrialFolder(voice.root / "cosine").read_points()
     assert outcome.ending is Ending.EXHAUSTED and len(points) == 9
     waves = [(1 + math.cos(math.pi * at)) / 2 for at in (0, 2 / 7, 4 / 7, 6 / 7, 1 / 7, 3 / 7, 5 / 7)]
     factors = [0.5, 0.5, *[0.5 + 0.5 * wave for wave in waves]]
-    assert [point.lrs["lora"] for point in points] == pytest.approx([1e-3 * factor for factor in factors])
-    assert [point.lrs["text_projection"] for point in points] == pytest.approx([1e-4 * factor for factor in factors])
+    assert [point.lrs["vector"] for point in points] == pytest.approx([1e-3 * factor for factor in factors])
 
 
-def test_the_weight_of_the_sub_talker_changes_the_gradient_and_not_the_reported_losses(voice: ToyVoice) -> None:
-    """In the toy family the sub-talker's loss, and its gradient, equal the whole."""
-    for name, weight in (("reported", 0.3), ("heavier", 1.3)):
-        run_trial(voice.spec(name, sub_weight=weight, epochs=1), lambda event: None)
+def test_what_is_differentiated_changes_the_gradient_and_not_the_reported_losses(voice: ToyVoice) -> None:
+    for name, weight in (("reported", 1), ("heavier", 2)):
+        run_trial(voice.spec(name, weight=weight, epochs=1), lambda event: None)
     reported, heavier = (TrialFolder(voice.root / name).read_points()[1] for name in ("reported", "heavier"))
     assert heavier.losses == reported.losses
     assert heavier.grad_norm == pytest.approx(2 * reported.grad_norm)
@@ -161,7 +159,7 @@ def test_the_weight_of_the_sub_talker_changes_the_gradient_and_not_the_reported_
 
 def test_copies_are_trained_on_in_place_of_their_clips(tmp_path: Path) -> None:
     voice = make_toy_voice(tmp_path, augment=AugmentationSettings(copies=2, speed=(0.5, 0.6)))
-    slow = {"lora_lr": 1e-3, "text_projection_lr": 0.0, "epochs": 2, "band": Band(low=1e-6, high=1e-5)}
+    slow = {"vector_lr": 1e-3, "epochs": 2, "band": Band(low=1e-6, high=1e-5)}
     seconds = {}
     for share in (0.0, 0.5, 1.0):
         outcome = run_trial(voice.spec(f"{share}", augmented=share, **slow), lambda event: None)

@@ -17,6 +17,7 @@ from spaces.records.trial_spec import TrialSpec
 from tests.support import toy_family
 from tests.support.pack_processes import in_processes
 from tests.support.recorded_bench import RecordedBench
+from tests.support.toy_pack import ToyPack
 from tests.support.toy_voice import ToyVoice, in_folder, make_toy_voice, timeless_curve
 from trainable.dataset.split import DatasetSplit, Role
 from trainable.family.process_group import ProcessGroup
@@ -30,9 +31,9 @@ from trainable.training.validation import validate
 HELD_OUT = 2
 STEPS = 9
 """Per epoch of 18 clips, two per step."""
-LONG = {"band": Band(low=1e-6, high=1e-5), "lora_lr": 1e-3, "text_projection_lr": 0.0, "epochs": 2}
-SLOW = {"lora_lr": 0.01, "text_projection_lr": 0.0, "epochs": 1000}
-OVER = {"band": Band(low=1.2, high=1.2001), "lora_lr": 0.06, "text_projection_lr": 0.0}
+LONG = {"band": Band(low=1e-6, high=1e-5), "vector_lr": 1e-3, "epochs": 2}
+SLOW = {"vector_lr": 0.01, "epochs": 1000}
+OVER = {"band": Band(low=1.2, high=1.2001), "vector_lr": 0.06}
 """A curve that falls through its band within an epoch, with checkpoints near it."""
 
 
@@ -71,7 +72,7 @@ def test_validation_is_the_mean_over_the_held_out_clips_without_dropout(
     twenty: ToyVoice, tmp_path: Path, at: int
 ) -> None:
     """At any step at which training is stopped, with the weights of its checkpoint."""
-    spec = in_folder(twenty.spec("stopped", **LONG, dropout=0.5, objective="guide"), tmp_path)
+    spec = in_folder(twenty.spec("stopped", **LONG, dropout=0.5, objective="doubled"), tmp_path)
     recorded = RecordedBench(twenty, seats=1)
     recorded.bench.seat(spec)
     recorded.until(lambda: len(TrialFolder(spec.path).read_points()) > at)
@@ -85,9 +86,9 @@ def test_validation_is_the_mean_over_the_held_out_clips_without_dropout(
     held_out = learner.split.held_out
     assert len(held_out) == HELD_OUT
     with torch.no_grad():
-        expected = learner.losses(held_out, step=0).parts["guide"].mean()
-    assert outcome.point.validation["guide"] == pytest.approx(float(expected), rel=1e-6)
-    assert outcome.point.validation["guide"] != outcome.point.loss
+        expected = learner.losses(held_out, step=0).parts["doubled"].mean()
+    assert outcome.point.validation["doubled"] == pytest.approx(float(expected), rel=1e-6)
+    assert outcome.point.validation["doubled"] != outcome.point.loss
 
 
 def test_held_out_clips_are_never_trained_on(twenty: ToyVoice, tmp_path: Path) -> None:
@@ -103,8 +104,8 @@ def test_held_out_clips_are_never_trained_on(twenty: ToyVoice, tmp_path: Path) -
     ("changes", "ending"),
     [
         ({}, Ending.IN_BAND),
-        ({"lora_lr": 0.3, "batch": 1}, Ending.IN_BAND),
-        ({"lora_lr": 1e-4, "text_projection_lr": 1e-5}, Ending.HOPELESS),
+        ({"vector_lr": 0.3, "batch": 1}, Ending.IN_BAND),
+        ({"vector_lr": 1e-4}, Ending.HOPELESS),
         (OVER, Ending.OVERSHOT),
     ],
 )
@@ -162,7 +163,7 @@ def test_trials_that_are_due_together_are_validated_together(twenty: ToyVoice, t
 def test_clips_are_validated_in_batches_of_the_pack(twenty: ToyVoice, tmp_path: Path, batch: int) -> None:
     sizes: list[int] = []
 
-    class Counting(toy_family.ToyPack):
+    class Counting(ToyPack):
         def validate(self, seats, clips):
             sizes.append(len(clips))
             return super().validate(seats, clips)
@@ -180,9 +181,9 @@ def test_clips_are_validated_in_batches_of_the_pack(twenty: ToyVoice, tmp_path: 
     losses = validate(pack, [0, 1])
     assert sizes == {1: [1] * 7, 2: [2, 2, 2, 1], 3: [3, 3, 1], 50: [7]}[batch]
     with torch.no_grad():
-        expected = build_learner(spec.draw, spec.seed).losses(range(7), step=0).parts["aligned"].mean()
+        expected = build_learner(spec.draw, spec.seed).losses(range(7), step=0).parts["distance"].mean()
     assert losses[0] == losses[1]
-    assert losses[0]["aligned"] == pytest.approx(float(expected))
+    assert losses[0]["distance"] == pytest.approx(float(expected))
     assert validate(pack, []) == {}
 
 
