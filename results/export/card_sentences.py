@@ -22,8 +22,8 @@ def verdict_in_words(manifest: AdapterManifest, versus: BaseComparison | None) -
         sentences.append(f"No trial was selected by these lines; {final.unseen} of their texts were not spoken before.")
     if manifest.strength != 1:
         sentences.append(
-            f"The LoRA is scaled to {manifest.strength:g} of its trained strength, which scored better; "
-            "`text_projection` is unchanged."
+            f"The LoRA is scaled to {manifest.strength:g} of its trained strength, which scored better; what else was "
+            "trained is unchanged."
         )
     if versus:
         sentences.append(

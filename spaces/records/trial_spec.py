@@ -1,6 +1,7 @@
 """The specification of one trial, passed to the training loop as JSON."""
 
 import importlib
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import field_validator
@@ -41,7 +42,8 @@ class TrialSpec(FrozenModel):
     def _is_registered(cls, family: str) -> str:
         """A family that Sweetspot does not know registers itself when its module is imported."""
         if all(entry.module != family for entry in FAMILIES.values()):
-            importlib.import_module(family)
+            with suppress(ImportError):
+                importlib.import_module(family)
         return family
 
     @property

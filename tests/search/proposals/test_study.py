@@ -167,6 +167,16 @@ def test_the_guides_configurations_give_fourteen_judged_losses():
     assert prior_losses(load_space("alexandria"), Objective.ALIGNED) == []
 
 
+def test_without_a_band_no_draw_is_screened_and_a_probed_trial_is_feasible():
+    data = toy_space("model").model_dump(mode="json")
+    space = Space.model_validate({**data, "objective": {"distance": {"band": "none"}}})
+    study = SearchStudy(space, 1, 8, CLIPS, BandTracker(space))
+    study.tell(outcome("t0", Ending.COMPLETED, verdict=verdict([0.9]), drawn=study.ask("t0")), ())
+    (told,) = study.study.trials
+    assert (told.state, told.value) == (TrialState.COMPLETE, 0.9)
+    assert study.ask("t1").epochs >= 30
+
+
 def test_draws_that_would_never_cross_are_not_proposed():
     space = voice(objective="guide")
     study = SearchStudy(space, 1, 40, CLIPS, BandTracker(space))
@@ -179,10 +189,9 @@ def test_draws_that_would_never_cross_are_not_proposed():
 def test_a_trial_without_an_outcome_has_failed_and_none_is_left_running():
     space = toy_space("model")
     study = SearchStudy(space, 1, 8, CLIPS, BandTracker(space))
-    for name in ("t0", "t1"):
-        study.ask(name)
+    drawn = [study.ask(name) for name in ("t0", "t1")]
     study.tell_failed("t0")
-    study.tell(outcome("t1", Ending.CANCELLED), ())
+    study.tell(outcome("t1", Ending.CANCELLED, drawn=drawn[1]), ())
     assert [trial.state for trial in study.study.trials] == [TrialState.FAIL, TrialState.FAIL]
 
 
@@ -191,12 +200,12 @@ def test_without_a_point_worth_starting_the_nearest_is_proposed():
     asked = []
 
     def prospect(point) -> Prospect:
-        asked.append(point["lora_lr"])
-        return Prospect(1 + abs(point["lora_lr"] - 0.1), 1.0)
+        asked.append(point["vector_lr"])
+        return Prospect(1 + abs(point["vector_lr"] - 0.1), 1.0)
 
     study = SearchStudy(space, 1, 8, CLIPS, BandTracker(space))
     study.study.sampler = ScreenedSampler(1, 8, shared_distributions(space), prospect)
-    assert study.ask("t0").lora_lr == min(asked, key=lambda rate: abs(rate - 0.1))
+    assert study.ask("t0").vector_lr == min(asked, key=lambda rate: abs(rate - 0.1))
     assert len(asked) > 10
 
 

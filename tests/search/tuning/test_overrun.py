@@ -19,10 +19,9 @@ from search.tuning.recorder import Recorder
 from search.tuning.stopper import BandStopper
 from search.tuning.tune_report import as_result, spec_of, tune_config
 from spaces.records.trial import Ending, Phase
-from spaces.space import Budget
+from spaces.space import Budget, load_space
 from tests.support import made_runs
 from tests.support.made_runs import draw, point, started, write_curve
-from tests.support.toy_search import toy_space
 from trainable.training.events import Progress
 
 CLIPS, LAST_STEP, IN_BAND_AT = 48, 400, 61
@@ -45,7 +44,7 @@ def train_without_end(config: dict) -> None:
 def test_a_trial_that_trains_past_its_ending_is_stopped_and_recorded(tmp_path):
     from ray import tune
 
-    run, space = RunFolder(tmp_path / "run"), toy_space("model")
+    run, space = RunFolder(tmp_path / "run"), load_space("demo")
     spec = made_runs.spec(run, draw=draw(epochs=99))
     ledger = Ledger(run.ledger)
     ledger.append(started())

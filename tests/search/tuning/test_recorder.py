@@ -24,11 +24,10 @@ from search.tuning.recorder import Recorder
 from search.tuning.tune_report import as_result, tune_config
 from spaces.records.trial import Ending, Outcome, Phase
 from spaces.records.trial_spec import TrialSpec
-from spaces.space import Budget
+from spaces.space import Budget, load_space
 from tests.support import made_runs
 from tests.support.counted_outcomes import CountedOutcomes, counted_outcomes
 from tests.support.made_runs import point, started, verdict, write_curve
-from tests.support.toy_search import toy_space
 from trainable.files.trial_folder import TrialFolder
 from trainable.training.events import Finished, Progress, StorageFailed
 
@@ -39,7 +38,7 @@ class Recording:
     """A recorder with one trial running."""
 
     def __init__(self, folder: Path) -> None:
-        self.run, space = RunFolder(folder / "run"), toy_space("model")
+        self.run, space = RunFolder(folder / "run"), load_space("demo")
         Ledger(self.run.ledger).append(started())
         self._said, self.stuck, self.released = io.StringIO(), "", []
         view = PlainView(Console(file=self._said, width=200))

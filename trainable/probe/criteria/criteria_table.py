@@ -50,21 +50,22 @@ class Flag(StrEnum):
 
     NO_EOS = (
         "no_eos",
-        "the voice does not stop: add short utterances to the clips, search the aligned objective, or lower lora_lr",
+        "the voice does not stop: add short utterances to the clips, search the aligned objective, or lower "
+        "the learning rate",
     )
-    SILENT = "silent", "the voice falls silent: check the clips for long silences, or lower lora_lr"
+    SILENT = "silent", "the voice falls silent: check the clips for long silences, or lower the learning rate"
     CLIPPED = "clipped", "the voice is clipped: check the clips for clipping"
-    NOISY = "noisy", "the voice is noisy: check the clips for noise, or lower lora_lr"
-    LOOPED = "looped", "the voice repeats itself: lower lora_lr, or raise the lower end of the band"
+    NOISY = "noisy", "the voice is noisy: check the clips for noise, or lower the learning rate"
+    LOOPED = "looped", "the voice repeats itself: lower the learning rate, or raise the lower end of the band"
     TEMPO = "tempo", "the voice is too slow or pauses too long: check that the transcripts match the clips"
     """Too fast, too slow, or with too long a pause."""
     GARBLED = (
         "garbled",
-        "the words are not understood: lower epochs or lora_lr, or raise the lower end of the band",
+        "the words are not understood: lower epochs or the learning rate, or raise the lower end of the band",
     )
     VOICE_DRIFT = (
         "voice_drift",
-        "it is not the right voice: raise epochs or lora_lr if training was short; check the reference",
+        "it is not the right voice: raise epochs or the learning rate if training was short; check the reference",
     )
     """No longer the voice. Judged over several lines together, because speaker similarity needs seconds of speech."""
     FLAT = "flat", "the voice is monotonous: add livelier clips, or raise the upper end of epochs", False
