@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 
 from results.export.adapter_manifest import MANIFEST, read_manifest
-from results.run.run_folder import require_known_family
 from spaces.cli import exit_on_input_error
 from spaces.errors import InputError
 from spaces.families import FAMILIES
@@ -73,8 +72,7 @@ def _settings(folder: Path) -> _VoiceSettings:
     """Settings from the manifest of an export; defaults for an adapter of another trainer."""
     if (folder / MANIFEST).is_file():
         manifest = read_manifest(folder)
-        family = require_known_family(manifest.family, f"{folder / MANIFEST}")
-        return _VoiceSettings(family, manifest.language, manifest.sampling, manifest.tempo)
+        return _VoiceSettings(manifest.family, manifest.language, manifest.sampling, manifest.tempo)
     tempo = SpeakingRate(pause=PAUSE_SECONDS, per_letter=1 / CHARACTERS_PER_SECOND)
     return _VoiceSettings(FAMILIES["qwen3_tts"].module, None, Sampling(), tempo)
 

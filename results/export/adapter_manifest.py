@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from results.run.run_folder import require_known_family
 from spaces.errors import InputError
 from spaces.families import AnyDraw
 from spaces.frozen_model import FrozenModel
@@ -71,7 +72,7 @@ class AdapterManifest(FrozenModel):
 
 
 def read_manifest(folder: Path) -> AdapterManifest:
-    """Raises InputError for a folder that is missing, is no export, or is of another format."""
+    """Raises InputError for a folder that is missing, is no export, or is of another format or an unknown family."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; expected an adapter that `python -m results.export RUN DIR` wrote")
     path = folder / MANIFEST
@@ -89,6 +90,8 @@ def read_manifest(folder: Path) -> AdapterManifest:
         raise InputError(f"{path}: format {version}, but this Sweetspot reads {FORMAT}; update Sweetspot")
     if isinstance(version, int) and version < FORMAT:
         raise InputError(f"{path}: format {version} is from an earlier Sweetspot; export the trial again")
+    if isinstance(content, dict) and isinstance(content.get("family"), str):
+        require_known_family(content["family"], f"{path}")
     try:
         return AdapterManifest.model_validate(content)
     except ValidationError as error:

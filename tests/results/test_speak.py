@@ -14,7 +14,7 @@ from results.export.adapter_manifest import MANIFEST
 from spaces.probe_settings import Sampling
 from tests.support import made_runs, toy_family
 from tests.support.paths import ROOT
-from tests.support.toy_run import command, end, keep_checkpoint, make_empty, make_run
+from tests.support.toy_run import command, end, keep_checkpoint, make_empty, make_run, outcome
 from trainable.family.protocol import SpeechPrompt
 
 
@@ -42,7 +42,7 @@ def test_an_exported_adapter_speaks(adapter, tmp_path):
 
 def test_a_voice_that_does_not_stop_is_reported(run, tmp_path):
     checkpoint = keep_checkpoint(run, tmp_path / "toy model", "t6", 20.0)
-    end(run, made_runs.outcome("t6", verdict=made_runs.verdict([0.9, 0.9]), checkpoint=checkpoint))
+    end(run, outcome("t6", verdict=made_runs.verdict([0.9, 0.9]), checkpoint=checkpoint))
     adapter = export.export_trial(run, "t6", tmp_path / "endless")
     code, said = command(speak.speak, adapter, "rivers", tmp_path / "out.wav")
     assert (code, "did not end its sentence" in said) == (1, True)
