@@ -70,7 +70,8 @@ def progress(point: Point, family: FamilyEntry) -> dict[str, float]:
 
 
 def _losses(point: Point, family: FamilyEntry) -> dict[str, float]:
-    return {"loss": point.loss, **{name: point.losses[name] for name in family.objectives}}
+    """Earlier records may lack an objective."""
+    return {"loss": point.loss, **{name: each for name, each in point.losses.root.items() if name in family.objectives}}
 
 
 def metrics(outcome: Outcome) -> dict[str, float]:
