@@ -161,7 +161,8 @@ def test_a_trial_function_imports_no_torch(tmp_path):
     layout, plan = no_bench(at_once=1), toy_plan(tmp_path)
     stop_file = tmp_path / "stop"
     stop_file.touch()
-    config = tune_config(trial_spec(plan, "t000", draw(), plan.space.band("distance")))
+    registered = dataclasses.replace(plan, family="trainable.qwen3_tts.family")
+    config = tune_config(trial_spec(registered, "t000", draw(), plan.space.band("distance")))
 
     def run_it(broker) -> tuple[list[str], set[str]]:
         """Nested, so that Ray pickles it without this module."""
