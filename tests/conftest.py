@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,19 @@ def local_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
     with ray_session(toy_plan(tmp_path_factory.mktemp("ray"))):
         yield
+
+
+@pytest.fixture(scope="session")
+def whole_search() -> Iterator[Path]:
+    """The folder of a whole search, see `tests.support.whole_search`."""
+    from tests.support.whole_search import run_whole_search
+
+    folder = Path(tempfile.mkdtemp(prefix="told-", dir="/tmp"))
+    try:
+        run_whole_search(folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")

@@ -2,68 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.whole_search import EXPORTED, FILES, PRINTED, SECRETS
 
 pytestmark = pytest.mark.ray
 
-SECRETS = {
-    "HF_TOKEN": "hf_plantedPlantedPlantedPlantedPlan01",
-    "HUGGING_FACE_HUB_TOKEN": "hf_plantedPlantedPlantedPlantedPlan02",
-    "AWS_SECRET_ACCESS_KEY": "planted/secretAccessKey/planted03",
-    "AWS_SESSION_TOKEN": "plantedSessionTokenPlanted04",
-}
-FILES = {
-    ".cache/huggingface/token": "hf_plantedPlantedPlantedPlantedPlan05",
-    ".ray/auth_token": "0a0b0c0d0e0f0a0b0c0d0e0f0a0b0c0d0e0f0a0b0c0d0e0f0a0b0c0d0e0f0607",
-}
 LEFT = ("ledger.jsonl", "report/index.html", "search.png", "ray", "tensorboard")
 
 
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """The folder of a whole search on a machine with secrets, with its output."""
-    # Ray puts its sockets below this folder, and their paths must be short.
-    folder = Path(tempfile.mkdtemp(prefix="told-", dir="/tmp"))
-    for name, secret in FILES.items():
-        path = folder / "home" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(secret)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "HF_"))}
-    environment |= {**SECRETS, "HOME": str(folder / "home"), "RAY_TMPDIR": str(folder / "r"), "OMP_NUM_THREADS": "1"}
-    environment |= {"PYTHONPATH": str(ROOT), "RAY_AUTH_MODE": "token"}
-    (folder / "r").mkdir()
-    work = folder / "work"
-    work.mkdir()
-    with (work / "printed").open("wb") as printed:
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.support.whole_search", str(work)],
-            cwd=ROOT,
-            env=environment,
-            stdout=printed,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-        )
-    try:
-        assert done.returncode == 0, (work / "printed").read_text(errors="replace")
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def test_a_search_neither_keeps_nor_prints_secrets(folder: Path) -> None:
-    work = folder / "work"
-    assert all((work / "run" / name).exists() for name in LEFT) and any((work / "exported").iterdir())
-    assert "this draw is doomed" in (work / "printed").read_text()
+def test_a_search_neither_keeps_nor_prints_secrets(whole_search: Path) -> None:
+    work = whole_search / "work"
+    assert all((work / "run" / name).exists() for name in LEFT) and any((work / EXPORTED).iterdir())
+    assert "this draw is doomed" in (work / PRINTED).read_text()
     files = [path for path in work.rglob("*") if path.is_file()]
     secrets = [*SECRETS.values(), *FILES.values()]
     telling = {
@@ -75,8 +28,8 @@ def test_a_search_neither_keeps_nor_prints_secrets(folder: Path) -> None:
     assert not telling
 
 
-def test_no_secret_is_in_the_logs_of_ray(folder: Path) -> None:
-    logs = [path for path in folder.glob("r/ray/session_*/logs/**/*") if path.is_file()]
+def test_no_secret_is_in_the_logs_of_ray(whole_search: Path) -> None:
+    logs = [path for path in whole_search.glob("r/ray/session_*/logs/**/*") if path.is_file()]
     assert logs
     secrets = [*SECRETS.values(), *FILES.values()]
     assert not {path.name for path in logs for secret in secrets if secret.encode() in path.read_bytes()}

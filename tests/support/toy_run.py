@@ -18,7 +18,7 @@ from trainable.dataset.encoding_plan import plan_encoding
 from trainable.dataset.loading.load import load_dataset
 from trainable.dataset.source import Source
 from trainable.family.protocol import SeatState
-from trainable.probe.criteria.calibration import calibrate
+from trainable.probe.criteria.calibration import Calibration, calibrate
 from trainable.probe.criteria.criteria_table import Flag
 from trainable.training.checkpoint import CheckpointState, write_checkpoint
 
@@ -57,15 +57,24 @@ def make_empty(folder: Path) -> RunFolder:
     source, cache = Source.parse(str(make_voice(folder / "voice"))), folder / "cache"
     plan = plan_encoding(load_dataset([source], False, cache), DataSettings(), seed=1)
     toy_family.prepare(plan, str(model), run.prepared, cache, lambda done, of: None)
-    calibrate(toy_family.build(str(model), run.prepared, "auto", None, 1), ProbeSettings(lines="english")).write(
-        run.calibration
-    )
+    _calibration(model, run.prepared).write(run.calibration)
     started = made_runs.started(TOY, str(model))
     space = {**toy_space(str(model)).model_dump(mode="json"), "probe": started.space["probe"]}
     changes = {"data": (str(folder / "voice"),), "space": space}
     Ledger(run.ledger).append(SearchStarted(**{**started.model_dump(), **changes}))
     Ledger(run.ledger).append(BaseProbed(outcome=made_runs.base([0.5, 0.5])))
     return run
+
+
+def _calibration(model: Path, prepared: Path) -> Calibration:
+    """The same for each of these runs, and so measured once."""
+    if not _calibrations:
+        learner = toy_family.build(str(model), prepared, "auto", None, 1)
+        _calibrations.append(calibrate(learner, ProbeSettings(lines="english")))
+    return _calibrations[0]
+
+
+_calibrations: list[Calibration] = []
 
 
 def make_run(empty: RunFolder, folder: Path) -> RunFolder:

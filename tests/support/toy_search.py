@@ -6,6 +6,7 @@ from pathlib import Path
 
 from results.run.run_folder import RunFolder
 from search.planning.plan import Plan
+from spaces.records.trial import Outcome
 from spaces.space import Space
 from tests.support.toy_family import make_toy_model
 from tests.support.voices import make_voice
@@ -59,3 +60,17 @@ def toy_plan(
         address="local",
         cache=folder / "cache",
     )
+
+
+def run_alone(plan: Plan, outcome: Outcome, folder: Path) -> Outcome:
+    """What the same trial comes to in this process, without Ray."""
+    from search.tuning.searcher import trial_spec
+    from trainable.training.run_trial import run_trial
+
+    spec = trial_spec(plan, outcome.trial, outcome.draw, plan.space.band(outcome.draw.objective))
+    return run_trial(spec.model_copy(update={"folder": str(folder / outcome.trial)}), lambda event: None)
+
+
+def equal_parts(outcome: Outcome) -> tuple:
+    """What is equal however a trial was run."""
+    return outcome.draw, outcome.ending, outcome.point.losses, outcome.kept.losses, outcome.verdict.score

@@ -37,7 +37,7 @@ DRAW = QwenDraw(
 )
 
 
-@pytest.fixture(scope="module", params=[torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+@pytest.fixture(scope="module")
 def run(request, tmp_path_factory) -> RunFolder:
     """An accepted trial on the demo's model, stored in that type: its own clone of the voice, moved a little."""
     folder = tmp_path_factory.mktemp("demo")
@@ -71,15 +71,16 @@ def run(request, tmp_path_factory) -> RunFolder:
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("run", "options"),
     [
-        [],
-        ["--layout", "alexandria"],
-        ["--layout", "kathrine"],
-        ["--merged"],
-        ["--layout", "custom_voice"],
+        (torch.float32, []),
+        (torch.float32, ["--layout", "alexandria"]),
+        (torch.float32, ["--merged"]),
+        (torch.bfloat16, ["--layout", "kathrine"]),
+        (torch.bfloat16, ["--merged"]),
+        (torch.bfloat16, ["--layout", "custom_voice"]),
     ],
-    ids=lambda options: " ".join(options) or "peft",
+    indirect=["run"],
 )
 def test_every_layout_is_exported_and_speaks(run, tmp_path, options) -> None:
     out = tmp_path / "out"

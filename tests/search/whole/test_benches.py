@@ -1,4 +1,4 @@
-"""Whole searches on benches: their results equal those of isolated trials, and nothing is left in Ray."""
+"""Whole searches on benches and in isolated processes: trials end as they would alone, and nothing is left in Ray."""
 
 from __future__ import annotations
 
@@ -22,14 +22,12 @@ from search.driver import bench_spec
 from search.planning.execution_mode import ExecutionMode
 from search.planning.layout import BenchLayout
 from search.planning.plan import Plan
-from search.tuning.searcher import trial_spec
 from spaces.errors import InputError
 from spaces.families import read_draw
 from spaces.records.trial import Ending
 from tests.support import frail_family, hungry_family
 from tests.support.left_behind import assert_nothing_is_left
-from tests.support.toy_search import toy_plan
-from trainable.training.run_trial import run_trial
+from tests.support.toy_search import equal_parts, run_alone, toy_plan
 
 pytestmark = pytest.mark.usefixtures("local_ray")
 
@@ -43,21 +41,15 @@ def search(plan: Plan, **files: str) -> tuple[History, str]:
     return read_ledger(plan.run.ledger), said.getvalue()
 
 
-def test_benches_and_isolated_processes_have_equal_results(tmp_path):
-    results = {}
-    for isolate in (False, True):
-        plan = dataclasses.replace(
-            toy_plan(tmp_path / str(isolate), trials=2, dropout=0.1), mode=ExecutionMode(isolate)
-        )
-        history, said = search(plan)
-        assert f"Trials: {'one process per trial' if isolate else 'one at a time on one base'}" in said
-        assert [outcome.ending for outcome in history.outcomes.values()] == [Ending.IN_BAND] * 2
-        results[isolate] = {
-            trial: (outcome.draw, outcome.ending, outcome.point.losses, outcome.kept.losses, outcome.verdict.score)
-            for trial, outcome in history.outcomes.items()
-        }
-        assert history.base.verdict is not None
-    assert results[False] == results[True]
+@pytest.mark.parametrize("trials", [1, pytest.param(3, marks=pytest.mark.soak)])
+def test_isolated_processes_train_what_one_process_would(tmp_path, trials):
+    plan = dataclasses.replace(toy_plan(tmp_path, trials=trials, dropout=0.1), mode=ExecutionMode(isolate=True))
+    history, said = search(plan)
+    assert "Trials: one process per trial" in said
+    assert [outcome.ending for outcome in history.outcomes.values()] == [Ending.IN_BAND] * trials
+    for outcome in history.outcomes.values():
+        assert equal_parts(outcome) == equal_parts(run_alone(plan, outcome, tmp_path))
+    assert history.base.verdict is not None
     assert_nothing_is_left()
 
 
@@ -76,14 +68,12 @@ def test_two_workers_train_what_one_process_would(tmp_path, monkeypatch):
     plan = toy_plan(tmp_path, trials=2)
     together = search(plan)[0].outcomes
     assert together.keys() == {"t000", "t001"}
-    for trial, outcome in together.items():
-        spec = trial_spec(plan, trial, outcome.draw, plan.space.band(outcome.draw.objective)).model_copy(
-            update={"folder": str(tmp_path / trial)}
-        )
-        alone = run_trial(spec, lambda event: None)
+    for outcome in together.values():
+        alone = run_alone(plan, outcome, tmp_path)
         assert (outcome.ending, outcome.point.step) == (alone.ending, alone.point.step)
         assert outcome.point.loss == pytest.approx(alone.point.loss, rel=1e-5)
         assert outcome.verdict.score == pytest.approx(alone.verdict.score, abs=1e-3)
+    assert_nothing_is_left()
 
 
 @pytest.mark.soak
@@ -128,8 +118,18 @@ def test_tasks_return_raise_report_progress_and_run_again_when_their_bench_dies(
         with pytest.raises(InputError, match="by nothing"):
             executor.run_task(functools.partial(divide, 6, 0), lambda *update: None)
         assert executor.run_task(functools.partial(die_so_often, tmp_path / "once", 1), lambda *update: None) == "alive"
-        with pytest.raises(LostError, match="process died"):
-            executor.run_task(functools.partial(die_so_often, tmp_path / "always", 9), lambda *update: None)
+    assert_nothing_is_left()
+
+
+@pytest.mark.soak
+def test_a_task_whose_bench_dies_every_time_is_lost(tmp_path):
+    layout = laid_out(seats=1)
+    spec = bench_spec(toy_plan(tmp_path), layout)
+    with (
+        open_benches(layout, spec, tmp_path, tmp_path / "stop") as executor,
+        pytest.raises(LostError, match="process died"),
+    ):
+        executor.run_task(functools.partial(die_so_often, tmp_path / "always", 9), lambda *update: None)
     assert_nothing_is_left()
 
 

@@ -72,6 +72,11 @@ def confirmed(settings: ConfirmationSettings, finalist: Finalist) -> tuple[Confi
     return confirm(settings, finalist, lambda what, done, of: progress.append(f"{what} {done}/{of}")), progress
 
 
+@pytest.fixture(scope="module")
+def base(settings: ConfirmationSettings, tmp_path_factory) -> Confirmation:
+    return confirmed(settings, Finalist("base", tmp_path_factory.mktemp("base"), made_runs.verdict([0.5] * 4)))[0]
+
+
 @pytest.mark.usefixtures("lora")
 def test_an_overtrained_adapter_is_confirmed_at_a_lower_strength(
     settings: ConfirmationSettings, tmp_path: Path
@@ -96,20 +101,20 @@ def test_a_finalist_rejected_at_every_strength_is_not_confirmed(settings: Confir
     assert not any(verdict.accepted for verdict in final.weaker)
 
 
-def test_the_base_model_is_confirmed_at_full_strength_only(settings: ConfirmationSettings, tmp_path: Path) -> None:
-    final, _ = confirmed(settings, Finalist("base", tmp_path, made_runs.verdict([0.5] * 4)))
-    assert final.weaker == () and final.confirmed.strength == 1
-    assert len(final.confirmed.lines) == 60
+def test_the_base_model_is_confirmed_at_full_strength_only(base: Confirmation) -> None:
+    assert base.weaker == () and base.confirmed.strength == 1
+    assert len(base.confirmed.lines) == 60
 
 
 def test_all_finalists_of_a_search_get_the_same_lines_and_the_same_judge(
-    settings: ConfirmationSettings, tmp_path: Path
+    settings: ConfirmationSettings,
+    base: Confirmation,
+    tmp_path: Path,
 ) -> None:
-    one, _ = confirmed(settings, finalist(settings, tmp_path / "one", vector=1.0, accepted=True))
     other, _ = confirmed(settings, finalist(settings, tmp_path / "other", vector=2.0, accepted=True))
-    assert [line.text for line in one.confirmed.lines] == [line.text for line in other.confirmed.lines]
-    assert one.confirmed.judge == other.confirmed.judge != ""
+    assert [line.text for line in base.confirmed.lines] == [line.text for line in other.confirmed.lines]
+    assert base.confirmed.judge == other.confirmed.judge != ""
     another_search, _ = confirmed(
-        replace(settings, seed=2), finalist(settings, tmp_path / "third", vector=1.0, accepted=True)
+        replace(settings, seed=2), Finalist("base", tmp_path / "third", made_runs.verdict([0.5] * 4))
     )
-    assert another_search.confirmed.judge != one.confirmed.judge
+    assert another_search.confirmed.judge != base.confirmed.judge

@@ -31,23 +31,33 @@ def by_itself(voice: ToyVoice, spec: TrialSpec) -> Outcome:
     return recorded.outcomes[spec.trial]
 
 
-@pytest.mark.parametrize("passes_between", [0, 1, 3])
+SEVEN = {
+    "in band": {},
+    "dropped": {"dropout": 0.5},
+    "hopeless": {"vector_lr": 1e-4},
+    "exhausted": {"vector_lr": 0.05, "epochs": 2, "accumulation": 2},
+    "overshot": {"band": Band(low=2.0, high=2.001)},
+    "slower": {"vector_lr": 0.1, "accumulation": 3, "warmup": 5},
+    "single clips": {"batch": 1, "accumulation": 2, "weight_decay": 0.5, "objective": "doubled"},
+}
+
+
+@pytest.fixture(scope="module")
+def alone(voice: ToyVoice, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[dict, list[dict]]]:
+    """Outcome and curve of each of the seven trials by itself."""
+    folder, found = tmp_path_factory.mktemp("alone"), {}
+    for name, changes in SEVEN.items():
+        spec = in_folder(voice.spec(name, **changes), folder)
+        found[name] = timeless(by_itself(voice, spec)), timeless_curve(spec.path)
+    return found
+
+
+@pytest.mark.parametrize("passes_between", [0, 3])
 def test_trials_side_by_side_end_exactly_as_each_would_alone(
-    voice: ToyVoice, tmp_path: Path, passes_between: int
+    voice: ToyVoice, alone: dict[str, tuple[dict, list[dict]]], tmp_path: Path, passes_between: int
 ) -> None:
     """Seven trials in four seats."""
-    specs = [
-        in_folder(voice.spec(name, **changes), tmp_path)
-        for name, changes in {
-            "in band": {},
-            "dropped": {"dropout": 0.5},
-            "hopeless": {"vector_lr": 1e-4},
-            "exhausted": {"vector_lr": 0.05, "epochs": 2, "accumulation": 2},
-            "overshot": {"band": Band(low=2.0, high=2.001)},
-            "slower": {"vector_lr": 0.1, "accumulation": 3, "warmup": 5},
-            "single clips": {"batch": 1, "accumulation": 2, "weight_decay": 0.5, "objective": "doubled"},
-        }.items()
-    ]
+    specs = [in_folder(voice.spec(name, **changes), tmp_path) for name, changes in SEVEN.items()]
     recorded, waiting = RecordedBench(voice, seats=4), list(specs)
     while waiting:
         recorded.bench.seat(waiting.pop(0))
@@ -57,9 +67,7 @@ def test_trials_side_by_side_end_exactly_as_each_would_alone(
     recorded.run_until_empty()
     assert not recorded.failures
     for spec in specs:
-        alone = in_folder(spec, tmp_path / "alone")
-        assert timeless(recorded.outcomes[spec.trial]) == timeless(by_itself(voice, alone))
-        assert timeless_curve(spec.path) == timeless_curve(alone.path)
+        assert (timeless(recorded.outcomes[spec.trial]), timeless_curve(spec.path)) == alone[spec.trial]
     assert {outcome.ending for outcome in recorded.outcomes.values()} >= {
         Ending.IN_BAND,
         Ending.HOPELESS,

@@ -54,7 +54,9 @@ def stored(cache: Path) -> set[str]:
     return set(CodeStore(folder).read(keys))
 
 
-@pytest.mark.parametrize("options", [(), ("--workers",)], ids=["alone", "with workers"])
+@pytest.mark.parametrize(
+    "options", [(), pytest.param(("--workers",), marks=pytest.mark.soak)], ids=["alone", "with workers"]
+)
 def test_two_at_once_share_the_work(tmp_path: Path, whole: PreparedData, options: tuple[str, ...]) -> None:
     both = [Preparing(tmp_path / name, tmp_path / "cache", CLIPS, *options) for name in ("one", "other")]
     for each in both:
