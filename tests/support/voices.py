@@ -37,11 +37,11 @@ def murmur(seconds: float, hertz: float = 200.0) -> np.ndarray:
     pitch = hertz * 2 ** (0.5 * (pitch - 0.5))
     formants = ((400 + 2200 * low, 1.0), (600 + 4000 * high, 0.6))
     phase = 2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE
-    voiced = sum(
-        weight * np.exp(-(((part * pitch - formant) / 500) ** 2)) * np.sin(part * phase)
-        for part in range(1, 16)
-        for formant, weight in formants
-    )
+    turn, partial, voiced = np.exp(1j * phase), np.ones(time.size, complex), np.zeros(time.size)
+    for part in range(1, 16):
+        partial = partial * turn
+        strength = sum(weight * np.exp(-(((part * pitch - formant) / 500) ** 2)) for formant, weight in formants)
+        voiced += strength * partial.imag
     syllables = 0.12 + 0.88 * np.sin(np.pi * (2.3 * time + 0.3 * rhythm)) ** 2
     return (0.1 * syllables * voiced + generator.normal(0, 5e-4, time.size)).astype(np.float32)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from trainable.speech.activity import FRAME_SECONDS, active_frames, frame_levels
 from trainable.speech.audio import SAMPLE_RATE, resample
 
 if TYPE_CHECKING:
-    from speechmos.dnsmos import DNSMOS
+    from onnxruntime import InferenceSession
 
 RATE = 16_000
 """Hz; the input rate of the networks."""
@@ -24,6 +25,8 @@ MIN_SECONDS, MIN_SPEECH_SECONDS = 1.0, 0.5
 SPEECH_DBFS = -26.0
 """Level to which speech is scaled, the nominal one of ITU-T P.56. Without it, a line of the demo voice scores 2.5
 and 3.1 at a tenth of the amplitude: a quiet voice would score higher."""
+OVERALL = (-0.06766283, 1.11546468, 0.04602535)
+"""Coefficients of the polynomial from the network's third output to the score, the library's `get_polyfit_val`."""
 
 
 def overall_quality(wave: np.ndarray) -> float | None:
@@ -50,9 +53,9 @@ def overall_quality(wave: np.ndarray) -> float | None:
         return None
     level = 10 * np.log10(np.mean(10 ** (frame_levels(wave)[active] / 10)))
     scaled = resample(wave * np.float32(10 ** ((SPEECH_DBFS - level) / 20)), SAMPLE_RATE, RATE).clip(-1.0, 1.0)
-    scorer = _scorer()
-    scores = [scorer(window, RATE, is_personalized_MOS=False)["ovrl_mos"] for window in split_windows(scaled)]
-    return float(np.mean(scores))
+    network = _network()
+    raw = [network.run(None, {"input_1": window[None].astype(np.float32)})[0][0][2] for window in split_windows(scaled)]
+    return float(np.mean(np.polyval(OVERALL, raw)))
 
 
 def overall_qualities(waves: Sequence[np.ndarray]) -> list[float | None]:
@@ -81,17 +84,15 @@ def split_windows(wave: np.ndarray) -> list[np.ndarray]:
 
 
 @lru_cache(maxsize=1)
-def _scorer() -> DNSMOS:
-    """The networks of the library's package, on one thread each, since training uses the other cores."""
-    import onnxruntime
-    from speechmos import dnsmos
+def _network() -> InferenceSession:
+    """The network of the library's package, on one thread, since training uses the other cores.
 
-    folder = Path(dnsmos.__file__).parent / "dnsmos_models"
-    primary, p808 = str(folder / "sig_bak_ovr.onnx"), str(folder / "model_v8.onnx")
-    scorer = dnsmos.DNSMOS(primary, p808)
+    The library's own function imports librosa, which takes seconds, for a second network whose score is not used here.
+    """
+    import onnxruntime
+
+    [package] = find_spec("speechmos").submodule_search_locations  # type: ignore[union-attr,misc]
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    scorer.onnx_sess, scorer.p808_onnx_sess = (
-        onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]) for path in (primary, p808)
-    )
-    return scorer
+    path = str(Path(package) / "dnsmos_models" / "sig_bak_ovr.onnx")
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

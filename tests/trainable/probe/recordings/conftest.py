@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 
+from trainable.dataset.clip import Clip
 from trainable.files.cache import VARIABLE
-from trainable.probe.measures.dnsmos import overall_quality
+from trainable.probe.recordings.judge_recording import VoiceBaseline, measure_voice
+from trainable.speech.asr.recogniser import Recogniser
 
 
 @pytest.fixture(autouse=True)
@@ -21,13 +23,15 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def rated_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many of these tests rate the same ten recordings of the demo voice, which takes seconds; each is rated once."""
-    monkeypatch.setattr(
-        "trainable.probe.recordings.judge_recording.overall_quality", lambda wave: _quality(wave.tobytes(), wave.dtype)
-    )
+def measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many of these tests give the same recordings with --like, whose measures take seconds; they are taken once."""
+
+    def measure(clips: Sequence[Clip], recogniser: Recogniser | None, language: str) -> VoiceBaseline:
+        return _measured(tuple(clips), language) if recogniser is None else measure_voice(clips, recogniser, language)
+
+    monkeypatch.setattr("trainable.probe.recordings.command.measure_voice", measure)
 
 
 @functools.cache
-def _quality(samples: bytes, dtype: np.dtype) -> float | None:
-    return overall_quality(np.frombuffer(samples, dtype))
+def _measured(clips: tuple[Clip, ...], language: str) -> VoiceBaseline:
+    return measure_voice(clips, None, language)
