@@ -38,8 +38,8 @@ DRAWS = {
     ),
 }
 CASES = {
-    "1.7b fp64": ("1.7b", torch.float64),
-    "0.6b fp32": ("0.6b", torch.float32),
+    "1.7b fp32": ("1.7b", torch.float32),
+    "0.6b fp64": ("0.6b", torch.float64),
 }
 SEATS = 3
 TOLERANCES = {torch.float32: (1e-3, 1e-4), torch.float64: (1e-12, 1e-12)}
