@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search.proposals.sampler import Prospect
+from search.proposals.screening import Prospect
 from spaces.band import Band
 from spaces.draw import Draw
 from spaces.prior_runs import PriorRun, Slope

@@ -16,8 +16,9 @@ from search.proposals.bands import BandTracker
 from search.proposals.crossing_model import CrossingModel
 from search.proposals.distributions import objective_distributions, shared_distributions, to_draw, to_point
 from search.proposals.prior_runs import starting_points
-from search.proposals.sampler import NO_BAND, Prospect, ScreenedSampler
+from search.proposals.sampler import make_sampler
 from search.proposals.scoring import TrialScore, score_trial
+from search.proposals.screening import NO_BAND, Prospect, ScreenedSampler
 from spaces.band import Band
 from spaces.draw import Draw
 from spaces.families import FAMILIES
@@ -30,7 +31,7 @@ TRIAL = "trial"
 
 
 class SearchStudy:
-    """Multivariate TPE on the probe's score, with the band and the verdict as constraints.
+    """Optuna on the probe's score, with the band and the verdict as constraints.
 
     It does not propose points that are predicted to miss their band. Each process starts with an empty study and adds
     the trials of earlier processes from the ledger.
@@ -52,10 +53,8 @@ class SearchStudy:
         self._crossing_model = CrossingModel(clips, FAMILIES[space.family].slopes, space.evidence)
         self._shared = shared_distributions(space)
         self._by_objective = {objective: objective_distributions(space, objective) for objective in space.objectives}
-        all_distributions = dict(self._shared)
-        for own in self._by_objective.values():
-            all_distributions |= own
-        sampler = ScreenedSampler(seed, trials, all_distributions, self._prospect)
+        conditional = {name: each for own in self._by_objective.values() for name, each in own.items()}
+        sampler = ScreenedSampler(make_sampler(seed, trials), seed, self._shared, conditional, self._prospect)
         self.study = optuna.create_study(storage=storage, study_name=STUDY, direction="maximize", sampler=sampler)
         self._starting_points = starting_points(space, clips)
         self._defaults = {name: domain.boundary_values()[0] for name, domain in space.draw.items()}

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from search.proposals.bands import BandTracker
 from search.proposals.distributions import shared_distributions, to_draw, to_point
 from search.proposals.prior_runs import prior_losses, starting_points
-from search.proposals.sampler import Prospect, ScreenedSampler
+from search.proposals.sampler import SearchSampler, make_sampler
+from search.proposals.screening import Prospect, ScreenedSampler
 from search.proposals.study import JOURNAL, STUDY, TRIAL, SearchStudy, new_journal
 from spaces.qwen3_tts import Objective, QwenDraw
 from spaces.records.trial import Ending
@@ -204,9 +205,32 @@ def test_without_a_point_worth_starting_the_nearest_is_proposed():
         return Prospect(1 + abs(point["vector_lr"] - 0.1), 1.0)
 
     study = SearchStudy(space, 1, 8, CLIPS, BandTracker(space))
-    study.study.sampler = ScreenedSampler(1, 8, shared_distributions(space), prospect)
+    study.study.sampler = ScreenedSampler(make_sampler(1, 8), 1, shared_distributions(space), {}, prospect)
     assert study.ask("t0").vector_lr == min(asked, key=lambda rate: abs(rate - 0.1))
     assert len(asked) > 10
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [
+        SearchSampler(optuna.samplers.TPESampler(seed=1, n_startup_trials=2), conditional=False, redraws=False),
+        SearchSampler(optuna.samplers.TPESampler(seed=1, n_startup_trials=2), conditional=False, redraws=True),
+        SearchSampler(optuna.samplers.RandomSampler(seed=1), conditional=True, redraws=True),
+    ],
+    ids=["asked once", "asked again", "random"],
+)
+def test_any_sampler_is_screened_also_after_its_random_start(sampler, monkeypatch):
+    monkeypatch.setattr("search.proposals.study.make_sampler", lambda seed, trials: sampler)
+    space = with_targets("attention", "linear")
+    study = SearchStudy(space, 1, 12, CLIPS, BandTracker(space))
+    study.study.sampler._prospect = lambda point: Prospect(max(0.0, point["rank"] - 16), 1.0)
+    targets = set()
+    for number in range(12):
+        drawn = study.ask(str(number))
+        assert drawn.rank <= 16
+        targets.add((drawn.objective, drawn.targets))
+        study.tell(outcome(str(number), verdict=verdict([drawn.rank / 64]), drawn=drawn), ())
+    assert len(targets) > 1
 
 
 def test_the_journal_in_the_run_folder_is_the_study_and_starts_empty(tmp_path):

@@ -124,7 +124,7 @@ class Criterion:
     on_pace: bool = False
     """Whether it needs the expected length."""
     from_voice: bool = False
-    """Whether the voice's own clips are measured too."""
+    """Whether the voice's own clips are measured too, for `healthy` to compare with."""
 
     def range_for(self, line: LineMeasures, own: VoiceMeasures) -> HealthyRange | None:
         """None where the line cannot be judged by this measure."""
@@ -132,7 +132,11 @@ class Criterion:
             return None
         return self.healthy(own.of(self.name), line) if self.applies(line) else None
 
+    def judges(self, line: LineMeasures, own: VoiceMeasures) -> bool:
+        """Whether both the value and the range are known."""
+        return line.values.get(self.name) is not None and self.range_for(line, own) is not None
+
     def is_unhealthy(self, line: LineMeasures, own: VoiceMeasures) -> bool:
-        """False where the value or the range is unknown."""
+        """False where it cannot be judged: a flag that none of its criteria judges is reported as unknown."""
         value, healthy = line.values.get(self.name), self.range_for(line, own)
         return value is not None and healthy is not None and value not in healthy

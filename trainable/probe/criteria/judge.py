@@ -7,7 +7,7 @@ from statistics import median
 
 from spaces.records.interval import wilson
 from spaces.records.verdict import SpokenLine, Verdict
-from trainable.probe.criteria.criteria_table import Flag
+from trainable.probe.criteria.criteria_table import CRITERIA, Flag
 from trainable.probe.measures.similarity import SpeakerMatch
 from trainable.speech.tempo import SHORT_LETTERS, letters
 
@@ -121,13 +121,11 @@ def make_verdict(
         reasons.append(
             f"another voice: similarity {voice.similarity:.2f}, expected {voice.threshold:.2f} or more of this voice"
         )
-    no_transcript = any(line.measures.get("character_error") is None for line in deciding)
-    unknown = (*([Flag.GARBLED] if no_transcript else ()), *([Flag.VOICE_DRIFT] if voice.is_unknown else ()))
     return Verdict(
         accepted=not reasons,
         reasons=tuple(reasons),
         flags={flag: count for flag, count in counts.items() if count},
-        unknown=unknown,
+        unknown=(*_unmeasured(deciding), *([Flag.VOICE_DRIFT] if voice.is_unknown else ())),
         failed_lines=failed,
         lines=tuple(lines),
         planned_lines=planned_lines,
@@ -138,6 +136,16 @@ def make_verdict(
         judge=judge,
         score=sum(line.score for line in deciding) / len(deciding),
     )
+
+
+def _unmeasured(deciding: Sequence[SpokenLine]) -> list[Flag]:
+    """Rejecting flags of which a line has no measure at all: without a recogniser, those that are judged by words."""
+    names = {flag: [each.name for each in CRITERIA if each.flag == flag] for flag in Flag if flag.rejects}
+    return [
+        flag
+        for flag, measures in names.items()
+        if measures and any(all(line.measures.get(name) is None for name in measures) for line in deciding)
+    ]
 
 
 def _fails_too_often(deciding: Sequence[SpokenLine], planned_lines: int, confirms: bool) -> bool:

@@ -1,6 +1,6 @@
 """Judges one recording of a known text, without the model that spoke it: a `RecordingVerdict` comes out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from spaces.frozen_model import FrozenModel
 from trainable.dataset.clip import Clip
 from trainable.dataset.formatting import excerpt
 from trainable.dataset.user_files import is_unicode
-from trainable.probe.criteria.criteria_table import Flag, has_speech
+from trainable.probe.criteria.criteria_table import CRITERIA, Flag
 from trainable.probe.criteria.criterion import LineMeasures, SpokenClip, VoiceMeasures
 from trainable.probe.criteria.explain import ExplainedMeasure, JudgingContext, explain
 from trainable.probe.criteria.ground_truth import check_ground_truth
@@ -27,6 +27,7 @@ from trainable.speech.text.error_rate import MIN_JUDGED_LETTERS, normalise
 
 DEFAULT_PACE = f"expected ~ characters / {CHARACTERS_PER_SECOND:g} s, slower where a letter is a syllable"
 VOICE_UNKNOWN = "nothing is known of the voice; give its recordings with --like"
+TOO_LITTLE_SPEECH = "there is too little speech to judge it by"
 
 MAX_RATED_CLIPS = 10
 """Recordings of the voice that get a DNSMOS score, which takes longer than all other measures."""
@@ -114,8 +115,8 @@ def judge_recording(
     context = JudgingContext(pace=pace, own=baseline.own, clips=baseline.clips, similarity=similarity)
     measures = explain(line, context)
     unknown = {
+        **_unknown_from_voice(line, baseline.own, pace),
         **_unknown_from_recording(line, recording, recogniser),
-        **_unknown_from_voice(line, baseline, pace, measures),
         Flag.NO_EOS: "a file does not show whether its model reached its end",
         **({Flag.VOICE_DRIFT: similarity.unknown} if similarity.unknown else {}),
     }
@@ -174,22 +175,14 @@ def _unknown_from_recording(line: LineMeasures, recording: AudioFile, recogniser
     return unknown
 
 
-def _unknown_from_voice(
-    line: LineMeasures,
-    baseline: VoiceBaseline,
-    pace: str | None,
-    measures: Mapping[str, ExplainedMeasure],
-) -> dict[Flag, str]:
+def _unknown_from_voice(line: LineMeasures, own: VoiceMeasures, pace: str | None) -> dict[Flag, str]:
     """Flags that need to know the voice, or more speech than this recording has, each with the reason."""
     unknown = {}
-    if not baseline.own.of("flatness_db"):
-        unknown[Flag.NOISY] = VOICE_UNKNOWN
-    elif not has_speech(line):
-        unknown[Flag.NOISY] = "there is no speech to compare the noise with"
+    for flag in Flag:
+        criteria = [criterion for criterion in CRITERIA if criterion.flag == flag and not criterion.on_words]
+        if criteria and not any(each.judges(line, own) for each in criteria):
+            is_strange = any(each.from_voice and not own.of(each.name) for each in criteria)
+            unknown[flag] = VOICE_UNKNOWN if is_strange else TOO_LITTLE_SPEECH
     if pace is None:
         unknown[Flag.TEMPO] = "no pace is known for this script, only pauses are judged; give recordings with --like"
-    if not baseline.own.of("pitch_range_semitones"):
-        unknown[Flag.FLAT] = VOICE_UNKNOWN
-    elif line.values["pitch_range_semitones"] is None or measures["pitch_range_semitones"].threshold is None:
-        unknown[Flag.FLAT] = "there is too little speech to measure its pitch range"
     return unknown
