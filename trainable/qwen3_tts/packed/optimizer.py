@@ -20,19 +20,12 @@ BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
 @dataclass
-class OptimizerSettings:
-    """AdamW's hyperparameters for one seat, and its step count."""
+class SeatProgress:
+    """The trial of one row."""
 
-    lora_lr: float
-    projection_lr: float
-    weight_decay: float
-    clip_norm: float
+    draw: QwenDraw
     steps: int = 0
     """Steps taken so far."""
-
-    @classmethod
-    def of(cls, draw: QwenDraw) -> OptimizerSettings:
-        return cls(draw.lora_lr, draw.text_projection_lr, draw.weight_decay, draw.clip_norm)
 
 
 class FlatAdamW:
@@ -46,36 +39,36 @@ class FlatAdamW:
         self.weights, self.gradients, self._first, self._second = (
             torch.zeros(seats, lora_size + projection_size, device=device, dtype=dtype) for _ in range(4)
         )
-        self._settings: list[OptimizerSettings | None] = [None] * seats
+        self._rows: list[SeatProgress | None] = [None] * seats
 
     @property
     def moments(self) -> tuple[Tensor, Tensor]:
         """First and second moments, [seats, size]."""
         return self._first, self._second
 
-    def settings(self, row: int) -> OptimizerSettings:
+    def progress(self, row: int) -> SeatProgress:
         """Raises ValueError for an empty row."""
-        settings = self._settings[row]
-        if settings is None:
+        progress = self._rows[row]
+        if progress is None:
             raise ValueError(f"expected a trial in row {row}, got an empty row")
-        return settings
+        return progress
 
-    def begin(self, row: int, settings: OptimizerSettings) -> None:
+    def begin(self, row: int, draw: QwenDraw) -> None:
         """Clears a row for a new trial."""
         self.clear(row)
-        self._settings[row] = settings
+        self._rows[row] = SeatProgress(draw)
 
     def clear(self, row: int) -> None:
         for buffer in self._buffers():
             buffer[row].zero_()
-        self._settings[row] = None
+        self._rows[row] = None
 
     def swap(self, one: int, other: int) -> None:
         """Exchanges two rows."""
         for buffer in self._buffers():
             buffer[[one, other]] = buffer[[other, one]]
-        settings = self._settings
-        settings[one], settings[other] = settings[other], settings[one]
+        rows = self._rows
+        rows[one], rows[other] = rows[other], rows[one]
 
     def step(self, factors: Mapping[int, float], all_reduce: Callable[[Tensor], Tensor]) -> dict[int, float]:
         """Takes one AdamW step for these rows with their learning rates × the factor, and zeroes their gradients.
@@ -92,27 +85,28 @@ class FlatAdamW:
         """Returns the gradient norms, [rows, 1]."""
         span = slice(rows.start, rows.stop)
         weights, gradients, first, second = (buffer[span] for buffer in self._buffers())
-        settings = [self.settings(row) for row in rows]
-        for each in settings:
+        progress = [self.progress(row) for row in rows]
+        draws = [each.draw for each in progress]
+        for each in progress:
             each.steps += 1
         all_reduce(gradients)
-        trained = self._column([float(each.projection_lr > 0) for each in settings])
+        trained = self._column([float(draw.text_projection_lr > 0) for draw in draws])
         # A frozen text_projection is left out of the joint norm.
         gradients[:, self._lora_size :].mul_(trained)
         # On a CPU `norm` adds one number after another, which is off by 1e-3 at thirty million numbers.
         norms = torch.linalg.vecdot(gradients, gradients)[:, None].sqrt()
-        clip_norms = self._column([each.clip_norm for each in settings])
+        clip_norms = self._column([draw.clip_norm for draw in draws])
         gradients.mul_((clip_norms / (norms + 1e-6)).clamp(max=1.0))
         first.lerp_(gradients, 1 - BETA1)
         second.mul_(BETA2).addcmul_(gradients, gradients, value=1 - BETA2)
-        correction = self._column([math.sqrt(1 - BETA2**each.steps) for each in settings])
+        correction = self._column([math.sqrt(1 - BETA2**each.steps) for each in progress])
         update = second.sqrt().div_(correction).add_(EPSILON)
         torch.div(first, update, out=update)
-        lora = [each.lora_lr * factor for each, factor in zip(settings, factors, strict=True)]
-        projection = [each.projection_lr * factor for each, factor in zip(settings, factors, strict=True)]
+        lora = [draw.lora_lr * factor for draw, factor in zip(draws, factors, strict=True)]
+        projection = [draw.text_projection_lr * factor for draw, factor in zip(draws, factors, strict=True)]
         for columns, rates in ((slice(0, self._lora_size), lora), (slice(self._lora_size, None), projection)):
-            decay = [1 - rate * each.weight_decay for rate, each in zip(rates, settings, strict=True)]
-            step_size = [rate / (1 - BETA1**each.steps) for rate, each in zip(rates, settings, strict=True)]
+            decay = [1 - rate * draw.weight_decay for rate, draw in zip(rates, draws, strict=True)]
+            step_size = [rate / (1 - BETA1**each.steps) for rate, each in zip(rates, progress, strict=True)]
             weights[:, columns].mul_(self._column(decay)).sub_(update[:, columns].mul_(self._column(step_size)))
         gradients.zero_()
         return norms

@@ -14,7 +14,7 @@ from trainable.family.protocol import SeatState
 from trainable.qwen3_tts.checkpoint.check import PACKABLE
 from trainable.qwen3_tts.model.lora import PEFT_PREFIX, TEXT_PROJECTION
 from trainable.qwen3_tts.packed.linear import CODE_PREDICTOR, ActiveSeats, PackedLinear, SeatLinear, WeightView
-from trainable.qwen3_tts.packed.optimizer import FlatAdamW, OptimizerSettings
+from trainable.qwen3_tts.packed.optimizer import FlatAdamW
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 PROJECTIONS = ("linear_fc1", "linear_fc2")
@@ -97,7 +97,7 @@ class PackedTalker:
         The first rows of A are the same at every rank. Raises InputError if the draw does not fit this pack's shape.
         """
         self._check_fit(draw)
-        self.flat.begin(row, OptimizerSettings.of(draw))
+        self.flat.begin(row, draw)
         for region in self._regions:
             if not region.is_lora:
                 region.of(self.flat.weights)[row].copy_(self._frozen[region.name])
@@ -115,7 +115,7 @@ class PackedTalker:
 
     def state(self, row: int, draw: QwenDraw) -> SeatState:
         """See `trainable.family.protocol.Pack.state`."""
-        steps = self.flat.settings(row).steps
+        steps = self.flat.progress(row).steps
         moments: dict[str, Tensor] = {}
         for kind, buffer in zip(MOMENTS, self.flat.moments, strict=True):
             for region in self._trained(draw):
@@ -125,7 +125,7 @@ class PackedTalker:
 
     def copy(self, row: int, draw: QwenDraw) -> Callable[[], SeatState]:
         """See `trainable.family.protocol.Pack.copy`."""
-        copied, steps = self.flat.weights[row : row + 1].clone(), self.flat.settings(row).steps
+        copied, steps = self.flat.weights[row : row + 1].clone(), self.flat.progress(row).steps
         return lambda: SeatState(self._weights(copied, 0, draw), {}, steps)
 
     def load(self, row: int, draw: QwenDraw, state: SeatState) -> None:
@@ -140,7 +140,7 @@ class PackedTalker:
                 moment = state.moments.get(f"{region.name}.{kind}")
                 view = region.of_row(buffer, row, draw.rank)
                 view.zero_() if moment is None else view.copy_(moment)
-        self.flat.settings(row).steps = state.step
+        self.flat.progress(row).steps = state.step
         self.sync()
 
     def _weights(self, buffer: Tensor, row: int, draw: QwenDraw) -> dict[str, Tensor]:

@@ -7,16 +7,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from trainable.qwen3_tts.packed.optimizer import FlatAdamW, OptimizerSettings
+from spaces.qwen3_tts import QwenDraw
+from tests.support.made_runs import draw
+from trainable.qwen3_tts.packed.optimizer import FlatAdamW
 
 LORA, PROJECTION = 37, 11
 CPU = torch.device("cpu")
 SETTINGS = (
-    OptimizerSettings(lora_lr=1e-2, projection_lr=3e-3, weight_decay=0.1, clip_norm=0.5),
-    OptimizerSettings(lora_lr=1e-4, projection_lr=0.0, weight_decay=0.3, clip_norm=2.0),
-    OptimizerSettings(lora_lr=3e-1, projection_lr=1e-1, weight_decay=0.0, clip_norm=1e9),
-    OptimizerSettings(lora_lr=5e-3, projection_lr=5e-3, weight_decay=1.0, clip_norm=1e-3),
-    OptimizerSettings(lora_lr=1e-3, projection_lr=0.0, weight_decay=0.0, clip_norm=7.0),
+    draw(lora_lr=1e-2, text_projection_lr=3e-3, weight_decay=0.1, clip_norm=0.5),
+    draw(lora_lr=1e-4, text_projection_lr=0.0, weight_decay=0.3, clip_norm=2.0),
+    draw(lora_lr=3e-1, text_projection_lr=1e-1, weight_decay=0.0, clip_norm=1e9),
+    draw(lora_lr=5e-3, text_projection_lr=5e-3, weight_decay=1.0, clip_norm=1e-3),
+    draw(lora_lr=1e-3, text_projection_lr=0.0, weight_decay=0.0, clip_norm=7.0),
 )
 SEATS = len(SETTINGS)
 
@@ -29,7 +31,7 @@ def make_flat(dtype: torch.dtype = torch.float64, start: Tensor | None = None) -
     """A trial in every row; start: [seats, size], their weights."""
     flat = FlatAdamW(SEATS, LORA, PROJECTION, CPU, dtype)
     for row, each in enumerate(SETTINGS):
-        flat.begin(row, OptimizerSettings(**vars(each)))
+        flat.begin(row, each)
     flat.weights.copy_(random_numbers(0, dtype) if start is None else start)
     return flat
 
@@ -42,11 +44,11 @@ def random_numbers(seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
 class Separate:
     """One seat in plain PyTorch: two parameter groups, clip_grad_norm_, torch.optim.AdamW."""
 
-    def __init__(self, weights: Tensor, settings: OptimizerSettings) -> None:
+    def __init__(self, weights: Tensor, settings: QwenDraw) -> None:
         self.lora, self.projection = (nn.Parameter(part.clone()) for part in weights.split([LORA, PROJECTION]))
         groups = [{"params": [self.lora], "lr": settings.lora_lr}]
-        if settings.projection_lr > 0:
-            groups.append({"params": [self.projection], "lr": settings.projection_lr})
+        if settings.text_projection_lr > 0:
+            groups.append({"params": [self.projection], "lr": settings.text_projection_lr})
         self.trained = [parameter for group in groups for parameter in group["params"]]
         self.rates = [group["lr"] for group in groups]
         self.clip_norm = settings.clip_norm
@@ -93,7 +95,7 @@ def test_every_seat_steps_as_torch_would_step_it() -> None:
         assert not flat.gradients.any()
         for seat, row in enumerate(rows):
             torch.testing.assert_close(flat.weights[row], separate[seat].weights, rtol=1e-12, atol=1e-14)
-    taken = [flat.settings(rows[seat]).steps for seat in range(SEATS)]
+    taken = [flat.progress(rows[seat]).steps for seat in range(SEATS)]
     assert taken == [sum(seat in seats for seats in STEPS) for seat in range(SEATS)]
     assert len(set(taken)) > 3
 
@@ -125,10 +127,10 @@ def test_a_new_trial_starts_with_an_empty_row() -> None:
     flat.gradients += random_numbers(1)
     flat.step(dict.fromkeys(range(SEATS), 1.0), unreduced)
     flat.gradients += random_numbers(2)
-    flat.begin(2, OptimizerSettings(**vars(SETTINGS[0])))
+    flat.begin(2, SETTINGS[0])
     for buffer in (flat.weights, flat.gradients, *flat.moments):
         assert not buffer[2].any() and buffer[[0, 1, 3, 4]].any(dim=1).all()
-    assert flat.settings(2).steps == 0
+    assert flat.progress(2).steps == 0
 
 
 rows = st.integers(0, SEATS - 1)
@@ -155,4 +157,4 @@ def test_a_swap_changes_no_result(events: list[tuple[str, tuple[int, ...]]], dty
     assert torch.equal(moved.weights[place], still.weights)
     assert torch.equal(moved.gradients[place], still.gradients)
     assert all(torch.equal(mine[place], theirs) for mine, theirs in zip(moved.moments, still.moments, strict=True))
-    assert [moved.settings(place[seat]) for seat in range(SEATS)] == [still.settings(seat) for seat in range(SEATS)]
+    assert [moved.progress(place[seat]) for seat in range(SEATS)] == [still.progress(seat) for seat in range(SEATS)]
