@@ -7,7 +7,7 @@ demo: .venv/installed  ## a search on the demo voice, to an exported adapter
 	$(BIN)/python search/run.py
 
 test: .venv/installed  ## the test suite
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadscope --durations 15
+	$(BIN)/python -m pytest -n auto --dist loadscope --durations 15
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -38,10 +41,13 @@ DRAW = QwenDraw(
 
 
 @pytest.fixture(scope="module")
-def run(request, tmp_path_factory) -> RunFolder:
+def run_of(tmp_path_factory) -> Callable[[torch.dtype], RunFolder]:
+    return cache(lambda dtype: make_run(tmp_path_factory.mktemp("demo"), dtype))
+
+
+def make_run(folder: Path, dtype: torch.dtype) -> RunFolder:
     """An accepted trial on the demo's model, stored in that type: its own clone of the voice, moved a little."""
-    folder = tmp_path_factory.mktemp("demo")
-    model = stored_as(DEMO / "checkpoint", folder / "model", request.param)
+    model = stored_as(DEMO / "checkpoint", folder / "model", dtype)
     made = RunFolder(folder / "run")
     source = Source.parse(str(DEMO / "voice"))
     dataset = load_dataset([source], False, cache_folder())
@@ -71,7 +77,7 @@ def run(request, tmp_path_factory) -> RunFolder:
 
 
 @pytest.mark.parametrize(
-    ("run", "options"),
+    ("dtype", "options"),
     [
         (torch.float32, []),
         (torch.float32, ["--layout", "alexandria"]),
@@ -80,10 +86,9 @@ def run(request, tmp_path_factory) -> RunFolder:
         (torch.bfloat16, ["--merged"]),
         (torch.bfloat16, ["--layout", "custom_voice"]),
     ],
-    indirect=["run"],
 )
-def test_every_layout_is_exported_and_speaks(run, tmp_path, options) -> None:
-    out = tmp_path / "out"
+def test_every_layout_is_exported_and_speaks(run_of, dtype, tmp_path, options) -> None:
+    run, out = run_of(dtype), tmp_path / "out"
     code, printed = command(export.export, run.path, out, *options)
     assert code == 0, printed
     exported = read_manifest(out)
