@@ -7,10 +7,11 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, SerializeAsAny
 
 from spaces.draw import Draw
+from spaces.export_layout import ExportLayout
 from spaces.objective_recipe import ObjectiveRecipe
 from spaces.pack_shape import PackShape
 from spaces.prior_runs import PriorRun, Slope
-from spaces.qwen3_tts import LOSSES, SLOPES, Objective, QwenDraw, QwenPackShape, QwenPriorRun, QwenRecipe
+from spaces.qwen3_tts import LOSSES, SLOPES, Objective, QwenDraw, QwenLayout, QwenPackShape, QwenPriorRun, QwenRecipe
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ class FamilyEntry:
     """The parts that a draw may minimise. The others are only logged."""
     loss_unit: str
     """As axes and model cards print it."""
+    layouts: type[ExportLayout]
+    """How trained weights are exported."""
+    tags: tuple[str, ...]
+    """Of model cards on the hub."""
     columns: Mapping[str, str]
     """Hyperparameters that a table of trials shows: field of the draw by heading."""
     recipe: type[ObjectiveRecipe] = ObjectiveRecipe
@@ -48,6 +53,8 @@ FAMILIES = {
         losses=LOSSES,
         objectives=tuple(Objective),
         loss_unit="nats per label",
+        layouts=QwenLayout,
+        tags=("lora",),
         columns={"rank": "rank", "α/r": "alpha_ratio", "LoRA lr": "lora_lr", "text lr": "text_projection_lr"},
         recipe=QwenRecipe,
         prior_run=QwenPriorRun,
@@ -65,6 +72,17 @@ def family_entry(module: str) -> FamilyEntry:
         if entry.module == module:
             return entry
     raise KeyError(f"expected one of {', '.join(entry.module for entry in FAMILIES.values())}, got {module}")
+
+
+def layout_named(module: str, name: str) -> ExportLayout:
+    """The layout of that name of the family in `module`. Raises KeyError for an unknown family, ValueError for a name
+    that it does not have.
+    """
+    layouts = family_entry(module).layouts
+    for layout in layouts:
+        if layout == name:
+            return layout
+    raise ValueError(f"expected one of {', '.join(layouts)}, got {name!r}")
 
 
 def entry_of(draw: Draw) -> FamilyEntry:

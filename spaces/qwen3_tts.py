@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from pydantic import Field, field_validator
 
 from spaces.draw import Draw
+from spaces.export_layout import ExportLayout
 from spaces.objective_recipe import BandChoice, ObjectiveRecipe
 from spaces.pack_shape import PackShape
 from spaces.prior_runs import PriorRun, Slope
@@ -27,6 +28,21 @@ class Objective(StrEnum):
 
     GUIDE = "guide"
     ALIGNED = "aligned"
+
+
+class QwenLayout(ExportLayout):
+    """Layouts of an exported adapter or checkpoint."""
+
+    PEFT = "peft", "a LoRA adapter for {base}", "peft"
+    """An adapter for plain PEFT, with text_projection inside."""
+    ALEXANDRIA = "alexandria", "a LoRA adapter for {base}, in Alexandria's layout", "peft", True
+    """The same in the layout of Alexandria's voices, with a reference recording and its transcript."""
+    KATHRINE = "kathrine", "a LoRA adapter for {base}, with `text_projection.bin`", "peft"
+    """An adapter of the inner transformer alone, with `text_projection.bin` beside it."""
+    MERGED = "merged", "a LoRA merged into {base}"
+    """A complete checkpoint that clones a voice from a recording, as the base model does."""
+    CUSTOM_VOICE = "custom_voice", "{base} with this voice by name"
+    """A complete checkpoint that knows the voice by name, as the published CustomVoice models do."""
 
 
 LOSSES = {

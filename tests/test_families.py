@@ -24,8 +24,6 @@ ALLOWED = {
     ("trainable/training/trial_trainer.py", "rank"): "of a process",
     ("trainable/dataset/checks/dataset.py", "guide"): "a check named after the public guide",
     ("trainable/inspect.py", "text_projection"): "a command about Qwen3-TTS checkpoints",
-    ("results/export/card.py", "text_projection"): "a layout of exports",
-    ("results/export/loading_code.py", "text_projection"): "a layout of exports",
 }
 IMPORTERS = {"spaces/families.py", "trainable/inspect.py", "trainable/probe/speaker/qwen_encoder.py"}
 """Modules outside the family that import it: the registry, a command about its checkpoints, and the speaker encoder in

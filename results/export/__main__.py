@@ -5,7 +5,6 @@ does. Exit codes: 1 it does not, 2 wrong input, 3 nothing accepted.
 """
 
 import dataclasses
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,22 +15,17 @@ from results.export.adapter_manifest import UnfaithfulExport
 from results.export.export import UNKNOWN_LICENCE, ExportOptions, export_trial
 from results.export.hub_upload import check_base, check_repo, plan_upload, push
 from results.run.ledger import History, read_ledger
-from results.run.run_folder import RunFolder
+from results.run.run_folder import RunFolder, require_known_family
 from spaces.cli import exit_on_input_error, progress_bars
 from spaces.errors import InputError
+from spaces.export_layout import ExportLayout
+from spaces.families import FAMILIES, family_entry
 from spaces.records.trial import Outcome
-from trainable.family.export_request import ExportLayout
 
 UNFAITHFUL, NOTHING_ACCEPTED = 1, 3
 
 
-class LayoutOption(StrEnum):
-    """Values of `--layout`; `--merged` is an option of its own."""
-
-    PEFT = "peft"
-    ALEXANDRIA = "alexandria"
-    KATHRINE = "kathrine"
-    CUSTOM_VOICE = "custom_voice"
+LAYOUTS = ", ".join(dict.fromkeys(layout for entry in FAMILIES.values() for layout in entry.layouts))
 
 
 def export(
@@ -43,7 +37,9 @@ def export(
     force: Annotated[
         bool, typer.Option("--force", help="export the nearest trial where none was accepted; its card says so")
     ] = False,
-    layout: Annotated[LayoutOption, typer.Option(help="file layout, by the program that loads it")] = LayoutOption.PEFT,
+    layout: Annotated[
+        str | None, typer.Option(help=f"file layout, by the program that loads it: {LAYOUTS}; default: the first")
+    ] = None,
     merged: Annotated[bool, typer.Option("--merged", help="export a merged checkpoint instead of an adapter")] = False,
     base: Annotated[
         str | None, typer.Option(metavar="NAME/MODEL", help="hub id of the base model, where the run names a folder")
@@ -54,8 +50,8 @@ def export(
 ) -> None:
     """Export the best accepted adapter of a search, checked by loading it back."""
     with exit_on_input_error():
-        options = ExportOptions(_layout(layout, merged), base, licence.lower())
         history = read_ledger(RunFolder(run).ledger)
+        options = ExportOptions(_layout(RunFolder(run), history, layout, merged), base, licence.lower())
         _check_push(to, dry_run, base or (history.search.model if history.search else None))
         trial = trial or _choose(run, history, force)
         try:
@@ -69,12 +65,22 @@ def export(
             _push(folder.resolve(), to, dry_run)
 
 
-def _layout(layout: LayoutOption, merged: bool) -> ExportLayout:
-    if not merged:
-        return ExportLayout(layout.value)
-    if layout in (LayoutOption.ALEXANDRIA, LayoutOption.KATHRINE):
-        raise InputError(f"--merged writes a whole checkpoint, but the {layout} layout holds an adapter; leave one out")
-    return ExportLayout.CUSTOM_VOICE if layout is LayoutOption.CUSTOM_VOICE else ExportLayout.MERGED
+def _layout(run: RunFolder, history: History, name: str | None, merged: bool) -> ExportLayout | None:
+    """The layout with that name of the run's family, or its first of the kind; None for the family's default."""
+    if history.search is None or (name is None and not merged):
+        return None
+    family = require_known_family(history.search.family, f"{run.ledger}")
+    layouts = list(family_entry(family).layouts)
+    if name is not None and name not in layouts:
+        raise InputError(f"--layout {name}: expected one of {', '.join(layouts)}")
+    layout = next((each for each in layouts if (each == name if name else each.is_whole)), None)
+    if merged and (layout is None or not layout.is_whole):
+        raise InputError(
+            f"--merged writes a whole checkpoint, but the {name} layout holds an adapter; leave one out"
+            if name
+            else f"--merged: models of {history.search.family} have no layout that is a whole checkpoint"
+        )
+    return layout
 
 
 def _check_push(repo: str | None, dry_run: bool, base: str | None) -> None:
@@ -115,7 +121,7 @@ def _print_result(outcome: Outcome, history: History, folder: Path, options: Exp
     judged = "accepted" if is_accepted(outcome, history) else "rejected by the probe"
     judged = "not probed" if outcome.verdict is None else judged
     merged = "its logits match the adapter's and it was probed again"
-    check = merged if options.layout.is_whole else "it speaks as trained"
+    check = merged if options.layout and options.layout.is_whole else "it speaks as trained"
     typer.echo(f"trial {outcome.trial}, {judged}, exported to {folder}; {check}: listen to {folder / 'sample.wav'}")
     typer.echo(f'next: python -m results.speak {folder} "something to say" out.wav')
 

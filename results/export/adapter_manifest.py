@@ -7,13 +7,13 @@ from pydantic import ValidationError
 
 from results.run.run_folder import require_known_family
 from spaces.errors import InputError
-from spaces.families import AnyDraw
+from spaces.export_layout import ExportLayout
+from spaces.families import AnyDraw, layout_named
 from spaces.frozen_model import FrozenModel
 from spaces.probe_settings import Sampling
 from spaces.records.confirmation import Confirmation
 from spaces.records.trial import Outcome
 from spaces.records.verdict import Verdict
-from trainable.family.export_request import ExportLayout
 from trainable.speech.tempo import SpeakingRate
 
 MANIFEST = "sweetspot.json"
@@ -49,7 +49,8 @@ class AdapterManifest(FrozenModel):
     """Whether the last verdict accepted it."""
     strength: float = 1.0
     """Factor on the LoRA; the weights in the file include it."""
-    layout: ExportLayout
+    layout: str
+    """One of the family's layouts."""
     merged: MergedWeights | None = None
     """None for an adapter, which was verified to speak exactly as trained."""
     family: str
@@ -69,6 +70,10 @@ class AdapterManifest(FrozenModel):
     """Text of `sample.wav`, spoken with `seed`."""
     files: dict[str, str] = {}
     """SHA-256 of every other file of the export, by its path relative to the folder."""
+
+    @property
+    def export_layout(self) -> ExportLayout:
+        return layout_named(self.family, self.layout)
 
 
 def read_manifest(folder: Path) -> AdapterManifest:
@@ -93,7 +98,9 @@ def read_manifest(folder: Path) -> AdapterManifest:
     if isinstance(content, dict) and isinstance(content.get("family"), str):
         require_known_family(content["family"], f"{path}")
     try:
-        return AdapterManifest.model_validate(content)
-    except ValidationError as error:
-        problem = error.errors()[0]["msg"]
+        manifest = AdapterManifest.model_validate(content)
+        layout_named(manifest.family, manifest.layout)
+        return manifest
+    except ValueError as error:
+        problem = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise InputError(f"{path}: not readable as format {FORMAT} ({problem}); export the trial again") from None

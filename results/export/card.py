@@ -10,19 +10,10 @@ from huggingface_hub import ModelCardData
 from results.analysis.ranking import BaseComparison
 from results.export.adapter_manifest import AdapterManifest
 from results.export.card_sentences import verdict_in_words
-from results.export.loading_code import loading_code
 from results.export.recipe import RECIPE
 from results.export.samples import AudioSample
-from spaces.families import entry_of
-from trainable.family.export_request import ExportLayout
-
-KINDS = {
-    ExportLayout.PEFT: "a LoRA adapter for {base}",
-    ExportLayout.ALEXANDRIA: "a LoRA adapter for {base}, in Alexandria's layout",
-    ExportLayout.KATHRINE: "a LoRA adapter for {base}, with `text_projection.bin`",
-    ExportLayout.MERGED: "a LoRA merged into {base}",
-    ExportLayout.CUSTOM_VOICE: "{base} with this voice by name",
-}
+from spaces.families import entry_of, family_entry
+from trainable.family.protocol import load_family
 
 
 def write_card(
@@ -41,7 +32,7 @@ def write_card(
     base = base_name(manifest.base_model)
     sections = [
         f"---\n{front_matter(manifest)}\n---",
-        f"# {escape_markdown(voice)}: {KINDS[manifest.layout].format(base=escape_markdown(base))}",
+        f"# {escape_markdown(voice)}: {manifest.export_layout.about.format(base=escape_markdown(base))}",
         *([] if manifest.accepted else [_warning(manifest)]),
         f"Trial {manifest.trial} of a Sweetspot search. Use this voice only in ways that its speaker has agreed to. By "
         "publishing it you vouch that the speaker has consented.",
@@ -52,7 +43,7 @@ def write_card(
         f"    {' '.join(manifest.sample_text.split())}",
         *_listening(samples),
         "## How to load it",
-        loading_code(manifest, base, voice),
+        _loading_code(manifest, base, voice),
         "## What was trained",
         _losses(manifest),
         "\n".join(f"- {name}: {value}" for name, value in manifest.draw.model_dump(mode="json").items()),
@@ -65,16 +56,29 @@ def write_card(
     (folder / "README.md").write_text("\n\n".join(filter(None, sections)) + "\n", encoding="utf-8")
 
 
+def _loading_code(manifest: AdapterManifest, base: str, voice: str) -> str:
+    shown = base if base == manifest.base_model else f"path/to/{base}"
+    code = load_family(manifest.family).loading_code(
+        manifest.layout, manifest.base_model, shown, voice, manifest.language
+    )
+    return f'```python\n{code}\n```\n\nor, with Sweetspot: `python -m results.speak DIR "text" out.wav`'
+
+
 def front_matter(manifest: AdapterManifest) -> str:
     """Front matter in YAML, for the hub."""
-    whole = manifest.layout.is_whole
+    layout = manifest.export_layout
     return ModelCardData(
         base_model=base_name(manifest.base_model),
-        base_model_relation="finetune" if whole else "adapter",
-        library_name=None if whole else "peft",
+        base_model_relation="finetune" if layout.is_whole else "adapter",
+        library_name=layout.library,
         license=manifest.licence,
         pipeline_tag="text-to-speech",
-        tags=["lora", "text-to-speech", "sweetspot", *([] if manifest.accepted else ["not-accepted"])],
+        tags=[
+            *family_entry(manifest.family).tags,
+            "text-to-speech",
+            "sweetspot",
+            *([] if manifest.accepted else ["not-accepted"]),
+        ],
     ).to_yaml()
 
 

@@ -20,9 +20,11 @@ from results.run.run_folder import RunFolder, require_known_family
 from spaces.cli import OnProgress, no_progress
 from spaces.draw import Draw
 from spaces.errors import InputError
+from spaces.export_layout import ExportLayout
+from spaces.families import family_entry
 from spaces.probe_settings import ProbeSettings
 from spaces.records.trial import Outcome
-from trainable.family.export_request import ExportLayout, ExportRequest, ReferenceClip, speaker_name
+from trainable.family.export_request import ExportRequest, ReferenceClip, speaker_name
 from trainable.files.atomic import write_text
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ _LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 class ExportOptions:
     """Options of an export."""
 
-    layout: ExportLayout = ExportLayout.PEFT
+    layout: ExportLayout | None = None
+    """None for the family's first."""
     base: str | None = None
     """Hub id of the base model for files and card, where the run names a local folder."""
     licence: str = UNKNOWN_LICENCE
@@ -113,7 +116,8 @@ class _Export:
 
         search, outcome = self.search, self.outcome
         checkpoint = self._checkpoint_path()
-        reference = self._reference() if self.options.layout is ExportLayout.ALEXANDRIA else None
+        layout = self.options.layout or next(iter(family_entry(self.family).layouts))
+        reference = self._reference() if layout.has_reference else None
         self._progress("loading the base model", 0)
         family = load_family(self.family)
         calibration = self._calibration()
@@ -123,9 +127,9 @@ class _Export:
         learner.load_tensors(scale_lora(load_weights(checkpoint), strength))
         learner.eval()
 
-        self._progress(f"writing {outcome.trial} as {self.options.layout}", 1)
+        self._progress(f"writing {outcome.trial} as {layout}", 1)
         request = ExportRequest(
-            layout=self.options.layout,
+            layout=layout,
             model=search.model,
             base_name=self.options.base or search.model,
             speaker=speaker_name(search.voice),
@@ -143,7 +147,7 @@ class _Export:
             final=self.history.confirmations.get(outcome.trial),
             accepted=is_accepted(outcome, self.history),
             strength=strength,
-            layout=self.options.layout,
+            layout=layout,
             family=self.family,
             base_model=request.base_name,
             language=search.space["language"],

@@ -52,7 +52,7 @@ def verify_export(written: WrittenExport, learner: Learner, calibration: Calibra
     Raises UnfaithfulExport, which says what differs.
     """
     manifest = written.manifest
-    text, is_whole = manifest.sample_text, manifest.layout.is_whole
+    text, is_whole = manifest.sample_text, manifest.export_layout.is_whole
     sample = SpeechPrompt(text, manifest.seed, calibration.tempo.frame_cap(text))
     (trained,) = learner.speak([sample], manifest.sampling)
     lines = _probe_lines(written, learner, calibration) if is_whole else []

@@ -20,11 +20,11 @@ from results.run.run_folder import RunFolder
 from search import run as search_command
 from spaces.families import FAMILIES
 from spaces.probe_settings import Sampling
+from spaces.qwen3_tts import QwenLayout
 from spaces.space import load_space
 from tests.support import made_runs
 from tests.support.toy_run import command
 from trainable import inspect
-from trainable.family.export_request import ExportLayout
 from trainable.speech.tempo import SpeakingRate
 
 CODE = "import os, pathlib\npathlib.Path(os.environ['PLANTED']).touch()\n"
@@ -134,7 +134,7 @@ def test_an_adapter_of_another_family_is_refused(tmp_path: Path, marker: Path, f
         draw=made_runs.draw(),
         outcome=made_runs.outcome("t9"),
         accepted=True,
-        layout=ExportLayout.PEFT,
+        layout=QwenLayout.PEFT,
         family=family,
         base_model="model",
         language="auto",

@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from spaces.qwen3_tts import QwenDraw
+from spaces.qwen3_tts import QwenDraw, QwenLayout
 from tests.support.qwen_fixtures import Tiny
-from trainable.family.export_request import ExportLayout, ExportRequest
+from trainable.family.export_request import ExportRequest
 from trainable.qwen3_tts.checkpoint.load import load_base
 from trainable.qwen3_tts.learner import QwenLearner
 from trainable.qwen3_tts.model.lora import attach_lora
@@ -54,5 +54,5 @@ def trained_learner(checkpoint: Path, tiny: Tiny, draw: QwenDraw, language: str 
     return made
 
 
-def request(checkpoint: Path, layout: ExportLayout, **given) -> ExportRequest:
+def request(checkpoint: Path, layout: QwenLayout, **given) -> ExportRequest:
     return ExportRequest(layout, str(checkpoint), str(checkpoint), "somebody", **given)

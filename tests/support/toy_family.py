@@ -19,6 +19,7 @@ from torch import Tensor
 
 from spaces.draw import Draw
 from spaces.errors import InputError
+from spaces.export_layout import ExportLayout
 from spaces.families import FAMILIES, FamilyEntry
 from spaces.pack_shape import PackShape
 from spaces.probe_settings import Sampling
@@ -44,12 +45,20 @@ class ToyDraw(Draw):
     weight: float = Field(default=1.0, gt=0, description="of the loss in training; the logged losses leave it out")
 
 
+class ToyLayout(ExportLayout):
+    VECTOR = "vector", "a vector for {base}", "safetensors"
+    WITH_REFERENCE = "with_reference", "a vector for {base}, with a recording", "safetensors", True
+    WHOLE = "whole", "{base} with another vector"
+
+
 FAMILIES["toy"] = FamilyEntry(
     module=__name__,
     draw=ToyDraw,
     losses={"distance": "0.5 + the mean of (vector - target of the clip)²", "doubled": "twice that"},
     objectives=("distance", "doubled"),
     loss_unit="squared units",
+    layouts=ToyLayout,
+    tags=("toy",),
     columns={"vector lr": "vector_lr"},
     pack_shape=PackShape,
 )
@@ -99,6 +108,10 @@ def export(learner: ToyLearner, request: ExportRequest, folder: Path) -> None:
     """The same file in every layout."""
     folder.mkdir(parents=True, exist_ok=True)
     save_file({name: tensor.detach().clone() for name, tensor in learner.tensors().items()}, folder / "toy.safetensors")
+
+
+def loading_code(layout: str, base_model: str, shown_base: str, voice: str, language: str) -> str:
+    return 'weights = load_file("DIR/toy.safetensors")'
 
 
 def load_exported(

@@ -2,30 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
+from spaces.export_layout import ExportLayout
 from spaces.records.trial import Outcome
-
-
-class ExportLayout(StrEnum):
-    """The files of an export, named by what loads them."""
-
-    PEFT = "peft"
-    """An adapter for plain PEFT, with text_projection inside."""
-    ALEXANDRIA = "alexandria"
-    """The same in the layout of Alexandria's voices, with a reference recording and its transcript."""
-    KATHRINE = "kathrine"
-    """An adapter of the inner transformer alone, with `text_projection.bin` beside it."""
-    MERGED = "merged"
-    """A complete checkpoint that clones a voice from a recording, as the base model does."""
-    CUSTOM_VOICE = "custom_voice"
-    """A complete checkpoint that knows the voice by name, as the published CustomVoice models do."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether it is a complete checkpoint, which needs no base model."""
-        return self in (ExportLayout.MERGED, ExportLayout.CUSTOM_VOICE)
 
 
 @dataclass(frozen=True)

@@ -256,6 +256,13 @@ class Family(Protocol):
         cannot hold what was trained."""
         ...
 
+    def loading_code(self, layout: str, base_model: str, shown_base: str, voice: str, language: str) -> str:
+        """Python code for a model card that loads an export of this layout, in the folder `DIR`, with plain libraries.
+
+        `shown_base` stands for the base model in the code, `voice` is the name of the dataset.
+        """
+        ...
+
     def load_exported(
         self, folder: Path, model: str | None = None, language: str | None = None, reference: Path | None = None
     ) -> Synthesiser:

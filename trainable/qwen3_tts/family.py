@@ -14,12 +14,13 @@ from trainable.qwen3_tts.checkpoint.load import load_base
 from trainable.qwen3_tts.data import prepare as preparation
 from trainable.qwen3_tts.data import prepared as data
 from trainable.qwen3_tts.export.load_exported import load_exported
+from trainable.qwen3_tts.export.loading_code import loading_code
 from trainable.qwen3_tts.learner import QwenLearner
 from trainable.qwen3_tts.model.lora import attach_lora
 from trainable.qwen3_tts.packed.pack import QwenPack
 from trainable.qwen3_tts.packed.seats_that_fit import seats_that_fit
 
-__all__ = ["build", "build_pack", "check_model", "export", "load_exported", "prepare", "why_not_packed"]
+__all__ = ["build", "build_pack", "check_model", "export", "load_exported", "loading_code", "prepare", "why_not_packed"]
 
 
 def prepare(

@@ -20,7 +20,6 @@ from spaces.space import load_space
 from tests.support import made_runs, toy_family
 from tests.support.toy_run import command, end, keep_checkpoint, make_empty, make_run, outcome
 from tests.support.voices import tone
-from trainable.family.export_request import ExportLayout
 from trainable.probe.criteria.criteria_table import Flag
 from trainable.speech.audio import write_audio
 
@@ -43,8 +42,8 @@ def exported(finished, tmp_path_factory) -> Path:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--merged", "--layout", "kathrine"], "leave one out"),
-        (["--merged", "--layout", "alexandria"], "leave one out"),
+        (["--merged", "--layout", "vector"], "leave one out"),
+        (["--layout", "peft"], "expected one of vector, with_reference, whole"),
         (["--licence", "mine, all mine"], "expected an identifier such as cc-by-4.0"),
         (["--dry-run"], "give --push NAME/MODEL too"),
         (["--push", "a/b/c"], "expected NAME/MODEL"),
@@ -58,8 +57,8 @@ def test_invalid_options_are_refused_before_anything_is_written(finished, tmp_pa
     assert not list(tmp_path.iterdir())
 
 
-def test_alexandrias_layout_needs_the_unchanged_dataset(finished, tmp_path):
-    code, printed = command(export.export, finished.path, tmp_path / "out", "--layout", "alexandria")
+def test_a_layout_with_a_recording_needs_the_unchanged_dataset(finished, tmp_path):
+    code, printed = command(export.export, finished.path, tmp_path / "out", "--layout", "with_reference")
     assert (code, "has changed since the search" in printed) == (2, True)
     assert not list(tmp_path.iterdir())
 
@@ -184,7 +183,7 @@ def test_a_checkpoint_merged_from_an_accepted_trial_must_be_accepted(finished, t
 
 
 def test_a_rejected_trial_can_be_merged_and_has_a_new_verdict(finished, tmp_path):
-    out = export.export_trial(finished, "t3", tmp_path / "out", ExportOptions(ExportLayout.MERGED))
+    out = export.export_trial(finished, "t3", tmp_path / "out", ExportOptions(toy_family.ToyLayout.WHOLE))
     merged = read_manifest(out).merged
     assert merged.difference <= merged.tolerance
     assert not merged.verdict.accepted and len(merged.verdict.lines) == 4

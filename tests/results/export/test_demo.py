@@ -93,7 +93,7 @@ def test_every_layout_is_exported_and_speaks(run_of, dtype, tmp_path, options) -
     assert code == 0, printed
     exported = read_manifest(out)
     assert exported.accepted and exported.layout in ("peft", "merged", *options)
-    if exported.layout.is_whole:
+    if exported.export_layout.is_whole:
         assert exported.merged.difference <= exported.merged.tolerance and exported.merged.verdict.accepted
     code, printed = command(speak.speak, out, "one two three", tmp_path / "said.wav", "--seed", 1)
     assert (code, "ended its sentence by itself" in printed) == (0, True), printed

@@ -47,13 +47,12 @@ def test_the_card_has_front_matter_that_the_hub_accepts_and_no_path_of_this_mach
     out = export.export_trial(run, "t2", tmp_path / "out")
     card = ModelCard.load(out / "README.md")
     assert card.data.base_model == "toy model"
-    assert card.data.library_name == "peft"
+    assert (card.data.library_name, card.data.tags[0]) == ("safetensors", "toy")
     for words in (
         "Accepted; 0 of 2 lines failed (95 % confidence interval of the failure rate: 0%–66%); score 0.850.",
         "with a 95 % interval: +0.350 (-0.285 to +0.985), no different",
         "distance loss 2.000 (the objective) after 2.00 epochs; distance loss 2.000, doubled loss 4.000, in squared",
-        'from_pretrained("path/to/toy model")',
-        "PeftModel.from_pretrained(model.model.talker",
+        'load_file("DIR/toy.safetensors")',
         "- vector_lr: 0.001",
         "its speaker has agreed to",
         "Licence of the voice: unknown",

@@ -6,7 +6,8 @@ from peft import PeftModel
 from safetensors.torch import save_file
 from torch import Tensor
 
-from trainable.family.export_request import ExportLayout, ExportRequest
+from spaces.qwen3_tts import QwenLayout
+from trainable.family.export_request import ExportRequest
 from trainable.qwen3_tts.export import alexandria, kathrine
 from trainable.qwen3_tts.export.merged import write_merged
 
@@ -27,8 +28,8 @@ def export_adapter(
         peft.peft_config["default"].base_model_name_or_path = request.base_name
         peft.save_pretrained(str(folder), safe_serialization=True, save_embedding_layers=False)
         (folder / "README.md").unlink(missing_ok=True)
-    if request.layout is ExportLayout.KATHRINE:
+    if request.layout is QwenLayout.KATHRINE:
         kathrine.convert_from_peft(folder)
-    if request.layout is ExportLayout.ALEXANDRIA:
+    if request.layout is QwenLayout.ALEXANDRIA:
         alexandria.write_metadata(request, language, samples, folder)
     save_file({"speaker": speaker.float().cpu().contiguous()}, folder / VOICE, metadata={"language": language})

@@ -16,7 +16,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from trainable.family.export_request import ExportLayout, ExportRequest
+from spaces.qwen3_tts import QwenLayout
+from trainable.family.export_request import ExportRequest
 from trainable.qwen3_tts.checkpoint.check import REQUIRED_FILES, TALKER_PREFIX, check_model
 from trainable.qwen3_tts.checkpoint.fingerprint import SPEAKER_ENCODER, TEXT_FILES
 from trainable.qwen3_tts.model.lora import TEXT_PROJECTION
@@ -40,7 +41,7 @@ def write_merged(peft: PeftModel, speaker: Tensor, request: ExportRequest, folde
     """
     base = Path(check_model(request.model))
     deltas, replaced = _lora_deltas(peft), _text_projection(peft)
-    is_custom = request.layout is ExportLayout.CUSTOM_VOICE
+    is_custom = request.layout is QwenLayout.CUSTOM_VOICE
     config = json.loads((base / "config.json").read_text(encoding="utf-8"))
     row = speaker_row(config)
     unused = {*deltas, *replaced, *([CODEC_EMBEDDING] if is_custom else [])}

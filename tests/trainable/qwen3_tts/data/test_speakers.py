@@ -9,9 +9,10 @@ import torch
 from safetensors.torch import load_file
 
 from spaces.probe_settings import Sampling
+from spaces.qwen3_tts import QwenLayout
 from tests.support.pack_runs import SEED, draw, make_pack, shape_of
 from tests.support.qwen_fixtures import LANGUAGES, Tiny
-from trainable.family.export_request import ExportLayout, ExportRequest
+from trainable.family.export_request import ExportRequest
 from trainable.family.protocol import Batch, SpeechPrompt
 from trainable.qwen3_tts.data.prepared import PreparedData
 from trainable.qwen3_tts.generation.speech import speak
@@ -83,5 +84,5 @@ def test_speech_and_export_are_in_the_first_speakers_voice(tiny: Tiny, tmp_path:
         for spoken in (made.speak([prompt], Sampling()), pack.speak([0], [prompt], Sampling())[0]):
             same = spoken[0].wave.shape == expected.wave.shape and abs(spoken[0].wave - expected.wave).max() < 1e-5
             assert same == (speaker == 0)
-    made.export(ExportRequest(ExportLayout.PEFT, str(tiny.folder), str(tiny.folder), "voice"), tmp_path)
+    made.export(ExportRequest(QwenLayout.PEFT, str(tiny.folder), str(tiny.folder), "voice"), tmp_path)
     assert torch.equal(load_file(tmp_path / "voice.safetensors")["speaker"], ours.speakers[0])

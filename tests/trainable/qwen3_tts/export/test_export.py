@@ -11,8 +11,9 @@ from peft import PeftModel
 
 from spaces.errors import InputError
 from spaces.probe_settings import Sampling
+from spaces.qwen3_tts import QwenLayout
 from tests.support.qwen_fixtures import Tiny, draw
-from trainable.family.export_request import ExportLayout, ExportRequest
+from trainable.family.export_request import ExportRequest
 from trainable.family.protocol import SpeechPrompt
 from trainable.qwen3_tts import family
 from trainable.qwen3_tts.checkpoint.check import check_model
@@ -23,7 +24,7 @@ from trainable.qwen3_tts.model.lora import attach_lora
 PROMPT = SpeechPrompt("speak this", seed=3, frame_cap=40)
 
 
-def request_of(tiny: Tiny, layout: ExportLayout = ExportLayout.PEFT, **given) -> ExportRequest:
+def request_of(tiny: Tiny, layout: QwenLayout = QwenLayout.PEFT, **given) -> ExportRequest:
     return ExportRequest(layout, str(tiny.folder), str(tiny.folder), "somebody", **given)
 
 

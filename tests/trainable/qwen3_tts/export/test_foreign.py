@@ -12,11 +12,11 @@ import torch
 
 from spaces.errors import InputError
 from spaces.probe_settings import Sampling
+from spaces.qwen3_tts import QwenLayout
 from tests.support.exports import in_two_files, request, trained_learner
 from tests.support.qwen_fixtures import Tiny, draw
 from tests.support.tiny_qwen import make_tiny_qwen
 from tests.support.voices import tone
-from trainable.family.export_request import ExportLayout
 from trainable.family.protocol import SpeechPrompt
 from trainable.qwen3_tts import family
 from trainable.qwen3_tts.checkpoint.load import load_base
@@ -31,7 +31,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     return Tiny(folder, load_base(str(folder)))
 
 
-def exported(tiny: Tiny, folder: Path, layout: ExportLayout = ExportLayout.PEFT, base: Path | None = None) -> Path:
+def exported(tiny: Tiny, folder: Path, layout: QwenLayout = QwenLayout.PEFT, base: Path | None = None) -> Path:
     folder.mkdir()
     made = trained_learner(base or tiny.folder, tiny, draw(targets="linear"))
     family.export(made, request(base or tiny.folder, layout), folder)
@@ -109,13 +109,13 @@ def cut_voice(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "layout", "message"),
     [
-        (pickled_projection, ExportLayout.KATHRINE, "nothing of it was used"),
-        (pickled_adapter, ExportLayout.PEFT, "pickled weights are not read"),
-        (named_code, ExportLayout.PEFT, "names code to import"),
-        (another_kind, ExportLayout.PEFT, "expected an adapter of peft_type LORA, got IA3"),
-        (no_json, ExportLayout.PEFT, "not readable as JSON"),
-        (cut_weights, ExportLayout.PEFT, "not readable as safetensors"),
-        (cut_voice, ExportLayout.PEFT, "not readable as a voice"),
+        (pickled_projection, QwenLayout.KATHRINE, "nothing of it was used"),
+        (pickled_adapter, QwenLayout.PEFT, "pickled weights are not read"),
+        (named_code, QwenLayout.PEFT, "names code to import"),
+        (another_kind, QwenLayout.PEFT, "expected an adapter of peft_type LORA, got IA3"),
+        (no_json, QwenLayout.PEFT, "not readable as JSON"),
+        (cut_weights, QwenLayout.PEFT, "not readable as safetensors"),
+        (cut_voice, QwenLayout.PEFT, "not readable as a voice"),
     ],
 )
 def test_what_cannot_be_trusted_is_refused(tiny: Tiny, tmp_path: Path, monkeypatch, damage, layout, message) -> None:
@@ -129,7 +129,7 @@ def test_what_cannot_be_trusted_is_refused(tiny: Tiny, tmp_path: Path, monkeypat
 
 def test_an_index_that_leaves_its_folder_is_refused(tiny: Tiny, tmp_path: Path) -> None:
     base = in_two_files(tiny.folder, tmp_path / "base")
-    folder = exported(tiny, tmp_path / "out", ExportLayout.MERGED, base)
+    folder = exported(tiny, tmp_path / "out", QwenLayout.MERGED, base)
     index = folder / "model.safetensors.index.json"
     places = json.loads(index.read_text())["weight_map"]
     rewrite(index, weight_map={**places, "talker.codec_head.weight": "../base/model-00001-of-00002.safetensors"})
@@ -138,7 +138,7 @@ def test_an_index_that_leaves_its_folder_is_refused(tiny: Tiny, tmp_path: Path) 
 
 
 def test_a_whole_checkpoint_takes_no_base(tiny: Tiny, tmp_path: Path) -> None:
-    folder = exported(tiny, tmp_path / "out", ExportLayout.MERGED)
+    folder = exported(tiny, tmp_path / "out", QwenLayout.MERGED)
     with pytest.raises(InputError, match="needs no base model"):
         family.load_exported(folder, str(tiny.folder))
     (folder / "vocab.json").unlink()
@@ -147,7 +147,7 @@ def test_a_whole_checkpoint_takes_no_base(tiny: Tiny, tmp_path: Path) -> None:
 
 
 def test_a_custom_voice_takes_no_other_voice(tiny: Tiny, tmp_path: Path) -> None:
-    folder = exported(tiny, tmp_path / "out", ExportLayout.CUSTOM_VOICE)
+    folder = exported(tiny, tmp_path / "out", QwenLayout.CUSTOM_VOICE)
     write_audio(tmp_path / "me.wav", tone(2.0))
     with pytest.raises(InputError, match="by name"):
         family.load_exported(folder, reference=tmp_path / "me.wav")

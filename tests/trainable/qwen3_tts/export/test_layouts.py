@@ -15,12 +15,13 @@ from safetensors.torch import load_file
 from results.export.verify import EXACT_TOLERANCE, ROUNDED_TOLERANCE, relative_difference, tolerance_of
 from spaces.errors import InputError
 from spaces.probe_settings import Sampling
+from spaces.qwen3_tts import QwenLayout
 from tests.support import made_runs
 from tests.support.exports import WEIGHTS, in_two_files, request, stored_as, trained_learner
 from tests.support.qwen_fixtures import Tiny, draw
 from tests.support.tiny_qwen import CODES
 from tests.support.voices import tone
-from trainable.family.export_request import ExportLayout, ReferenceClip, speaker_name
+from trainable.family.export_request import ReferenceClip, speaker_name
 from trainable.family.protocol import SpeechPrompt
 from trainable.qwen3_tts import family
 from trainable.qwen3_tts.checkpoint.load import load_base
@@ -31,8 +32,8 @@ from trainable.speech.audio import SAMPLE_RATE, write_audio
 
 PROMPT = SpeechPrompt("speak this", seed=3, frame_cap=24)
 LINEAR = draw(targets="linear")
-ADAPTERS = [layout for layout in ExportLayout if not layout.is_whole]
-WHOLE = [layout for layout in ExportLayout if layout.is_whole]
+ADAPTERS = [layout for layout in QwenLayout if not layout.is_whole]
+WHOLE = [layout for layout in QwenLayout if layout.is_whole]
 BASE_FILES = ("config.json", "generation_config.json", "vocab.json", "speech_tokenizer/model.safetensors")
 
 
@@ -51,7 +52,7 @@ def reference(tmp_path: Path) -> ReferenceClip:
     return ReferenceClip(tmp_path / "ref.wav", "a tone")
 
 
-def exported(learner: QwenLearner, base: Path, layout: ExportLayout, folder: Path, **given) -> Path:
+def exported(learner: QwenLearner, base: Path, layout: QwenLayout, folder: Path, **given) -> Path:
     folder.mkdir()
     family.export(learner, request(base, layout, **given), folder)
     return folder
@@ -92,7 +93,7 @@ def test_a_whole_checkpoint_keeps_what_was_not_trained(tiny: Tiny, base: Path, t
     folder = exported(trained_learner(base, tiny, LINEAR), base, layout, tmp_path / "out")
     before, after = load_file(base / WEIGHTS), load_file(folder / WEIGHTS)
     gone, changed = before.keys() - after.keys(), {name for name in after if not after[name].equal(before[name])}
-    row = {"talker.model.codec_embedding.weight"} if layout is ExportLayout.CUSTOM_VOICE else set()
+    row = {"talker.model.codec_embedding.weight"} if layout is QwenLayout.CUSTOM_VOICE else set()
     assert {after[name].dtype for name in after} == {before[name].dtype for name in after}
     assert all(name.startswith("speaker_encoder.") for name in gone) and bool(gone) == bool(row)
     assert row <= changed
@@ -104,7 +105,7 @@ def test_a_whole_checkpoint_keeps_what_was_not_trained(tiny: Tiny, base: Path, t
 
 def test_the_library_clones_with_a_merged_checkpoint(tiny: Tiny, tmp_path: Path) -> None:
     base = in_two_files(tiny.folder, tmp_path / "base")
-    folder = exported(trained_learner(base, tiny, LINEAR), base, ExportLayout.MERGED, tmp_path / "out")
+    folder = exported(trained_learner(base, tiny, LINEAR), base, QwenLayout.MERGED, tmp_path / "out")
     tts = Qwen3TTSModel.from_pretrained(str(folder), attn_implementation="sdpa", dtype=torch.float32)
     waves, rate = tts.generate_voice_clone(
         "speak", ref_audio=(tone(1.0), SAMPLE_RATE), x_vector_only_mode=True, non_streaming_mode=True, max_new_tokens=8
@@ -119,7 +120,7 @@ def test_the_library_clones_with_a_merged_checkpoint(tiny: Tiny, tmp_path: Path)
 
 def test_the_library_speaks_a_custom_voice_by_name(tiny: Tiny, tmp_path: Path) -> None:
     learner = trained_learner(tiny.folder, tiny, LINEAR)
-    folder = exported(learner, tiny.folder, ExportLayout.CUSTOM_VOICE, tmp_path / "out")
+    folder = exported(learner, tiny.folder, QwenLayout.CUSTOM_VOICE, tmp_path / "out")
     tts = Qwen3TTSModel.from_pretrained(str(folder), attn_implementation="sdpa", dtype=torch.float32)
     assert tts.get_supported_speakers() == ["somebody"]
     assert tts.model.talker.get_input_embeddings().weight[CODES + 952].equal(tiny.data().speakers[0])
@@ -134,7 +135,7 @@ def test_alexandria_merges_its_own_layout(tiny: Tiny, reference, tmp_path: Path)
     learner = trained_learner(tiny.folder, tiny, draw(targets="guide"))
     outcome = made_runs.outcome("t1")
     folder = exported(
-        learner, tiny.folder, ExportLayout.ALEXANDRIA, tmp_path / "out", reference=reference, outcome=outcome
+        learner, tiny.folder, QwenLayout.ALEXANDRIA, tmp_path / "out", reference=reference, outcome=outcome
     )
     meta = json.loads((folder / "training_meta.json").read_text())
     assert (meta["ref_sample_text"], meta["ref_sample_audio"]) == ("a tone", "ref_sample.wav")
@@ -149,7 +150,7 @@ def test_alexandria_merges_its_own_layout(tiny: Tiny, reference, tmp_path: Path)
 
 def test_kathrines_loader_loads_its_layout(tiny: Tiny, tmp_path: Path) -> None:
     learner = trained_learner(tiny.folder, tiny, LINEAR)
-    folder = exported(learner, tiny.folder, ExportLayout.KATHRINE, tmp_path / "out")
+    folder = exported(learner, tiny.folder, QwenLayout.KATHRINE, tmp_path / "out")
     tts = tiny.fresh()
     PeftModel.from_pretrained(tts.model.talker.model, str(folder)).eval()
     projection = torch.load(folder / "text_projection.bin", weights_only=True)
@@ -162,7 +163,7 @@ def test_kathrines_loader_loads_its_layout(tiny: Tiny, tmp_path: Path) -> None:
 def test_kathrines_layout_cannot_hold_a_code_predictor(tiny: Tiny, tmp_path: Path) -> None:
     learner = trained_learner(tiny.folder, tiny, draw(targets="guide"))
     with pytest.raises(InputError, match=r"also adapts code_predictor\.model\.layers\.0.*merged"):
-        exported(learner, tiny.folder, ExportLayout.KATHRINE, tmp_path / "out")
+        exported(learner, tiny.folder, QwenLayout.KATHRINE, tmp_path / "out")
 
 
 @pytest.mark.parametrize("transcript", ["", " \n"])
@@ -172,7 +173,7 @@ def test_alexandrias_layout_needs_a_transcript(tiny: Tiny, reference, tmp_path: 
         exported(
             learner,
             tiny.folder,
-            ExportLayout.ALEXANDRIA,
+            QwenLayout.ALEXANDRIA,
             tmp_path / "out",
             reference=ReferenceClip(reference.audio, transcript),
             outcome=made_runs.outcome("t1"),

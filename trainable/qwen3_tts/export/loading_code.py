@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from results.export.adapter_manifest import AdapterManifest
-from trainable.family.export_request import ExportLayout, speaker_name
+from spaces.qwen3_tts import QwenLayout
+from trainable.family.export_request import speaker_name
 
 CLONED = """waves, rate = model.generate_voice_clone(
     "Something to say.", ref_audio="ref.wav", x_vector_only_mode=True, non_streaming_mode=True
@@ -12,33 +12,32 @@ CLONED = """waves, rate = model.generate_voice_clone(
 """non_streaming_mode: training used this layout of the prompt."""
 
 
-def loading_code(manifest: AdapterManifest, base: str, voice: str) -> str:
-    """Markdown with the code. `base` is the name of the base model, `voice` that of the dataset."""
-    shown = base if base == manifest.base_model else f"path/to/{base}"
+def loading_code(layout: str, base_model: str, shown_base: str, voice: str, language: str) -> str:
+    """See `trainable.family.protocol.Family.loading_code`."""
+    is_whole = layout in (QwenLayout.MERGED, QwenLayout.CUSTOM_VOICE)
     imports = ["from qwen_tts import Qwen3TTSModel"]
-    steps = [f'model = Qwen3TTSModel.from_pretrained("{"DIR" if manifest.layout.is_whole else shown}")']
-    match manifest.layout:
-        case ExportLayout.PEFT | ExportLayout.ALEXANDRIA:
+    steps = [f'model = Qwen3TTSModel.from_pretrained("{"DIR" if is_whole else shown_base}")']
+    match layout:
+        case QwenLayout.PEFT | QwenLayout.ALEXANDRIA:
             imports.insert(0, "from peft import PeftModel")
             steps.append('PeftModel.from_pretrained(model.model.talker, "DIR")  # text_projection is inside')
-        case ExportLayout.KATHRINE:
+        case QwenLayout.KATHRINE:
             imports = ["import torch", "from peft import PeftModel", *imports]
             steps += [
                 'PeftModel.from_pretrained(model.model.talker.model, "DIR")',
                 'projection = torch.load("DIR/text_projection.bin", map_location="cpu", weights_only=True)',
                 "model.model.talker.text_projection.load_state_dict(projection)",
             ]
-    if manifest.layout is ExportLayout.CUSTOM_VOICE:
-        language = "Auto" if manifest.language == "auto" else manifest.language.capitalize()
-        arguments = f'"Something to say.", speaker="{speaker_name(voice)}", language="{language}"'
+    if layout is QwenLayout.CUSTOM_VOICE:
+        spoken = "Auto" if language == "auto" else language.capitalize()
+        arguments = f'"Something to say.", speaker="{speaker_name(voice)}", language="{spoken}"'
         steps.append(f"waves, rate = model.generate_custom_voice(\n    {arguments}, non_streaming_mode=True\n)")
     else:
         steps.append(CLONED)
-    if _has_own_codec(manifest.base_model):
+    if _has_own_codec(base_model):
         imports.append("from trainable.qwen3_tts import mel_codec")
         steps.insert(0, "mel_codec.register()")
-    code = "\n".join([*imports, "", *steps])
-    return f'```python\n{code}\n```\n\nor, with Sweetspot: `python -m results.speak DIR "text" out.wav`'
+    return "\n".join([*imports, "", *steps])
 
 
 def _has_own_codec(base_model: str) -> bool:
