@@ -18,12 +18,20 @@ from spaces.draw import Draw
 from spaces.families import FAMILIES
 from spaces.pack_shape import PackShape
 from tests.support import toy_family
-from tests.support.toy_family import ToyLearner, check_model, export, load_exported, prepare, why_not_packed
+from tests.support.toy_family import (
+    ToyLearner,
+    check_model,
+    export,
+    load_exported,
+    loading_code,
+    prepare,
+    why_not_packed,
+)
 from tests.support.toy_pack import ToyPack
 from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import ClipLosses, SeatLimit
 
-__all__ = ["build", "build_pack", "check_model", "export", "load_exported", "prepare", "why_not_packed"]
+__all__ = ["build", "build_pack", "check_model", "export", "load_exported", "loading_code", "prepare", "why_not_packed"]
 
 DOOM, KILL, POISON, SLOW = "doom", "kill", "poison", "slow"
 DOOMED, KILLED, POISONED, RESUMED = "doomed", "killed", "poisoned", "resumed"

@@ -11,13 +11,13 @@ import torch
 from spaces.families import FAMILIES
 from spaces.pack_shape import PackShape
 from tests.support import toy_family
-from tests.support.toy_family import build, check_model, export, load_exported, prepare, why_not_packed
+from tests.support.toy_family import build, check_model, export, load_exported, loading_code, prepare, why_not_packed
 from tests.support.toy_pack import ToyPack
 from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Batch, SeatLimit
 from trainable.stopping.curve import ClipRow
 
-__all__ = ["build", "build_pack", "check_model", "export", "load_exported", "prepare", "why_not_packed"]
+__all__ = ["build", "build_pack", "check_model", "export", "load_exported", "loading_code", "prepare", "why_not_packed"]
 
 HOLDS, GRANTED = "holds", "granted"
 """Files in the run's folder: the seats that fit, and a line with the seats of each pack that was built."""
