@@ -30,35 +30,39 @@ os.environ.setdefault("RAY_worker_niceness", "0")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The lane of tests that start a Ray takes longest, so it begins first."""
-    items.sort(key=lambda item: not _starts_ray(item.path))
+    """The lanes of tests that start a Ray take longest, so they begin first."""
+    items.sort(key=lambda item: _ray_lane(item.path) is None)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores, four at most: the lane of tests that start a Ray waits half of its time."""
+    """One more than there are cores, four at most: tests that start a Ray wait half of their time."""
     return min(4, (os.cpu_count() or 1) + 1)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Tests of one file stay in one process. Files that start a Ray share one process: two Rays would slow each other
-    down, and starting another takes longer than many a test."""
+    """Tests of one file stay in one process, and so do all files of a lane."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Lanes(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            return "ray" if _starts_ray(ROOT / file) else file
+            return _ray_lane(ROOT / file) or file
 
     config.option.loadscopereorder = False
     return Lanes(config, log)
 
 
 @functools.cache
-def _starts_ray(file: Path) -> bool:
+def _ray_lane(file: Path) -> str | None:
+    """`session` for files whose tests share the session's Ray, since starting another takes longer than many a test;
+    `clusters` for files whose tests start clusters of their own; None for files that start no Ray. More than two Rays
+    at once would slow each other down."""
     text = file.read_text(encoding="utf-8")
-    return "local_ray" in text or "pytest.mark.ray" in text
+    if "local_ray" in text:
+        return "session"
+    return "clusters" if "pytest.mark.ray" in text else None
 
 
 @pytest.fixture(scope="session", autouse=True)
