@@ -231,10 +231,8 @@ class Family(Protocol):
     """The functions of a model family's module."""
 
     def check_model(self, model: str) -> str:
-        """The folder of the model, downloaded when it is a hub id.
-
-        Raises InputError when the model is not of this family, or cannot be downloaded.
-        """
+        """The folder of the model, downloaded when it is a hub id. Raises InputError when the model is not of this
+        family, or cannot be downloaded."""
         ...
 
     def prepare(
@@ -257,10 +255,8 @@ class Family(Protocol):
         ...
 
     def loading_code(self, layout: str, base_model: str, shown_base: str, voice: str, language: str) -> str:
-        """Python code for a model card that loads an export of this layout, in the folder `DIR`, with plain libraries.
-
-        `shown_base` stands for the base model in the code, `voice` is the name of the dataset.
-        """
+        """Python code for a model card: loads an export of this layout in the folder `DIR`, with plain libraries.
+        `shown_base` stands for the base model in the code, `voice` is the name of the dataset."""
         ...
 
     def load_exported(
@@ -297,9 +293,7 @@ class Synthesiser(Protocol):
 
 
 def load_family(module: str) -> PackingFamily:
-    """Imports the family's module. What libraries print on import is suppressed.
-
-    A family whose entry has no shape of packs lacks the functions of packs.
-    """
+    """Imports the family's module, without what libraries print. Without a shape of packs in its entry, it lacks the
+    functions of `PackingFamily` beyond those of `Family`."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         return importlib.import_module(module)  # type: ignore[return-value]
