@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 import optuna
@@ -36,7 +37,6 @@ DOMAINS = {
     "batch": [1, 2],
     "accumulation": [1, 2, 4],
     "warmup": {"low": 0, "high": 20},
-    "schedule": ["constant", "cosine"],
     "lr_floor": {"low": 0.0, "high": 0.5},
     "lr_cycles": [1, 2],
     "sub_weight": {"low": 0.1, "high": 0.5},
@@ -57,9 +57,14 @@ def voice(evidence: tuple = (), **changes) -> Space:
 
 
 def domain(name: str) -> Any:
-    """What a space may say of a field; of a number without a row in the table, its default and a smaller one."""
+    """What a space may say of a field. Without a row in the table: all members of an enumeration, or for a number its
+    default and another."""
     default = QwenDraw.model_fields[name].default
-    return DOMAINS.get(name) or [default, default / 2 if isinstance(default, float) else default + 1]
+    if name in DOMAINS:
+        return DOMAINS[name]
+    if isinstance(default, StrEnum):
+        return [str(member) for member in type(default)]
+    return [default, default / 2 if isinstance(default, float) else default + 1]
 
 
 @pytest.mark.parametrize("name", sorted(QwenDraw.model_fields.keys() - {"targets"}))
