@@ -7,6 +7,8 @@ from trainable.probe.criteria.criterion import LineMeasures, SpokenClip
 
 LONG = "a sentence that is long enough to have a tempo"
 HEALTHY = {
+    # A measure that is not named here has a value too, with nothing of the voice to compare it with.
+    **{each.name: 0.0 for each in CRITERIA if each.measure and not each.on_words and not each.on_pace},
     "ended": 1.0,
     "speech_share": 0.8,
     "clipped_share": 0.0,
