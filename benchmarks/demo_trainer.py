@@ -13,7 +13,7 @@ import torch
 
 from spaces.families import FAMILIES
 from spaces.qwen3_tts import QwenDraw, QwenPackShape
-from spaces.records.trial import Losses
+from spaces.records.losses import Losses
 from spaces.records.verdict import Verdict
 from spaces.space import Space
 from trainable.dataset.source import Source

@@ -9,7 +9,8 @@ from benchmarks.worlds import ProbeOutcome, SearchProblem, TrainingRun
 from spaces.band import Band
 from spaces.draw import Draw
 from spaces.qwen3_tts import LOSSES
-from spaces.records.trial import Ending, Losses, Outcome, Point
+from spaces.records.losses import Losses
+from spaces.records.trial import Ending, Outcome, Point
 from spaces.records.verdict import Verdict
 from trainable.probe.criteria.criteria_table import Flag
 from trainable.stopping.rule import decide, may_be_spike, may_jump_over, nears_floor

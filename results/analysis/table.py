@@ -13,7 +13,8 @@ from spaces.families import AnyDraw
 from spaces.frozen_model import FrozenModel
 from spaces.grades import Grades
 from spaces.records.interval import ConfidenceInterval
-from spaces.records.trial import Losses, Outcome, Point
+from spaces.records.losses import Losses
+from spaces.records.trial import Outcome, Point
 from trainable.files.trial_folder import TrialFolder
 
 

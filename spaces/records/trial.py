@@ -3,11 +3,12 @@
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, RootModel, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from spaces.band import Band
 from spaces.families import AnyDraw
 from spaces.frozen_model import FrozenModel
+from spaces.records.losses import BaseLosses, Losses
 from spaces.records.verdict import Verdict
 
 
@@ -47,18 +48,6 @@ class Phase(StrEnum):
 
     TRAINING = "training"
     PROBING = "probing"
-
-
-class Losses(RootModel[dict[str, float]]):
-    """All logged losses by the names of the family's parts, each a mean over equally weighted clips.
-
-    An objective is the name of the part that is descended.
-    """
-
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
-
-    def __getitem__(self, part: str) -> float:
-        return self.root[part]
 
 
 class Point(BaseModel):
@@ -128,6 +117,8 @@ class Outcome(BaseModel):
     probe_seconds: float
     gpu_seconds: float = 0.0
     """GPU seconds of training and probing, counted as in `Point`; 0 in older records."""
+    base_losses: BaseLosses | None = None
+    """For row zero alone; None in older records too."""
 
     @property
     def judged_point(self) -> Point | None:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from spaces.records.trial import Losses, Point
+from spaces.records.losses import Losses
+from spaces.records.trial import Point
 from trainable.stopping.curve import FIRST_PASS_CLIPS
 from trainable.stopping.extrapolation import EffectiveSteps
 

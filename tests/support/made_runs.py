@@ -11,7 +11,8 @@ from spaces.band import Band
 from spaces.draw import Draw
 from spaces.probe_settings import ProbeSettings
 from spaces.qwen3_tts import QwenDraw
-from spaces.records.trial import Ending, Losses, Outcome, Point
+from spaces.records.losses import Losses
+from spaces.records.trial import Ending, Outcome, Point
 from spaces.records.trial_spec import TrialSpec
 from spaces.records.verdict import SpokenLine, Verdict
 from spaces.space import load_space

@@ -10,7 +10,8 @@ from results.run.ledger import BaseProbed, Ledger, SearchStarted, TrialDrawn, Tr
 from results.run.run_folder import RunFolder
 from spaces.data_settings import DataSettings
 from spaces.probe_settings import ProbeSettings
-from spaces.records.trial import Ending, Losses, Outcome
+from spaces.records.losses import Losses
+from spaces.records.trial import Ending, Outcome
 from tests.support import made_runs, toy_family
 from tests.support.toy_search import toy_space
 from tests.support.voices import make_voice

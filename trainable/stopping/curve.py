@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 
-from spaces.records.trial import Losses
+from spaces.records.losses import Losses
 
 FIRST_PASS_CLIPS = 32
 """The curve's point at step 0 is a pass without gradient over at most so many clips."""

@@ -5,7 +5,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spaces.records.trial import Ending, Losses, Point, SecondChance
+from spaces.records.losses import Losses
+from spaces.records.trial import Ending, Point, SecondChance
 from spaces.records.trial_spec import TrialSpec
 from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Batch, Pack

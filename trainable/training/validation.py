@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from spaces.records.trial import Losses
+from spaces.records.losses import Losses
 from trainable.dataset.split import DatasetSplit
 from trainable.family.protocol import Learner, Pack
 from trainable.stopping.curve import ClipRow, mean_losses
