@@ -79,6 +79,10 @@ def print_run(run: RunFolder, history: History, console: Console) -> None:
     for row in rows:
         for sentence in row.reasons or (() if row.accepted or row.state == "base" else (row.reason,)):
             print_about(row, f"{_verdict_word(row)}: {sentence}")
+    if history.base and history.base.base_losses:
+        losses = history.base.base_losses
+        text = Text.assemble(("  base ", "bold"), f"losses on {losses.clips} clips before training: {losses}")
+        console.print(text, soft_wrap=True)
     for row in rows:
         if row.votes:
             print_about(row, f"votes of listeners: {row.votes}")
@@ -132,8 +136,9 @@ def _table(run: RunFolder, history: History, rows: list[TrialRow]) -> Table:
         table.add_column("confirmed", justify="right", no_wrap=True)
     table.add_column("vs base", justify="right", overflow="fold", min_width=9)
     table.add_column("GPU s", justify="right", no_wrap=True)
+    objectives = tuple(dict.fromkeys(row.objective for row in rows if row.objective))
     for row in rows:
-        table.add_row(*_cells(row, columns.values(), finals))
+        table.add_row(*_cells(row, columns.values(), finals, objectives))
     return table
 
 
@@ -142,8 +147,10 @@ def _columns(rows: Iterable[TrialRow]) -> Mapping[str, str]:
     return next((entry_of(row.draw).columns for row in rows if row.draw), {})
 
 
-def _cells(row: TrialRow, columns: Iterable[str], finals: bool) -> tuple[str | Text, ...]:
+def _cells(row: TrialRow, columns: Iterable[str], finals: bool, objectives: tuple[str, ...]) -> tuple[str | Text, ...]:
+    """`objectives` are those of all trials: the base model has a loss of each."""
     draw = row.draw
+    own = (row.objective,) if row.objective else objectives
     hyperparameters = [_short(getattr(draw, name)) if draw else "" for name in columns]
     hyperparameters.append(f"{row.epochs or 0:.1f}/{draw.epochs}" if draw else "")
     flags = ", ".join(f"{flag} ×{count}" for flag, count in row.flags.items() if count)
@@ -156,8 +163,8 @@ def _cells(row: TrialRow, columns: Iterable[str], finals: bool) -> tuple[str | T
         Text(row.trial),
         *hyperparameters,
         row.state,
-        " ".join([*([] if row.loss is None else [f"{row.loss:.3f}"]), row.objective or ""]),
-        "" if row.validation_loss is None else f"{row.validation_loss:.3f}",
+        " ".join(f"{row.losses[name]:.3f} {name}" for name in own) if row.losses else row.objective or "",
+        " ".join(f"{row.validation[name]:.3f}" for name in own) if row.validation else "",
         Text(_verdict_word(row) + (f": {flags}" if flags else ""), style=VERDICT_STYLE[row.accepted]),
         f"{row.failed_lines}/{row.judged_lines}" if row.failure_rate else "",
         "" if row.score is None else f"{row.score:.3f}",

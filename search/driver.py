@@ -85,6 +85,9 @@ def _run_stages(plan: Plan, checked: CheckedData, console: Console) -> SearchEnd
                 view.say(line)
         history = read_ledger(run.ledger)
         view.base(history.base)
+        if history.base.base_losses:
+            losses = history.base.base_losses
+            view.say(f"Losses of the base model on {losses.clips} clips: {losses}")
 
         # Trials, until the budget is used up or nothing can go on.
         def stuck_reason() -> str | None:

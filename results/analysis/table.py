@@ -32,7 +32,8 @@ class TrialRow(FrozenModel):
     epochs: float | None
     """Epochs trained."""
     losses: Losses | None
-    """At the probed checkpoint, otherwise where training stopped; the latest of a running trial."""
+    """At the probed checkpoint, otherwise where training stopped; the latest of a running trial. Of the base model, on
+    the clips of an epoch in training mode."""
     validation: Losses | None
     """Losses of the held-out clips at the same point; the latest of a running trial. None without held-out clips."""
     accepted: bool | None = None
@@ -93,7 +94,7 @@ def trial_rows(run: RunFolder, history: History) -> list[TrialRow]:
 
 def _ended_row(outcome: Outcome, place: int | None, history: History) -> TrialRow:
     verdict, last = outcome.verdict, last_verdict(outcome, history)
-    final, point = history.confirmations.get(outcome.trial), outcome.judged_point
+    final, point, base = history.confirmations.get(outcome.trial), outcome.judged_point, outcome.base_losses
     return TrialRow(
         trial=outcome.trial,
         place=place,
@@ -101,8 +102,8 @@ def _ended_row(outcome: Outcome, place: int | None, history: History) -> TrialRo
         state=outcome.ending.value if outcome.ending else "base",
         reason=outcome.reason,
         epochs=outcome.point.epoch if outcome.point else None,
-        losses=point.losses if point else None,
-        validation=point.validation if point else None,
+        losses=point.losses if point else base.training if base else None,
+        validation=point.validation if point else base.held_out if base else None,
         accepted=is_accepted(outcome, history) if verdict else None,
         reasons=last.reasons if last else (),
         flags=last.flags if last else {},

@@ -40,8 +40,12 @@ MAX_LABELS = 12
 
 
 def loss_chart(objective: str, run: RunFolder, table: Sequence[TrialRow], history: History) -> str:
-    """The loss of every trial by epoch, and the band."""
+    """The loss of every trial by epoch, the band, and the base model's loss as a dashed line."""
     figure, axes = _new_chart(5.6, 3.4)
+    base = history.base_loss(objective)
+    if base is not None:
+        axes.axhline(base, color=INK, linewidth=1, linestyle=(0, (4, 3)), alpha=0.7)
+        axes.annotate("base", (0, base), (2, 2), textcoords="offset points", fontsize=8, color=INK)
     for band in _bands(objective, history):
         axes.axhspan(band.low, band.high, color=BAND, alpha=0.25, linewidth=0)
     rows = sorted((row for row in table if row.objective == objective), key=lambda row: not row.accepted)

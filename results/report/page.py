@@ -89,6 +89,7 @@ def _page(run: RunFolder, history: History, media: PageMedia, on_progress: OnPro
         history=history,
         table=table,
         featured=chosen,
+        base_losses=history.base.base_losses if history.base else None,
         best=next((row for row in table if row.place), None),
         tallies=tally_votes(history.votes.values()),
         reference=SpokenTake("reference", own.text, address, media.picture(address)) if address else None,

@@ -98,6 +98,8 @@ def _draw_curves(axes: Axes, objective: str, run: RunFolder, table: Sequence[Tri
     losses = [point.loss for _, points in curves for point in points]
     losses += [loss for _, points in curves for _, loss in _validation(points, objective)]
     losses += [band.low, band.high] if band else []
+    base = history.base_loss(objective)
+    losses += [base] if base is not None else []
     low, high = min(losses, default=0.0), max(losses, default=1.0)
     right = max([points[-1].epoch for _, points in curves], default=1.0) or 1.0
     axes.set_ylim(max(0.0, low - 0.1 * (high - low)), high + 0.04 * (high - low))
@@ -108,6 +110,9 @@ def _draw_curves(axes: Axes, objective: str, run: RunFolder, table: Sequence[Tri
         title += f"; band {latest or band} shaded" + (f", found within {band}" if latest != band else "")
         for shaded in {band, latest or band}:
             axes.axhspan(shaded.low, shaded.high, xmax=1 / LABEL_COLUMN, color=BAND, alpha=0.2, linewidth=0)
+    if base is not None:
+        title += ", base model dashed"
+        axes.plot([0, right], [base, base], color=BASE, linewidth=1, linestyle=(0, (4, 3)), zorder=2)
     if any(_validation(points, objective) for _, points in curves):
         title += ", held-out clips dotted"
     for row, points in curves:

@@ -143,6 +143,12 @@ class History:
         band = recipe["band"] if recipe else None
         return Band.model_validate(band.get("auto_within", band)) if band else None
 
+    def base_loss(self, objective: str) -> float | None:
+        """The base model's loss of an objective on the training clips, where every trial begins; None where it was not
+        measured."""
+        losses = self.base.base_losses if self.base else None
+        return losses.training.root.get(objective) if losses else None
+
     def latest_band(self, objective: str) -> Band | None:
         """The band of the latest trial of this objective; of an auto band, its current place."""
         drawn = [trial for trial, draw in self.drawn.items() if draw.objective == objective]

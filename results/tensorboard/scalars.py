@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from spaces.band import Band
 from spaces.draw import Draw
 from spaces.families import FamilyEntry, entry_of
+from spaces.records.losses import BaseLosses
 from spaces.records.trial import Ending, Outcome, Point
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ def chart_layout(family: FamilyEntry) -> dict[str, Any]:
     """Layout of the custom scalars tab."""
     charts = {
         "every curve in its band": ["Margin", [LAST_SCALAR, "band/low", "band/high"]],
-        "loss of the objective, and its band": ["Multiline", [LAST_SCALAR, "band/low", "band/high"]],
+        "loss of the objective, its band, and the base model": [
+            "Multiline",
+            [LAST_SCALAR, "band/low", "band/high", "base/loss"],
+        ],
         "every objective": ["Multiline", [_loss_tag(name, family) for name in family.objectives]],
         "parts of the losses": [
             "Multiline",
@@ -42,8 +46,23 @@ def _loss_tag(name: str, family: FamilyEntry) -> str:
     return f"{'loss' if name in family.objectives else 'parts'}/{name}"
 
 
-def scalars(before: Point | None, point: Point, band: Band | None, family: FamilyEntry) -> dict[str, float]:
-    """The scalars of one step, by tag. Speed is over the steps since the previous point, so that slow periods show."""
+def base_scalars(losses: BaseLosses, family: FamilyEntry) -> dict[str, float]:
+    """The base model's losses by the tags of a trial's curve; those in evaluation mode under `evaluation/`."""
+    held_out = losses.held_out.root if losses.held_out else {}
+    return {
+        **{_loss_tag(name, family): value for name, value in losses.training.root.items()},
+        **{f"validation/{name}": value for name, value in held_out.items()},
+        **{f"evaluation/{name}": value for name, value in losses.evaluation.root.items()},
+    }
+
+
+def scalars(
+    before: Point | None, point: Point, band: Band | None, base: float | None, family: FamilyEntry
+) -> dict[str, float]:
+    """The scalars of one step, by tag. Speed is over the steps since the previous point, so that slow periods show.
+
+    `base` is the base model's loss of the trial's objective.
+    """
     found = {
         **{_loss_tag(name, family): value for name, value in point.losses.root.items()},
         **{f"rate/{name}": rate for name, rate in point.lrs.items()},
@@ -56,6 +75,8 @@ def scalars(before: Point | None, point: Point, band: Band | None, family: Famil
         found["speed/audio_seconds_per_second"] = audio / (point.seconds - before.seconds)
     if band is not None:
         found |= {"band/low": band.low, "band/high": band.high}
+    if base is not None:
+        found["base/loss"] = base
     return {**found, LAST_SCALAR: point.loss}
 
 

@@ -18,6 +18,9 @@ def escape_markdown(text: str) -> str:
 def outcome_in_words(outcome: Outcome) -> str:
     ending = f"**{outcome.ending}**: " if outcome.ending else ""
     parts = [f"{ending}{escape_markdown(outcome.reason)}"]
+    if outcome.base_losses:
+        losses = outcome.base_losses
+        parts.append(escape_markdown(f"losses on {losses.clips} clips before training: {losses}"))
     if outcome.verdict:
         parts += verdict_in_words(outcome.verdict)
     if outcome.other_verdict:

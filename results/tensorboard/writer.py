@@ -21,6 +21,7 @@ from results.tensorboard.scalars import (
     LAST_SCALAR,
     RESULT,
     add_hyperparameters,
+    base_scalars,
     chart_layout,
     metrics,
     progress,
@@ -72,7 +73,7 @@ class TensorBoardWriter:
         known = curve.last_step
         for before, point in zip([None, *points], points, strict=False):
             if point.step > curve.last_step:
-                for name, value in scalars(before, point, curve.band, curve.family).items():
+                for name, value in scalars(before, point, curve.band, curve.base, curve.family).items():
                     curve.writer.add_scalar(name, value, point.step)
                 curve.last_step = point.step
         if curve.last_step > known:
@@ -100,8 +101,8 @@ class TensorBoardWriter:
         self._write_atomically(trial, ENDED, fill)
 
     def add_base(self, outcome: Outcome) -> None:
-        """Writes, once, result, verdict and recordings of the base model, the speaker's own recordings, and the layout
-        of charts."""
+        """Writes, once, losses, result, verdict and recordings of the base model, the speaker's own recordings, and the
+        layout of charts."""
         if self._is_ended(BASE):
             return
         lines = outcome.verdict.lines if outcome.verdict else ()
@@ -109,6 +110,8 @@ class TensorBoardWriter:
 
         def fill(writer: SummaryWriter) -> None:
             writer.add_custom_scalars(chart_layout(self._family()))
+            for name, value in base_scalars(outcome.base_losses, self._family()).items() if outcome.base_losses else ():
+                writer.add_scalar(name, value, 0)
             _add_result(writer, outcome, 0)
             add_lines(writer, self._run.base, lines, 0)
             add_voice(writer, lines, own)
@@ -158,7 +161,8 @@ class TensorBoardWriter:
             if draw is not None and not (self._folder(trial) / DRAWN).is_file():
                 self._write_atomically(trial, DRAWN, lambda writer: add_hyperparameters(writer, draw, None))
             family = entry_of(draw) if draw is not None else self._family()
-            self._curves[trial] = _Curve(self._folder(trial), band, family)
+            base = self._history().base_loss(draw.objective) if draw is not None else None
+            self._curves[trial] = _Curve(self._folder(trial), band, base, family)
         return self._curves[trial]
 
     def _recorded(self, trial: str) -> tuple[Draw | None, Band | None]:
@@ -184,10 +188,10 @@ class TensorBoardWriter:
 class _Curve:
     """The event file of a running trial, and its last step."""
 
-    def __init__(self, folder: Path, band: Band | None, family: FamilyEntry) -> None:
+    def __init__(self, folder: Path, band: Band | None, base: float | None, family: FamilyEntry) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self.band, self.family = band, family
+        self.band, self.base, self.family = band, base, family
         self.last_step = _last_step(folder)
         self.writer: SummaryWriter = SummaryWriter(str(folder))
 

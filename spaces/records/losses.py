@@ -1,5 +1,7 @@
 """Losses by the names of a family's parts, and those of the base model before any training."""
 
+import math
+
 from pydantic import ConfigDict, RootModel
 
 from spaces.frozen_model import FrozenModel
@@ -26,7 +28,7 @@ class BaseLoss(FrozenModel):
 
     def standard_error(self, clips: int) -> float:
         """Of a mean over so many clips: the noise that the choice of clips brings."""
-        return self.deviation / clips**0.5
+        return self.deviation / math.sqrt(clips)
 
 
 class BaseLosses(FrozenModel):
@@ -46,3 +48,17 @@ class BaseLosses(FrozenModel):
     def of(self, objective: str) -> BaseLoss:
         """Raises KeyError for an objective that is no part of the losses."""
         return BaseLoss(mean=self.training[objective], deviation=self.deviation[objective])
+
+    def __str__(self) -> str:
+        """`aligned 2.012 (held out 2.051), talker 1.104 (1.130)`; those in evaluation mode only where they differ."""
+        training, evaluation = _rounded(self.training), _rounded(self.evaluation)
+        held_out = _rounded(self.held_out) if self.held_out else {}
+        parts = [f"{name} {loss}" + (f" ({held_out[name]})" if held_out else "") for name, loss in training.items()]
+        if held_out:
+            parts[0] = parts[0].replace("(", "(held out ")
+        other = [f"{name} {loss}" for name, loss in evaluation.items() if loss != training[name]]
+        return ", ".join(parts) + (f"; in evaluation mode {', '.join(other)}" if other else "")
+
+
+def _rounded(losses: Losses) -> dict[str, str]:
+    return {name: f"{loss:.3f}" for name, loss in losses.root.items()}

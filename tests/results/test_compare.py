@@ -62,6 +62,8 @@ def test_the_table_and_its_sentences(run):
         "rejected: garbled ×2",
         "+0.200 better",
         "2.000 aligned",
+        "4.200 aligned",
+        "base losses on 12 clips before training: guide 6.100 (held out 6.300), aligned 4.200 (4.400)",
         "t4 rejected: 2 of 2 lines are garbled",
         "t2 not probed: would need 40 epochs",
         "t7 running: step 12",

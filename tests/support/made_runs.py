@@ -11,7 +11,7 @@ from spaces.band import Band
 from spaces.draw import Draw
 from spaces.probe_settings import ProbeSettings
 from spaces.qwen3_tts import QwenDraw
-from spaces.records.losses import Losses
+from spaces.records.losses import BaseLosses, Losses
 from spaces.records.trial import Ending, Outcome, Point
 from spaces.records.trial_spec import TrialSpec
 from spaces.records.verdict import SpokenLine, Verdict
@@ -130,6 +130,15 @@ def spec(run: RunFolder, trial: str = "t000", **changes) -> TrialSpec:
     return TrialSpec(**{**fields, **changes})
 
 
+BASE_LOSSES = BaseLosses(
+    clips=12,
+    training=point(0, 4.2, 6.1).losses,
+    deviation=Losses(dict.fromkeys(point(0).losses.root, 0.5)),
+    evaluation=point(0, 4.15, 6.1).losses,
+    held_out=point(0, 4.4, 6.3).losses,
+)
+
+
 def base(scores: list[float]) -> Outcome:
     return Outcome(
         trial="base",
@@ -142,6 +151,7 @@ def base(scores: list[float]) -> Outcome:
         verdict=verdict(scores),
         train_seconds=0.0,
         probe_seconds=9.0,
+        base_losses=BASE_LOSSES,
     )
 
 

@@ -1,4 +1,4 @@
-"""Prepares a search: encodes the data, calibrates the probe, and probes the base model's zero-shot clone."""
+"""Prepares a search: encodes the data, calibrates the probe, and measures the base model: its losses and its clone."""
 
 import time
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from trainable.probe.criteria.judge_fingerprint import fingerprint_judge
 from trainable.probe.session.listener import Listener
 from trainable.probe.session.probe import ProbeScript, ProbeSubject, probe
 from trainable.probe.texts.lines import confirmation_lines, lines_for
+from trainable.stages.base_losses import measure_base_losses
 from trainable.training.validation import end_probability
 
 CALIBRATION = "calibration.json"
@@ -46,7 +47,7 @@ class BaselineSettings:
 
 
 def measure_baseline(settings: BaselineSettings, on_progress: OnProgress) -> Outcome:
-    """Encodes the dataset, calibrates the probe on it, and probes the base model's zero-shot clone: row zero.
+    """Encodes the dataset, calibrates the probe, and measures the base model's losses and zero-shot clone: row zero.
 
     Resumes a call that was cut off. `on_progress(what, done, of)`. Findings about the encoded data are written to
     `findings.json`. Raises InputError as the dataset, the model and the probe's lines do, and where the codes show that
@@ -69,7 +70,7 @@ def measure_baseline(settings: BaselineSettings, on_progress: OnProgress) -> Out
     write_findings(settings.base / FINDINGS, findings)
     raise_errors(findings)
     learner = family.build(settings.model, settings.prepared, settings.language, None, settings.seed)
-    learner.eval()
+    losses = measure_base_losses(learner, settings.seed, on_progress)
     on_progress("calibrating the probe", 0, 1)
     calibration = calibrate(learner, settings.probe)
     calibration.write(settings.base / CALIBRATION)
@@ -99,6 +100,7 @@ def measure_baseline(settings: BaselineSettings, on_progress: OnProgress) -> Out
         train_seconds=0.0,
         probe_seconds=seconds,
         gpu_seconds=seconds,
+        base_losses=losses,
     )
     folder.write_outcome(outcome)
     return outcome

@@ -28,7 +28,7 @@ def epoch_clips(split: DatasetSplit, draw: Draw, seed: int, epoch: int) -> list[
     lengths, so that little is padding. Where the draw asks for augmentation, a copy replaces a part of the clips.
     """
     rng = random.Random(f"{seed}/{epoch}")
-    visits = _visits(split, seed, epoch)
+    visits = epoch_visits(split, seed, epoch)
     if draw.augmented > 0:
         visits = _with_copies(visits, split, draw.augmented, seed, epoch)
     rng.shuffle(visits)
@@ -44,7 +44,7 @@ def epoch_clips(split: DatasetSplit, draw: Draw, seed: int, epoch: int) -> list[
     return ordered
 
 
-def _visits(split: DatasetSplit, seed: int, epoch: int) -> list[int]:
+def epoch_visits(split: DatasetSplit, seed: int, epoch: int) -> list[int]:
     """The training clips of an epoch in ascending order, each as often as it comes."""
     clips: dict[int, list[int]] = {}
     for clip in split.training:

@@ -19,7 +19,7 @@ def validate(pack: Pack, seats: Sequence[int]) -> dict[int, Losses]:
     if not seats:
         return {}
     rows: dict[int, list[ClipRow]] = {seat: [] for seat in seats}
-    for clips in _batches(pack.split, pack.batch):
+    for clips in length_batches(pack.split, pack.split.held_out, pack.batch):
         for seat, part in pack.validate(seats, clips).items():
             rows[seat].extend(part)
     return {seat: mean_losses(pack.loss_parts, rows[seat]) for seat in seats}
@@ -37,13 +37,13 @@ def end_probability(learner: Learner) -> float | None:
     """As `end_probabilities`, of a learner in evaluation mode; None where that is empty."""
     if END not in learner.loss_parts:
         return None
-    batches = _batches(learner.split, 1)
+    batches = length_batches(learner.split, learner.split.held_out, 1)
     with torch.no_grad():
         losses = [float(loss) for clips in batches for loss in learner.losses(clips, step=0).parts[END]]
     return math.exp(-sum(losses) / len(losses)) if losses else None
 
 
-def _batches(split: DatasetSplit, size: int) -> list[Sequence[int]]:
-    """The held-out clips, neighbours in length together so that little is padding."""
-    clips = sorted(split.held_out, key=lambda clip: split.entries[clip].seconds)
-    return [clips[start : start + size] for start in range(0, len(clips), size)]
+def length_batches(split: DatasetSplit, clips: Sequence[int], size: int) -> list[Sequence[int]]:
+    """These clips in batches, neighbours in length together so that little is padding."""
+    ordered = sorted(clips, key=lambda clip: split.entries[clip].seconds)
+    return [ordered[start : start + size] for start in range(0, len(ordered), size)]

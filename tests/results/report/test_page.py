@@ -104,6 +104,7 @@ def test_every_trial_has_its_recordings_and_its_reason(run):
     assert missing["title"] == "not heard"
     assert "several quiet green sentences" in content.text
     assert "t4" in content.text and "+12.0 semitones" in content.text
+    assert all(words in content.text for words in ("12 clips, in training mode", "4.150", "base model before training"))
 
 
 def test_linked_recordings_follow_the_originals(run):
