@@ -109,7 +109,7 @@ def cost_of_search(folder: Path, seed: int) -> SearchCost:
     )
     plan = _without_finalists(make_plan(typed, datetime.now(), {}))
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-        run_search(plan, check_plan(plan), Console(file=nowhere))
+        run_search(*check_plan(plan), Console(file=nowhere))
     return spent_to_first(read_ledger(plan.run.ledger))
 
 

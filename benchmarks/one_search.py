@@ -34,7 +34,7 @@ def search(
     """Search into the new folder FOLDER/run."""
     plan = _toy(folder, trials) if voice is SearchedVoice.TOY else _demo(folder, trials)
     plan = dataclasses.replace(plan, mode=ExecutionMode(isolate=isolate))
-    run_search(plan, check_plan(plan), Console())
+    run_search(*check_plan(plan), Console())
 
 
 def _toy(folder: Path, trials: int) -> Plan:

@@ -10,6 +10,7 @@ Exit codes: 0 done, 1 the best adapter could not be exported, 2 wrong input, 3 n
 """
 
 import os
+import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,7 @@ import typer
 from rich.console import Console
 
 from search.checking.checks import check_inputs, check_plan, choose_mode
+from search.checking.probe_choice import Confirm
 from search.cluster.recorded_address import recorded_address
 from search.console.after import INTERRUPTED, print_summary
 from search.console.before import print_introduction
@@ -81,6 +83,13 @@ def run(
     cluster: Annotated[
         Path | None, typer.Option(help="the YAML given to `ray up`: search on that cluster, followed from here")
     ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="spoken in the clips: code or English name; for model, lines and recogniser")
+    ] = None,
+    recogniser: Annotated[
+        str | None, typer.Option(help="what hears the words: Hub id, folder, pocketsphinx, or none to judge no words")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="take the guessed language without asking")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what the search would take; start nothing")] = False,
 ) -> None:
     """Search for the sweet spot of a LoRA fine-tune of a voice. Without options: the demo voice."""
@@ -103,24 +112,28 @@ def run(
             address=address or recorded_address(os.environ),
             storage=storage,
             like=tuple(like or ()),
+            language=language,
+            recogniser=recogniser,
         )
+
+        def confirm(statement: str) -> bool:
+            return _confirm(statement, yes, console)
+
         if cluster is not None:
             raise typer.Exit(_search_on_cluster(cluster, arguments, address, dry_run, context, console))
         with progress_bars() as on_progress:
             restore_run(arguments, on_progress)
         plan = make_plan(arguments, datetime.now(), os.environ)
         if dry_run:
-            with progress_bars() as on_progress:
-                checked = check_inputs(plan, on_progress)
+            plan, checked = check_inputs(plan, confirm)
             print_forecast(plan, checked, local_gpus(), console)
         else:
-            raise typer.Exit(_search_here(plan, console))
+            raise typer.Exit(_search_here(plan, confirm, console))
 
 
-def _search_here(plan: Plan, console: Console) -> int:
+def _search_here(plan: Plan, confirm: Confirm, console: Console) -> int:
     """Checks the plan, runs the search and prints its summary. Returns the exit code."""
-    with progress_bars() as on_progress:
-        checked = check_plan(plan, on_progress)
+    plan, checked = check_plan(plan, confirm)
     plan, why_isolated = choose_mode(plan)
     # The driver imports Ray, which takes seconds: a wrong plan is refused before that.
     from search.driver import run_search
@@ -148,6 +161,14 @@ def _search_here(plan: Plan, console: Console) -> int:
     push_bookkeeping(plan)
     print_summary(end, picture, page, console)
     return end.exit_code
+
+
+def _confirm(statement: str, yes: bool, console: Console) -> bool:
+    """Asks on a terminal whether the statement is right; elsewhere, and with `--yes`, tells it and takes it."""
+    if yes or not console.is_terminal or not sys.stdin.isatty():
+        print_lines([f"{statement}; --language says another"], console)
+        return True
+    return typer.confirm(f"{statement}. Is that right?", default=True)
 
 
 def _search_on_cluster(

@@ -41,7 +41,7 @@ class FamilyEntry:
     pack_shape: type[PackShape] | None = None
     """None: each trial has a model of its own, and the family needs no `why_not_packed` and no `build_pack`."""
     check: str | None = None
-    """Offers `check_model` and `why_not_packed` without torch. None: the family's workers check."""
+    """Offers `check_model`, `known_languages` and `why_not_packed` without torch. None: the family's workers check."""
     size: str | None = None
     """Offers `size_of` without torch. None: a forecast leaves out memory and minutes."""
 

@@ -8,6 +8,8 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 
 from spaces.frozen_model import FrozenModel
 
+AUTO = "auto"
+"""Lines, recogniser or language that is chosen when a search starts; its ledger records what was chosen."""
 _IGNORED_BY_GREEDY = {"temperature", "top_k", "subtalker_temperature", "subtalker_top_k"}
 
 
@@ -44,17 +46,19 @@ class ProbeSettings(FrozenModel):
 
     lines: str = Field(
         description="name of a file of lines shipped with the probe, held-out for transcripts that no trial trains on, "
-        "or the path of a text file with one line each"
+        "the path of a text file with one line each, or auto: the shipped lines of the language, else held-out"
     )
     recogniser: str = Field(
-        default="none",
+        default=AUTO,
         description="a Whisper (of transformers, or converted for faster-whisper) or CTC checkpoint by hub id "
-        "(NAME/MODEL) or folder, pocketsphinx (offline English), or none: then `garbled` is unknown",
+        "(NAME/MODEL) or folder, pocketsphinx (offline English), auto for one that hears the language, or none: then "
+        "`garbled` is unknown",
     )
     language: str = Field(
-        default="auto",
+        default=AUTO,
         description="language code of the lines, as the recogniser spells it: no for a Whisper, nob for an MMS; "
-        "with auto a Whisper detects it, and pocketsphinx assumes English",
+        "with auto it is chosen with the lines or the recogniser, where one of them is auto; otherwise a Whisper "
+        "detects it, and pocketsphinx assumes English",
     )
     finalists: int = Field(
         default=3,

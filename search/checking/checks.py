@@ -10,6 +10,7 @@ from types import ModuleType
 
 from results.run.ledger import read_ledger
 from results.run.run_folder import RunFolder
+from search.checking.probe_choice import Confirm, choose_probe
 from search.checking.suitability import check_suitability
 from search.planning.disk import check_disk
 from search.planning.execution_mode import ExecutionMode
@@ -17,10 +18,11 @@ from search.planning.forecast import DiskForecast, forecast_disk, search_work
 from search.planning.plan import CheckedData, Plan
 from search.run_state.lock import LOCK_FILE, WRITER_FILE, refuse_if_locked
 from search.run_state.restore import check_storage
-from spaces.cli import OnProgress, no_progress
+from spaces.cli import OnProgress, progress_bars
 from spaces.errors import InputError
 from spaces.families import family_entry
 from spaces.pack_shape import PackShape
+from spaces.probe_settings import AUTO
 from spaces.space import Space
 from trainable.dataset.checks.all import check_dataset
 from trainable.dataset.clip import VoiceDataset
@@ -30,17 +32,26 @@ from trainable.dataset.loading.load import open_dataset
 from trainable.dataset.split import DatasetSplit
 from trainable.family.model_size import ModelSize
 from trainable.probe.texts.lines import HELD_OUT, check_unseen, confirmation_lines, lines_for, load_lines
-from trainable.speech.asr.recogniser import check_recogniser
+from trainable.speech.asr.installed import checkpoint_here
+from trainable.speech.asr.recogniser import NONE, POCKETSPHINX, check_name, check_recogniser
 
 
-def check_plan(plan: Plan, on_progress: OnProgress = no_progress) -> CheckedData:
-    """Runs all checks, which may download the model, and makes the run folder. Raises InputError."""
-    checked = check_inputs(plan, on_progress)
+def take_it(statement: str) -> bool:
+    """A `Confirm` that asks nobody and tells nothing."""
+    return True
+
+
+def check_plan(plan: Plan, confirm: Confirm = take_it) -> tuple[Plan, CheckedData]:
+    """Runs all checks, which may download the model, and makes the run folder.
+
+    Returns the plan with what is chosen for the `auto` of its probe. Raises InputError.
+    """
+    plan, checked = check_inputs(plan, confirm, may_download=True)
     check_recogniser(plan.space.probe.recogniser, plan.space.probe.language)
     # Late, because it may download gigabytes.
     check_model(plan.family, plan.model)
     warnings = check_disk(plan.run.path, disk_needed(plan, checked), plan.resume)
-    return dataclasses.replace(checked, findings=(*warnings, *check_storage(plan), *checked.findings))
+    return plan, dataclasses.replace(checked, findings=(*warnings, *check_storage(plan), *checked.findings))
 
 
 def disk_needed(plan: Plan, checked: CheckedData) -> DiskForecast | None:
@@ -51,19 +62,37 @@ def disk_needed(plan: Plan, checked: CheckedData) -> DiskForecast | None:
     return forecast_disk(search_work(plan.space, checked.split, plan.mode, plan.budget.trials), size)
 
 
-def check_inputs(plan: Plan, on_progress: OnProgress = no_progress) -> CheckedData:
-    """Checks the data, the probe's lines and the folder, without writing to the folder or downloading the model.
+def check_inputs(plan: Plan, confirm: Confirm = take_it, may_download: bool = False) -> tuple[Plan, CheckedData]:
+    """Checks the data, the probe and the folder, without writing to the folder or downloading the model.
 
-    A dataset of the Hub is downloaded to be checked. Raises InputError.
+    Returns the plan with what is chosen for the `auto` of its probe, see `choose_probe`. A dataset of the Hub is
+    downloaded to be checked. Raises InputError.
     """
+    checked = check_data(plan)
+    chosen = choose_probe(plan, checked.dataset, confirm, may_download)
+    probe = chosen.space.probe
+    if probe.recogniser in (NONE, POCKETSPHINX) or checkpoint_here(probe.recogniser):
+        check_recogniser(probe.recogniser, probe.language)
+    if plan.space.probe.lines == AUTO:
+        _check_lines(probe.lines, checked.split)
+    return chosen, checked
+
+
+def check_data(plan: Plan) -> CheckedData:
+    """The part of `check_inputs` that is the same on every machine: all but what is chosen for `auto`."""
     if plan.resume:
         refuse_if_locked(plan.run)
     else:
         _check_new(plan)
-    if plan.space.probe.lines != HELD_OUT:
-        load_lines(plan.space.probe.lines)
-    checked = _check_data(plan, on_progress)
-    _check_lines(plan.space.probe.lines, checked.split)
+    probe = plan.space.probe
+    if probe.lines not in (AUTO, HELD_OUT):
+        load_lines(probe.lines)
+    if probe.recogniser != AUTO:
+        check_name(probe.recogniser)
+    with progress_bars() as on_progress:
+        checked = _check_data(plan, on_progress)
+    if probe.lines != AUTO:
+        _check_lines(probe.lines, checked.split)
     if plan.resume:
         _check_unchanged(plan, checked.dataset)
     if Path(plan.model).is_dir():

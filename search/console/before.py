@@ -7,10 +7,15 @@ from rich.console import Console
 
 from results.run.ledger import History, read_ledger
 from search.console.view import display_path, print_lines
+from search.planning.disk import format_bytes
 from search.planning.plan import LOCAL, CheckedData, Plan
+from spaces.probe_settings import AUTO, ProbeSettings
 from spaces.space import Budget
 from trainable.dataset.finding import Finding, Severity
 from trainable.dataset.source import Source
+from trainable.speech.asr.installed import recogniser_bytes
+from trainable.speech.asr.languages import find_language
+from trainable.speech.asr.recogniser import NONE, POCKETSPHINX
 
 MAX_WARNINGS = 6
 CHECK = "python -m trainable.dataset check"
@@ -26,6 +31,7 @@ def print_introduction(plan: Plan, checked: CheckedData, why_isolated: str | Non
         f"        {len(dataset.clips)} clips ({parts}), {dataset.seconds / 60:.1f} min{voices}",
         f"Model:  {display_path(Path(plan.model))}",
         f"Space:  {plan.space.name}: {plan.space.about}",
+        f"Listens: {describe_ears(plan.space.probe)}",
         f"Run:    {display_path(plan.run.path)}, until {describe_budget(plan.budget)}",
     ]
     if plan.address != LOCAL:
@@ -41,6 +47,25 @@ def print_introduction(plan: Plan, checked: CheckedData, why_isolated: str | Non
     else:
         lines += warning_lines(checked.findings)
     print_lines(lines, console)
+
+
+def describe_ears(probe: ProbeSettings) -> str:
+    """What hears the words, its size, the language and the lines."""
+    if probe.recogniser == NONE:
+        return f'nothing: whether speech is garbled is not judged (recogniser = "{NONE}"); lines: {_lines(probe)}'
+    size = recogniser_bytes(probe.recogniser)
+    parts = [display_path(Path(probe.recogniser)), *([format_bytes(size)] if size else []), _language(probe)]
+    return f"{', '.join(parts)}; lines: {_lines(probe)}"
+
+
+def _lines(probe: ProbeSettings) -> str:
+    return display_path(Path(probe.lines)) if Path(probe.lines).is_absolute() else probe.lines
+
+
+def _language(probe: ProbeSettings) -> str:
+    if probe.language == AUTO:
+        return "English" if probe.recogniser == POCKETSPHINX else "in the language that it detects"
+    return str(find_language(probe.language) or probe.language)
 
 
 def describe_budget(budget: Budget) -> str:

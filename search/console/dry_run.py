@@ -9,13 +9,15 @@ from rich.console import Console
 from rich.table import Table
 
 from search.checking.checks import model_size
-from search.console.before import describe_budget
+from search.console.before import describe_budget, describe_ears
 from search.console.view import display_path, print_lines
 from search.planning.cost_table import CPU, GPU_CLASSES, MAX_CPU_PARAMETERS, GpuModel, Range
 from search.planning.disk import format_bytes
 from search.planning.forecast import DiskForecast, GpuForecast, SearchWork, forecast_disk, forecast_gpu, search_work
 from search.planning.plan import CheckedData, Plan
 from trainable.family.model_size import ModelSize
+from trainable.speech.asr.installed import checkpoint_here, recogniser_bytes
+from trainable.speech.asr.recogniser import NONE, POCKETSPHINX
 
 ESTIMATE = "These are estimates: each range goes from favourable to unfavourable circumstances."
 
@@ -27,6 +29,7 @@ def print_forecast(plan: Plan, checked: CheckedData, gpus: Sequence[GpuModel], c
         f"Data:      {len(dataset.clips)} clips, {_hours(dataset.seconds)}; {len(split.training)} to train on, "
         f"{len(split.held_out)} held out, {split.epoch_size} in an epoch",
     ]
+    lines.append(f"Listens:   {describe_ears(plan.space.probe)}")
     size = model_size(plan.family, plan.model, plan.space)
     if size is None:
         lines.append(f"Model:     {plan.model}, of unknown size until it is downloaded: nothing more can be estimated")
@@ -94,8 +97,9 @@ def _downloads(plan: Plan, size: ModelSize) -> str:
         else [f"the model, about {size.file_bytes / 1e9:.1f} GB, unless the Hub's cache has it"]
     )
     recogniser = plan.space.probe.recogniser
-    if "/" in recogniser and not Path(recogniser).is_dir():
-        needed.append(f"the recogniser {recogniser}")
+    if recogniser not in (NONE, POCKETSPHINX) and checkpoint_here(recogniser) is None:
+        known = recogniser_bytes(recogniser)
+        needed.append(f"the recogniser {recogniser}" + (f", {format_bytes(known)}" if known else ""))
     return " and ".join(needed) or "none"
 
 

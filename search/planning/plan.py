@@ -3,10 +3,12 @@
 In: `Arguments`. Out: a `Plan`, from `make_plan`; `search.checking` checks it and adds `CheckedData`.
 """
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,6 +18,7 @@ from search.planning.execution_mode import ExecutionMode
 from search.proposals.prior_runs import read_prior_runs
 from spaces.errors import InputError
 from spaces.families import FAMILIES
+from spaces.probe_settings import AUTO
 from spaces.space import Budget, Space, load_space
 from spaces.storage_uri import Storage, checked_uri
 from trainable.dataset.clip import VoiceDataset
@@ -23,6 +26,7 @@ from trainable.dataset.finding import Finding
 from trainable.dataset.source import Source
 from trainable.dataset.split import DatasetSplit
 from trainable.files.cache import cache_folder
+from trainable.speech.asr.languages import Language, find_language, language_of_lines, near_languages
 
 DEMO_SPACE = "demo"
 DEMO_VOICE = Path(__file__).parents[2] / "demo" / "voice"
@@ -55,6 +59,9 @@ class Arguments:
     storage: str | None = None
     like: tuple[Path, ...] = ()
     """Folders of finished runs of similar voices."""
+    language: str | None = None
+    """Code or English name."""
+    recogniser: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +106,7 @@ def make_plan(arguments: Arguments, now: datetime, environment: Mapping[str, str
     space_name, sources = _space_and_sources(arguments, address)
     space = _load(space_name)
     model = _absolute(arguments.model or space.model)
+    space = _with_ears(space, arguments, model)
     space = _with_evidence(space, arguments.like, model)
     name = DEMO_SPACE if sources == (demo_source(),) else sources[0].name
     out = arguments.out or Path("runs") / f"{name}-{now:%Y%m%d-%H%M%S}"
@@ -120,7 +128,7 @@ def make_plan(arguments: Arguments, now: datetime, environment: Mapping[str, str
 
 
 def _resumed_plan(arguments: Arguments, address: str) -> Plan:
-    """The plan in the ledger. Options may only move its data and change its budget."""
+    """The plan in the ledger. Options may only move its data and change its budget; what it chose for `auto` stays."""
     if arguments.out is None:
         raise InputError("--resume needs --out RUN, the folder of the search to continue")
     run = RunFolder(arguments.out.resolve())
@@ -174,19 +182,68 @@ def _refuse_changes(arguments: Arguments, started: SearchStarted) -> None:
             "--like cannot be given with --resume: the ledger holds the prior runs that this search started with; "
             "leave it out"
         )
-    space = arguments.space and _load(arguments.space).model_dump(mode="json", exclude=NOT_COMPARED)
     recorded_space = {key: value for key, value in started.space.items() if key not in NOT_COMPARED}
+    probe = started.space["probe"]
+    space = None
+    if arguments.space:
+        given_space = _with_ears(_load(arguments.space), arguments, started.model)
+        space = _settled(given_space.model_dump(mode="json", exclude=NOT_COMPARED), recorded_space)
     for option, given, recorded in (
         ("--space", space, recorded_space),
+        ("--language", arguments.language and _language(arguments.language).code, _code(probe.get("language", AUTO))),
+        ("--recogniser", arguments.recogniser and _absolute(arguments.recogniser), probe.get("recogniser")),
         ("--model", arguments.model and _absolute(arguments.model), started.model),
         ("--seed", arguments.seed, started.seed),
     ):
-        if given is not None and given != recorded:
+        if given not in (None, AUTO) and given != recorded:
             expected = "" if option == "--space" else f", which is {recorded}"
             raise InputError(
                 f"{option} differs from the one this search started with{expected}; leave it out, or start a new "
                 "search with another --out"
             )
+
+
+def _settled(space: dict[str, Any], recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """The space with what it leaves to be chosen as it was chosen when the search started."""
+    chosen = recorded["probe"]
+    probe = {key: chosen.get(key) if value == AUTO else value for key, value in space["probe"].items()}
+    if "language" in chosen and _code(probe["language"]) == _code(chosen["language"]):
+        probe["language"] = chosen["language"]
+    language = recorded["language"] if space["language"] == AUTO else space["language"]
+    return {**space, "probe": probe, "language": language}
+
+
+def _with_ears(space: Space, arguments: Arguments, model: str) -> Space:
+    """The space with what `--language` and `--recogniser` say.
+
+    A language is also that of the model, where the model knows it; shipped lines follow it. Raises InputError for a
+    language that no recogniser is known for.
+    """
+    if arguments.recogniser:
+        recogniser = {"recogniser": _absolute(arguments.recogniser)}
+        space = space.model_copy(update={"probe": space.probe.model_copy(update=recogniser)})
+    if not arguments.language:
+        return space
+    language, check = _language(arguments.language), FAMILIES[space.family].check
+    known = importlib.import_module(check).known_languages(model) if check else ()
+    lines = AUTO if language_of_lines(space.probe.lines) else space.probe.lines
+    probe = space.probe.model_copy(update={"language": language.code, "lines": lines})
+    return space.model_copy(update={"language": language.name if language.name in known else AUTO, "probe": probe})
+
+
+def _language(code_or_name: str) -> Language:
+    language = find_language(code_or_name)
+    if language is None:
+        raise InputError(
+            f"--language {code_or_name}: expected a code or an English name such as {near_languages(code_or_name)}; a "
+            "language that no Whisper knows is written in the space: language, lines and recogniser of its [probe]"
+        )
+    return language
+
+
+def _code(code_or_name: str) -> str:
+    language = find_language(code_or_name)
+    return language.code if language else code_or_name
 
 
 def _address(arguments: Arguments, environment: Mapping[str, str]) -> str:

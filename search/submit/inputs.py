@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,11 +102,15 @@ def inputs_of(plan: Plan, dataset: VoiceDataset, options: Iterable[Option], fold
         bundle = _folder_bundle(Path(plan.model))
         bundles.append(bundle)
         replacements["model"] = (f"{folder}/{bundle.name}",)
+    if "recogniser" in given and Path(plan.space.probe.recogniser).is_dir():
+        bundle = _folder_bundle(Path(plan.space.probe.recogniser))
+        bundles.append(bundle)
+        replacements["recogniser"] = (f"{folder}/{bundle.name}",)
     own = FOLDER / f"{given['space'][0]}.toml" if "space" in given else None
     is_own_model = "model" not in given and Path(plan.model).is_dir()
     if own and (not own.is_file() or (is_own_model and is_shared)):
         path = own if own.is_file() else Path(given["space"][0])
-        bundle, named = _space_bundle(path, plan, "model" in given, folder)
+        bundle, named = _space_bundle(path, plan, {"model", "recogniser"} & given.keys(), folder)
         bundles += [bundle, *named]
         replacements["space"] = (f"{folder}/{bundle.name}/space.toml",)
     if "like" in given:
@@ -182,13 +186,20 @@ def _folder_bundle(folder: Path) -> UploadBundle:
     return make_bundle(folder.name, visible_files(folder))
 
 
-def _space_bundle(path: Path, plan: Plan, is_model_given: bool, folder: str) -> tuple[UploadBundle, list[UploadBundle]]:
-    """A space file with its paths replaced by those on the head, and the bundles of the files they name."""
+def _space_bundle(
+    path: Path, plan: Plan, given: Collection[str], folder: str
+) -> tuple[UploadBundle, list[UploadBundle]]:
+    """A space file with its paths replaced by those on the head, and the bundles of the files they name.
+
+    Of `model` and `recogniser`, those in `given` are options, so the file's own are not used.
+    """
     text = path.read_text(encoding="utf-8")
     bundles: list[UploadBundle] = []
     probe = plan.space.probe
-    found = {("probe", "lines"): Path(probe.lines), ("probe", "recogniser"): Path(probe.recogniser)}
-    if not is_model_given:
+    found: dict[tuple[str, ...], Path] = {("probe", "lines"): Path(probe.lines)}
+    if "recogniser" not in given:
+        found["probe", "recogniser"] = Path(probe.recogniser)
+    if "model" not in given:
         found["model",] = Path(plan.model)
     for keys, path_here in found.items():
         if not path_here.is_absolute():

@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from results.run.run_folder import RunFolder
-from search.checking.checks import check_inputs
+from search.checking.checks import check_data
 from search.console.after import DONE, EXPORT_FAILED, INTERRUPTED, NOTHING_ACCEPTED
 from search.console.view import display_path, print_lines
 from search.planning.plan import DEMO_SPACE, Arguments, Plan, make_plan
@@ -25,7 +25,7 @@ from search.submit.inputs import Inputs, Option, command_line, inputs_of, projec
 from search.submit.ray_job import LOST_MINUTES, Follower, JobEnd, LostContactError, request_stop, submit_job
 from search.submit.submitted_run import SubmittedRun, delete_record, has_record, read_record, write_record
 from search.submit.upload import UploadBundle, safe_name
-from spaces.cli import WRONG_INPUT, progress_bars
+from spaces.cli import WRONG_INPUT
 from spaces.errors import InputError
 from trainable.dataset.clip import VoiceDataset
 
@@ -86,8 +86,7 @@ def _check_here(head: Head, arguments: Arguments, now: datetime) -> tuple[Plan, 
         # The folder is known to exist; only the data is checked.
         local = dataclasses.replace(local, out=None)
     plan = make_plan(local, now, {})
-    with progress_bars() as on_progress:
-        return plan, check_inputs(plan, on_progress).dataset
+    return plan, check_data(plan).dataset
 
 
 def shared_folder(head: Head) -> str:

@@ -192,15 +192,15 @@ def test_a_dataset_that_cannot_be_used_is_refused(voice, tmp_path, spoil, messag
             ["mine.toml", "lora_rl", "did you mean lora_lr"],
         ),
         (lambda tmp: ["--space", with_space(tmp, "trials = 16", "trials = 0")], ["mine.toml", "budget.trials"]),
-        (lambda tmp: ["--space", with_space(tmp, '"english"', '"klingon"')], ["no probe lines 'klingon'"]),
+        (lambda tmp: ["--space", with_space(tmp, 'lines = "auto"', 'lines = "klingon"')], ["no probe lines 'klingon'"]),
         (
             lambda tmp: [
                 "--space",
-                with_space(tmp, 'lines = "english"', 'lines = "english"\nrecogniser = "pocketsfinx"'),
+                with_space(tmp, 'recogniser = "auto"', 'recogniser = "pocketsfinx"'),
             ],
             ["pocketsfinx", "did you mean pocketsphinx"],
         ),
-        (lambda tmp: ["--space", with_space(tmp, '"english"', '"held-out"')], ["held-out", "at least 4 lines"]),
+        (lambda tmp: ["--space", with_space(tmp, 'lines = "auto"', 'lines = "held-out"')], ["at least 4 lines"]),
         (lambda tmp: ["--out", str(with_search(tmp / "old"))], ["holds another search", "--resume", "another --out"]),
         (lambda tmp: ["--out", str(tmp)], ["new or empty folder"]),
         (lambda tmp: ["--model", str(tmp)], ["config.json", "Qwen3-TTS"]),
@@ -233,7 +233,8 @@ def test_a_hub_id_without_network_is_refused(voice, tmp_path, monkeypatch):
         raise ConnectionError("no route to host")
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
-    refused(["--data", str(voice), "--out", str(tmp_path / "run"), "--model", "some/model"], ["some/model", "--model"])
+    options = ["--data", str(voice), "--out", str(tmp_path / "run"), "--model", "some/model", "--recogniser", "none"]
+    refused([*options, "--language", "en"], ["some/model", "--model"])
 
 
 def test_a_family_without_a_check_module_accepts_any_model():

@@ -144,7 +144,7 @@ def drive(folder: Path, trials: int, resume: bool, address: str, mode: Execution
     search_trials.DrawSearcher = lambda *arguments, **more: searchers.append(make(*arguments, **more)) or searchers[-1]
     begun = resume and RunFolder(folder / "run").ledger.exists()
     plan = dataclasses.replace(plan_of(folder, trials), resume=begun, address=address, mode=mode)
-    checked = check_plan(plan)
+    _, checked = check_plan(plan)
     (plan.run.path / SLOW).touch()
     finish = driver.run_search(plan, checked, Console(width=200))
     studies = [each for each in gc.get_objects() if isinstance(each, optuna.study.Study)]

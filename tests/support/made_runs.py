@@ -125,7 +125,7 @@ def spec(run: RunFolder, trial: str = "t000", **changes) -> TrialSpec:
         "seed": 1,
         "draw": draw(),
         "band": Band(low=1.5, high=3.0),
-        "probe": ProbeSettings(lines="digits"),
+        "probe": ProbeSettings(lines="digits", recogniser="none"),
     }
     return TrialSpec(**{**fields, **changes})
 

@@ -55,7 +55,7 @@ def job(folder: Path, chosen: QwenDraw, band: Band = UNREACHABLE) -> TrialSpec:
         seed=SEED,
         draw=chosen,
         band=band,
-        probe=ProbeSettings(lines="unused"),
+        probe=ProbeSettings(lines="unused", recogniser="none"),
     )
 
 

@@ -34,7 +34,7 @@ def toy_space(model: str, finalists: int = 0, **draw) -> Space:
             "draw": {**domains, **draw},
             "objective": {"distance": {"band": list(BAND)}},
             "budget": {"trials": 3},
-            "probe": {"lines": "digits", "finalists": finalists},
+            "probe": {"lines": "digits", "recogniser": "none", "finalists": finalists},
         }
     )
 

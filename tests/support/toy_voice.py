@@ -61,7 +61,7 @@ class ToyVoice:
 def make_toy_voice(root: Path, texts: tuple[str, ...] = TEXTS, augment: AugmentationSettings | None = None) -> ToyVoice:
     """Prepares a voice with these transcripts under `root`."""
     (root / "lines.txt").write_text("\n".join(LINES))
-    probe = ProbeSettings(lines=str(root / "lines.txt"))
+    probe = ProbeSettings(lines=str(root / "lines.txt"), recogniser="none")
     settings = BaselineSettings(
         sources=(Source.parse(str(make_voice(root / "voice", texts))),),
         auto_reference=False,

@@ -84,7 +84,7 @@ def main(work: Path) -> None:
     run_trials.DrawSearcher = RecordedSearcher
     console = Console(width=200)
     plan = plan_in(work)
-    checked = check_plan(plan)
+    _, checked = check_plan(plan)
     for fault in (frail_family.DOOM, frail_family.KILL):
         (plan.run.path / fault).touch()
     print_introduction(plan, checked, None, console)

@@ -34,7 +34,7 @@ from trainable.probe.criteria.calibration import calibrate
 from trainable.qwen3_tts import family
 from trainable.training.checkpoint import CheckpointState, write_checkpoint
 
-PROBE = ProbeSettings(lines="digits", sampling=load_space("demo").probe.sampling)
+PROBE = ProbeSettings(lines="digits", recogniser="none", sampling=load_space("demo").probe.sampling)
 DRAW = QwenDraw(
     objective="aligned", rank=4, alpha_ratio=2, lora_lr=1e-3, text_projection_lr=1e-4, epochs=4, targets="linear"
 )

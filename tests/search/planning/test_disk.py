@@ -150,7 +150,7 @@ def test_a_search_whose_disk_fills_up_loses_nothing_and_continues_when_there_is_
     monkeypatch.setattr(disk, "MIN_FREE_BYTES", 0)
     monkeypatch.setattr(disk, "FULL_BYTES", 2**20)
     plan = toy_plan(small_disk, "tests.support.frail_family", trials=4, vector_lr=0.06)
-    checked = check_plan(plan)
+    _, checked = check_plan(plan)
     (plan.run.path / frail_family.SLOW).touch()
     ballast = small_disk / "ballast"
     filler = threading.Thread(target=fill_once_a_trial_has_ended, args=(plan, ballast))
@@ -168,7 +168,7 @@ def test_a_search_whose_disk_fills_up_loses_nothing_and_continues_when_there_is_
 
     ballast.unlink()
     again = dataclasses.replace(plan, resume=True)
-    end = driver.run_search(again, check_plan(again), Console(file=said, width=200))
+    end = driver.run_search(*check_plan(again), Console(file=said, width=200))
     after = read_ledger(plan.run.ledger)
     assert end.exit_code == DONE
     assert {trial: after.outcomes[trial] for trial in before.outcomes} == before.outcomes

@@ -21,6 +21,7 @@ from trainable.dataset.split import ClipEntry, DatasetSplit
 from trainable.qwen3_tts.checkpoint.size import size_of
 
 SPACE = load_space("voice")
+SPACE = SPACE.model_copy(update={"probe": SPACE.probe.model_copy(update={"lines": "english", "recogniser": "none"})})
 LARGE, SMALL = "Qwen/Qwen3-TTS-12Hz-1.7B-Base", "Qwen/Qwen3-TTS-12Hz-0.6B-Base"
 SHAPE = QwenPackShape(rank=16, targets=(r"model\.layers\.\d+\..*_proj",), text_projection=True, batch=1)
 SIZE = size_of(LARGE, QwenPackShape.from_space(SPACE))
@@ -142,7 +143,9 @@ def test_a_dry_run_starts_and_writes_nothing(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("ray.init", refuse)
     voice = make_voice(tmp_path / "voice")
     out = tmp_path / "run"
-    answer = CliRunner().invoke(app, ["--data", str(voice), "--out", str(out), "--dry-run"], env={"COLUMNS": "120"})
+    answer = CliRunner().invoke(
+        app, ["--data", str(voice), "--language", "en", "--out", str(out), "--dry-run"], env={"COLUMNS": "120"}
+    )
     assert answer.exit_code == 0, answer.output
     for words in ("24 GB", "80 GB", "about 4.6 GB", "Disk:", "estimates", "Nothing was started"):
         assert words in answer.output
@@ -153,7 +156,7 @@ def test_a_dry_run_of_the_demo_and_of_an_unknown_model(tmp_path) -> None:
     answer = CliRunner().invoke(app, ["--dry-run", "--out", str(tmp_path / "run")], env={"RAY_ADDRESS": None})
     assert answer.exit_code == 0 and "CPU, one core" in answer.output and "Downloads: none" in answer.output
     voice = make_voice(tmp_path / "voice")
-    answer = CliRunner().invoke(app, ["--dry-run", "--data", str(voice), "--model", "some/model"])
+    answer = CliRunner().invoke(app, ["--dry-run", "--data", str(voice), "--language", "en", "--model", "some/model"])
     assert answer.exit_code == 0 and "of unknown size" in answer.output
 
 
@@ -161,4 +164,4 @@ def test_a_family_without_a_size_module_has_no_disk_forecast(tmp_path) -> None:
     from search.checking.checks import check_plan, disk_needed
 
     plan = toy_plan(tmp_path)
-    assert disk_needed(plan, check_plan(plan)) is None
+    assert disk_needed(*check_plan(plan)) is None

@@ -87,7 +87,7 @@ def test_a_search_is_not_resumed_while_another_process_runs_it(tmp_path: Path, r
 
 def test_a_search_that_started_after_the_check_is_not_overwritten(tmp_path: Path) -> None:
     plan = toy_plan(tmp_path)
-    checked = checks.check_plan(plan)
+    _, checked = checks.check_plan(plan)
     Ledger(plan.run.ledger).append(started())
     with pytest.raises(InputError, match="holds another search"):
         driver.run_search(plan, checked, None)

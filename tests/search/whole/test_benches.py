@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("local_ray")
 
 def search(plan: Plan, **files: str) -> tuple[History, str]:
     """Runs the search; returns its ledger and its output. `files` are written to the run's folder before it starts."""
-    said, dataset = io.StringIO(), check_plan(plan)
+    said, (_, dataset) = io.StringIO(), check_plan(plan)
     for name, text in files.items():
         (plan.run.path / name).write_text(text)
     driver.run_search(plan, dataset, Console(file=said, width=200))

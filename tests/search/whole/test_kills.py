@@ -33,7 +33,7 @@ FUNCTION, CONTROLLER, WORKER, BROKER = "ImplicitFunc", "TrainController", "RayTr
 
 def test_a_search_survives_whatever_of_it_is_killed(tmp_path):
     plan = toy_plan(tmp_path, "tests.support.frail_family", trials=6, vector_lr=0.03)
-    dataset = check_plan(plan)
+    _, dataset = check_plan(plan)
     slow = plan.run.path / frail_family.SLOW
     slow.touch()
     killed: list[str] = []

@@ -80,7 +80,7 @@ def test_a_search_survives_a_killed_worker_and_a_draw_that_always_fails(whole_se
 @pytest.mark.usefixtures("local_ray")
 def test_a_search_goes_on_after_ctrl_c(tmp_path):
     plan = toy_plan(tmp_path, "tests.support.frail_family", trials=2, vector_lr=0.05)
-    checked = check_plan(plan)
+    _, checked = check_plan(plan)
     slow = plan.run.path / frail_family.SLOW
     slow.touch()
     watch = threading.Thread(target=press_ctrl_c_when, args=(lambda: has_checkpoint(plan),))
@@ -117,7 +117,7 @@ def test_a_search_goes_on_after_its_driver_is_killed(tmp_path):
 
 def assert_resumed_to_the_end(plan: Plan, cancelled: list[Outcome]) -> None:
     """Resumes the search: every trial ends once, and draws of cancelled trials are tried again."""
-    finish, _ = run_search(plan, check_plan(plan))
+    finish, _ = run_search(*check_plan(plan))
     history = read_ledger(plan.run.ledger)
     assert (finish.exit_code, history.problems, history.running) == (DONE, (), ())
     ended = entries(plan, "trial_ended")
@@ -142,7 +142,7 @@ from tests.support.frail_family import SLOW
 from tests.support.toy_search import toy_plan
 
 plan = toy_plan(Path(sys.argv[1]), "tests.support.frail_family", trials=3, vector_lr=0.05)
-checked = check_plan(plan)
+_, checked = check_plan(plan)
 (plan.run.path / SLOW).touch()
 run_search(plan, checked, Console())
 """

@@ -39,7 +39,7 @@ def stored_plan(folder: Path, **more) -> Plan:
 
 
 def run_search(plan: Plan):
-    return driver.run_search(plan, check_plan(plan), Console(file=io.StringIO(), width=200))
+    return driver.run_search(*check_plan(plan), Console(file=io.StringIO(), width=200))
 
 
 def resume(plan: Plan, **typed) -> Plan:
@@ -178,7 +178,7 @@ def test_a_search_that_began_without_storage_is_pushed_whole(tmp_path) -> None:
     plan = crafted_run(tmp_path)
     moved = dataclasses.replace(plan, storage=f"file://{tmp_path}/moved", resume=True)
     write(plan.run.path, {"prepared/roster.json": "", "base/outcome.json": ""})
-    with mirrored(moved, check_plan(stored_plan(tmp_path / "new")), print):
+    with mirrored(moved, check_plan(stored_plan(tmp_path / "new"))[1], print):
         pass
     names = tree_names(tmp_path / "moved")
     assert {name for name in names if not name.startswith("data/")} == tree_names(plan.run.path)
@@ -188,7 +188,7 @@ def test_storage_that_fails_while_a_search_runs_is_told_once_and_caught_up_with(
     monkeypatch.setattr(sync, "STOP_CHECK_SECONDS", 0.01)
     monkeypatch.setattr(sync, "MIRROR_SECONDS", 0.01)
     plan = crafted_run(tmp_path)
-    checked, said = check_plan(stored_plan(tmp_path / "new")), []
+    (_, checked), said = check_plan(stored_plan(tmp_path / "new")), []
     with mirrored(plan, checked, said.append):
         with faulty(fails_from=0) as storage:
             Ledger(plan.run.ledger).append(TrialEnded(outcome=made_runs.outcome("t001")))
@@ -203,7 +203,7 @@ def test_another_node_finds_what_the_head_alone_has_at_the_same_place(tmp_path) 
     lines = tmp_path / "own" / ".hidden" / "lines.txt"
     write(lines.parent, {"lines.txt": "one line of my own\n"})
     plan = stored_plan(tmp_path)
-    checked = check_plan(plan)
+    _, checked = check_plan(plan)
     plan = dataclasses.replace(plan, space=crafted_lines(plan, lines))
     with writer_lock(plan.run), mirrored(plan, checked, print):
         voice = tmp_path / "voice"

@@ -43,7 +43,7 @@ def job(tiny: Tiny, folder: Path, chosen: QwenDraw) -> TrialSpec:
         seed=5,
         draw=chosen,
         band=UNREACHABLE,
-        probe=ProbeSettings(lines="unused"),
+        probe=ProbeSettings(lines="unused", recogniser="none"),
     )
 
 

@@ -51,7 +51,8 @@ def lines_for(name_or_path: str, split: DatasetSplit) -> tuple[ProbeLine, ...]:
     if len(lines) < MIN_LINES:
         raise InputError(
             f"probe lines {HELD_OUT!r}: a probe needs at least {MIN_LINES} lines, and {len(lines)} clips of the first "
-            "speaker are held out; add clips (a tenth is held out), or give a text file of lines"
+            "speaker are held out; add clips (a tenth is held out), or give other lines: "
+            f"{', '.join(shipped_names())} or a text file"
         )
     return lines
 

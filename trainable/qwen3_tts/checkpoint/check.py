@@ -31,6 +31,10 @@ AUTO_MAP = "auto_map"
 """Key by which a configuration of transformers names Python classes that come with the checkpoint."""
 CODEC_TYPES = ("qwen3_tts_tokenizer_12hz", "qwen3_tts_tokenizer_25hz", "mel_codec")
 """Codec types that qwen-tts registers, and the demo's own."""
+PUBLISHED_LANGUAGES = (
+    "chinese", "english", "french", "german", "italian", "japanese", "korean", "portuguese", "russian", "spanish",
+)  # fmt: skip
+"""Of the published checkpoints, as their card lists them."""
 BASE, CUSTOM_VOICE = ("qwen3_tts", "base"), ("qwen3_tts", "custom_voice")
 """Results of `checkpoint_type`."""
 
@@ -63,6 +67,15 @@ def checkpoint_type(folder: Path, model: str) -> tuple[str | None, str | None]:
             f"{model}: no readable config.json; expected a folder of a Qwen3-TTS Base checkpoint"
         ) from None
     return (config.get("model_type"), config.get("tts_model_type")) if isinstance(config, dict) else (None, None)
+
+
+def known_languages(model: str) -> tuple[str, ...]:
+    """The languages that a model knows, by English names: of a folder from its config.json, else those of the published
+    models."""
+    if not Path(model).is_dir():
+        return PUBLISHED_LANGUAGES
+    talker = _read_object(Path(model) / "config.json").get("talker_config")
+    return tuple(talker.get("codec_language_id") or ()) if isinstance(talker, dict) else ()
 
 
 def check_files(folder: Path, model: str) -> None:

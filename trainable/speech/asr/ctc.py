@@ -81,7 +81,7 @@ def open_ctc(name: str, language: str | None) -> CtcModel:
     from transformers.utils import logging
 
     logging.set_verbosity_error()
-    adapter = {"target_lang": language} if _adapter_languages(name) else {}
+    adapter = {"target_lang": language} if adapter_languages(name) else {}
     resized = {"ignore_mismatched_sizes": True} if adapter else {}
     try:
         # By default the library prompts on the terminal whether to run code that a checkpoint brings.
@@ -110,7 +110,7 @@ def check_ctc(name: str, language: str | None) -> None:
             f"{name}: expected an architecture that ends in ForCTC, got {config.get('architectures')}; use a "
             "fine-tuned checkpoint such as facebook/mms-1b-all"
         )
-    codes = _adapter_languages(name)
+    codes = adapter_languages(name)
     if not codes or language in codes:
         return
     near = difflib.get_close_matches(language or "", codes, n=MAX_LISTED_CODES, cutoff=0.5) or codes[:MAX_LISTED_CODES]
@@ -120,7 +120,7 @@ def check_ctc(name: str, language: str | None) -> None:
     )
 
 
-def _adapter_languages(name: str) -> list[str]:
+def adapter_languages(name: str) -> list[str]:
     """ISO 639-3 codes of the languages that an MMS has adapters for; empty for a model without adapters."""
     if read_config(name).get("adapter_attn_dim") is None:
         return []

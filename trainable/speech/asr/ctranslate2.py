@@ -34,6 +34,10 @@ class FasterWhisper:
         """Any number of [samples] float32 at 16 kHz, mono, of at most 30 s each."""
         return [self._transcribe_one(wave) for wave in waves]
 
+    def detect_language(self, wave: np.ndarray) -> str:
+        """The code of the most probable language of [samples] float32 at 16 kHz. The model must be multilingual."""
+        return str(self._model.detect_language(wave)[0])
+
     def _transcribe_one(self, wave: np.ndarray) -> str:
         """Speech was detected before, so no VAD here. A retry at another temperature would hide garbled speech."""
         segments, _ = self._model.transcribe(

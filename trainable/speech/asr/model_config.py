@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from spaces.errors import InputError
+from trainable.speech.asr.hub import is_hub_reachable
 
 CONFIG = "config.json"
 
@@ -48,7 +49,10 @@ def _load_json(path: Path) -> dict[str, Any]:
 
 
 def _locate(name: str, file: str) -> Path:
-    """The path of one file. Raises FileNotFoundError for a checkpoint of the hub without that file."""
+    """The path of one file, of a hub id in the cache or else downloaded.
+
+    Raises FileNotFoundError for a checkpoint of the hub without that file.
+    """
     if Path(name).is_dir():
         return Path(name) / file
     from huggingface_hub import hf_hub_download
@@ -60,9 +64,19 @@ def _locate(name: str, file: str) -> Path:
     )
 
     try:
-        return Path(hf_hub_download(name, file))
+        return Path(hf_hub_download(name, file, local_files_only=True))
+    except LocalEntryNotFoundError:
+        pass
     except HFValidationError:
         raise InputError(f"{name}: no such folder, and not a hub id (NAME/MODEL); give one of the two") from None
+    unreachable = (
+        f"{name}: not a folder here, not in the local cache, and the hub cannot be reached; connect, or name a folder "
+        "that holds the checkpoint"
+    )
+    if not is_hub_reachable():
+        raise InputError(unreachable)
+    try:
+        return Path(hf_hub_download(name, file))
     except RepositoryNotFoundError:
         raise InputError(
             f"{name}: not on the hub, or private; check the name, or log in with `hf auth login`"
@@ -70,7 +84,4 @@ def _locate(name: str, file: str) -> Path:
     except Exception as error:
         if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
             raise FileNotFoundError(file) from None
-        raise InputError(
-            f"{name}: not a folder here, not in the local cache, and the hub cannot be reached "
-            f"({type(error).__name__}); connect, or name a folder that holds the checkpoint"
-        ) from None
+        raise InputError(unreachable) from None

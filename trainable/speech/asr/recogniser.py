@@ -30,7 +30,7 @@ def check_recogniser(name: str, language: str) -> None:
 
     Of a hub id, a file or two are downloaded. Raises InputError, with the remedy.
     """
-    _check_name(name, language)
+    _check_name_and_language(name, language)
     if name not in (NONE, POCKETSPHINX):
         from trainable.speech.asr.checkpoint_recogniser import check_checkpoint
 
@@ -44,7 +44,7 @@ def open_recogniser(name: str, texts: Sequence[str], language: str) -> Recognise
     or `auto`. A checkpoint is loaded once per process. Raises InputError as `check_recogniser`, for texts that are not
     English with pocketsphinx, and for a checkpoint that cannot be read.
     """
-    _check_name(name, language)
+    _check_name_and_language(name, language)
     if name == NONE:
         return None
     if name == POCKETSPHINX:
@@ -56,12 +56,8 @@ def open_recogniser(name: str, texts: Sequence[str], language: str) -> Recognise
     return open_checkpoint(name, _forced_language(language))
 
 
-def _check_name(name: str, language: str) -> None:
-    if name == POCKETSPHINX and language.strip().lower() not in ENGLISH_NAMES:
-        raise InputError(
-            f"recogniser {name}: expected language en or {ANY_LANGUAGE}, got {language!r}; give a Whisper or CTC "
-            f"checkpoint that knows it, or {NONE!r}"
-        )
+def check_name(name: str) -> None:
+    """Raises InputError for a name that no recogniser can have; nothing is read but whether it is a folder."""
     if name in (NONE, POCKETSPHINX) or "/" in name or (name and Path(name).is_dir()):
         return
     near = difflib.get_close_matches(name, (NONE, POCKETSPHINX), n=1)
@@ -70,6 +66,15 @@ def _check_name(name: str, language: str) -> None:
         f"recogniser {name!r}: expected {POCKETSPHINX} or {NONE}, or a Whisper or CTC checkpoint by hub id "
         f"(NAME/MODEL) or folder{hint}"
     )
+
+
+def _check_name_and_language(name: str, language: str) -> None:
+    check_name(name)
+    if name == POCKETSPHINX and language.strip().lower() not in ENGLISH_NAMES:
+        raise InputError(
+            f"recogniser {name}: expected language en or {ANY_LANGUAGE}, got {language!r}; give a Whisper or CTC "
+            f"checkpoint that knows it, or {NONE!r}"
+        )
 
 
 def _forced_language(language: str) -> str | None:

@@ -39,7 +39,7 @@ NOT_DECIDING = {
 
 
 def judge() -> JudgeFingerprint:
-    return fingerprint_judge(CALIBRATION, ProbeSettings(lines="english"), (), (), 1)
+    return fingerprint_judge(CALIBRATION, ProbeSettings(lines="english", recogniser="none"), (), (), 1)
 
 
 def changed(value: Any) -> Any:

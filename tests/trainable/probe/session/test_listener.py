@@ -24,7 +24,7 @@ from trainable.probe.criteria.judge import BaseResult
 from trainable.probe.session.listener import Listener
 from trainable.probe.session.probe import ProbeScript, ProbeSubject, probe
 
-SETTINGS = ProbeSettings(lines="english")
+SETTINGS = ProbeSettings(lines="english", recogniser="none")
 SEED = 7
 
 
