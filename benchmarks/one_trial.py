@@ -75,7 +75,7 @@ def _train(run: TrainingRun, draw: Draw, band: Band, clips: int, curve: list[Poi
         if ending is Ending.IN_BAND:
             return ending, curve[-1]
         if ending is not None:
-            return ending, kept if ending is Ending.OVERSHOT else None
+            return ending, (kept or curve[-1]) if ending is Ending.OVERSHOT else None
         step = curve[-1].step
         passing = may_jump_over(curve, band) or may_be_spike(curve, band, clips)
         falling = step % every == 0 and nears_floor(curve, band, 2 * max(1, clips // REPORTS_PER_EPOCH))

@@ -27,6 +27,7 @@ from search.cluster.nodes import wait_for_nodes
 from search.cluster.preflight import check_nodes, node_requirements
 from search.cluster.session import ray_session
 from search.console.after import SearchEnd
+from search.console.bands import band_lines
 from search.console.before import warning_lines
 from search.console.live import open_view
 from search.console.view import View, print_lines
@@ -88,6 +89,8 @@ def _run_stages(plan: Plan, checked: CheckedData, console: Console) -> SearchEnd
         if history.base.base_losses:
             losses = history.base.base_losses
             view.say(f"Losses of the base model on {losses.clips} clips: {losses}")
+        for line in band_lines(plan.space, history.base_training):
+            view.say(line)
 
         # Trials, until the budget is used up or nothing can go on.
         def stuck_reason() -> str | None:

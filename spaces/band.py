@@ -56,7 +56,48 @@ class Band(FrozenModel):
         return f"{self.low:.4g}–{self.high:.4g}"
 
 
+class BandShares(Band):
+    """A band whose bounds and aim are shares of the base model's loss on the voice, measured before the first trial."""
+
+    @model_validator(mode="after")
+    def _are_shares(self) -> BandShares:
+        if self.high > 1:
+            raise ValueError(f"expected shares of the base model's loss, at most 1, got {self}")
+        return self
+
+    def times(self, base: float) -> Band:
+        """The band where the base model's loss is `base`, in nats."""
+        aim = (self.aim[0] * base, self.aim[1] * base)
+        return Band(low=self.low * base, high=self.high * base, aim=aim)
+
+
 class AutoBand(FrozenModel):
     """A band that moves to where adapters are accepted, within a wide interval."""
 
     auto_within: Band
+
+
+class RelativeBand(FrozenModel):
+    """The same, within an interval that is given as shares of the base model's loss."""
+
+    of_base: BandShares
+
+
+class ReplaceableBand(Band):
+    """A fixed band for voices that begin above it. For others a moving band of these shares takes its place."""
+
+    or_of_base: BandShares
+
+
+def resolve_band(band: Band | AutoBand | RelativeBand | None, base: float | None) -> Band | AutoBand | None:
+    """The band in nats where the base model's loss of its objective is `base`.
+
+    Where that is unknown, a replaceable band stays as it is, and shares give None.
+    """
+    if isinstance(band, RelativeBand):
+        return AutoBand(auto_within=band.of_base.times(base)) if base is not None else None
+    if isinstance(band, ReplaceableBand):
+        if base is not None and base <= band.high:
+            return AutoBand(auto_within=band.or_of_base.times(base))
+        return Band(low=band.low, high=band.high, aim=band.aim)
+    return band

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from spaces.frozen_model import FrozenModel
 
@@ -38,7 +38,9 @@ class Draw(FrozenModel):
     epochs: int = Field(ge=1, le=1000, description="most epochs of a run, and the horizon of its schedule")
     batch: int = Field(default=1, ge=1, le=1024, description="clips in one forward pass")
     accumulation: int = Field(default=4, ge=1, le=1024, description="forward passes per optimizer step")
-    warmup: int = Field(default=0, ge=0, description="optimizer steps of linear warm-up")
+    warmup: int | float = Field(
+        default=0, ge=0, description="linear warm-up: optimizer steps, or below 1 a share of the run's steps"
+    )
     schedule: Schedule = Field(default=Schedule.CONSTANT, description="constant or cosine")
     lr_floor: float = Field(default=0.0, ge=0, le=1, description="lowest learning rate factor of the cosine")
     lr_cycles: int = Field(default=1, ge=1, le=100, description="half cosines; warm restarts where more than 1")
@@ -46,6 +48,12 @@ class Draw(FrozenModel):
     augmented: float = Field(default=0.0, ge=0, le=1, description="probability of an augmented copy in place of a clip")
     weight_decay: float = Field(default=0.01, ge=0, le=1)
     clip_norm: float = Field(default=1.0, gt=0, description="joint gradient norm of everything that is trained")
+
+    @field_validator("warmup")
+    @classmethod
+    def _is_steps_or_a_share(cls, warmup: float) -> int | float:
+        """From 1 on, and at 0, a number of steps: an interval of steps may be written with a point."""
+        return warmup if 0 < warmup < 1 else round(warmup)
 
     @property
     def clips_per_step(self) -> int:

@@ -3,20 +3,34 @@
 from types import NoneType
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Discriminator, Tag, field_validator
+from pydantic import Discriminator, Tag, TypeAdapter, field_validator
 
-from spaces.band import AutoBand, Band
+from spaces.band import AutoBand, Band, RelativeBand, ReplaceableBand
 from spaces.frozen_model import FrozenModel
 
 
 def _band_tag(data: Any) -> str:
-    is_auto = isinstance(data, AutoBand) or (isinstance(data, dict) and "auto_within" in data)
-    return "auto_band" if is_auto else "fixed_band"
+    keys = data if isinstance(data, dict) else ()
+    if isinstance(data, AutoBand) or "auto_within" in keys:
+        return "auto_band"
+    if isinstance(data, RelativeBand) or "of_base" in keys:
+        return "relative_band"
+    if isinstance(data, ReplaceableBand) or "or_of_base" in keys:
+        return "replaceable_band"
+    return "fixed_band"
 
 
-_SomeBand = Annotated[Band, Tag("fixed_band")] | Annotated[AutoBand, Tag("auto_band")]
+_SomeBand = (
+    Annotated[Band, Tag("fixed_band")]
+    | Annotated[AutoBand, Tag("auto_band")]
+    | Annotated[RelativeBand, Tag("relative_band")]
+    | Annotated[ReplaceableBand, Tag("replaceable_band")]
+)
 BandChoice = Annotated[_SomeBand, Discriminator(_band_tag)] | None
 """None where a trial is to train all its epochs; "none" in TOML."""
+
+band_choices: TypeAdapter[BandChoice] = TypeAdapter(BandChoice)
+"""Reads the band of a recorded space."""
 
 
 class ObjectiveRecipe(FrozenModel):
@@ -36,9 +50,10 @@ class ObjectiveRecipe(FrozenModel):
     @field_validator("band", mode="before")
     @classmethod
     def _has_a_known_form(cls, band: Any) -> Any:
-        if band == "none" or isinstance(band, (list, tuple, dict, Band, AutoBand, NoneType)):
+        if band == "none" or isinstance(band, (list, tuple, dict, Band, AutoBand, RelativeBand, NoneType)):
             return None if band == "none" else band
         raise ValueError(
             "expected [low, high], { low = …, high = …, aim = [from, to] }, for a band that follows the probe's "
-            f'verdicts {{ auto_within = [low, high] }}, or "none" to train all epochs, got {band!r}'
+            "verdicts { of_base = [low, high] } in shares of the base model's loss or { auto_within = [low, high] }, "
+            f'or "none" to train all epochs, got {band!r}'
         )

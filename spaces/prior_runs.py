@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Self
 
 from pydantic import Field
 
@@ -33,6 +34,12 @@ class PriorRun(FrozenModel):
     loss: float = Field(gt=0, description="the loss where training stopped")
     sounded: ListeningResult
     remark: str = ""
+
+    def scaled(self, start: float) -> Self:
+        """The same run on a voice that begins at this loss. Raises ValueError where its own start is unknown."""
+        if self.start is None:
+            raise ValueError(f"expected a prior run with its start, got {self}")
+        return self.model_copy(update={"start": start, "loss": self.loss * start / self.start})
 
 
 @dataclass(frozen=True)

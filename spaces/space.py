@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from spaces.band import AutoBand, Band
+from spaces.band import AutoBand, Band, RelativeBand, resolve_band
 from spaces.data_settings import DataSettings
 from spaces.domain import Domain
 from spaces.draw import Draw
@@ -130,13 +130,36 @@ class Space(FrozenModel):
         return {name: self.objective[name] for name in self.objectives}
 
     def band(self, objective: str) -> Band | None:
-        """The band of an objective; of an auto band, the interval that it moves in. None without a band."""
-        band = self.objective[objective].band
+        """The band of an objective; of a moving band, the interval that it moves in.
+
+        None without a band, and for shares of a loss that is not known, see `with_base`.
+        """
+        band = resolve_band(self.objective[objective].band, None)
         return band.auto_within if isinstance(band, AutoBand) else band
 
     def is_auto(self, objective: str) -> bool:
         """Whether the band moves to where adapters are accepted."""
-        return isinstance(self.objective[objective].band, AutoBand)
+        return isinstance(self.objective[objective].band, (AutoBand, RelativeBand))
+
+    def with_base(self, losses: Mapping[str, float]) -> Space:
+        """The space for a voice on which the base model has these losses by objective: bands and prior runs in nats.
+
+        Where a band comes from shares, the losses of prior runs count as shares of their own start, and those whose
+        start is unknown are left out.
+        """
+        recipes, from_shares = dict(self.objective), {}
+        for name in self.objectives:
+            before, base = self.objective[name].band, losses.get(name)
+            band = resolve_band(before, base)
+            recipes[name] = self.objective[name].model_copy(update={"band": band})
+            if base is not None and isinstance(band, AutoBand) and band != before:
+                from_shares[name] = base
+        evidence = tuple(
+            prior.scaled(from_shares[prior.objective]) if prior.objective in from_shares else prior
+            for prior in self.evidence
+            if prior.objective not in from_shares or prior.start is not None
+        )
+        return self.model_copy(update={"objective": recipes, "evidence": evidence})
 
     def bounds(self, name: str) -> tuple[float, float]:
         """The lowest and the highest value of a numeric field of a draw; its default where the space leaves it out."""
@@ -193,7 +216,7 @@ def _check_draw_fields(path: Path, data: dict[str, Any]) -> None:
             raise InputError(f"{path}: unknown key draw.{key}{_suggestion(key, fields)}")
 
 
-UNION_TAGS = ("interval", "choice", "fixed", "fixed_band", "auto_band")
+UNION_TAGS = ("interval", "choice", "fixed", "fixed_band", "auto_band", "relative_band", "replaceable_band")
 """Tags of pydantic unions, which appear in the location of an error and are no part of a key."""
 
 

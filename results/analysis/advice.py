@@ -1,5 +1,6 @@
 """Advice on what to change after a search, from the flags and endings of its trials."""
 
+import math
 from collections import Counter
 
 from results.analysis.ranking import is_accepted, last_verdict
@@ -8,6 +9,7 @@ from results.run.run_folder import RunFolder
 from spaces.records.trial import Ending, Outcome
 from trainable.files.trial_folder import TrialFolder
 from trainable.probe.criteria.criteria_table import Flag
+from trainable.training.outcome import overshot_at_once
 
 LOSS_ROSE, RUSHED = "rose", "rushed"
 ADVICE: dict[str, str] = {
@@ -30,8 +32,33 @@ def advice(run: RunFolder, history: History) -> list[tuple[str, int]]:
     counts: Counter[str] = Counter()
     for outcome in history.outcomes.values():
         if not is_accepted(outcome, history):
-            counts.update({ADVICE[cause] for cause in _causes(outcome, run, history) if cause in ADVICE})
+            band_advice = _band_advice(outcome, run, history)
+            causes = [ADVICE[cause] for cause in _causes(outcome, run, history) if cause in ADVICE]
+            counts.update({band_advice} if band_advice else set(causes))
     return counts.most_common(MAX_ADVICE)
+
+
+def band_remedy(objective: str) -> str:
+    """What to write in place of a band that lies above where a voice begins."""
+    return f"write band = {{ of_base = [0.6, 0.97] }} in [objective.{objective}] of your space"
+
+
+def _band_advice(outcome: Outcome, run: RunFolder, history: History) -> str | None:
+    """For a trial that could not but fall below its band at once, because that lies above where the voice begins."""
+    band = history.band_of(outcome.trial)
+    if outcome.draw is None or band is None or not overshot_at_once(outcome):
+        return None
+    objective = outcome.draw.objective
+    start = history.base_training.get(objective)
+    if start is None:
+        points = TrialFolder(run.trial(outcome.trial)).read_points()
+        start = points[0].loss if points else math.inf
+    if start > band.high:
+        return None
+    return (
+        f"the {objective} band {band} lies above where this voice begins: a lower learning rate does not help, "
+        f"{band_remedy(objective)}"
+    )
 
 
 def _causes(outcome: Outcome, run: RunFolder, history: History) -> list[str]:

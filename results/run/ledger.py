@@ -6,6 +6,7 @@ Sweetspot is left out, and the rest is read.
 
 import fcntl
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +16,14 @@ from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from results.run.vote import Vote, VotePair
-from spaces.band import Band
+from spaces.band import AutoBand, Band, resolve_band
 from spaces.draw import Draw
 from spaces.errors import InputError
 from spaces.families import AnyDraw
 from spaces.frozen_model import FrozenModel
+from spaces.objective_recipe import band_choices
 from spaces.records.confirmation import Confirmation
+from spaces.records.losses import BaseLoss
 from spaces.records.trial import Outcome
 from trainable.dataset.source import Source
 
@@ -138,10 +141,26 @@ class History:
         return tuple(trial for trial in self.drawn if trial not in self.outcomes)
 
     def band(self, objective: str) -> Band | None:
-        """The space's band for an objective; of an auto band, the interval that it moves in. None where it has none."""
+        """The space's band for an objective on this voice; of a moving band, the interval that it moves in.
+
+        None where it has none, and for shares of the base model's loss before that is known.
+        """
         recipe = self.search.space.get("objective", {}).get(objective) if self.search else None
-        band = recipe["band"] if recipe else None
-        return Band.model_validate(band.get("auto_within", band)) if band else None
+        choice = band_choices.validate_python(recipe["band"]) if recipe else None
+        band = resolve_band(choice, self.base_training.get(objective))
+        return band.auto_within if isinstance(band, AutoBand) else band
+
+    @property
+    def base_training(self) -> Mapping[str, float]:
+        """The base model's losses on the training clips, in training mode; empty before the baseline and in older
+        ledgers."""
+        losses = self.base.base_losses if self.base else None
+        return losses.training.root if losses else {}
+
+    def base_loss(self, objective: str) -> BaseLoss | None:
+        """The base model's loss of an objective; None before the baseline and in older ledgers."""
+        losses = self.base.base_losses if self.base else None
+        return losses.of(objective) if losses else None
 
     def base_loss(self, objective: str) -> float | None:
         """The base model's loss of an objective on the training clips, where every trial begins; None where it was not
@@ -150,7 +169,7 @@ class History:
         return losses.training.root.get(objective) if losses else None
 
     def latest_band(self, objective: str) -> Band | None:
-        """The band of the latest trial of this objective; of an auto band, its current place."""
+        """The band of the latest trial of this objective; of a moving band, its current place."""
         drawn = [trial for trial, draw in self.drawn.items() if draw.objective == objective]
         return self.band_of(drawn[-1]) if drawn else self.band(objective)
 

@@ -165,7 +165,9 @@ def _check_data(plan: Plan, on_progress: OnProgress) -> CheckedData:
     raise_errors(findings)
     assert dataset is not None
     split = plan_encoding(dataset, plan.space.data, plan.seed).split
-    return CheckedData(dataset, split, (*findings, *check_suitability(plan.space, dataset, split)))
+    suitability = check_suitability(plan.space, dataset, split)
+    raise_errors(suitability)
+    return CheckedData(dataset, split, (*findings, *suitability))
 
 
 def _check_lines(name_or_path: str, split: DatasetSplit) -> None:

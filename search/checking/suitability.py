@@ -1,4 +1,4 @@
-"""Warnings about a space and a dataset that do not suit each other."""
+"""Findings about a space and a dataset that do not suit each other."""
 
 from collections import Counter
 
@@ -8,11 +8,37 @@ from trainable.dataset.checks.guide_table import MAX_CLIPS, PASSES, TOO_MANY_PAS
 from trainable.dataset.clip import VoiceDataset
 from trainable.dataset.finding import Finding, Severity
 from trainable.dataset.split import DatasetSplit
+from trainable.training.epoch_order import steps_per_epoch
 
 
 def check_suitability(space: Space, dataset: VoiceDataset, split: DatasetSplit) -> list[Finding]:
-    """Findings of severity warning only: the user chose the space."""
-    return [*_exposure(space, split), *_language(space, dataset), *_curriculum(space, dataset)]
+    """Warnings, since the user chose the space; an error where a trial would never train at its learning rate."""
+    return [
+        *_warmup(space, split),
+        *_exposure(space, split),
+        *_language(space, dataset),
+        *_curriculum(space, dataset),
+    ]
+
+
+def _warmup(space: Space, split: DatasetSplit) -> list[Finding]:
+    """Compares the longest warm-up in steps with the shortest run. A share of a run is always shorter than the run."""
+    longest = space.bounds("warmup")[1]
+    epochs = space.bounds("epochs")[0]
+    clips_per_step = space.bounds("batch")[1] * space.bounds("accumulation")[1]
+    steps = steps_per_epoch(split.epoch_size, int(clips_per_step)) * int(epochs)
+    if longest < steps:
+        return []
+    return [
+        Finding(
+            severity=Severity.ERROR,
+            check="warmup",
+            where=f"space {space.name}",
+            message=f"its warm-up of {longest:g} steps is no shorter than a run of {steps} steps ({split.epoch_size} "
+            f"clips × {epochs:g} epochs, {clips_per_step:g} clips per step), whose learning rate would never be "
+            "reached: set warmup to a share of the run, such as 0.05",
+        )
+    ]
 
 
 def _exposure(space: Space, split: DatasetSplit) -> list[Finding]:

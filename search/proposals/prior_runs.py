@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from results.analysis.acceptance import JudgedLoss
-from results.run.ledger import read_ledger
+from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
 from search.proposals.distributions import shared_distributions
 from spaces.errors import InputError
@@ -78,7 +78,7 @@ def read_prior_runs(run: RunFolder, model: str) -> tuple[PriorRun, ...]:
     share = failed_share(history.base.verdict) if history.base and history.base.verdict else None
     prior_runs: list[PriorRun] = []
     for outcome in history.outcomes.values():
-        start = next(iter(TrialFolder(run.trial(outcome.trial)).read_points()), None)
+        start = _start(run, outcome, history)
         for verdict, kept in ((outcome.verdict, outcome.kept), (outcome.other_verdict, outcome.other_kept)):
             if verdict is not None and kept is not None:
                 prior_runs += _to_prior_run(voice, outcome, start, verdict, kept, share)
@@ -87,8 +87,17 @@ def read_prior_runs(run: RunFolder, model: str) -> tuple[PriorRun, ...]:
     return tuple(prior_runs)
 
 
+def _start(run: RunFolder, outcome: Outcome, history: History) -> float | None:
+    """The base model's loss, or where it was not measured that of the curve's first clips."""
+    base = history.base_training.get(outcome.draw.objective) if outcome.draw else None
+    if base is not None:
+        return base
+    first = next(iter(TrialFolder(run.trial(outcome.trial)).read_points()), None)
+    return first.loss if first else None
+
+
 def _to_prior_run(
-    voice: str, outcome: Outcome, start: Point | None, verdict: Verdict, kept: Point, share: float | None
+    voice: str, outcome: Outcome, start: float | None, verdict: Verdict, kept: Point, share: float | None
 ) -> list[PriorRun]:
     """One prior run; none for a rejection that neither more nor less training would change."""
     draw, advice = outcome.draw, training_advice(verdict, share)
@@ -103,7 +112,7 @@ def _to_prior_run(
             epochs=kept.epoch,
             **{name: getattr(draw, name) for name in kind.model_fields.keys() - PriorRun.model_fields.keys()},
             clips_per_step=draw.clips_per_step,
-            start=start.loss if start else None,
+            start=start,
             loss=kept.loss,
             sounded=next(result for result, needed in ADVICE.items() if needed is advice),
             remark=outcome.trial,

@@ -33,13 +33,14 @@ def run_trials(plan: Plan, clips: int, executor: Executor, view: View, history: 
     for trial in history.running:
         pull(plan.stored, run.trial(trial))
     resume = read_resume_state(run, history)
+    space = plan.space.with_base(history.base_training)
     study = SearchStudy(
-        plan.space,
+        space,
         # With the same seed a resumed search would repeat its first draws.
         plan.seed + resume.next_number,
         plan.budget.trials + resume.cancellations,
         clips,
-        BandTracker(plan.space, history),
+        BandTracker(space, history),
         new_journal(run.path),
     )
     recorder = Recorder(run, board, study, view, budget, executor.release)
@@ -48,7 +49,7 @@ def run_trials(plan: Plan, clips: int, executor: Executor, view: View, history: 
 
     def is_drained() -> bool:
         """Called in every iteration of Tune's loop."""
-        for line in executor.notices():
+        for line in (*executor.notices(), *study.bands.notices()):
             view.say(line)
         return executor.stuck_reason() is not None or (budget.interrupted and not recorder.running)
 

@@ -13,6 +13,7 @@ from search.tuning.resume import ResumeState
 from search.tuning.tune_report import tune_config
 from spaces.band import Band
 from spaces.draw import Draw
+from spaces.records.losses import BaseLoss
 from spaces.records.trial_spec import TrialSpec
 
 
@@ -74,11 +75,12 @@ class DrawSearcher(Searcher):
 
     def _spec(self, trial: str, known: Draw | None) -> TrialSpec:
         draw = self._study.ask(trial, known)
-        return trial_spec(self._plan, trial, draw, self._study.bands.band_for(trial, draw))
+        bands = self._study.bands
+        return trial_spec(self._plan, trial, draw, bands.band_for(trial, draw), bands.base_loss(draw.objective))
 
 
-def trial_spec(plan: Plan, trial: str, draw: Draw, band: Band | None) -> TrialSpec:
-    """The spec of one trial of this search; `band` is the interval that it must end in."""
+def trial_spec(plan: Plan, trial: str, draw: Draw, band: Band | None, base_loss: BaseLoss | None = None) -> TrialSpec:
+    """The spec of one trial of this search; `band` is the interval that it must end in, `base_loss` where it begins."""
     return TrialSpec(
         trial=trial,
         folder=str(plan.run.trial(trial)),
@@ -90,6 +92,7 @@ def trial_spec(plan: Plan, trial: str, draw: Draw, band: Band | None) -> TrialSp
         seed=plan.seed,
         draw=draw,
         band=band,
+        base_loss=base_loss,
         probe=plan.space.probe,
         storage=plan.stored,
     )

@@ -18,17 +18,19 @@ class Ending(StrEnum):
     IN_BAND = "in_band"
     """The loss entered the band."""
     EXHAUSTED = "exhausted"
-    """All epochs ran, and the loss is still above the band."""
+    """All epochs ran, and the loss is still above the band, or hardly below the base model's."""
     COMPLETED = "completed"
     """All epochs ran, and the objective has no band."""
     HOPELESS = "hopeless"
-    """Even the most optimistic extrapolation of the curve does not reach the band within its epochs."""
+    """Even the most optimistic extrapolation of the curve does not reach the band within its epochs, or an epoch at the
+    full learning rate did not bring the loss below the base model's."""
     OVERSHOT = "overshot"
-    """The loss fell below the band; the last checkpoint above the band's lower end is probed."""
+    """The loss fell below the band; the last checkpoint above the band's lower end is probed, or the one where training
+    ended."""
     DIVERGED = "diverged"
     """The loss is not finite."""
     COLLAPSED = "collapsed"
-    """The loss is 0: the clips hold nothing to predict, or no label is scored."""
+    """The loss of a step is 0: the clips hold nothing to predict, or no label is scored."""
     CANCELLED = "cancelled"
     """Stopped by the user or by the end of the search."""
     FAILED = "failed"
@@ -65,6 +67,8 @@ class Point(BaseModel):
     epoch: float
     loss: float
     losses: Losses
+    step_loss: float | None = None
+    """`loss` over the clips of the latest step alone; None in older records."""
     validation: Losses | None = None
     """Mean over the held-out clips, in evaluation mode: at step 0, at epoch ends, where training ended and wherever a
     checkpoint may be kept. None at other points, and without held-out clips."""

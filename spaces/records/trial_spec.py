@@ -10,6 +10,7 @@ from spaces.band import Band
 from spaces.families import FAMILIES, AnyDraw
 from spaces.frozen_model import FrozenModel
 from spaces.probe_settings import ProbeSettings
+from spaces.records.losses import BaseLoss
 from spaces.storage_uri import Storage
 
 
@@ -33,6 +34,8 @@ class TrialSpec(FrozenModel):
     draw: AnyDraw
     band: Band | None
     """None for a trial that trains all its epochs."""
+    base_loss: BaseLoss | None = None
+    """The base model's loss of the trial's objective; None where it was not measured."""
     probe: ProbeSettings
     storage: Storage | None = None
     """Where the folder is mirrored; None where every node reaches the folder itself."""

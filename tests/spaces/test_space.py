@@ -110,6 +110,14 @@ def test_a_reversed_band_is_refused(tmp_path: Path) -> None:
         ("{ low = 1.5, high = 3.0, aim = [2.5, 2.8] }", 1.5, 3.0, (2.5, 2.8), False),
         ("{ auto_within = [1.5, 3.0] }", 1.5, 3.0, (2.25, 3.0), True),
         ("{ auto_within = { low = 1.5, high = 3.0, aim = [2, 3] } }", 1.5, 3.0, (2.0, 3.0), True),
+        ("{ of_base = [0.5, 0.9] }", 1.0, 1.8, (1.4, 1.8), True),
+        ("{ of_base = { low = 0.5, high = 1, aim = [0.6, 0.7] } }", 1.0, 2.0, (1.2, 1.4), True),
+        # Where the base model's loss of 2 lies above the band, within it, at its upper end and below it.
+        ("{ low = 1.5, high = 1.9, or_of_base = [0.5, 0.9] }", 1.5, 1.9, (1.7, 1.9), False),
+        ("{ low = 1.5, high = 1.9, aim = [1.5, 1.6], or_of_base = [0.5, 0.9] }", 1.5, 1.9, (1.5, 1.6), False),
+        ("{ low = 1.5, high = 2.5, or_of_base = [0.5, 0.9] }", 1.0, 1.8, (1.4, 1.8), True),
+        ("{ low = 1.5, high = 2.0, or_of_base = [0.5, 0.9] }", 1.0, 1.8, (1.4, 1.8), True),
+        ("{ low = 4.1, high = 4.2, or_of_base = [0.5, 0.9] }", 1.0, 1.8, (1.4, 1.8), True),
     ],
 )
 def test_a_band_may_be_written_in_several_forms(
@@ -117,11 +125,13 @@ def test_a_band_may_be_written_in_several_forms(
 ) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(MINE.replace("band = [1.5, 3.0]", f"band = {written}"))
-    space = load_space(str(path))
+    space = load_space(str(path)).with_base({Objective.ALIGNED: 2.0})
     band = space.band(Objective.ALIGNED)
-    assert (band.low, band.high, band.aim) == (low, high, aim)
+    assert (band.low, band.high, *band.aim) == pytest.approx((low, high, *aim))
     assert space.is_auto(Objective.ALIGNED) is is_auto
-    assert Space.model_validate(space.model_dump(mode="json")) == space
+    assert space.with_base({Objective.ALIGNED: 1.0}) == space, "once the band is in nats, it stays"
+    for each in (space, load_space(str(path))):
+        assert Space.model_validate(each.model_dump(mode="json")) == each
 
 
 @pytest.mark.parametrize(
@@ -144,6 +154,13 @@ def test_a_band_may_be_written_in_several_forms(
         ("{ low = 4.1, high = 4.2, aim = 4.15 }", r"objective\.aligned\.band\.aim: .*got 4.15"),
         ("{ auto_within = [7.9, 4.5] }", r"objective\.aligned\.band\.auto_within: expected 0 < low < high"),
         ("{ auto_within = true }", r"objective\.aligned\.band\.auto_within: .*got True"),
+        (
+            "{ of_base = [0.6, 1.2] }",
+            r"band\.of_base: expected shares of the base model's loss, at most 1, got 0\.6–1\.2",
+        ),
+        ("{ of_base = [0.97, 0.6] }", r"objective\.aligned\.band\.of_base: expected 0 < low < high"),
+        ("{ low = 4.1, or_of_base = [0.6, 0.9] }", r"objective\.aligned\.band\.high is missing"),
+        ("{ of_bass = [0.6, 0.9] }", r"unknown key objective\.aligned\.band\.of_bass; did you mean of_base\?"),
         (
             "{ auto_whithin = [4, 5] }",
             r"unknown key objective\.aligned\.band\.auto_whithin; did you mean auto_within\?",

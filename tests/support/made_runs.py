@@ -139,7 +139,7 @@ BASE_LOSSES = BaseLosses(
 )
 
 
-def base(scores: list[float]) -> Outcome:
+def base(scores: list[float], losses: BaseLosses | None = BASE_LOSSES) -> Outcome:
     return Outcome(
         trial="base",
         ending=None,
@@ -151,8 +151,13 @@ def base(scores: list[float]) -> Outcome:
         verdict=verdict(scores),
         train_seconds=0.0,
         probe_seconds=9.0,
-        base_losses=BASE_LOSSES,
+        base_losses=losses,
     )
+
+
+def base_losses(deviation: float = 0.3, **training: float) -> BaseLosses:
+    spread = Losses(dict.fromkeys(training, deviation))
+    return BaseLosses(clips=48, training=Losses(training), deviation=spread, evaluation=Losses(training))
 
 
 def started(family: str = "trainable.qwen3_tts.family", model: str = "model", space: str = "demo") -> SearchStarted:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from spaces.band import Band
+from spaces.records.losses import BaseLoss
 from spaces.records.trial import Ending, Point
 from trainable.stopping.curve import FIRST_PASS_CLIPS
 from trainable.stopping.extrapolation import POINTS_PER_EPOCH, SPEED_UP, EffectiveSteps, earliest_crossing
@@ -37,35 +38,46 @@ JUMP_RATIO = 2.0
 
 
 def decide(
-    curve: Sequence[Point], band: Band | None, clips: int, last_step: int, effective_steps: EffectiveSteps = float
+    curve: Sequence[Point],
+    band: Band | None,
+    clips: int,
+    last_step: int,
+    effective_steps: EffectiveSteps = float,
+    base: BaseLoss | None = None,
+    warmup: int = 0,
 ) -> Ending | None:
     """How the trial ends at its latest point, or None while it goes on.
 
-    `clips` is the number of clips in an epoch, `last_step` the optimizer step at which the epochs are used up.
+    `clips` is the number of clips in an epoch, `last_step` the optimizer step at which the epochs are used up, `warmup`
+    the number of steps of warm-up. `base` is the base model's loss; where it is None, as in older runs, nothing is
+    compared with it.
 
-    - diverged, collapsed: at once, when the loss is not finite or is 0.
+    - diverged, collapsed: at once, when the loss is not finite, or that of the latest step is 0.
     - in_band: once enough clips have been seen, within the band and not above its aim; at the last step anywhere within
-      the band. A sudden fall counts only when the next point confirms it.
-    - overshot: likewise, below the band.
-    - exhausted: above the band at the last step. completed: at the last step, without a band.
+      the band. A sudden fall counts only when the next point confirms it. Never while `is_untrained`.
+    - overshot: likewise, below the band, trained or not.
+    - exhausted: otherwise, at the last step. completed: at the last step, without a band.
     - hopeless: even the most optimistic extrapolation does not reach the band by the last step. This is checked four
-      times an epoch, after the first epoch and before the last.
+      times an epoch, after the first epoch and before the last. Also where the mean of the first whole epoch after the
+      warm-up is not below the base model's loss, before the last epoch.
     """
     latest = curve[-1]
     if not math.isfinite(latest.loss) or not math.isfinite(latest.grad_norm):
         return Ending.DIVERGED
-    if latest.loss <= COLLAPSED_LOSS:
+    if (latest.loss if latest.step_loss is None else latest.step_loss) <= COLLAPSED_LOSS:
         return Ending.COLLAPSED
     is_last = latest.step >= last_step
     if band is None:
         return Ending.COMPLETED if is_last else None
-    if _is_settled(latest, clips) and (is_last or not may_be_spike(curve, band, clips)):
+    if is_settled(latest.clips, clips) and (is_last or not may_be_spike(curve, band, clips)):
         if latest.loss < band.low:
             return Ending.OVERSHOT
-        if latest.loss <= (band.high if is_last else band.aim[1]):
+        if latest.loss <= (band.high if is_last else band.aim[1]) and not is_untrained(latest, base, clips):
             return Ending.IN_BAND
     if is_last:
         return Ending.EXHAUSTED
+    if base is not None and _has_learned_nothing(curve, base, clips, last_step, warmup):
+        return Ending.HOPELESS
     if (
         latest.loss > band.high
         and _is_check_due(curve, last_step)
@@ -73,6 +85,17 @@ def decide(
     ):
         return Ending.HOPELESS
     return None
+
+
+def is_untrained(point: Point, base: BaseLoss | None, clips: int) -> bool:
+    """Whether the loss lies no further below the base model's than the choice of clips explains: one standard error of
+    a mean over as many. False where the base model's loss is unknown."""
+    return base is not None and base.mean - point.loss <= base.standard_error(max(1, min(point.clips, clips)))
+
+
+def is_settled(seen: int, clips: int) -> bool:
+    """Whether a mean over so many clips is judged against a band, where an epoch has `clips`."""
+    return seen >= min(clips, max(SETTLED_EPOCHS * clips, FIRST_PASS_CLIPS))
 
 
 def may_be_spike(curve: Sequence[Point], band: Band, clips: int) -> bool:
@@ -113,16 +136,24 @@ def _is_outlier(curve: Sequence[Point]) -> bool:
     return abs(curve[-1].loss - recent[-1]) > SPIKE_RATIO * median(changes)
 
 
-def _is_settled(latest: Point, clips: int) -> bool:
-    return latest.clips >= min(clips, max(SETTLED_EPOCHS * clips, FIRST_PASS_CLIPS))
+def _has_learned_nothing(curve: Sequence[Point], base: BaseLoss, clips: int, last_step: int, warmup: int) -> bool:
+    """Whether the latest point is the mean over the first whole epoch after the warm-up, and not below the base model's
+    loss. False in the last epoch, and where the curve's beginning is missing."""
+    begun = next((point for point in curve if point.step >= warmup), None)
+    if begun is None or begun.step != warmup or begun is curve[-1] or _is_in_last_epoch(curve[-1], last_step):
+        return False
+    is_first = curve[-1].clips - begun.clips >= clips > curve[-2].clips - begun.clips
+    return is_first and curve[-1].loss >= base.mean
+
+
+def _is_in_last_epoch(latest: Point, last_step: int) -> bool:
+    return (last_step - latest.step) * latest.epoch / latest.step <= LAST_EPOCHS + 1e-9
 
 
 def _is_check_due(curve: Sequence[Point], last_step: int) -> bool:
     """Whether the latest point is the first in its quarter of an epoch, after the first epoch and before the last."""
     latest = curve[-1]
-    if len(curve) < 2 or latest.epoch < HOPELESS_EPOCHS or not latest.step:
-        return False
-    if (last_step - latest.step) * latest.epoch / latest.step <= LAST_EPOCHS + 1e-9:
+    if len(curve) < 2 or latest.epoch < HOPELESS_EPOCHS or not latest.step or _is_in_last_epoch(latest, last_step):
         return False
     quarters = [math.floor(POINTS_PER_EPOCH * point.epoch + 1e-9) for point in curve[-2:]]
     return quarters[0] < quarters[1]

@@ -11,6 +11,7 @@ from spaces.records.trial_spec import TrialSpec
 from spaces.records.verdict import Verdict
 from trainable.probe.criteria.criteria_table import Flag
 from trainable.probe.criteria.judge import allowed_failures, fails_screen
+from trainable.stopping.rule import is_settled
 
 if TYPE_CHECKING:
     # That module needs torch, which readers of a ledger and the trial's Ray Tune function do not import.
@@ -75,6 +76,14 @@ def combine_outcomes(first: Outcome, second: Outcome) -> Outcome:
     )
 
 
+def overshot_at_once(outcome: Outcome) -> bool:
+    """Whether a trial was below its band at the first point that is judged against one."""
+    point, draw = outcome.point, outcome.draw
+    if outcome.ending is not Ending.OVERSHOT or point is None or draw is None or not point.epoch:
+        return False
+    return not is_settled(point.clips - draw.clips_per_step, round(point.clips / point.epoch))
+
+
 def failed_share(verdict: Verdict) -> float:
     """Share of the judged lines that failed, 0–1."""
     return verdict.failed_lines / max(1, verdict.judged_lines)
@@ -105,17 +114,22 @@ def make_outcome(
 
 def _reason(spec: TrialSpec, trained: TrainingResult) -> str:
     point, objective, at = trained.point, spec.draw.objective, f"after {trained.point.epoch:.2f} epochs"
-    loss = f"{objective} loss {point.loss:.3f}"
+    loss, base = f"{objective} loss {point.loss:.3f}", spec.base_loss
     match trained.ending:
         case Ending.IN_BAND:
             return f"{loss} is in the band {spec.band} {at}"
-        case Ending.OVERSHOT if trained.kept is not None:
+        case Ending.OVERSHOT if trained.kept is not None and trained.kept.state.point.step < point.step:
             kept = trained.kept.state.point
             return (
                 f"{loss} fell below the band {spec.band} {at}; went back to {kept.loss:.3f} at {kept.epoch:.2f} epochs"
             )
         case Ending.OVERSHOT:
-            return f"{loss} fell below the band {spec.band} {at}, before a checkpoint above it was kept"
+            begins = f"; the base model's own is {base.mean:.3f}" if base and base.mean <= spec.band.high else ""
+            return f"{loss} was below the band {spec.band} as soon as it counted, {at}{begins}"
+        case Ending.EXHAUSTED if base is not None and point.loss <= spec.band.high:
+            return f"{loss} {at} is not lower than the base model's {base.mean:.3f} by more than the noise of the clips"
+        case Ending.HOPELESS if base is not None and point.loss >= base.mean:
+            return f"{loss} {at} is not below the base model's {base.mean:.3f}: the training has changed nothing"
         case Ending.EXHAUSTED:
             return f"{loss} is still above the band {spec.band} {at}, where its epochs are used up"
         case Ending.COMPLETED:

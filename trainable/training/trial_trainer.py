@@ -22,7 +22,7 @@ from trainable.training.checkpoint import (
     read_checkpoints,
 )
 from trainable.training.epoch_order import epoch_clips, steps_per_epoch
-from trainable.training.lr_schedule import effective_steps, learning_rate_factor
+from trainable.training.lr_schedule import effective_steps, learning_rate_factor, warmup_steps
 
 REPORTS_PER_EPOCH = 4
 """How often a running trial reports its curve, and may write a checkpoint between epoch ends."""
@@ -147,8 +147,9 @@ class TrialTrainer:
 
     def complete_first_pass(self) -> None:
         """Adds the curve's point at step 0."""
-        losses = mean_losses(self._pack.loss_parts, self._group.broadcast(self._rows))
-        self._points = [self._make_point(0, 0, losses, 0.0, 0.0, time.perf_counter() - self._started)]
+        rows = self._group.broadcast(self._rows)
+        losses = mean_losses(self._pack.loss_parts, rows)
+        self._points = [self._make_point(0, 0, losses, rows, 0.0, 0.0, time.perf_counter() - self._started)]
         self._start_from(())
 
     def complete_step(self, rows: Sequence[ClipRow], grad_norm: float) -> None:
@@ -158,7 +159,8 @@ class TrialTrainer:
         audio = before.audio_seconds + sum(self._pack.split.entries[clip].seconds for clip in self._clips)
         clips = before.clips + len(self._clips)
         seconds = time.perf_counter() - self._started
-        self._points.append(self._make_point(before.step + 1, clips, self._curve.mean(), grad_norm, audio, seconds))
+        losses = self._curve.mean()
+        self._points.append(self._make_point(before.step + 1, clips, losses, rows, grad_norm, audio, seconds))
         self.ending = self._decide()
         self._take_next_clips()
 
@@ -215,6 +217,9 @@ class TrialTrainer:
             kept = self._checkpoints.save_final(self._checkpoint_state(self.ending))
         else:
             kept = self._checkpoints.latest()
+        if self.ending is Ending.OVERSHOT and (kept is None or self._is_untrained(kept.state.point)):
+            # It overshot at its first settled point: the weights where it ended are heard all the same.
+            kept = self._checkpoints.save_final(self._checkpoint_state(self.ending))
         return TrainingResult(self.ending, self.point, kept)
 
     def close(self) -> None:
@@ -260,8 +265,16 @@ class TrialTrainer:
         self._take_next_clips()
 
     def _make_point(
-        self, step: int, clips: int, losses: Losses, grad_norm: float, audio: float, seconds: float
+        self,
+        step: int,
+        clips: int,
+        losses: Losses,
+        rows: Sequence[ClipRow],
+        grad_norm: float,
+        audio: float,
+        seconds: float,
     ) -> Point:
+        """`losses` are the curve's; `rows` are those of the step's clips alone."""
         factor = learning_rate_factor(max(0, step - 1), self._draw, self._last_step)
         return Point(
             step=step,
@@ -269,6 +282,7 @@ class TrialTrainer:
             epoch=clips / self._epoch_size,
             loss=losses[self._draw.objective],
             losses=losses,
+            step_loss=mean_losses(self._pack.loss_parts, rows)[self._draw.objective],
             grad_norm=grad_norm,
             lrs={name: rate * factor for name, rate in self._draw.lrs.items()},
             seconds=seconds,
@@ -289,7 +303,18 @@ class TrialTrainer:
         return math.ceil(clips / (self._group.size * self._pack.batch))
 
     def _decide(self) -> Ending | None:
-        return rule.decide(self._points, self._spec.band, self._epoch_size, self._last_step, self._effective_steps)
+        return rule.decide(
+            self._points,
+            self._spec.band,
+            self._epoch_size,
+            self._last_step,
+            self._effective_steps,
+            self._spec.base_loss,
+            warmup_steps(self._draw, self._last_step),
+        )
+
+    def _is_untrained(self, point: Point) -> bool:
+        return rule.is_untrained(point, self._spec.base_loss, self._epoch_size)
 
     def _checkpoint_state(self, ending: Ending | None) -> CheckpointState:
         window = self._curve.window

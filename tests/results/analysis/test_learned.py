@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -127,6 +129,33 @@ def test_advice_is_about_most_trials(tmp_path) -> None:
     history.outcomes.clear()
     history.outcomes["t1"] = made_runs.outcome("t1", verdict=rushed)
     assert advice(run, history) == [(ADVICE[RUSHED], 1)]
+
+
+@pytest.mark.parametrize(
+    ("losses", "start", "epoch", "is_the_band"),
+    [
+        ({"aligned": 1.2}, 6.0, 1.0, True),
+        ({"aligned": 2.0}, 6.0, 1.0, False),
+        ({"aligned": 1.2}, 6.0, 3.0, False),
+        # An older run: the curve's first point says where the voice begins.
+        (None, 1.2, 1.0, True),
+        (None, 6.0, 1.0, False),
+    ],
+)
+def test_a_trial_that_began_below_its_band_is_not_told_to_learn_more_slowly(
+    tmp_path, losses, start: float, epoch: float, is_the_band: bool
+) -> None:
+    run = made_runs.write_run(tmp_path)
+    made_runs.write_curve(run, "t1", made_runs.descent(start, 0.8, 4))
+    stopped = made_runs.point(4, 0.8).model_copy(update={"clips": round(16 * epoch), "epoch": epoch})
+    heard = made_runs.verdict([0.2], ("garbled",), Flag.GARBLED)
+    over = made_runs.outcome("t1", Ending.OVERSHOT, heard, made_runs.draw(accumulation=4), stopped)
+    base = made_runs.base([0.6], made_runs.base_losses(**losses) if losses else None)
+    history = replace(read_ledger(run.ledger), base=base, outcomes={"t1": over})
+    [(told, count)] = advice(run, history)
+    assert count == 1
+    assert ("the aligned band 0.9–1.3 lies above where this voice begins" in told) is is_the_band
+    assert (told == ADVICE[Flag.GARBLED]) is not is_the_band
 
 
 def test_every_flag_and_every_failed_ending_has_advice() -> None:

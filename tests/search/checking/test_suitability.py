@@ -7,10 +7,10 @@ import dataclasses
 import pytest
 
 from search.checking.suitability import check_suitability
-from spaces.space import load_space
+from spaces.space import Space, load_space
 from tests.support.measured_clips import dataset, varied
 from trainable.dataset.encoding_plan import plan_encoding
-from trainable.dataset.finding import Severity
+from trainable.dataset.finding import Severity, errors
 
 
 def found(clips: int, language: str | None = None, sources: int = 1, **draw) -> list[str]:
@@ -32,6 +32,22 @@ def found(clips: int, language: str | None = None, sources: int = 1, **draw) -> 
 )
 def test_more_passes_than_the_guide_recommends_are_warned_of(clips: int, fewest_epochs: int, warned: bool) -> None:
     assert ("exposure" in found(clips, epochs={"low": fewest_epochs, "high": 40})) is warned
+
+
+@pytest.mark.parametrize(
+    ("warmup", "epochs", "refused"),
+    [(300, 5, True), (75, 5, True), (74, 5, False), ({"low": 0, "high": 300}, 5, True), (0.5, 5, False), (0, 1, False)],
+)
+def test_a_warm_up_that_is_no_shorter_than_a_run_is_refused(warmup: object, epochs: int, refused: bool) -> None:
+    """Of 60 clips, four per step: 15 steps per epoch."""
+    data = load_space("voice").model_dump()
+    space = Space.model_validate({**data, "draw": {**data["draw"], "warmup": warmup, "epochs": epochs}})
+    voice = dataset(*varied(67))
+    split = plan_encoding(voice, space.data, 1).split
+    assert split.epoch_size == 60
+    found = errors(check_suitability(space, voice, split))
+    assert len(found) == refused
+    assert all("steps is no shorter than a run of 75 steps" in str(each) for each in found)
 
 
 @pytest.mark.parametrize(("language", "warned"), [(None, False), ("Auto", False), ("norwegian", True)])

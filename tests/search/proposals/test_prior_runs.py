@@ -27,7 +27,7 @@ def test_probed_trials_are_evidence(tmp_path):
         "t4": ListeningResult.OVERTRAINED,
     }
     first = found["t1"]
-    assert (first.voice, first.clips, first.epochs, first.loss, first.start) == ("/voices/voice", 48, 2.0, 2.0, 6.0)
+    assert (first.voice, first.clips, first.epochs, first.loss, first.start) == ("/voices/voice", 48, 2.0, 2.0, 4.2)
     assert (first.objective, first.rank, first.lora_lr) == (Objective.ALIGNED, 8, 1e-3)
 
 

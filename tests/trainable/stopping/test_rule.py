@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from spaces.band import Band
+from spaces.records.losses import BaseLoss
 from spaces.records.trial import Ending, Point
 from tests.support.made_curves import (
     CLIPS,
@@ -113,6 +114,54 @@ def test_a_trial_comes_down_to_its_aim_while_it_has_steps(loss: float, step: int
     wide = Band(low=4.0, high=5.0, aim=(4.2, 4.5))
     even = [9.0 + (loss - 9.0) * each / step for each in range(step + 1)]
     assert decide(curve(*even), wide, CLIPS, LAST_STEP) is ending
+
+
+NEAR = BaseLoss(mean=4.3, deviation=0.2)
+"""Of eight clips: a standard error of 0.07."""
+WITHIN = BaseLoss(mean=4.18, deviation=0.0)
+BELOW = BaseLoss(mean=4.0, deviation=0.2)
+
+
+@pytest.mark.parametrize(
+    ("losses", "base", "warmup", "ending"),
+    [
+        # In the band, by no more than the noise below the base model's loss; then by more.
+        ((4.3, 4.25, 4.25, 4.25, 4.2), BaseLoss(mean=4.25, deviation=0.2), 0, None),
+        ((4.3, 4.25, 4.25, 4.25, 4.2, 4.17), BaseLoss(mean=4.25, deviation=0.2), 0, Ending.IN_BAND),
+        ((4.3, 4.3, 4.3, 4.3, 4.2), NEAR, 0, Ending.IN_BAND),
+        ((4.18, 4.18, 4.18, 4.18, 4.17), WITHIN, 0, Ending.IN_BAND),
+        # Less than half of an epoch.
+        ((4.3, 4.3, 4.15), NEAR, 0, None),
+        # Untrained at the last step.
+        ((*[4.2] * LAST_STEP, 4.19), BaseLoss(mean=4.2, deviation=0.2), 0, Ending.EXHAUSTED),
+        ((*[4.2] * LAST_STEP, 4.11), BaseLoss(mean=4.2, deviation=0.2), 0, Ending.IN_BAND),
+        # Below the band it ends, trained or not.
+        ((4.0, 4.0, 4.0, 4.0, 3.99), BELOW, 0, Ending.OVERSHOT),
+        # The first whole epoch: at, above or below the base model's loss.
+        ((4.3, 4.3, 4.3, 4.3, 4.3), NEAR, 0, Ending.HOPELESS),
+        ((4.18, 4.18, 4.18, 4.18, 4.18), WITHIN, 0, Ending.HOPELESS),
+        ((4.3, 4.3, 4.3, 4.3, 4.35), NEAR, 0, Ending.HOPELESS),
+        ((4.3, 4.3, 4.3, 4.3, 4.29), NEAR, 0, None),
+        ((4.3, 4.3, 4.3, 4.3), NEAR, 0, None),
+        # After the warm-up, and then no more.
+        ((4.3, 4.3, 4.3, 4.3, 4.3), NEAR, 3, None),
+        ((*[4.3] * 7, 4.3), NEAR, 3, Ending.HOPELESS),
+        ((*[4.3] * 7, 4.29, 4.31), NEAR, 3, None),
+        # Never in the last epoch.
+        ((*[4.3] * (LAST_STEP - 3), 4.3), NEAR, LAST_STEP - 7, None),
+    ],
+)
+def test_endings_beside_the_base_models_loss(losses, base: BaseLoss, warmup: int, ending: Ending | None) -> None:
+    assert decide(curve(*losses), BAND, CLIPS, LAST_STEP, base=base, warmup=warmup) is ending
+
+
+@pytest.mark.parametrize(
+    ("step_loss", "ending"), [(0.0, Ending.COLLAPSED), (0.1, Ending.OVERSHOT), (None, Ending.OVERSHOT)]
+)
+def test_a_step_without_a_loss_collapses_before_the_mean_does(step_loss: float | None, ending: Ending) -> None:
+    points = curve(9.0, 8.0, 7.0, 6.0, 3.0)
+    points[-1] = points[-1].model_copy(update={"step_loss": step_loss})
+    assert decide(points, BAND, CLIPS, LAST_STEP) is ending
 
 
 @pytest.mark.parametrize("spike", [4.15, 3.0, 0.5])

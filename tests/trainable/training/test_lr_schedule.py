@@ -13,14 +13,19 @@ from tests.support import made_runs
 from trainable.training.lr_schedule import learning_rate_factor
 
 
-def draw(schedule: Schedule = Schedule.COSINE, warmup: int = 0, floor: float = 0.0, cycles: int = 1) -> Draw:
+def draw(schedule: Schedule = Schedule.COSINE, warmup: float = 0, floor: float = 0.0, cycles: int = 1) -> Draw:
     return made_runs.draw(schedule=schedule, warmup=warmup, lr_floor=floor, lr_cycles=cycles)
 
 
 @pytest.mark.parametrize(
-    ("step", "warmup", "factor"), [(0, 0, 1.0), (9, 0, 1.0), (0, 3, 0.25), (1, 3, 0.5), (3, 3, 1.0), (90, 3, 1.0)]
+    ("step", "warmup", "factor"),
+    [
+        *[(0, 0, 1.0), (9, 0, 1.0), (0, 3, 0.25), (1, 3, 0.5), (3, 3, 1.0), (90, 3, 1.0)],
+        # A share of the run's 100 steps; an interval of steps may be written with a point.
+        *[(0, 0.03, 0.25), (3, 0.03, 1.0), (49, 0.5, 50 / 51), (50, 0.5, 1.0), (1, 3.0, 0.5), (1, 2.6, 0.5)],
+    ],
 )
-def test_warm_up_and_then_constant(step: int, warmup: int, factor: float) -> None:
+def test_warm_up_and_then_constant(step: int, warmup: float, factor: float) -> None:
     assert learning_rate_factor(step, draw(Schedule.CONSTANT, warmup), 100) == factor
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from spaces.band import Band
 from spaces.data_settings import AugmentationSettings
+from spaces.records.losses import BaseLoss
 from spaces.records.trial import Ending, Phase
 from spaces.records.trial_spec import TrialSpec
 from tests.support import toy_family
@@ -18,7 +19,11 @@ from trainable.files.trial_folder import TrialFolder
 from trainable.training import checkpoint
 from trainable.training.checkpoint import read_checkpoints
 from trainable.training.events import Progress
+from trainable.training.outcome import overshot_at_once
 from trainable.training.run_trial import run_trial
+
+BEGINS = BaseLoss(mean=4.474, deviation=0.5)
+"""Of the base model."""
 
 
 def never_called(event: Progress) -> None:
@@ -66,6 +71,27 @@ def test_an_overshot_trial_goes_back_above_the_floor(voice: ToyVoice) -> None:
     outcome = run_trial(voice.spec("over", band=Band(low=2.0, high=2.001)), lambda event: None)
     assert outcome.point is not None and outcome.point.loss < 2.0
     assert outcome.kept is not None and outcome.kept.loss >= 2.0
+
+
+@pytest.mark.parametrize("band", [Band(low=50, high=60), Band(low=4.4, high=4.5)])
+def test_a_trial_that_overshoots_at_its_first_settled_point_is_heard_where_it_ended(
+    voice: ToyVoice, band: Band
+) -> None:
+    """It begins below its band or within it, and never was above the floor with less than the base model's loss."""
+    spec = voice.spec("at once", band=band, vector_lr=0.02).model_copy(update={"base_loss": BEGINS})
+    outcome = run_trial(in_own_folder(spec, str(band)), lambda event: None)
+    assert outcome.ending is Ending.OVERSHOT and overshot_at_once(outcome), outcome
+    assert outcome.kept == outcome.point and outcome.verdict is not None
+    assert "the base model's own is" in outcome.reason
+    [written] = read_checkpoints(Path(spec.folder).parent / f"at once-{band}" / "checkpoints")
+    assert written.state.point == outcome.point
+
+
+def test_an_untrained_trial_is_not_in_its_band(voice: ToyVoice) -> None:
+    spec = voice.spec("untrained", band=Band(low=0.1, high=9), vector_lr=1e-6, epochs=1)
+    outcome = run_trial(spec.model_copy(update={"base_loss": BEGINS}), lambda event: None)
+    assert outcome.ending is Ending.EXHAUSTED and outcome.verdict is None
+    assert "not lower than the base model's" in outcome.reason
 
 
 @pytest.mark.parametrize("accumulation", [1, 2])
