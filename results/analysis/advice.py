@@ -49,7 +49,7 @@ def _band_advice(outcome: Outcome, run: RunFolder, history: History) -> str | No
     if outcome.draw is None or band is None or not overshot_at_once(outcome):
         return None
     objective = outcome.draw.objective
-    start = history.base_training.get(objective)
+    start = history.base_loss(objective)
     if start is None:
         points = TrialFolder(run.trial(outcome.trial)).read_points()
         start = points[0].loss if points else math.inf

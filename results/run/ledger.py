@@ -23,7 +23,6 @@ from spaces.families import AnyDraw
 from spaces.frozen_model import FrozenModel
 from spaces.objective_recipe import band_choices
 from spaces.records.confirmation import Confirmation
-from spaces.records.losses import BaseLoss
 from spaces.records.trial import Outcome
 from trainable.dataset.source import Source
 
@@ -147,7 +146,7 @@ class History:
         """
         recipe = self.search.space.get("objective", {}).get(objective) if self.search else None
         choice = band_choices.validate_python(recipe["band"]) if recipe else None
-        band = resolve_band(choice, self.base_training.get(objective))
+        band = resolve_band(choice, self.base_loss(objective))
         return band.auto_within if isinstance(band, AutoBand) else band
 
     @property
@@ -157,16 +156,10 @@ class History:
         losses = self.base.base_losses if self.base else None
         return losses.training.root if losses else {}
 
-    def base_loss(self, objective: str) -> BaseLoss | None:
-        """The base model's loss of an objective; None before the baseline and in older ledgers."""
-        losses = self.base.base_losses if self.base else None
-        return losses.of(objective) if losses else None
-
     def base_loss(self, objective: str) -> float | None:
         """The base model's loss of an objective on the training clips, where every trial begins; None where it was not
         measured."""
-        losses = self.base.base_losses if self.base else None
-        return losses.training.root.get(objective) if losses else None
+        return self.base_training.get(objective)
 
     def latest_band(self, objective: str) -> Band | None:
         """The band of the latest trial of this objective; of a moving band, its current place."""

@@ -89,7 +89,7 @@ def read_prior_runs(run: RunFolder, model: str) -> tuple[PriorRun, ...]:
 
 def _start(run: RunFolder, outcome: Outcome, history: History) -> float | None:
     """The base model's loss, or where it was not measured that of the curve's first clips."""
-    base = history.base_training.get(outcome.draw.objective) if outcome.draw else None
+    base = history.base_loss(outcome.draw.objective) if outcome.draw else None
     if base is not None:
         return base
     first = next(iter(TrialFolder(run.trial(outcome.trial)).read_points()), None)
