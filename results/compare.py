@@ -20,6 +20,7 @@ from results.analysis.costs import costs
 from results.analysis.influence import influences
 from results.analysis.ranking import ComparisonResult
 from results.analysis.table import TrialRow, trial_rows
+from results.analysis.unjudged import describe_unjudged
 from results.run.ledger import History, read_ledger
 from results.run.run_folder import RunFolder
 from spaces.cli import exit_on_input_error
@@ -90,7 +91,7 @@ def print_run(run: RunFolder, history: History, console: Console) -> None:
             print_about(row, note)
     not_judged = sorted({flag for row in rows for flag in row.unknown})
     if not_judged:
-        console.print(f"  not judged: {', '.join(not_judged)}; listen for it yourself", style="yellow")
+        console.print(f"  not judged: {describe_unjudged(not_judged)}; listen for it yourself", style="yellow")
     for row in rows:
         grades = ", ".join(f"{name} {value:.3g} ({grade})" for name, (value, grade) in row.grades.items())
         if grades:

@@ -3,6 +3,7 @@
 from statistics import median
 
 from results.analysis.ranking import BaseComparison
+from results.analysis.unjudged import describe_unjudged
 from results.export.adapter_manifest import AdapterManifest, MergedWeights
 from spaces.records.confirmation import Confirmation
 
@@ -33,7 +34,7 @@ def verdict_in_words(manifest: AdapterManifest, versus: BaseComparison | None) -
     if final and final.instructed:
         sentences.append(_instructed(final))
     if verdict.unknown:
-        sentences.append(f"Not judged: {', '.join(verdict.unknown)}.")
+        sentences.append(f"Not judged: {describe_unjudged(verdict.unknown)}.")
     if manifest.merged:
         sentences.append(_merged(manifest.merged))
     return " ".join(sentences)

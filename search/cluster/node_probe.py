@@ -16,6 +16,8 @@ from search.cluster.environment import differences, versions
 
 RETRY_SECONDS = 15.0
 """How long a file that another node wrote may take to appear: NFS caches a folder's listing for some seconds."""
+HUB_SECONDS = 10.0
+"""How long the hub may take to answer a node."""
 MARK_BYTES = b"sweetspot\n" * 100
 
 
@@ -53,11 +55,14 @@ def file_system(storage: str) -> tuple[Any, str]:
     return fs.FileSystem.from_uri(storage) if "://" in storage else (fs.LocalFileSystem(), storage)
 
 
-def inspect_node(inputs: Sequence[str], free_bytes: Mapping[str, float]) -> dict[str, Any]:
-    """Looks for the paths `inputs` and for free bytes by folder. A name in braces is a folder of the node's own.
+def inspect_node(
+    inputs: Sequence[str], free_bytes: Mapping[str, float], checkpoints: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Looks for the paths `inputs`, for free bytes by folder, and for checkpoints by folder or hub id. A name in braces
+    is a folder of the node's own.
 
     Returns `versions`; `missing`, the paths that do not exist; `full`, the folders with fewer free bytes, each with
-    (free, needed).
+    (free, needed); `absent`, the checkpoints that are not here and cannot be downloaded.
     """
     full = {}
     for name, needed in free_bytes.items():
@@ -70,6 +75,7 @@ def inspect_node(inputs: Sequence[str], free_bytes: Mapping[str, float]) -> dict
         "versions": versions(),
         "missing": [path for path in inputs if not Path(path).exists()],
         "full": full,
+        "absent": [name for name in checkpoints if not _has_checkpoint(name)],
     }
 
 
@@ -120,6 +126,35 @@ def _reads(storage: str, name: str) -> bool:
             return file.read() == MARK_BYTES
     except Exception:
         return False
+
+
+def _has_checkpoint(name: str) -> bool:
+    """Whether a folder exists, or a hub id has weights in the cache or can be downloaded."""
+    if Path(name).is_absolute():
+        return Path(name).is_dir()
+    weights = (path for kind in ("safetensors", "bin") for path in hub_folder(name).glob(f"snapshots/*/*.{kind}"))
+    return any(path.exists() for path in weights) or _is_hub_reachable()
+
+
+def _is_hub_reachable() -> bool:
+    """Whether the hub answers, if only with a refusal."""
+    from urllib.error import HTTPError
+    from urllib.request import Request, urlopen
+
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+        return False
+    try:
+        urlopen(Request(os.environ.get("HF_ENDPOINT", "https://huggingface.co"), method="HEAD"), timeout=HUB_SECONDS)
+    except HTTPError:
+        return True
+    except Exception:
+        return False
+    return True
+
+
+def hub_folder(name: str) -> Path:
+    """Where the cache of the hub on this node has a repository."""
+    return _hub_cache() / f"models--{name.replace('/', '--')}"
 
 
 def _hub_cache() -> Path:

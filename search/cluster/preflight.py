@@ -11,6 +11,7 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from search.cluster import environment, node_probe
+from search.cluster.copying import missing_checkpoint
 from search.cluster.failure import root_reason
 from search.cluster.node_probe import HUB_CACHE, RAY_FOLDER
 from search.cluster.node_probe_transport import pickled_by_value
@@ -36,12 +37,13 @@ class NodeRequirements:
     """Paths that have to exist."""
     free_bytes: Mapping[str, float]
     """By folder."""
+    checkpoints: tuple[str, ...] = ()
+    """Folders and hub ids of the model and the recogniser, which every node loads."""
 
 
 def node_requirements(plan: Plan, model_bytes: float) -> NodeRequirements:
     """`model_bytes` of a model that every node has to download; 0 for one in a folder."""
-    probe = plan.space.probe
-    named = [Path(name) for name in (plan.model, probe.recogniser) if Path(name).is_absolute()]
+    probe, named = plan.space.probe, list[Path]()
     if plan.storage is None:
         # Otherwise these are copied through storage.
         named += [source.path for source in plan.sources if source.path is not None]
@@ -49,7 +51,12 @@ def node_requirements(plan: Plan, model_bytes: float) -> NodeRequirements:
     free_bytes = {str(plan.run.path): FULL_BYTES, str(plan.cache): FULL_BYTES, RAY_FOLDER: FULL_BYTES}
     if model_bytes:
         free_bytes[HUB_CACHE] = model_bytes
-    return NodeRequirements(plan.storage or str(plan.run.path), tuple(str(path) for path in named), free_bytes)
+    return NodeRequirements(
+        plan.storage or str(plan.run.path),
+        tuple(str(path) for path in named),
+        free_bytes,
+        tuple(name for name in (plan.model, probe.recogniser) if "/" in name),
+    )
 
 
 def check_nodes(required: NodeRequirements, say: Callable[[str], None]) -> None:
@@ -57,7 +64,7 @@ def check_nodes(required: NodeRequirements, say: Callable[[str], None]) -> None:
     nodes = alive_nodes()
     with pickled_by_value():
         inspected, problems = _run_on_nodes(
-            nodes, node_probe.inspect_node, lambda node: (required.inputs, required.free_bytes)
+            nodes, node_probe.inspect_node, lambda node: (required.inputs, required.free_bytes, required.checkpoints)
         )
         versions = environment.versions()
         for node, found in inspected.items():
@@ -66,6 +73,7 @@ def check_nodes(required: NodeRequirements, say: Callable[[str], None]) -> None:
                 f"{node}: {path} is not there; put it on storage that every node has at this path"
                 for path in found["missing"]
             ]
+            problems += [missing_checkpoint(node, name) for name in found["absent"]]
             problems += [
                 f"{node}: {format_bytes(free)} free in {folder}, {format_bytes(needed)} needed; make room there"
                 for folder, (free, needed) in found["full"].items()

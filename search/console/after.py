@@ -7,6 +7,7 @@ from rich.console import Console
 
 from results.analysis.advice import advice
 from results.analysis.ranking import ComparisonResult, compare_with_base, is_accepted, last_verdict, nearest, ranked
+from results.analysis.unjudged import describe_unjudged
 from results.run.ledger import History
 from search.console.view import describe_flags, describe_result, display_path, print_lines, resume_command
 from search.planning.plan import Plan
@@ -81,17 +82,20 @@ def _result_lines(end: SearchEnd) -> list[str]:
     accepted = sum(is_accepted(outcome, end.history) for outcome in outcomes)
     ended = f"Search ended: {end.reason}; {len(outcomes)} trials ended, {accepted} accepted."
     if best is None:
-        return [ended, "No adapter was accepted.", *_advice_lines(end)]
+        base = end.history.base
+        unknown = base.verdict.unknown if base and base.verdict else ()
+        return [ended, "No adapter was accepted.", *_unjudged_lines(unknown), *_advice_lines(end)]
     verdict = last_verdict(best, end.history)
     lines = [ended, f"Best: {best.trial}, {_describe_score(best, end)}, {best.reason} ({best.draw.describe()})."]
     comparison = compare_with_base(best, end.history)
     if comparison:
         lines.append(f"It is {AGAINST_BASE[comparison.judgement]}: {comparison} per line.")
     lines += [f"{note[0].upper()}{note[1:]}." for note in verdict.notes]
-    if verdict.unknown:
-        unknown = ", ".join(verdict.unknown)
-        lines.append(f"Nothing installed here can judge {unknown}: listen for it yourself.")
-    return lines
+    return [*lines, *_unjudged_lines(verdict.unknown)]
+
+
+def _unjudged_lines(unknown: tuple[str, ...]) -> list[str]:
+    return [f"Not judged: {describe_unjudged(unknown)}; listen for it yourself."] if unknown else []
 
 
 def _describe_score(best: Outcome, end: SearchEnd) -> str:

@@ -74,9 +74,16 @@ class Nodes:
         """Whether a training worker runs on the node."""
         return self._ask("trains", node=node)["trains"]
 
-    def check(self, storage: str, inputs: tuple[str, ...] = (), free_bytes: Mapping[str, float] | None = None) -> str:
+    def check(
+        self,
+        storage: str,
+        inputs: tuple[str, ...] = (),
+        free_bytes: Mapping[str, float] | None = None,
+        checkpoints: tuple[str, ...] = (),
+    ) -> str:
         """The message of `search.cluster.preflight.check_nodes`."""
-        return self._ask("check", storage=storage, inputs=inputs, free_bytes=free_bytes or {})["said"]
+        asked = {"storage": storage, "inputs": inputs, "free_bytes": free_bytes or {}, "checkpoints": checkpoints}
+        return self._ask("check", **asked)["said"]
 
     def counts(self) -> dict[str, Any]:
         """How many actors and placement groups Ray has, and how many files its processes on the head have open."""
@@ -144,7 +151,9 @@ class _Server:
         workers = psutil.Process(raylet.process.pid).children(recursive=True)
         return {"trains": any("RayTrainWorker" in _title(worker) for worker in workers)}
 
-    def check(self, storage: str, inputs: list[str], free_bytes: dict[str, float]) -> dict[str, Any]:
+    def check(
+        self, storage: str, inputs: list[str], free_bytes: dict[str, float], checkpoints: list[str]
+    ) -> dict[str, Any]:
         import ray
 
         from search.cluster.preflight import NodeRequirements, check_nodes
@@ -153,7 +162,7 @@ class _Server:
         said: list[str] = []
         ray.init(address=self.address, log_to_driver=False)
         try:
-            check_nodes(NodeRequirements(storage, tuple(inputs), free_bytes), said.append)
+            check_nodes(NodeRequirements(storage, tuple(inputs), free_bytes, tuple(checkpoints)), said.append)
         except InputError as error:
             said.append(str(error))
         finally:

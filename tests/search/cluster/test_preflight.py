@@ -6,9 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from search.cluster.copying import missing_checkpoint
 from search.cluster.environment import MISSING, SOURCE, differences, versions
+from search.cluster.node_probe import inspect_node
+from search.cluster.nodes import Node
 from search.cluster.preflight import TAKEN_BYTES, gpu_problems
 from search.cluster.recorded_address import recorded_address
+from search.planning.resources import Resources
 from search.run import run
 from spaces.cli import WRONG_INPUT
 from tests.support.ray_nodes import OTHER_TORCH, Nodes
@@ -56,20 +60,47 @@ def test_all_problems_are_reported_at_once_each_with_its_node_and_remedy(nodes, 
         (tmp_path / name).mkdir()
     other = nodes.add(has_other_torch=True, cwd=tmp_path / "other")
     gpu = nodes.add(num_gpus=1)
-    absent = tmp_path / "absent"
+    absent, model = tmp_path / "absent", tmp_path / "model"
     # The node was started elsewhere, so the working folder of its processes is another one.
-    said = nodes.check("/proc/self/cwd/store", (str(absent),), {str(tmp_path): 1e18})
+    said = nodes.check("/proc/self/cwd/store", (str(absent),), {str(tmp_path): 1e18}, (str(model), str(tmp_path)))
     assert said.startswith("the cluster is not ready, ")
     for told in (
         f"node {other}: torch {OTHER_TORCH}, and {versions()['torch']} on the driver's node: install the same",
         f"node {other}: what node ",
         f"node {gpu}: {absent} is not there; put it on storage",
+        f"node {gpu}: {model} is not there; copy it: rsync -a --mkpath {model}/ ",
+        f"@{gpu}:{model}/, or put it on storage",
         f"node {gpu}: Ray counts 1 free GPU and torch sees 0",
         "free in " + str(tmp_path),
         "wrote to /proc/self/cwd/store is not seen there; it must be one storage at one path on all nodes",
     ):
         assert told in said, said
-    assert f"node {gpu}: torch" not in said
+    assert f"node {gpu}: torch" not in said and f"{tmp_path} is not there" not in said
+
+
+def test_a_checkpoint_of_the_hub_is_copied_from_the_cache_with_the_login_of_the_cluster(tmp_path, monkeypatch):
+    node = Node("id", "10.0.0.3", Resources(0, 0, 0), is_head=False)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    lacking = "node 10.0.0.3: some/ears is not in its cache, and the hub cannot be reached from there; connect it"
+    assert missing_checkpoint(node, "some/ears") == lacking
+    folder = tmp_path / "models--some--ears"
+    folder.mkdir()
+    (tmp_path / "ray_bootstrap_config.yaml").write_text("auth: {ssh_user: anna, ssh_private_key: ~/key.pem}")
+    copied = f"rsync -a --mkpath -e 'ssh -i ~/key.pem' {folder}/ anna@10.0.0.3:{folder}/"
+    assert missing_checkpoint(node, "some/ears") == f"{lacking}, or copy it: {copied}"
+
+
+def test_a_checkpoint_counts_as_there_with_its_weights_only(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    snapshot = tmp_path / "cache" / "models--some--ears" / "snapshots" / "1234"
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").touch()
+    wanted = ("some/ears", str(tmp_path), str(tmp_path / "none"))
+    assert inspect_node((), {}, wanted)["absent"] == ["some/ears", str(tmp_path / "none")]
+    (snapshot / "model.safetensors").touch()
+    assert inspect_node((), {}, wanted)["absent"] == [str(tmp_path / "none")]
 
 
 def test_differing_versions_are_reported_by_name_and_the_source_with_its_own_remedy():
