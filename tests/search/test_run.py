@@ -35,6 +35,13 @@ def no_ray_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_TMPDIR", str(tmp_path / "none"))
 
 
+@pytest.fixture(autouse=True)
+def no_recogniser_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No Whisper in a cache, and no hub."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "none"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+
+
 @pytest.fixture
 def voice(tmp_path: Path) -> Path:
     return make_voice(tmp_path / "voice")
@@ -119,6 +126,45 @@ def test_a_resumed_search_keeps_the_budget_that_was_asked_for_last(tmp_path):
     assert plan(out=tmp_path, resume=True).budget == Budget(trials=30, hours=5, gpu_hours=1.5, patience=4)
     changed = plan(out=tmp_path, resume=True, gpu_hours=3.0, trials=31, space="demo")
     assert changed.budget == Budget(trials=31, hours=5, gpu_hours=3, patience=4)
+
+
+def heard(**probe: str):
+    """The first line of a search in the voice space whose probe was chosen, or said, as this."""
+    said = plan(data=("/voices/voice",), language="en").space
+    probe = {"recogniser": "pocketsphinx", "lines": "english", "language": "en", **probe}
+    space = said.model_copy(update={"probe": said.probe.model_copy(update=probe)})
+    return started().model_copy(update={"space": space.model_dump(mode="json"), "model": space.model})
+
+
+def test_a_resumed_search_hears_as_it_was_recorded(tmp_path):
+    """Its options may be given again, and those that say less."""
+    Ledger(tmp_path / "ledger.jsonl").append(heard())
+    again = {"out": tmp_path, "resume": True}
+    for options in ({}, {"space": "voice"}, {"space": "voice", "language": "english"}, {"recogniser": "pocketsphinx"}):
+        probe = plan(**again, **options).space.probe
+        assert (probe.recogniser, probe.lines, probe.language) == ("pocketsphinx", "english", "en")
+    for options, told in (
+        ({"language": "no"}, "--language differs from the one this search started with, which is en"),
+        ({"recogniser": "none"}, "--recogniser differs from the one this search started with, which is pocketsphinx"),
+        ({"space": "alexandria"}, "--space differs"),
+    ):
+        with pytest.raises(InputError, match=told):
+            plan(**again, **options)
+
+
+@pytest.mark.parametrize(
+    ("model", "language", "expected"),
+    [
+        ("Qwen/Qwen3-TTS-12Hz-1.7B-Base", "de", ("german", "de")),
+        ("Qwen/Qwen3-TTS-12Hz-1.7B-Base", "Norwegian", ("auto", "no")),
+        (str(FOLDER.parent / "demo" / "checkpoint"), "en", ("english", "en")),
+        (str(FOLDER.parent / "demo" / "checkpoint"), "de", ("auto", "de")),
+    ],
+)
+def test_a_language_is_that_of_the_model_where_it_knows_it(tmp_path, model, language, expected):
+    path = with_space(tmp_path, 'lines = "auto"', 'lines = "english"')
+    made = plan(data=("/voices/voice",), space=path, model=model, language=language).space
+    assert (made.language, made.probe.language) == expected and made.probe.lines == "auto"
 
 
 def test_sources_keep_their_order(voice):
@@ -209,6 +255,11 @@ def test_a_dataset_that_cannot_be_used_is_refused(voice, tmp_path, spoil, messag
         (lambda tmp: ["--resume", "--out", str(with_search(tmp / "old")), "--seed", "5"], ["--seed", "leave it out"]),
         (lambda tmp: ["--resume", "--out", str(with_search(tmp / "old"))], ["changed since this search started"]),
         (lambda tmp: ["--address", "ray://head:10001"], ["--address auto"]),
+        (lambda tmp: ["--language", "klingon"], ["--language klingon", "no (norwegian)"]),
+        (lambda tmp: ["--language", "no"], ["nothing here can hear Norwegian", "nb-whisper", "--recogniser none"]),
+        (lambda tmp: ["--language", "no", "--recogniser", "pocketsphinx"], ["expected language en"]),
+        (lambda tmp: ["--recogniser", "whispr"], ["recogniser 'whispr'", "pocketsphinx or none"]),
+        (lambda tmp: [], ["do not say their language", "--language no"]),
         (lambda tmp: ["--isolate", "--seats", "3"], ["--isolate", "--seats", "leave one out"]),
     ],
 )

@@ -144,7 +144,9 @@ def test_a_dry_run_starts_and_writes_nothing(tmp_path, monkeypatch) -> None:
     voice = make_voice(tmp_path / "voice")
     out = tmp_path / "run"
     answer = CliRunner().invoke(
-        app, ["--data", str(voice), "--language", "en", "--out", str(out), "--dry-run"], env={"COLUMNS": "120"}
+        app,
+        ["--data", str(voice), "--recogniser", "none", "--language", "en", "--out", str(out), "--dry-run"],
+        env={"COLUMNS": "120"},
     )
     assert answer.exit_code == 0, answer.output
     for words in ("24 GB", "80 GB", "about 4.6 GB", "Disk:", "estimates", "Nothing was started"):
@@ -156,7 +158,9 @@ def test_a_dry_run_of_the_demo_and_of_an_unknown_model(tmp_path) -> None:
     answer = CliRunner().invoke(app, ["--dry-run", "--out", str(tmp_path / "run")], env={"RAY_ADDRESS": None})
     assert answer.exit_code == 0 and "CPU, one core" in answer.output and "Downloads: none" in answer.output
     voice = make_voice(tmp_path / "voice")
-    answer = CliRunner().invoke(app, ["--dry-run", "--data", str(voice), "--language", "en", "--model", "some/model"])
+    answer = CliRunner().invoke(
+        app, ["--dry-run", "--data", str(voice), "--recogniser", "none", "--language", "en", "--model", "some/model"]
+    )
     assert answer.exit_code == 0 and "of unknown size" in answer.output
 
 
