@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,8 @@ from trainable.probe.criteria.calibration import Calibration
 from trainable.probe.session.listener import Listener
 from trainable.probe.session.probe import ProbeScript, ProbeSubject, probe
 from trainable.probe.texts.lines import lines_for
+from trainable.speech.asr.recogniser import open_recogniser
+from trainable.speech.background.recogniser import ImmediateRecogniser
 from trainable.stages.baseline import CALIBRATION, BaselineSettings, measure_baseline
 from trainable.stopping.curve import FIRST_PASS_CLIPS, ClipRow, Curve, mean_losses
 from trainable.training.epoch_order import epoch_clips, steps_per_epoch
@@ -89,7 +91,10 @@ class DemoTrainer:
             ProcessGroup(),
         )
         calibration = Calibration.read(plan.base / CALIBRATION)
-        self._listener = Listener.open(self._pack, space.probe, calibration, SEED)
+        listener = Listener.open(self._pack, space.probe, calibration, SEED)
+        recogniser = open_recogniser(space.probe.recogniser, calibration.vocabulary, space.probe.language)
+        # In this process, whose time is counted.
+        self._listener = replace(listener, recogniser=ImmediateRecogniser(recogniser) if recogniser else None)
         self._script = ProbeScript(lines_for(space.probe.lines, self._pack.split), SEED)
         self._base_failed_share = failed_share(base)
 

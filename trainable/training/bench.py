@@ -4,29 +4,25 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from spaces.records.trial import Outcome, Phase, SecondChance
 from spaces.records.trial_spec import TrialSpec
-from spaces.records.verdict import Verdict
 from trainable.family.process_errors import is_device_lost, is_out_of_memory
 from trainable.family.process_group import ProcessGroup
 from trainable.family.protocol import Pack
 from trainable.files.mirror import pull, push
 from trainable.files.trial_folder import TrialFolder, prune_ended_trial
-from trainable.probe.criteria.calibration import Calibration
 from trainable.probe.criteria.judge import BaseResult
-from trainable.probe.session.listener import Listener
-from trainable.probe.session.probe import ProbeScript, ProbeSubject, probe
-from trainable.probe.texts.lines import lines_for
+from trainable.probe.session.probe import ProbeSubject
 from trainable.stopping.curve import ClipRow
 from trainable.training.checkpoint import Checkpoint
 from trainable.training.events import Event, Finished, Progress, event_of_error
 from trainable.training.outcome import combine_outcomes, lower_band, make_outcome
+from trainable.training.pending_probe import PendingProbe
 from trainable.training.trial_trainer import TrainingResult, TrialTrainer
-from trainable.training.validation import end_probabilities, validate
+from trainable.training.validation import validate
 
 MAX_WAIT_EPOCHS = 0.5
 """How long a trial that is ready for its probe waits for others: probing several at once costs little more than one."""
@@ -56,6 +52,7 @@ class Bench:
         """With `raise_errors` an error of one trial is raised, instead of emitted as its last event."""
         self._pack, self._group, self._emit, self._raise_errors = pack, process_group, emit, raise_errors
         self._seated: dict[int, _SeatedTrial] = {}
+        self._probe: PendingProbe | None = None
 
     def seat(self, spec: TrialSpec) -> None:
         """Starts or resumes a trial in a free seat. A trial that has its outcome takes none: the outcome is emitted."""
@@ -96,19 +93,23 @@ class Bench:
     def advance(self, stop: bool = False) -> None:
         """Makes one forward pass for all trials that train, and probes those that are ready when the time has come.
 
-        With `stop` every trial that trains ends at its latest step.
+        A probe that waits for words goes on at a later call. With `stop` every trial that trains ends at its latest
+        step.
         """
         if stop:
             self._stop()
         self._end_training()
-        ready = {seat: seated for seat, seated in self._seated.items() if seated.trained is not None}
-        training = [seat for seat in self._seated if seat not in ready]
+        training = [seat for seat, seated in self._seated.items() if seated.trained is None]
+        probed = self._probe.subjects.keys() if self._probe else ()
+        ready = {seat: seated for seat, seated in self._seated.items() if seat not in (*training, *probed)}
         if training:
             self._pass(training)
         for seated in ready.values():
             seated.waited += 1
-        if ready and (not training or any(_has_waited_enough(seated) for seated in ready.values())):
-            self._probe(ready)
+        if self._probe is not None:
+            self._go_on_probing(waits=not training)
+        elif ready and (not training or any(_has_waited_enough(seated) for seated in ready.values())):
+            self._begin_probe(ready)
 
     def _stop(self) -> None:
         trainers = {seat: seated.trainer for seat, seated in self._seated.items() if seated.trained is None}
@@ -187,21 +188,36 @@ class Bench:
                 else:
                     self._finish(seat, make_outcome(seated.spec, trained, None, 0.0, trainer.gpu_seconds))
 
-    def _probe(self, ready: dict[int, _SeatedTrial]) -> None:
-        """Probes these trials in the main process, and finishes each or trains it on; other processes wait."""
-        started = time.perf_counter()
+    def _begin_probe(self, ready: dict[int, _SeatedTrial]) -> None:
         for seat in ready:
             self._report(seat, Phase.PROBING)
+        subjects = {
+            seat: ProbeSubject(seated.spec.path, RECORDINGS[seated.second_chance is not None])
+            for seat, seated in ready.items()
+        }
+        kept = {seat: seated.trained.kept for seat, seated in ready.items()}
         with self._emit_failures(*ready):
-            # Probe, calibration and seed belong to the search: they are the same in every spec.
-            calibration = Calibration.read(Path(next(iter(ready.values())).spec.calibration))
-            with self._timed(*ready):
-                verdicts = self._verdicts(ready, calibration) if self._group.is_main else {}
-            seconds = (time.perf_counter() - started) / len(ready)
-            for seat, seated in ready.items():
-                gpu_seconds = seated.trainer.gpu_seconds
-                outcome = make_outcome(seated.spec, seated.trained, verdicts.get(seat), seconds, gpu_seconds)
-                if not self._trains_on(seated, outcome, calibration.base_heard):
+            self._probe = PendingProbe(self._pack, next(iter(ready.values())).spec, subjects, kept)
+            self._go_on_probing(waits=False)
+
+    def _go_on_probing(self, waits: bool) -> None:
+        """Probes in the main process until words are missing; at the end finishes each trial or trains it on."""
+        started, (probe, self._probe) = time.perf_counter(), (self._probe, None)
+        with self._emit_failures(*probe.subjects):
+            if waits and self._group.is_main:
+                probe.wait()
+            with self._timed(*probe.subjects):
+                verdicts = probe.advance() if self._group.is_main else None
+            probe.seconds += time.perf_counter() - started
+            # How long words take is known to the main process alone.
+            if not self._group.broadcast(verdicts is not None):
+                self._probe = probe
+                return
+            for seat in probe.subjects:
+                seated, verdict = self._seated[seat], verdicts[seat] if verdicts else None
+                seconds, gpu_seconds = probe.seconds / len(probe.subjects), seated.trainer.gpu_seconds
+                outcome = make_outcome(seated.spec, seated.trained, verdict, seconds, gpu_seconds)
+                if not self._trains_on(seated, outcome, probe.calibration.base_heard):
                     self._finish(seat, outcome)
 
     def _trains_on(self, seated: _SeatedTrial, outcome: Outcome, base: BaseResult | None) -> bool:
@@ -219,21 +235,6 @@ class Bench:
         seated.trained, seated.waited = None, 0
         seated.trainer.continue_with(second_chance)
         return True
-
-    def _verdicts(self, ready: dict[int, _SeatedTrial], calibration: Calibration) -> dict[int, Verdict]:
-        for seat, seated in ready.items():
-            self._pack.load(seat, seated.trained.kept.read())
-        spec = next(iter(ready.values())).spec
-        ends = end_probabilities(self._pack, list(ready))
-        return probe(
-            lambda seats, prompts: self._pack.speak(seats, prompts, spec.probe.sampling),
-            Listener.open(self._pack, spec.probe, calibration, spec.seed),
-            ProbeScript(lines_for(spec.probe.lines, self._pack.split), spec.seed),
-            {
-                seat: ProbeSubject(seated.spec.path, RECORDINGS[seated.second_chance is not None], ends.get(seat))
-                for seat, seated in ready.items()
-            },
-        )
 
     def _finish(self, seat: int, outcome: Outcome) -> None:
         spec, first = self._seated[seat].spec, self._seated[seat].second_chance
@@ -276,6 +277,9 @@ class Bench:
     def _free(self, seat: int) -> None:
         self._seated.pop(seat).trainer.close()
         self._pack.leave(seat)
+        if self._probe is not None:
+            self._probe.subjects.pop(seat, None)
+            self._probe = self._probe if self._probe.subjects else None
 
     def _report(self, seat: int, phase: Phase) -> None:
         seated = self._seated[seat]

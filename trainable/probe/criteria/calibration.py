@@ -21,7 +21,8 @@ from trainable.probe.measures.dnsmos import overall_qualities
 from trainable.probe.measures.similarity import speech_pieces, unit_vector
 from trainable.probe.measures.spectrum import average_spectrum, spectral_distance
 from trainable.probe.texts.lines import confirmation_lines, lines_for
-from trainable.speech.asr.recogniser import Recogniser, open_recogniser
+from trainable.speech.asr.recogniser import Recogniser
+from trainable.speech.background.recogniser import open_background_recogniser
 from trainable.speech.tempo import SpeakingRate, fit_speaking_rate, letters
 from trainable.speech.text.error_rate import MIN_JUDGED_LETTERS
 
@@ -81,7 +82,7 @@ def calibrate(voice: ListenableModel, settings: ProbeSettings) -> Calibration:
     lines = (*lines_for(settings.lines, voice.split), *confirmation_lines(settings.lines, voice.split))
     texts = [entries[clip].text for clip in clips]
     vocabulary = tuple(dict.fromkeys((*(line.text for line in lines), *texts)))
-    recogniser = open_recogniser(settings.recogniser, vocabulary, settings.language)
+    recogniser = open_background_recogniser(settings.recogniser, vocabulary, settings.language)
     tempo = fit_speaking_rate([entry.text for entry in own], [entry.seconds for entry in own])
     waves = [voice.ground_truth(clip) for clip in clips]
     measured = [

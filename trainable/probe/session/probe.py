@@ -1,6 +1,7 @@
 """Runs a probe: the subjects speak the lines of a script, a listener judges them, verdicts come out."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +18,7 @@ from trainable.probe.criteria.judge import (
     make_verdict,
     rarely_ends,
 )
-from trainable.probe.session.listener import Listener
+from trainable.probe.session.listener import LineSound, Listener, Transcripts
 from trainable.speech.audio import write_audio
 
 SubjectId = TypeVar("SubjectId", bound=Hashable)
@@ -50,10 +51,17 @@ class ProbeSubject:
     """See `Verdict.strength`."""
 
 
+ProbeSteps = Generator[Sequence[Future], None, dict[SubjectId, Verdict]]
+"""A probe under way. It yields the transcripts that it needs before it can go on, and returns the verdicts."""
+
+
 @dataclass
 class _Spoken:
+    """What a subject has said: lines that are judged, and then lines whose words may be missing."""
+
     lines: list[SpokenLine] = field(default_factory=list)
     waves: list[np.ndarray] = field(default_factory=list)
+    unjudged: list[tuple[list[LineSound], Transcripts]] = field(default_factory=list)
 
 
 def probe(
@@ -63,27 +71,61 @@ def probe(
     subjects: Mapping[SubjectId, ProbeSubject],
     whole: bool = False,
 ) -> dict[SubjectId, Verdict]:
-    """Probes all subjects, each with as few lines as its verdict needs.
+    """Probes all subjects, each with as few lines as its verdict needs; see `probe_steps`."""
+    steps = probe_steps(speak, listener, script, subjects, whole)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def probe_steps(
+    speak: Speak[SubjectId],
+    listener: Listener,
+    script: ProbeScript,
+    subjects: Mapping[SubjectId, ProbeSubject],
+    whole: bool = False,
+) -> ProbeSteps[SubjectId]:
+    """Probes all subjects in steps, between which the caller may do other work while words are transcribed.
 
     A subject that rarely ends speaks one line, for the record. The others speak the first four, and the rest unless
-    these reject it; a confirmation stops after twenty likewise. With `whole`, all subjects speak all lines.
+    these reject it; a confirmation stops after twenty likewise. With `whole`, all subjects speak all lines. A subject
+    that the caller takes out of `subjects` between two steps speaks no more, and gets no verdict. When a step begins
+    before the words are there, it waits for them.
     """
     base, spoken = listener.calibration.base_heard, {name: _Spoken() for name in subjects}
-    endless = {name: each for name, each in subjects.items() if not whole and rarely_ends(each.end_probability, base)}
-    going = {name: each for name, each in subjects.items() if name not in endless}
+    endless = [] if whole else [name for name, each in subjects.items() if rarely_ends(each.end_probability, base)]
+    going = [name for name in subjects if name not in endless]
     first = EARLY_STOP_LINES if script.confirms else SCREEN_LINES
     is_rejected = exceeds_failure_rate if script.confirms else fails_screen
 
-    _speak_and_judge(speak, listener, script, endless, spoken, 0, 1)
-    _speak_and_judge(speak, listener, script, going, spoken, 0, first)
-    going = {name: each for name, each in going.items() if whole or not is_rejected(spoken[name].lines)}
-    _speak_and_judge(speak, listener, script, going, spoken, first, len(script.lines))
+    def speak_lines(names: Sequence[SubjectId], start: int, stop: int) -> None:
+        _speak_lines(speak, listener, script, {name: subjects[name] for name in names}, spoken, start, stop)
+
+    def missing_words() -> list[Future]:
+        return [words for name in subjects for _, words in spoken[name].unjudged if words is not None]
+
+    def judged(name: SubjectId) -> list[SpokenLine]:
+        for sounds, words in spoken[name].unjudged:
+            spoken[name].lines += listener.judge(sounds, words)
+        spoken[name].unjudged.clear()
+        return spoken[name].lines
+
+    speak_lines(endless, 0, 1)
+    speak_lines(going, 0, first)
+    if not whole:
+        yield missing_words()
+        going = [name for name in going if name in subjects and not is_rejected(judged(name))]
+    speak_lines(going, first, len(script.lines))
+    matches = {name: listener.match_speaker(spoken[name].waves) for name in subjects}
+    yield missing_words()
     planned = sum(line.decides for line in script.lines)
     return {
         name: make_verdict(
-            spoken[name].lines,
+            judged(name),
             planned,
-            listener.match_speaker(spoken[name].waves),
+            matches[name],
             end_probability=subject.end_probability,
             base=base,
             strength=subject.strength,
@@ -94,7 +136,7 @@ def probe(
     }
 
 
-def _speak_and_judge(
+def _speak_lines(
     speak: Speak[SubjectId],
     listener: Listener,
     script: ProbeScript,
@@ -103,7 +145,7 @@ def _speak_and_judge(
     first: int,
     last: int,
 ) -> None:
-    """Lets these subjects speak the lines from `first` up to `last`, and adds them to `spoken`."""
+    """Lets these subjects speak the lines from `first` up to `last`, records them, and adds them to `spoken`."""
     lines = script.lines[first:last]
     if not subjects or not lines:
         return
@@ -113,9 +155,11 @@ def _speak_and_judge(
         for number, line in zip(numbers, lines, strict=True)
     ]
     utterances = speak(list(subjects), prompts)
+    transcripts = {name: listener.transcribe(utterances[name]) for name in subjects}
     for name, subject in subjects.items():
         recordings = [f"{subject.recordings}/line_{number:02d}.wav" for number in numbers]
         for recording, utterance in zip(recordings, utterances[name], strict=True):
             write_audio(subject.folder / recording, utterance.wave)
-        spoken[name].lines += listener.judge_lines(lines, utterances[name], recordings)
+        sounds = listener.measure_sound(lines, utterances[name], recordings)
+        spoken[name].unjudged.append((sounds, transcripts[name]))
         spoken[name].waves += [utterance.wave for utterance in utterances[name]]

@@ -8,7 +8,7 @@ import numpy as np
 
 from spaces.errors import InputError
 from trainable.speech.asr.ctc import check_ctc, is_ctc, open_ctc
-from trainable.speech.asr.ctranslate2 import check_faster_whisper, is_faster_whisper, open_faster_whisper
+from trainable.speech.asr.ctranslate2 import can_use_gpu, check_faster_whisper, is_faster_whisper, open_faster_whisper
 from trainable.speech.asr.model_config import read_config
 from trainable.speech.asr.whisper import check_whisper_language, is_whisper, open_whisper
 from trainable.speech.asr.windows import split_windows
@@ -93,6 +93,15 @@ def check_checkpoint(name: str, language: str | None) -> None:
             f"{name}: expected a Whisper or a checkpoint with a CTC head, got model_type {config.get('model_type')} "
             f"with architectures {config.get('architectures')}; use one such as openai/whisper-large-v3"
         )
+
+
+def runs_on_gpu(name: str) -> bool:
+    """Whether `open_checkpoint` would load this checkpoint onto a GPU."""
+    if is_faster_whisper(read_config(name)):
+        return can_use_gpu()
+    import torch
+
+    return torch.cuda.is_available()
 
 
 @lru_cache(maxsize=1)

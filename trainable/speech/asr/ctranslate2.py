@@ -68,16 +68,24 @@ def check_faster_whisper(name: str, language: str | None) -> None:
     _language(name, language)
 
 
+def can_use_gpu() -> bool:
+    """Whether there is a GPU that CTranslate2 can use."""
+    if find_spec(PACKAGE) is None:
+        return False
+    from ctranslate2 import get_cuda_device_count
+
+    return get_cuda_device_count() > 0
+
+
 def open_faster_whisper(name: str, language: str | None) -> FasterWhisper:
     """Loads the model, onto a GPU if there is one. `name` is a folder or a hub id, `language` a code, a name or None.
 
     Raises InputError as `check_faster_whisper`, and for weights that cannot be found or read.
     """
     check_faster_whisper(name, language)
-    from ctranslate2 import get_cuda_device_count
     from faster_whisper import WhisperModel
 
-    on_gpu = get_cuda_device_count() > 0
+    on_gpu = can_use_gpu()
     try:
         # By itself CTranslate2 takes float32 on a CPU: twice the time of int8, for equal text.
         model = WhisperModel(name, device="cuda" if on_gpu else "cpu", compute_type="float16" if on_gpu else "int8")

@@ -63,22 +63,33 @@ class PocketSphinx:
 
     def transcribe(self, waves: Sequence[np.ndarray]) -> list[str]:
         """See `Recogniser.transcribe`."""
-        return [self._transcribe_one(wave) for wave in waves]
+        return self.decode([samples_of(wave) for wave in waves])
 
-    def _transcribe_one(self, wave: np.ndarray) -> str:
-        """A quarter second of faint noise on either side gives the decoder its silence model."""
-        peak = float(np.abs(wave).max()) if wave.size else 0.0
-        if not 1e-4 <= peak < float("inf"):
-            return ""
-        speech = resample(wave.astype(np.float32) * (0.6 / peak), SAMPLE_RATE, self.RATE)
-        margin = np.zeros(self.RATE // 4, dtype=np.float32)
-        padded = np.concatenate([margin, speech, margin])
-        padded += np.random.default_rng(0).normal(0, 1e-4, padded.size).astype(np.float32)
+    def decode(self, recordings: Sequence[bytes]) -> list[str]:
+        """Transcribes results of `samples_of`. Needs no torch."""
+        return [self._decode_one(samples) if samples else "" for samples in recordings]
+
+    def _decode_one(self, samples: bytes) -> str:
         self._decoder.start_utt()
-        self._decoder.process_raw((np.clip(padded, -1, 1) * 32767).astype("<i2").tobytes(), full_utt=True)
+        self._decoder.process_raw(samples, full_utt=True)
         self._decoder.end_utt()
         hypothesis = self._decoder.hyp()
         return normalise(hypothesis.hypstr) if hypothesis else ""
+
+
+def samples_of(wave: np.ndarray) -> bytes:
+    """[samples] float32 at 24 kHz → 16-bit samples at 16 kHz, as the decoder takes them; empty for silence.
+
+    A quarter second of faint noise on either side gives the decoder its silence model.
+    """
+    peak = float(np.abs(wave).max()) if wave.size else 0.0
+    if not 1e-4 <= peak < float("inf"):
+        return b""
+    speech = resample(wave.astype(np.float32) * (0.6 / peak), SAMPLE_RATE, PocketSphinx.RATE)
+    margin = np.zeros(PocketSphinx.RATE // 4, dtype=np.float32)
+    padded = np.concatenate([margin, speech, margin])
+    padded += np.random.default_rng(0).normal(0, 1e-4, padded.size).astype(np.float32)
+    return (np.clip(padded, -1, 1) * 32767).astype("<i2").tobytes()
 
 
 def pronunciations(word: str, known: Mapping[str, Sequence[str]]) -> list[str]:

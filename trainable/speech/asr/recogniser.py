@@ -30,7 +30,7 @@ def check_recogniser(name: str, language: str) -> None:
 
     Of a hub id, a file or two are downloaded. Raises InputError, with the remedy.
     """
-    _check_name_and_language(name, language)
+    check_name_and_language(name, language)
     if name not in (NONE, POCKETSPHINX):
         from trainable.speech.asr.checkpoint_recogniser import check_checkpoint
 
@@ -44,7 +44,7 @@ def open_recogniser(name: str, texts: Sequence[str], language: str) -> Recognise
     or `auto`. A checkpoint is loaded once per process. Raises InputError as `check_recogniser`, for texts that are not
     English with pocketsphinx, and for a checkpoint that cannot be read.
     """
-    _check_name_and_language(name, language)
+    check_name_and_language(name, language)
     if name == NONE:
         return None
     if name == POCKETSPHINX:
@@ -68,7 +68,8 @@ def check_name(name: str) -> None:
     )
 
 
-def _check_name_and_language(name: str, language: str) -> None:
+def check_name_and_language(name: str, language: str) -> None:
+    """As `check_name`; raises InputError also for a language that pocketsphinx does not know."""
     check_name(name)
     if name == POCKETSPHINX and language.strip().lower() not in ENGLISH_NAMES:
         raise InputError(
