@@ -52,13 +52,15 @@ class LoggingPack(ToyPack):
 class RecordedBench:
     """A bench of the toy family, and the events that it emitted."""
 
-    def __init__(self, voice: ToyVoice, seats: int) -> None:
+    def __init__(self, voice: ToyVoice, seats: int, process_group: ProcessGroup | None = None) -> None:
+        group = process_group or ProcessGroup()
+
         def build_learner(draw: Draw | None, seed: int) -> toy_family.ToyLearner:
             return toy_family.build(str(voice.root / "model"), voice.root / "prepared", "auto", draw, seed)
 
         self.events: list[Event] = []
-        self.pack = LoggingPack(build_learner, 2, seats, ProcessGroup())
-        self.bench = Bench(self.pack, ProcessGroup(), self.events.append)
+        self.pack = LoggingPack(build_learner, 2, seats, group)
+        self.bench = Bench(self.pack, group, self.events.append)
 
     @property
     def free_seats(self) -> int:

@@ -81,6 +81,8 @@ def _reply(request: Request) -> Reply:
     except InputError as error:
         return ChildError(str(error), is_input=True)
     except Exception as error:
+        # It may have been left in the middle of a recording.
+        _open.cache_clear()
         return ChildError(f"{type(error).__name__}: {error}", is_input=False)
 
 
