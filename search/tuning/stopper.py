@@ -13,7 +13,7 @@ from trainable.files.trial_folder import TrialFolder
 from trainable.stopping.rule import decide
 from trainable.training.epoch_order import steps_per_epoch
 from trainable.training.events import Progress
-from trainable.training.lr_schedule import effective_steps, warmup_steps
+from trainable.training.lr_schedule import effective_steps, learns_from
 
 GRACE_EPOCHS = 1.0
 """How far a trial may train past the point at which its own loop should have ended it."""
@@ -70,10 +70,10 @@ class BandStopper(Stopper):
         last_step = steps_per_epoch(self._clips, spec.draw.clips_per_step) * spec.draw.epochs
         steps = effective_steps(spec.draw, last_step)
         done, band = (chance.outcome.point.step, chance.band) if chance else (-1, spec.band)
-        base, warmup = spec.base_loss, warmup_steps(spec.draw, last_step)
+        base, since = spec.base_loss, learns_from(spec.draw, last_step)
 
         def decide_ending(curve: list[Point]) -> Ending | None:
-            return decide(curve, band, self._clips, last_step, steps, base, warmup) if curve[-1].step > done else None
+            return decide(curve, band, self._clips, last_step, steps, base, since) if curve[-1].step > done else None
 
         return decide_ending
 

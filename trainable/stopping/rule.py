@@ -44,13 +44,13 @@ def decide(
     last_step: int,
     effective_steps: EffectiveSteps = float,
     base: BaseLoss | None = None,
-    warmup: int = 0,
+    learns_from: int | None = 0,
 ) -> Ending | None:
     """How the trial ends at its latest point, or None while it goes on.
 
-    `clips` is the number of clips in an epoch, `last_step` the optimizer step at which the epochs are used up, `warmup`
-    the number of steps of warm-up. `base` is the base model's loss; where it is None, as in older runs, nothing is
-    compared with it.
+    `clips` is the number of clips in an epoch, `last_step` the optimizer step at which the epochs are used up. `base`
+    is the base model's loss; where it is None, as in older runs, nothing is compared with it. `learns_from` is the step
+    from which an epoch must bring the loss below it, or None.
 
     - diverged, collapsed: at once, when the loss is not finite, or that of the latest step is 0.
     - in_band: once enough clips have been seen, within the band and not above its aim; at the last step anywhere within
@@ -58,8 +58,8 @@ def decide(
     - overshot: likewise, below the band, trained or not.
     - exhausted: otherwise, at the last step. completed: at the last step, without a band.
     - hopeless: even the most optimistic extrapolation does not reach the band by the last step. This is checked four
-      times an epoch, after the first epoch and before the last. Also where the mean of the first whole epoch after the
-      warm-up is not below the base model's loss, before the last epoch.
+      times an epoch, after the first epoch and before the last. Also where the mean of the epoch after `learns_from` is
+      not below the base model's loss, before the last epoch.
     """
     latest = curve[-1]
     if not math.isfinite(latest.loss) or not math.isfinite(latest.grad_norm):
@@ -76,7 +76,7 @@ def decide(
             return Ending.IN_BAND
     if is_last:
         return Ending.EXHAUSTED
-    if base is not None and _has_learned_nothing(curve, base, clips, last_step, warmup):
+    if base is not None and latest.loss >= base.mean and _had_its_first_epoch(curve, clips, last_step, learns_from):
         return Ending.HOPELESS
     if (
         latest.loss > band.high
@@ -136,14 +136,13 @@ def _is_outlier(curve: Sequence[Point]) -> bool:
     return abs(curve[-1].loss - recent[-1]) > SPIKE_RATIO * median(changes)
 
 
-def _has_learned_nothing(curve: Sequence[Point], base: BaseLoss, clips: int, last_step: int, warmup: int) -> bool:
-    """Whether the latest point is the mean over the first whole epoch after the warm-up, and not below the base model's
-    loss. False in the last epoch, and where the curve's beginning is missing."""
-    begun = next((point for point in curve if point.step >= warmup), None)
-    if begun is None or begun.step != warmup or begun is curve[-1] or _is_in_last_epoch(curve[-1], last_step):
+def _had_its_first_epoch(curve: Sequence[Point], clips: int, last_step: int, learns_from: int | None) -> bool:
+    """Whether the latest point is the mean over the epoch that begins after step `learns_from`, and not in the last.
+    False where the curve lacks that step."""
+    begun = next((point for point in curve if point.step == learns_from), None)
+    if begun is None or begun is curve[-1] or _is_in_last_epoch(curve[-1], last_step):
         return False
-    is_first = curve[-1].clips - begun.clips >= clips > curve[-2].clips - begun.clips
-    return is_first and curve[-1].loss >= base.mean
+    return curve[-1].clips - begun.clips >= clips > curve[-2].clips - begun.clips
 
 
 def _is_in_last_epoch(latest: Point, last_step: int) -> bool:

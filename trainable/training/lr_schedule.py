@@ -29,6 +29,14 @@ def warmup_steps(draw: Draw, last_step: int) -> int:
     return draw.warmup if isinstance(draw.warmup, int) else round(draw.warmup * last_step)
 
 
+def learns_from(draw: Draw, last_step: int) -> int | None:
+    """The step from which an epoch must bring the loss below the base model's: the end of the warm-up.
+
+    None for a draw with augmented copies, whose losses are not those of the clips that the base model was measured on.
+    """
+    return None if draw.augmented else warmup_steps(draw, last_step)
+
+
 def effective_steps(draw: Draw, last_step: int) -> Callable[[int], float]:
     """A function from a step to the sum of the learning rate factors before it: steps at the full learning rates."""
     factors = (learning_rate_factor(step, draw, last_step) for step in range(last_step))

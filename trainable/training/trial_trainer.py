@@ -22,7 +22,7 @@ from trainable.training.checkpoint import (
     read_checkpoints,
 )
 from trainable.training.epoch_order import epoch_clips, steps_per_epoch
-from trainable.training.lr_schedule import effective_steps, learning_rate_factor, warmup_steps
+from trainable.training.lr_schedule import effective_steps, learning_rate_factor, learns_from
 
 REPORTS_PER_EPOCH = 4
 """How often a running trial reports its curve, and may write a checkpoint between epoch ends."""
@@ -310,7 +310,7 @@ class TrialTrainer:
             self._last_step,
             self._effective_steps,
             self._spec.base_loss,
-            warmup_steps(self._draw, self._last_step),
+            learns_from(self._draw, self._last_step),
         )
 
     def _is_untrained(self, point: Point) -> bool:

@@ -123,7 +123,7 @@ BELOW = BaseLoss(mean=4.0, deviation=0.2)
 
 
 @pytest.mark.parametrize(
-    ("losses", "base", "warmup", "ending"),
+    ("losses", "base", "learns_from", "ending"),
     [
         # In the band, by no more than the noise below the base model's loss; then by more.
         ((4.3, 4.25, 4.25, 4.25, 4.2), BaseLoss(mean=4.25, deviation=0.2), 0, None),
@@ -147,12 +147,13 @@ BELOW = BaseLoss(mean=4.0, deviation=0.2)
         ((4.3, 4.3, 4.3, 4.3, 4.3), NEAR, 3, None),
         ((*[4.3] * 7, 4.3), NEAR, 3, Ending.HOPELESS),
         ((*[4.3] * 7, 4.29, 4.31), NEAR, 3, None),
+        ((4.3, 4.3, 4.3, 4.3, 4.3), NEAR, None, None),
         # Never in the last epoch.
         ((*[4.3] * (LAST_STEP - 3), 4.3), NEAR, LAST_STEP - 7, None),
     ],
 )
-def test_endings_beside_the_base_models_loss(losses, base: BaseLoss, warmup: int, ending: Ending | None) -> None:
-    assert decide(curve(*losses), BAND, CLIPS, LAST_STEP, base=base, warmup=warmup) is ending
+def test_endings_beside_the_base_models_loss(losses, base: BaseLoss, learns_from: int | None, ending) -> None:
+    assert decide(curve(*losses), BAND, CLIPS, LAST_STEP, base=base, learns_from=learns_from) is ending
 
 
 @pytest.mark.parametrize(
