@@ -140,6 +140,7 @@ BASE_LOSSES = BaseLosses(
 
 
 def base(scores: list[float], losses: BaseLosses | None = BASE_LOSSES) -> Outcome:
+    """`losses` are those of Qwen3-TTS, or None."""
     return Outcome(
         trial="base",
         ending=None,

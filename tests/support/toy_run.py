@@ -63,7 +63,7 @@ def make_empty(folder: Path) -> RunFolder:
     space = {**toy_space(str(model)).model_dump(mode="json"), "probe": started.space["probe"]}
     changes = {"data": (str(folder / "voice"),), "space": space}
     Ledger(run.ledger).append(SearchStarted(**{**started.model_dump(), **changes}))
-    Ledger(run.ledger).append(BaseProbed(outcome=made_runs.base([0.5, 0.5])))
+    Ledger(run.ledger).append(BaseProbed(outcome=made_runs.base([0.5, 0.5], None)))
     return run
 
 

@@ -116,7 +116,7 @@ def test_however_a_trial_ends_its_seat_is_free_for_the_next(tmp_path):
     # One that is cancelled is drawn once more.
     plan = toy_plan(tmp_path, trials=3, epochs=60)
     ledger, layout = Ledger(plan.run.ledger), no_bench(at_once=1)
-    for entry in (started(), BaseProbed(outcome=base([0.5, 0.5]))):
+    for entry in (started(), BaseProbed(outcome=base([0.5, 0.5], None))):
         ledger.append(entry)
     said = io.StringIO()
     with open_benches(layout, bench_spec(plan, layout), plan.run.ray, plan.run.stop_file) as executor:
@@ -147,7 +147,7 @@ def test_an_outcome_that_a_killed_search_did_not_record_is_recorded_when_it_is_r
     ended = outcome("t000", Ending.EXHAUSTED, drawn=draw_of_t000)
     TrialFolder(there.trial("t000")).write_outcome(ended)
     push(Storage(root=there.path, uri=plan.storage), there.trial("t000"))
-    for entry in (started(), BaseProbed(outcome=base([0.5])), TrialDrawn(trial="t000", draw=draw_of_t000)):
+    for entry in (started(), BaseProbed(outcome=base([0.5], None)), TrialDrawn(trial="t000", draw=draw_of_t000)):
         ledger.append(entry)
     with open_benches(layout, bench_spec(plan, layout), plan.run.ray, plan.run.stop_file) as executor:
         view, budget = PlainView(Console(file=io.StringIO())), BudgetTracker(plan.budget)

@@ -13,7 +13,7 @@ from search.proposals.prior_runs import prior_losses, read_prior_runs, starting_
 from spaces.errors import InputError
 from spaces.prior_runs import ListeningResult
 from spaces.qwen3_tts import Objective
-from spaces.space import load_space
+from spaces.space import Space, load_space
 from tests.support.made_runs import write_run
 
 NOW = datetime(2026, 1, 2)
@@ -40,6 +40,29 @@ def test_a_search_starts_with_points_that_were_good_for_a_similar_voice(tmp_path
     points = starting_points(plan.space, clips=48)
     assert {point["rank"] for point in points} >= {8, 16}
     assert [judged.accepted for judged in prior_losses(plan.space, Objective.ALIGNED)][-3:] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("band", "start", "expected"),
+    [
+        # Scaled from a voice that begins at 4 to one that begins at 2.
+        ({"of_base": [0.5, 0.9]}, 4.0, (2.0, 1.5)),
+        ({"low": 4.1, "high": 4.2, "or_of_base": [0.5, 0.9]}, 4.0, (2.0, 1.5)),
+        ({"of_base": [0.5, 0.9]}, None, None),
+        # In nats, as they are.
+        ({"low": 1.1, "high": 1.2, "or_of_base": [0.5, 0.9]}, 4.0, (4.0, 3.0)),
+        ([1.1, 1.2], None, (None, 3.0)),
+        ({"auto_within": [1.0, 3.0]}, 4.0, (4.0, 3.0)),
+    ],
+)
+def test_for_a_band_of_shares_prior_losses_count_as_shares_of_their_start(band, start, expected):
+    prior = {"voice": "other", "objective": "aligned", "clips": 60, "epochs": 2, "start": start, "loss": 3.0}
+    data = load_space("demo").model_dump(mode="json")
+    recipe = {**data["objective"]["aligned"], "band": band}
+    run = {**prior, "lora_lr": 1e-5, "rank": 8, "alpha_ratio": 2, "sounded": "good"}
+    space = Space.model_validate({**data, "objective": {"aligned": recipe}, "evidence": [run]})
+    for each in (space.with_base({"aligned": 2.0}), space.with_base({"aligned": 2.0}).with_base({"aligned": 2.0})):
+        assert [(one.start, one.loss) for one in each.evidence] == ([expected] if expected else [])
 
 
 @pytest.mark.parametrize(
