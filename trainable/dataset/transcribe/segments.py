@@ -5,14 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from spaces.errors import InputError
 from trainable.dataset.transcribe.transcript import FileVersion, Transcript
-from trainable.speech.asr.whisper import RATE, Transcription, Whisper
-from trainable.speech.asr.windows import split_windows
+from trainable.speech.asr.transcription import SpeechModel, Transcription, transcribe_windows
+from trainable.speech.asr.windows import SpeechWindow, split_windows
 from trainable.speech.audio import SAMPLE_RATE, read_audio, resample
-from trainable.speech.vad import SpeechDetector
+from trainable.speech.vad import RATE, SpeechDetector
 
 
 @dataclass(frozen=True)
@@ -21,8 +19,7 @@ class SegmentedRecording:
 
     seconds: float = 0.0
     speech_seconds: float = 0.0
-    pieces: tuple[np.ndarray, ...] = ()
-    """Each [samples] float32 at 16 kHz, 30 s at most."""
+    pieces: tuple[SpeechWindow, ...] = ()
     problem: str = ""
     """Why the file cannot be read; empty where it can."""
 
@@ -30,20 +27,20 @@ class SegmentedRecording:
 class SegmentTranscriber:
     """Transcribes only where a detector finds speech, because Whisper makes up words for silence."""
 
-    def __init__(self, whisper: Whisper, asr: str, language: str | None) -> None:
+    def __init__(self, model: SpeechModel, asr: str, language: str | None) -> None:
         """`asr` and `language`: as the user gave them, for the transcripts."""
-        self._whisper, self._detector = whisper, SpeechDetector()
+        self._model, self._detector = model, SpeechDetector()
         self._asr, self._language = asr, language
 
     @property
     def batch(self) -> int:
         """Recordings that are best transcribed together."""
-        return self._whisper.batch
+        return self._model.batch
 
     def transcribe(self, folder: Path, recordings: Sequence[FileVersion]) -> list[Transcript]:
         """A transcript for each recording. An unreadable recording gives one that says why."""
         opened = [self._open(folder / each.name) for each in recordings]
-        transcriptions = iter(self._whisper.transcribe([piece for each in opened for piece in each.pieces]))
+        transcriptions = iter(transcribe_windows(self._model, [piece for each in opened for piece in each.pieces]))
         return [
             self._transcript(recording, each, [next(transcriptions) for _ in each.pieces])
             for recording, each in zip(recordings, opened, strict=True)
@@ -61,7 +58,7 @@ class SegmentTranscriber:
         self, recording: FileVersion, opened: SegmentedRecording, segments: Sequence[Transcription]
     ) -> Transcript:
         tokens = sum(each.tokens for each in segments)
-        mean = sum(each.log_probability * each.tokens for each in segments) / tokens if tokens else None
+        mean = sum((each.log_probability or 0.0) * each.tokens for each in segments) / tokens if tokens else None
         return Transcript(
             recording=recording,
             asr=self._asr,

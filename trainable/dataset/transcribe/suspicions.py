@@ -3,7 +3,6 @@
 import math
 import re
 import statistics
-import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +11,10 @@ from trainable.dataset.checks.recordings import LONG_SECONDS, MIN_TEMPO_CLIPS, t
 from trainable.dataset.transcribe.transcript import Transcript
 from trainable.speech.tempo import letters
 from trainable.speech.text.error_rate import normalise
-from trainable.speech.text.hallucinations import is_hallucinated, is_subtitle_credits
+from trainable.speech.text.hallucinations import is_hallucinated, is_repetitive, is_subtitle_credits
 
 MIN_CONFIDENCE = math.exp(-0.5)
 """A mean log-probability of -0.5; Whisper's own decoder rejects a segment at -1 (Radford et al., 2022)."""
-MAX_COMPRESSION = 2.4
-"""Compression ratio of zlib above which Whisper's decoder takes a text for repetitive (Radford et al., 2022)."""
 REPEATED = re.compile(r"(.{4,60}?)\1{2,}")
 """The same four or more characters three times in a row."""
 SENTENCE_END = re.compile(r"[.!?…。！？؟।]['\"»”’)\]]*$")
@@ -89,8 +86,7 @@ def _repetition(text: str) -> str:
     phrase = repeated_phrase(text)
     if phrase:
         return f'repeats "{phrase}"'
-    data = text.encode()
-    return "repeats itself" if len(data) / len(zlib.compress(data)) > MAX_COMPRESSION else ""
+    return "repeats itself" if is_repetitive(text) else ""
 
 
 def _unusual_tempo(transcript: Transcript, median: float | None) -> str:

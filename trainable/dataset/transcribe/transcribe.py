@@ -32,7 +32,7 @@ from trainable.dataset.user_files import (
     is_unicode,
 )
 from trainable.files.atomic import write_text
-from trainable.speech.asr.whisper import open_whisper
+from trainable.speech.asr.checkpoint_model import open_model
 
 REFERENCE_TEXT = REFERENCE_TEXTS[0]
 
@@ -77,7 +77,7 @@ def transcribe_folder(
 
     The model is loaded only if a recording is not in the journal. `on_progress(done, total)` counts recordings. Raises
     InputError for a folder without recordings or without speech, one that cannot be written to, metadata that cannot be
-    read, and as `open_whisper`.
+    read, and as `open_model`.
     """
     folder = _checked(folder)
     paths = _recordings(folder)
@@ -109,7 +109,7 @@ def _transcribe(
     left = sorted((each for each in pending if each not in known), key=lambda each: _seconds(folder / each.name))
     if not left:
         return
-    transcriber = SegmentTranscriber(open_whisper(asr, language), asr, language)
+    transcriber = SegmentTranscriber(open_model(asr, language), asr, language)
     done = len(pending) - len(left)
     on_progress(done, len(pending))
     while left:

@@ -10,13 +10,13 @@ import numpy as np
 
 from spaces.errors import InputError
 from trainable.speech.asr.model_config import loading_failed, read_config, read_json
+from trainable.speech.asr.transcription import Transcription
+from trainable.speech.vad import RATE
 
 if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, SequenceFeatureExtractor
 
-RATE = 16_000
-"""Hz; the input rate of these models."""
 BATCH_ON_GPU, BATCH_ON_CPU = 8, 4
 MAX_LISTED_CODES = 12
 """Language codes that an error lists; an MMS has more than a thousand."""
@@ -35,14 +35,14 @@ class CtcModel:
         self.batch = size if masks else 1
         """Waves per forward pass."""
 
-    def transcribe(self, waves: Sequence[np.ndarray]) -> list[str]:
+    def transcribe(self, waves: Sequence[np.ndarray]) -> list[Transcription]:
         """Any number of [samples] float32 at 16 kHz, mono, of at least 0.1 s each; fastest when sorted by length.
 
         A model without an attention mask, or that does not tell which frames are padding, gives a padded wave another
         transcript, so it runs one wave at a time.
         """
         batches = [waves[first : first + self.batch] for first in range(0, len(waves), self.batch)]
-        return [text for batch in batches for text in self._transcribe_batch(batch)]
+        return [Transcription(text) for batch in batches for text in self._transcribe_batch(batch)]
 
     def _transcribe_batch(self, waves: Sequence[np.ndarray]) -> list[str]:
         import torch

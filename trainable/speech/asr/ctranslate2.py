@@ -10,6 +10,7 @@ import numpy as np
 
 from spaces.errors import InputError
 from trainable.speech.asr.model_config import loading_failed, read_json
+from trainable.speech.asr.transcription import Transcription
 from trainable.speech.asr.whisper import check_language
 
 if TYPE_CHECKING:
@@ -23,34 +24,70 @@ START, MULTILINGUAL_START = "startoftranscript", 50_258
 less before it, although it lists all languages."""
 
 
+MAX_FIRST_TIMESTAMP = 50
+"""In steps of 0.02 s: the first segment begins within a second, as in Whisper's own decoder."""
+DEFAULT_SUPPRESSED = -1
+"""Stands for the tokens of signs that are not spoken, such as brackets and notes of music."""
+
+
 class FasterWhisper:
-    """Decodes greedily and without timestamps; equal audio gives equal text."""
+    """Decodes greedily; equal audio gives equal text."""
+
+    batch = 1
 
     def __init__(self, model: WhisperModel, language: str | None) -> None:
         """`language` is a result of `check_language`."""
         self._model, self._language = model, language
 
-    def transcribe(self, waves: Sequence[np.ndarray]) -> list[str]:
+    def transcribe(self, waves: Sequence[np.ndarray]) -> list[Transcription]:
         """Any number of [samples] float32 at 16 kHz, mono, of at most 30 s each."""
-        return [self._transcribe_one(wave) for wave in waves]
+        return [self._decode(wave, self._language, with_timestamps=False) for wave in waves]
 
     def detect_language(self, wave: np.ndarray) -> str:
         """The code of the most probable language of [samples] float32 at 16 kHz. The model must be multilingual."""
         return str(self._model.detect_language(wave)[0])
 
-    def _transcribe_one(self, wave: np.ndarray) -> str:
-        """Speech was detected before, so no VAD here. A retry at another temperature would hide garbled speech."""
-        segments, _ = self._model.transcribe(
-            wave,
-            language=self._language,
-            beam_size=1,
-            temperature=0.0,
-            no_speech_threshold=None,
-            condition_on_previous_text=False,
-            without_timestamps=True,
-            vad_filter=False,
+    def transcribe_with_timestamps(self, wave: np.ndarray, language: str | None) -> Transcription:
+        """See `TimestampModel`."""
+        return self._decode(wave, language, with_timestamps=True)
+
+    def _decode(self, wave: np.ndarray, language: str | None, with_timestamps: bool) -> Transcription:
+        """One pass over one window.
+
+        faster-whisper's own loop starts the next window where the last segment ended, and goes on for ever where that
+        is at 0.00. Its retries at other temperatures would hide garbled speech.
+        """
+        from faster_whisper.audio import pad_or_trim
+        from faster_whisper.tokenizer import Tokenizer
+        from faster_whisper.transcribe import get_suppressed_tokens
+
+        whisper = self._model.model
+        encoded = self._model.encode(pad_or_trim(self._model.feature_extractor(wave)[:, :-1]))
+        if whisper.is_multilingual and language is None:
+            language = whisper.detect_language(encoded)[0][0][0].strip("<|>")
+        tokenizer = Tokenizer(
+            self._model.hf_tokenizer, whisper.is_multilingual, task="transcribe", language=language or "en"
         )
-        return " ".join(segment.text.strip() for segment in segments)
+        prompt = [*tokenizer.sot_sequence, *(() if with_timestamps else (tokenizer.no_timestamps,))]
+        decoded = whisper.generate(
+            encoded,
+            [prompt],
+            beam_size=1,
+            max_length=self._model.max_length,
+            return_scores=True,
+            suppress_tokens=get_suppressed_tokens(tokenizer, [DEFAULT_SUPPRESSED]),
+            max_initial_timestamp_index=MAX_FIRST_TIMESTAMP,
+        )[0]
+        ids = decoded.sequences_ids[0]
+        tokens = len(ids) + 1
+        return Transcription(
+            text=tokenizer.decode(ids).strip(),
+            # The score is divided by the number of tokens without the end token, whose logarithm it contains.
+            log_probability=decoded.scores[0] * len(ids) / tokens,
+            tokens=tokens,
+            cut_off=len(prompt) + len(ids) >= self._model.max_length,
+            language=language if whisper.is_multilingual else None,
+        )
 
 
 def is_faster_whisper(config: Mapping[str, Any]) -> bool:

@@ -36,8 +36,10 @@ def detect_languages(whisper: str, recordings: Sequence[str]) -> list[str]:
     """The code of the language of each recording."""
     from trainable.speech.asr.ctranslate2 import is_faster_whisper, open_faster_whisper
     from trainable.speech.asr.model_config import read_config
-    from trainable.speech.asr.whisper import RATE, WINDOW_SECONDS, open_whisper
+    from trainable.speech.asr.whisper import open_whisper
+    from trainable.speech.asr.windows import WINDOW_SECONDS
     from trainable.speech.audio import SAMPLE_RATE, read_audio, resample
+    from trainable.speech.vad import RATE
 
     longest = round(WINDOW_SECONDS * RATE)
     waves: list[np.ndarray] = [resample(read_audio(Path(path)), SAMPLE_RATE, RATE)[:longest] for path in recordings]

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from spaces.errors import InputError
-from trainable.speech.asr.checkpoint_recogniser import check_checkpoint
+from trainable.speech.asr.checkpoint_model import check_checkpoint
 from trainable.speech.asr.ctc import adapter_languages
 from trainable.speech.asr.ctranslate2 import is_faster_whisper
 from trainable.speech.asr.languages import LANGUAGES, TURBO, TURBO_BYTES

@@ -32,7 +32,7 @@ def check_recogniser(name: str, language: str) -> None:
     """
     check_name_and_language(name, language)
     if name not in (NONE, POCKETSPHINX):
-        from trainable.speech.asr.checkpoint_recogniser import check_checkpoint
+        from trainable.speech.asr.checkpoint_model import check_checkpoint
 
         check_checkpoint(name, _forced_language(language))
 

@@ -3,40 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spaces.errors import InputError
-from trainable.speech.asr.model_config import loading_failed, read_config, read_json
+from trainable.speech.asr.model_config import loading_failed, read_json
+from trainable.speech.asr.transcription import Transcription
+from trainable.speech.vad import RATE
 
 if TYPE_CHECKING:
-    from transformers import WhisperForConditionalGeneration, WhisperProcessor
+    from transformers import BatchFeature, WhisperForConditionalGeneration, WhisperProcessor
+    from transformers.generation import GenerateEncoderDecoderOutput
 
-RATE = 16_000
-"""Hz; the input rate of every Whisper."""
-WINDOW_SECONDS = 30.0
-"""The model's input length; shorter waves are padded with silence."""
 BATCH_ON_GPU, BATCH_ON_CPU = 16, 4
-
-
-@dataclass(frozen=True)
-class Transcription:
-    """The transcript of one wave."""
-
-    text: str
-    log_probability: float
-    """Natural logarithm, mean over the tokens including the end token."""
-    tokens: int
-    cut_off: bool
-    """Whether decoding reached the model's maximum length before an end token."""
-    language: str | None
-    """Code of the detected or given language; None for a model of one language."""
+GREEDY = {"num_beams": 1, "do_sample": False, "return_dict_in_generate": True, "output_scores": True}
 
 
 class Whisper:
-    """Decodes greedily and without timestamps; equal audio gives equal text."""
+    """Decodes greedily; equal audio gives equal text."""
 
     def __init__(
         self, model: WhisperForConditionalGeneration, processor: WhisperProcessor, language: str | None
@@ -74,20 +59,52 @@ class Whisper:
     def _generate(self, waves: Sequence[np.ndarray]) -> list[Transcription]:
         import torch
 
+        features = self._features(waves)
+        with torch.inference_mode():
+            output = self._model.generate(
+                features.input_features,
+                attention_mask=features.attention_mask,
+                return_timestamps=False,
+                **GREEDY,
+                **self._prompt,
+            )
+        return self._transcriptions(output, [self._languages.get(each) for each in output.sequences[:, 1].tolist()])
+
+    def transcribe_with_timestamps(self, wave: np.ndarray, language: str | None) -> Transcription:
+        """See `TimestampModel`.
+
+        One pass over one window: the library's own loop starts the next window where the last segment ended, and goes
+        on for ever where that is at 0.00.
+        """
+        import torch
+        from transformers import GenerationMixin, LogitsProcessorList
+        from transformers.generation import WhisperTimeStampLogitsProcessor
+
+        config = self._model.generation_config
+        prompt = [config.decoder_start_token_id]
+        if self._languages:
+            prompt += [config.lang_to_id[f"<|{language}|>"], config.task_to_id["transcribe"]]
+        with torch.inference_mode():
+            output = GenerationMixin.generate(
+                self._model,
+                self._features([wave]).input_features,
+                decoder_input_ids=torch.tensor([prompt], device=self._model.device),
+                logits_processor=LogitsProcessorList([WhisperTimeStampLogitsProcessor(config, begin_index=len(prompt))]),
+                **GREEDY,
+            )
+        return self._transcriptions(output, [language])[0]
+
+    def _features(self, waves: Sequence[np.ndarray]) -> BatchFeature:
         features = self._processor.feature_extractor(  # type: ignore[attr-defined]
             list(waves), sampling_rate=RATE, return_tensors="pt", return_attention_mask=True
         )
-        with torch.inference_mode():
-            output = self._model.generate(
-                features.input_features.to(self._model.device, self._model.dtype),
-                attention_mask=features.attention_mask.to(self._model.device),
-                return_timestamps=False,
-                num_beams=1,
-                do_sample=False,
-                return_dict_in_generate=True,
-                output_scores=True,
-                **self._prompt,
-            )
+        return features.to(self._model.device, self._model.dtype)
+
+    def _transcriptions(
+        self, output: GenerateEncoderDecoderOutput, languages: Sequence[str | None]
+    ) -> list[Transcription]:
+        import torch
+
         steps = len(output.scores)
         ids = output.sequences[:, -steps:].cpu()
         # One step at a time: all steps of all waves over the whole vocabulary would take gigabytes in float32.
@@ -98,10 +115,9 @@ class Whisper:
             ],
             dim=1,
         )
-        languages = output.sequences[:, 1].tolist()
         return [self._transcription(*each) for each in zip(ids.tolist(), log_probs.tolist(), languages, strict=True)]
 
-    def _transcription(self, ids: list[int], log_probs: list[float], language: int) -> Transcription:
+    def _transcription(self, ids: list[int], log_probs: list[float], language: str | None) -> Transcription:
         end = self._model.generation_config.eos_token_id
         ended = end in ids
         tokens = ids.index(end) + 1 if ended else len(ids)
@@ -112,16 +128,15 @@ class Whisper:
             log_probability=sum(log_probs[:tokens]) / tokens,
             tokens=tokens,
             cut_off=not ended,
-            language=self._languages.get(language),
+            language=language,
         )
 
 
 def open_whisper(name: str, language: str | None) -> Whisper:
     """Loads the model, onto a GPU if there is one. `name` is a folder or a hub id, `language` a code, a name or None.
 
-    Raises InputError for a checkpoint that is no Whisper or cannot be found or read, and for an unknown language.
+    Raises InputError for a checkpoint that cannot be found or read, and for an unknown language.
     """
-    check_whisper(name)
     import torch
     from transformers import WhisperForConditionalGeneration, WhisperProcessor
     from transformers.utils import logging
@@ -142,16 +157,6 @@ def open_whisper(name: str, language: str | None) -> Whisper:
 def is_whisper(config: Mapping[str, Any]) -> bool:
     """Whether a config.json describes a Whisper of transformers."""
     return config.get("model_type") == "whisper"
-
-
-def check_whisper(name: str) -> None:
-    """Raises InputError unless `name` is a folder or hub id of a Whisper; of a hub id, one file is downloaded."""
-    config = read_config(name)
-    if not is_whisper(config):
-        kind = config.get("model_type")
-        raise InputError(
-            f"{name}: expected model_type whisper, got {kind}; use openai/whisper-large-v3 or a folder of one"
-        )
 
 
 def check_whisper_language(name: str, language: str | None) -> None:

@@ -1,6 +1,7 @@
-"""Phrases that Whisper hallucinates without speech; it learned them from the ends of videos."""
+"""What Whisper hallucinates: phrases that it learned from the ends of videos, credits, and repetitions."""
 
 import re
+import zlib
 
 from trainable.speech.text.error_rate import normalise
 
@@ -34,6 +35,8 @@ SUBTITLE_CREDITS = re.compile(
     re.IGNORECASE,
 )
 """Credits of subtitles, which are never spoken."""
+MAX_COMPRESSION = 2.4
+"""Compression ratio of zlib above which Whisper's decoder takes a text for repetitive (Radford et al., 2022)."""
 
 
 def is_subtitle_credits(text: str) -> bool:
@@ -44,3 +47,9 @@ def is_subtitle_credits(text: str) -> bool:
 def is_hallucinated(text: str) -> bool:
     """Whether the whole transcript is a phrase that Whisper hallucinates, though a speaker may have said it."""
     return normalise(text) in HALLUCINATED_PHRASES
+
+
+def is_repetitive(text: str) -> bool:
+    """Whether a text repeats itself so often that it compresses too well."""
+    data = text.encode()
+    return len(data) / len(zlib.compress(data)) > MAX_COMPRESSION
