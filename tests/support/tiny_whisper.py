@@ -24,13 +24,15 @@ from transformers import (
 LANGUAGES = ("en", "no", "de")
 WIDTH, POSITIONS = 64, 48
 PROMPT = 4
-"""Tokens of the prompt: start, language, task, no timestamps."""
+"""Tokens of the prompt: start, language, task, no timestamps. A first timestamp takes the place of the last."""
+TIMESTAMPS = 1501
+"""From 0.00 to 30.00 s in steps of 0.02 s."""
 
 
 def make_tiny_whisper(
-    folder: Path, sentence: str = " one two three", margin: float = 1.0, multilingual: bool = True, ends: bool = True
+    folder: Path, sentence: str = " one two three", margin: float = 2.5, multilingual: bool = True, ends: bool = True
 ) -> Path:
-    """`margin` is the preferred token's logit; without `ends` it decodes up to the maximum length."""
+    """`margin` is in proportion to the preferred token's logit; without `ends` it decodes up to the maximum length."""
     torch.manual_seed(0)
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = _tokenizer(folder)
@@ -119,4 +121,6 @@ def _tokenizer(folder: Path) -> WhisperTokenizerFast:
     )
     special = [AddedToken(f"<|{name}|>", special=True, normalized=False) for name in prompts]
     tokenizer.add_special_tokens({"additional_special_tokens": special})
+    timestamps = (f"<|{step / 50:.2f}|>" for step in range(TIMESTAMPS))
+    tokenizer.add_tokens([AddedToken(each, special=False, normalized=False) for each in timestamps])
     return tokenizer

@@ -19,13 +19,18 @@ from trainable.speech.segmenting import ClipLengths
 
 def transcribe(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="a folder of recordings, one utterance each")],
-    asr: Annotated[str, typer.Option(help="a Whisper model: a hub id such as openai/whisper-large-v3, or a folder")],
+    asr: Annotated[
+        str, typer.Option(help="a recogniser as the probe takes it: a Whisper or CTC checkpoint by hub id or folder")
+    ],
     language: Annotated[
         str | None, typer.Option(help="the spoken language, such as no or norwegian; by default detected for each clip")
     ] = None,
     force: Annotated[bool, typer.Option(help="write existing transcripts anew, corrected ones as well")] = False,
 ) -> None:
-    """Transcribe a folder of recordings, and list the transcripts to review."""
+    """Transcribe a folder of recordings, and list the transcripts to review.
+
+    The review does without confidence and detected language where a checkpoint gives none, as one with a CTC head.
+    """
     with exit_on_input_error(), progress_bars() as on_progress:
         done = transcribe_folder(
             folder, asr, language, force, lambda done, total: on_progress("transcribing", done, total)

@@ -1,4 +1,4 @@
-"""Checks and opens the checkpoints that transcribe: a Whisper of transformers or CTranslate2, or one with a CTC head."""
+"""Checks and opens checkpoints that transcribe: a Whisper of transformers or CTranslate2, or one with a CTC head."""
 
 from spaces.errors import InputError
 from trainable.speech.asr.ctc import check_ctc, is_ctc, open_ctc

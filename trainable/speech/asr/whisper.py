@@ -14,7 +14,7 @@ from trainable.speech.vad import RATE
 
 if TYPE_CHECKING:
     from transformers import BatchFeature, WhisperForConditionalGeneration, WhisperProcessor
-    from transformers.generation import GenerateEncoderDecoderOutput
+    from transformers.generation.utils import GenerateEncoderDecoderOutput
 
 BATCH_ON_GPU, BATCH_ON_CPU = 16, 4
 GREEDY = {"num_beams": 1, "do_sample": False, "return_dict_in_generate": True, "output_scores": True}
@@ -78,9 +78,9 @@ class Whisper:
         """
         import torch
         from transformers import GenerationMixin, LogitsProcessorList
-        from transformers.generation import WhisperTimeStampLogitsProcessor
+        from transformers.generation.logits_process import WhisperTimeStampLogitsProcessor
 
-        config = self._model.generation_config
+        config: Any = self._model.generation_config
         prompt = [config.decoder_start_token_id]
         if self._languages:
             prompt += [config.lang_to_id[f"<|{language}|>"], config.task_to_id["transcribe"]]
@@ -89,7 +89,9 @@ class Whisper:
                 self._model,
                 self._features([wave]).input_features,
                 decoder_input_ids=torch.tensor([prompt], device=self._model.device),
-                logits_processor=LogitsProcessorList([WhisperTimeStampLogitsProcessor(config, begin_index=len(prompt))]),
+                logits_processor=LogitsProcessorList(
+                    [WhisperTimeStampLogitsProcessor(config, begin_index=len(prompt))]
+                ),
                 **GREEDY,
             )
         return self._transcriptions(output, [language])[0]

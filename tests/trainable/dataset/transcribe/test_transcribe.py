@@ -16,12 +16,13 @@ import pytest
 import soundfile
 
 from tests.support.paths import DEMO_VOICE, ROOT
+from tests.support.tiny_ctc import make_tiny_ctc
 from tests.support.tiny_whisper import make_tiny_whisper
 from tests.support.transcribe_command import command
 from trainable.dataset.transcribe.transcribe import TranscriptionSummary, transcribe_folder
 from trainable.dataset.transcribe.transcript import JOURNAL, TranscriptJournal
 from trainable.speech.asr.whisper import RATE
-from trainable.speech.audio import SAMPLE_RATE, read_audio
+from trainable.speech.audio import SAMPLE_RATE, read_audio, resample
 
 TRANSCRIPT = "one two three"
 
@@ -204,6 +205,17 @@ def test_an_unusable_folder_is_refused(prepare, message: str, tmp_path: Path, as
     (tmp_path / "voice").mkdir()
     code, said = command(prepare(tmp_path / "voice"), "--asr", asr)
     assert code == 2 and message in said and "Traceback" not in said
+
+
+def test_a_checkpoint_that_is_not_sure_of_anything_is_reviewed_without(untranscribed: Path, tmp_path: Path) -> None:
+    wave = resample(read_audio(untranscribed / "clip_001.wav"), SAMPLE_RATE, RATE)
+    ctc = make_tiny_ctc(tmp_path / "ctc", wave, "three seven")
+    code, said = command(untranscribed, "--asr", ctc)
+    assert code == 0 and "recordings transcribed" in said
+    rows = review(untranscribed)
+    assert {row["confidence"] for row in rows} == {""} and len(rows) == 6
+    assert not any("confidence" in row["why"] or "detected" in row["why"] for row in rows)
+    assert "confidence" not in (untranscribed / "review.html").read_text()
 
 
 def test_the_command_reports_what_to_do_next(untranscribed: Path, asr: str) -> None:

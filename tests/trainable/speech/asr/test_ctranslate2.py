@@ -10,10 +10,12 @@ import pytest
 from spaces.errors import InputError
 from tests.support.paths import ROOT
 from tests.support.tiny_whisper import make_tiny_whisper
-from trainable.speech.asr.ctranslate2 import is_faster_whisper
+from trainable.speech.asr.ctranslate2 import is_faster_whisper, open_faster_whisper
 from trainable.speech.asr.model_config import read_config
 from trainable.speech.asr.recogniser import check_recogniser, open_recogniser
-from trainable.speech.audio import read_audio
+from trainable.speech.asr.whisper import open_whisper
+from trainable.speech.audio import SAMPLE_RATE, read_audio, resample
+from trainable.speech.vad import RATE
 
 CLIP = ROOT / "demo" / "voice" / "clip_000.wav"
 
@@ -29,12 +31,15 @@ def described(folder: Path, start: int = 50_258) -> str:
 
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return convert(tmp_path_factory.mktemp("asr"), " One, two THREE.")
+
+
+def convert(folder: Path, sentence: str) -> Path:
     pytest.importorskip("faster_whisper", reason="the extra fast-whisper is not installed")
     from ctranslate2.converters import TransformersConverter
 
-    folder = tmp_path_factory.mktemp("asr")
     # CTranslate2 takes a vocabulary as small as this one for an English-only model.
-    original = make_tiny_whisper(folder / "whisper", " One, two THREE.", multilingual=False)
+    original = make_tiny_whisper(folder / "whisper", sentence, multilingual=False)
     files = ["tokenizer.json", "preprocessor_config.json"]
     TransformersConverter(str(original), copy_files=files).convert(str(folder / "converted"))
     return folder / "converted"
@@ -46,6 +51,18 @@ def test_it_transcribes_speech_and_nothing_in_silence(converted: Path) -> None:
     assert recogniser is not None
     wave = read_audio(CLIP)
     assert recogniser.transcribe([wave, 0 * wave, wave]) == ["one two three", "", "one two three"]
+
+
+def test_it_tells_how_sure_it_is_and_leaves_timestamps_out(tmp_path: Path) -> None:
+    # faster-whisper suppresses the first bytes of some signs, among them the space: here every byte is a token.
+    said = "one,two,three."
+    whisper = open_faster_whisper(str(convert(tmp_path, said)), "en")
+    wave = resample(read_audio(CLIP), SAMPLE_RATE, RATE)
+    [heard], again = whisper.transcribe([wave]), whisper.transcribe_with_timestamps(wave, None)
+    assert heard.text == again.text == said
+    assert heard.tokens == len(said) + 1 < again.tokens and not heard.cut_off
+    original = open_whisper(str(tmp_path / "whisper"), "en").transcribe([wave])[0]
+    assert heard.log_probability == pytest.approx(original.log_probability, abs=0.05)
 
 
 def test_a_converted_whisper_is_recognised_by_its_config(converted: Path) -> None:

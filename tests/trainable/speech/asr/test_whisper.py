@@ -33,6 +33,16 @@ def test_a_whisper_transcribes_batches_in_order(multilingual: bool, tmp_path: Pa
     assert all((each.language in LANGUAGES) if multilingual else each.language is None for each in heard)
 
 
+@pytest.mark.parametrize("multilingual", [True, False])
+def test_timestamps_are_no_part_of_the_text(multilingual: bool, tmp_path: Path) -> None:
+    whisper = open_whisper(str(make_tiny_whisper(tmp_path, f" {SAID}", multilingual=multilingual)), None)
+    wave = resample(read_audio(DEMO_VOICE / "clip_001.wav"), SAMPLE_RATE, RATE)
+    heard = whisper.transcribe_with_timestamps(wave, "no" if multilingual else None)
+    assert (heard.text, heard.language) == (SAID, "no" if multilingual else None)
+    # The first timestamp, the bytes of the text, and the end.
+    assert heard.tokens == 1 + len(f" {SAID}") + 1 and not heard.cut_off
+
+
 @pytest.mark.parametrize(("language", "code"), [("no", "no"), ("Norwegian", "no"), (" de ", "de"), ("English", "en")])
 def test_a_language_is_given_by_code_or_name(language: str, code: str, asr: str) -> None:
     wave = resample(read_audio(DEMO_VOICE / "ref.wav"), SAMPLE_RATE, RATE)
@@ -101,7 +111,7 @@ def english_only(folder: Path) -> str:
 
 WHISPERS = [
     (lambda folder: str(folder), None, "no readable config.json"),
-    (other_model, None, "expected model_type whisper, got qwen3_tts"),
+    (other_model, None, "expected a Whisper or a checkpoint with a CTC head, got model_type qwen3_tts"),
     (break_weights, None, "cannot be loaded"),
     (forget_processor, None, "cannot be loaded"),
     (lambda folder: "a/b/c", None, "not a hub id"),
