@@ -32,7 +32,7 @@ def open_background_recogniser(name: str, texts: Sequence[str], language: str) -
     if name == NONE:
         return None
     if name != POCKETSPHINX:
-        from trainable.speech.asr.checkpoint_recogniser import runs_on_gpu
+        from trainable.speech.asr.checkpoint_model import runs_on_gpu
 
         if runs_on_gpu(name):
             recogniser = open_recogniser(name, texts, language)

@@ -132,7 +132,7 @@ def test_a_recogniser_on_a_gpu_stays_in_this_process(
     whisper: str, waves: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is no GPU here: the recogniser only believes so."""
-    monkeypatch.setattr("trainable.speech.asr.checkpoint_recogniser.runs_on_gpu", lambda name: True)
+    monkeypatch.setattr("trainable.speech.asr.checkpoint_model.runs_on_gpu", lambda name: True)
     monkeypatch.setattr("trainable.speech.background.recogniser.child_process", None)
     transcripts = open_background_recogniser(whisper, (), "en").submit(waves[1:2])
     assert transcripts.done() and transcripts.result() == ["one two three"]
