@@ -145,6 +145,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", where], check=True)
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("local_ray")
 def test_a_search_whose_disk_fills_up_loses_nothing_and_continues_when_there_is_room(small_disk, monkeypatch) -> None:
     monkeypatch.setattr(disk, "MIN_FREE_BYTES", 0)

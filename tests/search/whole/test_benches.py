@@ -61,6 +61,7 @@ def test_a_bench_that_runs_out_of_memory_gets_fewer_seats_and_every_trial_ends(t
     assert (plan.run.path / hungry_family.GRANTED).read_text().split() == ["4", "2"]
 
 
+@pytest.mark.soak
 def test_two_workers_train_what_one_process_would(tmp_path, monkeypatch):
     """Each has one of the two clips of a step; only the order of sums differs."""
     layout = laid_out(seats=2, workers=2, worker={"CPU": 0.8})
