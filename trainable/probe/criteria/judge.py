@@ -16,10 +16,11 @@ MEDIAN_TEMPO, MIN_TEMPO_LINES = (0.85, 1.18), 4
 1.3× speech in 99 % at 0.4 % false alarms."""
 
 SCREEN_LINES, SCREEN_FAILURES = 4, 2
-"""Two failures in the first four lines reject at once; else three in twenty do. A trial that fails 3 % of its lines is
-rejected in 2.4 % of probes, one that fails 30 % in 97 %."""
+"""Two failures in the first four lines reject at once."""
 
-MAX_FAILED_SHARE = 0.15
+HEALTHY_FAILURE_RATE, MAX_FALSE_REJECTIONS = 0.03, 0.05
+"""A trial that fails 3 % of its lines is rejected in at most 5 % of probes: of twenty lines two may fail, which rejects
+it in 2.4 % of probes, and one that fails 30 % of its lines in 97 %."""
 
 MAX_FAILURE_RATE = 0.05
 """A confirmation rejects when the failure rate exceeds this with 95 % confidence: from 7 of 60 lines."""
@@ -72,8 +73,25 @@ def rarely_ends(probability: float | None, base: BaseResult | None) -> bool:
 
 
 def allowed_failures(planned_lines: int) -> int:
-    """Lines of a whole probe that may fail: two in twenty, one in fewer than fourteen."""
-    return max(SCREEN_FAILURES, math.ceil(MAX_FAILED_SHARE * planned_lines)) - 1
+    """Lines of a whole probe that may fail: as few as the two rates above permit, so two in twenty."""
+    return next(allowed for allowed in range(planned_lines + 1) if _rejects_few_healthy(allowed, planned_lines))
+
+
+def _rejects_few_healthy(allowed: int, planned_lines: int) -> bool:
+    """Whether a trial that fails a healthy share of its lines is rejected seldom enough, by the screen or the rest."""
+    screened = min(SCREEN_LINES, planned_lines)
+    accepted = sum(
+        _binomial(early, screened) * _binomial(late, planned_lines - screened)
+        for early in range(min(SCREEN_FAILURES - 1, allowed) + 1)
+        for late in range(allowed - early + 1)
+    )
+    return 1 - accepted <= MAX_FALSE_REJECTIONS
+
+
+def _binomial(failures: int, lines: int) -> float:
+    """The probability of so many failures in so many lines, at the failure rate of a healthy trial."""
+    rate = HEALTHY_FAILURE_RATE
+    return math.comb(lines, failures) * rate**failures * (1 - rate) ** (lines - failures) if failures <= lines else 0.0
 
 
 def deciding_lines(lines: Sequence[SpokenLine]) -> list[SpokenLine]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -101,9 +102,22 @@ def test_a_verdict_needs_a_line() -> None:
         make_verdict([], 4, SAME)
 
 
-@pytest.mark.parametrize(("planned", "allowed"), [(4, 1), (8, 1), (13, 1), (14, 2), (20, 2), (40, 5)])
+@pytest.mark.parametrize(("planned", "allowed"), [(1, 0), (2, 1), (12, 1), (13, 2), (20, 2), (23, 2), (28, 3), (60, 4)])
 def test_allowed_failures(planned: int, allowed: int) -> None:
     assert allowed_failures(planned) == allowed
+
+
+@pytest.mark.parametrize("planned", [4, 13, 20, 23, 40, 60])
+def test_a_healthy_trial_is_rejected_in_at_most_one_probe_in_twenty(planned: int) -> None:
+    rng = np.random.default_rng(planned)
+    failed = rng.random((200_000, planned)) < 0.03
+
+    def rejected(allowed: int) -> float:
+        return float(np.mean((failed[:, :4].sum(axis=1) >= 2) | (failed.sum(axis=1) > allowed)))
+
+    fewest = allowed_failures(planned)
+    assert rejected(fewest) < 0.052
+    assert rejected(fewest - 1) > 0.048
 
 
 def test_a_hard_line_does_not_count() -> None:

@@ -72,7 +72,7 @@ def test_another_constant_has_another_fingerprint(constant: str, monkeypatch: py
     "name",
     [
         "trainable.probe.criteria.criteria_table.MAX_CHARACTER_ERROR",
-        "trainable.probe.criteria.judge.MAX_FAILED_SHARE",
+        "trainable.probe.criteria.judge.HEALTHY_FAILURE_RATE",
         "trainable.probe.criteria.judge.SCREEN_FAILURES",
         "trainable.probe.criteria.judge.EARLY_STOP_LINES",
         "trainable.probe.criteria.judge.MIN_END_PROBABILITY",
