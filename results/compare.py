@@ -89,9 +89,11 @@ def print_run(run: RunFolder, history: History, console: Console) -> None:
             print_about(row, f"votes of listeners: {row.votes}")
         for note in row.notes:
             print_about(row, note)
-    not_judged = sorted({flag for row in rows for flag in row.unknown})
-    if not_judged:
-        console.print(f"  not judged: {describe_unjudged(not_judged)}; listen for it yourself", style="yellow")
+    judged = [row.trial for row in rows if row.accepted is not None]
+    for flag in sorted({flag for row in rows for flag in row.unknown}):
+        where = [row.trial for row in rows if flag in row.unknown]
+        trials = "" if where == judged else f" in {', '.join(where)}"
+        console.print(f"  not judged{trials}: {describe_unjudged([flag])}; listen for it yourself", style="yellow")
     for row in rows:
         grades = ", ".join(f"{name} {value:.3g} ({grade})" for name, (value, grade) in row.grades.items())
         if grades:

@@ -17,6 +17,10 @@ SHORT_LETTERS = 25
 
 MAX_SHORT_SECONDS = 3.0
 
+MIN_SHORT_TEMPO = 0.25
+"""Least length of such a text over its expected length. Clean short utterances of espeak-ng and flite voices take 0.29
+of it and more, 90 prompts of a human voice 0.84 and more."""
+
 LINE_TEMPO = (0.55, 1.8)
 """Bounds on a line's length over its expected length, where little is known of the voice. Single clean clips spread by
 10 %, so these are wide; the bounds on the median (`judge.MEDIAN_TEMPO`) are tight."""

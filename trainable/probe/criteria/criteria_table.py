@@ -18,17 +18,19 @@ from trainable.probe.measures.pauses import MAX_TAIL, inner_pause_threshold, mea
 from trainable.probe.measures.prosody import energy_range_db, flat_threshold, pitch_range_semitones
 from trainable.probe.measures.repeated_words import (
     MAX_INSERTED_SHARE,
+    MIN_SURPLUS_WORDS,
     MIN_TRAILING_WORDS,
     has_doubled_word,
     has_repetition,
     inserted_share,
     repeated_words,
+    surplus_words,
     trailing_words,
 )
 from trainable.probe.measures.sound_loops import MAX_REPEATED_SHARE, repeated_share
 from trainable.probe.measures.stutter import MAX_STUTTER, stutter
-from trainable.speech.tempo import LINE_TEMPO, MAX_SHORT_SECONDS, SHORT_LETTERS, letters, tempo_bounds
-from trainable.speech.text.error_rate import character_error, normalise
+from trainable.speech.tempo import LINE_TEMPO, MAX_SHORT_SECONDS, MIN_SHORT_TEMPO, SHORT_LETTERS, letters, tempo_bounds
+from trainable.speech.text.error_rate import MIN_JUDGED_LETTERS, character_error, normalise
 
 MAX_CHARACTER_ERROR, CHARACTER_ERROR_MARGIN = 0.35, 0.20
 """A line with a higher character error is garbled. The threshold rises to 0.20 above the 95th percentile of the voice's
@@ -166,10 +168,13 @@ CRITERIA = (
     Criterion(
         "seconds",
         Flag.TEMPO,
-        f"length of a text below {SHORT_LETTERS} letters, which may take {MAX_SHORT_SECONDS:g} s, or {LINE_TEMPO[1]:g} "
-        "of the expected length",
+        f"length of a text below {SHORT_LETTERS} letters: {MIN_SHORT_TEMPO:g} of the expected length at least, and "
+        f"{MAX_SHORT_SECONDS:g} s or {LINE_TEMPO[1]:g} of it at most",
         lambda clip: clip.seconds if letters(clip.text) < SHORT_LETTERS else None,
-        lambda own, line: at_most(max(MAX_SHORT_SECONDS, LINE_TEMPO[1] * line.expected_seconds)),
+        lambda own, line: HealthyRange(
+            least=MIN_SHORT_TEMPO * line.expected_seconds,
+            most=max(MAX_SHORT_SECONDS, LINE_TEMPO[1] * line.expected_seconds),
+        ),
         applies=lambda line: letters(line.text) < SHORT_LETTERS,
         on_pace=True,
     ),
@@ -207,6 +212,16 @@ CRITERIA = (
         lambda own, line: at_most(character_error_threshold(own)),
         on_words=True,
         from_voice=True,
+    ),
+    Criterion(
+        "surplus_words",
+        Flag.GARBLED,
+        f"words transcribed beyond those of the text, where it has fewer than {MIN_JUDGED_LETTERS} letters",
+        lambda clip: surplus_words(clip.text, clip.heard or ""),
+        lambda own, line: at_most(MIN_SURPLUS_WORDS - 1),
+        applies=lambda line: letters(line.text) < MIN_JUDGED_LETTERS,
+        on_words=True,
+        on_few_letters=True,
     ),
     Criterion(
         "pitch_range_semitones",

@@ -121,6 +121,8 @@ class Criterion:
     """Whether the line can be judged by it."""
     on_words: bool = False
     """Whether it is measured on the transcript: unknown without one, and not judged for texts of few letters."""
+    on_few_letters: bool = False
+    """Whether it judges, by the transcript, the texts of few letters that other measures of words leave out."""
     on_pace: bool = False
     """Whether it needs the expected length."""
     from_voice: bool = False
@@ -128,7 +130,8 @@ class Criterion:
 
     def range_for(self, line: LineMeasures, own: VoiceMeasures) -> HealthyRange | None:
         """None where the line cannot be judged by this measure."""
-        if self.on_words and (line.heard is None or letters(line.text) < MIN_JUDGED_LETTERS):
+        has_few_letters = letters(line.text) < MIN_JUDGED_LETTERS
+        if self.on_words and (line.heard is None or has_few_letters is not self.on_few_letters):
             return None
         return self.healthy(own.of(self.name), line) if self.applies(line) else None
 

@@ -8,6 +8,7 @@ from statistics import median
 from spaces.records.interval import wilson
 from spaces.records.verdict import SpokenLine, Verdict
 from trainable.probe.criteria.criteria_table import CRITERIA, Flag
+from trainable.probe.measures.repeated_words import has_repetition
 from trainable.probe.measures.similarity import SpeakerMatch
 from trainable.speech.tempo import SHORT_LETTERS, letters
 
@@ -157,12 +158,18 @@ def make_verdict(
 
 
 def _unmeasured(deciding: Sequence[SpokenLine]) -> list[Flag]:
-    """Rejecting flags of which a line has no measure at all: without a recogniser, those that are judged by words."""
-    names = {flag: [each.name for each in CRITERIA if each.flag == flag] for flag in Flag if flag.rejects}
+    """Rejecting flags that a line could not be judged by: without a recogniser, those that words alone can tell. Of a
+    text that repeats itself they alone tell whether its sound loops."""
+    criteria = {flag: [each for each in CRITERIA if each.flag == flag] for flag in Flag if flag.rejects}
     return [
         flag
-        for flag, measures in names.items()
-        if measures and any(all(line.measures.get(name) is None for name in measures) for line in deciding)
+        for flag, judging in criteria.items()
+        if judging
+        and any(
+            all(line.measures.get(each.name) is None for each in judging)
+            or (flag is Flag.LOOPED and line.heard is None and has_repetition(line.text))
+            for line in deciding
+        )
     ]
 
 

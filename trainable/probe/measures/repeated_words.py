@@ -22,6 +22,14 @@ words and in a longer one (thresholds of tts-audiobook-tool). Only inserted word
 words such as "the" in place of others. With those counted, 31 of 224 clean passages of five sentences were loops;
 without, none."""
 
+MIN_SURPLUS_WORDS = 3
+"""From this many words more than its text, a line of few letters says something else. Of 76 clean prompts of a human
+voice with fewer than 12 letters, transcribed by Whisper tiny.en and by pocketsphinx, none has so many; of 20 long ones
+in their place all have."""
+
+MAX_PAIRED_SHARE = 0.25
+"""Clean lines of digits whose sound repeats itself have at least 0.27 of their words in pairs that come twice; of 300
+passages of prompts in which a pair comes twice, 95 % have less."""
 
 MAX_PHRASE_WORDS = 12
 """Longest phrase whose repetition is searched for; the words of a longer one are found as occurring too often."""
@@ -74,9 +82,27 @@ def has_doubled_word(text: str) -> bool:
 
 
 def has_repetition(text: str) -> bool:
-    """Whether the text has a word twice in a row, or the same two words in a row twice, which may sound like a loop."""
-    pairs = list(pairwise(normalise(text).split()))
-    return len(set(pairs)) < len(pairs) or has_doubled_word(text)
+    """Whether the text says so much twice that it may sound like a loop: three words in a row, or pairs of words that
+    come twice and make up a quarter of it.
+
+    A pair such as "to the" alone excuses nothing: if it did, 17 of 36 looped passages of a human voice would pass. As
+    it does not, none does, and none of 12 clean passages is taken for a loop.
+    """
+    words = normalise(text).split()
+    return _repeated_share(words, 3) > 0 or _repeated_share(words, 2) >= MAX_PAIRED_SHARE
+
+
+def _repeated_share(words: list[str], length: int) -> float:
+    """Share of the words that belong to a phrase of so many words which comes more than once."""
+    phrases = [tuple(words[first : first + length]) for first in range(len(words) - length + 1)]
+    counts = Counter(phrases)
+    repeated = {place + at for place, phrase in enumerate(phrases) if counts[phrase] > 1 for at in range(length)}
+    return len(repeated) / max(1, len(words))
+
+
+def surplus_words(text: str, heard: str) -> int:
+    """How many more words the transcript has than the text, at least 0."""
+    return max(0, len(normalise(heard).split()) - len(normalise(text).split()))
 
 
 def _inserted(expected: list[str], got: list[str]) -> list[bool]:

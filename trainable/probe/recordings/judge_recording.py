@@ -171,7 +171,7 @@ def _unknown_from_recording(line: LineMeasures, recording: AudioFile, recogniser
     elif line.heard is None:
         unknown[Flag.GARBLED] = f"longer than {MAX_SECONDS:g} s, so it was not transcribed; cut it into pieces"
     elif not judged:
-        unknown[Flag.GARBLED] = f"the text has fewer than {MIN_JUDGED_LETTERS} letters, too few to judge words by"
+        unknown[Flag.GARBLED] = f"the text has fewer than {MIN_JUDGED_LETTERS} letters: only words beyond it are judged"
     return unknown
 
 

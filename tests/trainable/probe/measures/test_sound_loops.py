@@ -141,7 +141,16 @@ def test_inserted_share(text: str, heard: str, share: float) -> None:
 
 @pytest.mark.parametrize(
     ("text", "does"),
-    [(SAT, False), ("seven seven two", True), ("one two three one two", True), ("one two one", False), ("", False)],
+    [
+        (SAT, False),
+        ("seven seven seven two", True),
+        ("seven seven two", False),
+        ("one two three one two", True),
+        ("one two one", False),
+        ("to the left, and then to the right until you see the church, which stands there alone", False),
+        ("press one to go on, or two to hear it again; press one to go on", True),
+        ("", False),
+    ],
 )
 def test_has_repetition(text: str, does: bool) -> None:
     assert has_repetition(text) is does
