@@ -60,6 +60,15 @@ def test_the_summary_says_what_was_found_and_what_to_type_next(plan, tmp_path):
         assert words in summary
 
 
+@pytest.mark.parametrize("accepted", [True, False])
+def test_where_nothing_listened_the_summary_says_so(plan, accepted):
+    deaf = verdict([0.9, 0.9], () if accepted else ("silent",)).model_copy(update={"unknown": (Flag.GARBLED,)})
+    heard = history(outcome("t1", verdict=deaf))
+    heard = dataclasses.replace(heard, base=heard.base.model_copy(update={"verdict": deaf}))
+    summary = summary_of(SearchEnd(plan, heard, "1 trial", False, None))
+    assert "Not judged: whether speech is garbled (nothing listened to the words); listen for it yourself." in summary
+
+
 def test_a_failed_export_is_reported_with_its_command(plan):
     end = SearchEnd(
         plan, history(outcome("t1", verdict=verdict([0.9, 0.9]))), "1 accepted", False, "MemoryError: too big"

@@ -158,6 +158,19 @@ def test_data_and_models_of_the_hub_are_not_sent(tmp_path: Path) -> None:
     )
 
 
+def test_a_recogniser_in_a_folder_is_sent_instead_of_the_one_of_the_space(tmp_path: Path) -> None:
+    voice, ears = make_voice(tmp_path / "voice"), tmp_path / "ears"
+    ears.mkdir()
+    (ears / "config.json").write_text("{}")
+    (tmp_path / "mine.toml").write_text(SPACE.replace('recogniser = "auto"', f'recogniser = "{tmp_path}"'))
+    inputs = packed(str(voice), space=str(tmp_path / "mine.toml"), recogniser=str(ears), language="en")
+    (moved,) = inputs.replacements["recogniser"]
+    assert [path.name for path in (arrived(inputs, tmp_path / "there") / Path(moved).name).iterdir()] == ["config.json"]
+    assert len(inputs.bundles) == 3 and "language" not in inputs.replacements
+    by_hub_id = packed(str(voice), recogniser="somebody/ears")
+    assert by_hub_id.replacements.keys() == {"data"}
+
+
 SPACE = (FOLDER / "voice.toml").read_text()
 
 

@@ -12,9 +12,10 @@ import pytest
 from spaces.errors import InputError
 from tests.support.paths import ROOT
 from tests.support.tiny_ctc import make_tiny_ctc
-from tests.support.tiny_whisper import make_tiny_whisper
+from tests.support.tiny_whisper import LANGUAGES, make_tiny_whisper
 from trainable.speech.asr.checkpoint_recogniser import CheckpointRecogniser, open_checkpoint
 from trainable.speech.asr.ctc import open_ctc
+from trainable.speech.asr.detect_language import detect_languages
 from trainable.speech.asr.recogniser import check_recogniser, open_recogniser
 from trainable.speech.asr.transcription import SpeechModel, Transcription
 from trainable.speech.audio import SAMPLE_RATE, read_audio, resample
@@ -68,6 +69,12 @@ def test_a_whisper_transcribes_speech_and_nothing_else(whisper: str) -> None:
     assert recogniser.transcribe([clip(0)]) == recogniser.transcribe([clip(0)]) == ["one two three"]
     assert recogniser.transcribe(NO_SPEECH) == [""] * len(NO_SPEECH)
     assert recogniser.transcribe([]) == []
+
+
+def test_a_whisper_guesses_the_language_of_each_recording(whisper: str) -> None:
+    recordings = [str(VOICE / f"clip_{number:03d}.wav") for number in range(2)]
+    guessed = detect_languages(whisper, recordings)
+    assert len(guessed) == 2 and set(guessed) <= set(LANGUAGES)
 
 
 def test_a_long_wave_is_transcribed_to_its_end(whisper: str) -> None:
