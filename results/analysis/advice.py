@@ -44,19 +44,19 @@ def band_remedy(objective: str) -> str:
 
 
 def _band_advice(outcome: Outcome, run: RunFolder, history: History) -> str | None:
-    """For a trial that could not but fall below its band at once, because that lies above where the voice begins."""
+    """For a trial that could not but fall below its band, because that lies at or above where the voice begins."""
     band = history.band_of(outcome.trial)
-    if outcome.draw is None or band is None or not overshot_at_once(outcome):
+    if outcome.draw is None or band is None or outcome.ending is not Ending.OVERSHOT:
         return None
     objective = outcome.draw.objective
     start = history.base_loss(objective)
     if start is None:
         points = TrialFolder(run.trial(outcome.trial)).read_points()
         start = points[0].loss if points else math.inf
-    if start > band.high:
+    if start > (band.high if overshot_at_once(outcome) else (band.low + band.high) / 2):
         return None
     return (
-        f"the {objective} band {band} lies above where this voice begins: a lower learning rate does not help, "
+        f"the {objective} band {band} lies at or above where this voice begins: a lower learning rate does not help, "
         f"{band_remedy(objective)}"
     )
 

@@ -107,7 +107,9 @@ def _draw_curves(axes: Axes, objective: str, run: RunFolder, table: Sequence[Tri
     units = [f" in {entry_of(row.draw).loss_unit}" for row, _ in curves if row.draw]
     title = f"{objective} loss{units[0] if units else ''}"
     if band is not None:
-        title += f"; band {latest or band} shaded" + (f", found within {band}" if latest != band else "")
+        title += f"; band {latest or band} shaded"
+        if latest is not None and latest != band:
+            title += f", {'found within' if latest.low >= band.low else 'lowered from'} {band}"
         for shaded in {band, latest or band}:
             axes.axhspan(shaded.low, shaded.high, xmax=1 / LABEL_COLUMN, color=BAND, alpha=0.2, linewidth=0)
     if base is not None:

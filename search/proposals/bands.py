@@ -48,6 +48,7 @@ class BandTracker:
         self._ended: dict[str, _Ended] = {}
         """In the order in which trials ended."""
         self._told: set[str] = set()
+        self._has_news = False
         for outcome in history.outcomes.values():
             self.add(outcome)
 
@@ -73,6 +74,7 @@ class BandTracker:
             if kept and verdict
         ]
         overshot_at = outcome.point.loss if outcome.point and overshot_at_once(outcome) else None
+        self._has_news = True
         self._ended[outcome.trial] = _Ended(outcome.draw.objective, tuple(verdicts), overshot_at)
 
     def current_band(self, objective: str) -> Band | None:
@@ -87,6 +89,9 @@ class BandTracker:
 
     def notices(self) -> list[str]:
         """What the trials have shown about the bands, each sentence once."""
+        if not self._has_news:
+            return []
+        self._has_news = False
         new = [line for line in map(self._notice, self._space.objectives) if line and line not in self._told]
         self._told.update(new)
         return new

@@ -136,7 +136,9 @@ def test_advice_is_about_most_trials(tmp_path) -> None:
     [
         ({"aligned": 1.2}, 6.0, 1.0, True),
         ({"aligned": 2.0}, 6.0, 1.0, False),
+        # Later than at once: the middle of the band decides whether it left room for training.
         ({"aligned": 1.2}, 6.0, 3.0, False),
+        ({"aligned": 1.0}, 6.0, 3.0, True),
         # An older run: the curve's first point says where the voice begins.
         (None, 1.2, 1.0, True),
         (None, 6.0, 1.0, False),
@@ -154,7 +156,7 @@ def test_a_trial_that_began_below_its_band_is_not_told_to_learn_more_slowly(
     history = replace(read_ledger(run.ledger), base=base, outcomes={"t1": over})
     [(told, count)] = advice(run, history)
     assert count == 1
-    assert ("the aligned band 0.9–1.3 lies above where this voice begins" in told) is is_the_band
+    assert ("the aligned band 0.9–1.3 lies at or above where this voice begins" in told) is is_the_band
     assert (told == ADVICE[Flag.GARBLED]) is not is_the_band
 
 
