@@ -45,4 +45,4 @@ def _band_line(space: Space, objective: str, base: float | None) -> str | None:
 
 
 def _where(base: float, band: Band) -> str:
-    return "which the voice begins within" if base >= band.low else "which lies above where the voice begins"
+    return "in which the voice begins" if base >= band.low else "which lies above where the voice begins"

@@ -19,7 +19,7 @@ def space(band: object) -> Space:
     [
         ([0.9, 1.3], "aligned 0.9–1.3; the base model's aligned loss of 2.000 lies above it", False),
         ([3, 5], "aligned 3–5, which lies above where the voice begins: the base model's aligned loss of 2.000", True),
-        ([1.5, 2.5], "aligned 1.5–2.5, which the voice begins within: the base model's aligned loss of 2.000", True),
+        ([1.5, 2.5], "aligned 1.5–2.5, in which the voice begins: the base model's aligned loss of 2.000", True),
         (
             {"of_base": [0.5, 0.9]},
             "aligned 1–1.8, shares 0.5–0.9 of the base model's aligned loss of 2.000; it moves",

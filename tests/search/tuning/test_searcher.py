@@ -9,6 +9,7 @@ import pytest
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
+from results.run.ledger import History
 from results.run.run_folder import RunFolder
 from search.planning.plan import Plan
 from search.proposals.bands import BandTracker
@@ -21,10 +22,11 @@ from search.tuning.searcher import DrawSearcher
 from search.tuning.tune_report import spec_of
 from spaces.band import Band
 from spaces.draw import Draw
+from spaces.records.losses import BaseLoss
 from spaces.records.trial import Ending
 from spaces.records.trial_spec import TrialSpec
 from spaces.space import Budget
-from tests.support.made_runs import outcome, point, verdict
+from tests.support.made_runs import base, base_losses, outcome, point, verdict
 from tests.support.toy_search import toy_space
 from trainable.probe.criteria.criteria_table import Flag
 
@@ -71,7 +73,8 @@ class Searching:
         self.space, self.capacity, resume = toy_space("model"), capacity, resume or ResumeState()
         self.budget = BudgetTracker(Budget(trials=trials, **limits))
         self.drawn: dict[str, Draw] = {}
-        self.study = SearchStudy(self.space, 1 + resume.next_number, trials, CLIPS, BandTracker(self.space))
+        bands = BandTracker(self.space, History(base=base([0.5], base_losses(distance=4.5))))
+        self.study = SearchStudy(self.space, 1 + resume.next_number, trials, CLIPS, bands)
         for ended in resume.ended:
             self.study.tell(ended, ())
         plan = Plan(
@@ -114,6 +117,7 @@ def test_a_search_suggests_as_many_trials_as_its_budget_and_leaves_none_running(
     assert [spec.trial for spec in specs.values()] == ["t000", "t001", "t002", "t003"]
     assert search.drawn == {spec.trial: spec.draw for spec in specs.values()}
     assert all(spec.band == search.space.band(spec.draw.objective) for spec in specs.values())
+    assert {spec.base_loss for spec in specs.values()} == {BaseLoss(mean=4.5, deviation=0.3)}
     assert search.suggest("e") == Searcher.FINISHED
     search.end("a", specs["a"], Ending.IN_BAND, GOOD, stopped=point(9, 0.6))
     search.end("b", specs["b"], Ending.EXHAUSTED)
