@@ -127,8 +127,8 @@ class BandTracker:
         if base is None or base.mean > band.high:
             return None
         return (
-            f"{trials}: it lies at or above where this voice begins, {base.mean:.3f}. They are probed all the same; for a "
-            f"band that fits the voice, {band_remedy(objective)}"
+            f"{trials}: it lies at or above where this voice begins, {base.mean:.3f}. They are probed all the same; "
+            f"for a band that fits the voice, {band_remedy(objective)}"
         )
 
     def _of(self, objective: str) -> Iterator[_Ended]:
