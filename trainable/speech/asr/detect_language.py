@@ -35,12 +35,14 @@ def guess_language(whisper: str, recordings: Sequence[Path]) -> Counter[str]:
 def detect_languages(whisper: str, recordings: Sequence[str]) -> list[str]:
     """The code of the language of each recording."""
     from trainable.speech.asr.ctranslate2 import is_faster_whisper, open_faster_whisper
+    from trainable.speech.asr.installed import place_of
     from trainable.speech.asr.model_config import read_config
     from trainable.speech.asr.whisper import open_whisper
     from trainable.speech.asr.windows import WINDOW_SECONDS
     from trainable.speech.audio import SAMPLE_RATE, read_audio, resample
     from trainable.speech.vad import RATE
 
+    whisper = place_of(whisper, None)
     longest = round(WINDOW_SECONDS * RATE)
     waves: list[np.ndarray] = [resample(read_audio(Path(path)), SAMPLE_RATE, RATE)[:longest] for path in recordings]
     if is_faster_whisper(read_config(whisper)):

@@ -55,6 +55,15 @@ def checkpoint_here(name: str) -> Checkpoint | None:
     return _checkpoint(name, folder / "snapshots" / commit)
 
 
+def place_of(name: str, language: str | None) -> str:
+    """The folder in the cache of a hub id whose weights for this language are there, else the name as it is.
+
+    The libraries ask the hub about each file of a hub id, for minutes where it cannot be reached.
+    """
+    here = None if Path(name).is_dir() else checkpoint_here(name)
+    return str(here.folder) if here and (language is None or here.hears(language)) else name
+
+
 def cached_whispers() -> tuple[Checkpoint, ...]:
     """Every Whisper in the Hugging Face cache with its weights, of transformers or CTranslate2."""
     names = [

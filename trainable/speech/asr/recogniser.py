@@ -52,8 +52,10 @@ def open_recogniser(name: str, texts: Sequence[str], language: str) -> Recognise
 
         return PocketSphinx(texts)
     from trainable.speech.asr.checkpoint_recogniser import open_checkpoint
+    from trainable.speech.asr.installed import place_of
 
-    return open_checkpoint(name, _forced_language(language))
+    code = _forced_language(language)
+    return open_checkpoint(place_of(name, code), code)
 
 
 def check_name(name: str) -> None:

@@ -11,7 +11,7 @@ from spaces.errors import InputError
 from trainable.probe.texts.lines import shipped_names
 from trainable.speech.asr import hub
 from trainable.speech.asr.choice import Choice, Surroundings, choose_detector, choose_recogniser, surroundings
-from trainable.speech.asr.installed import Checkpoint, cached_whispers, checkpoint_here, recogniser_bytes
+from trainable.speech.asr.installed import Checkpoint, cached_whispers, checkpoint_here, place_of, recogniser_bytes
 from trainable.speech.asr.languages import LANGUAGES, TURBO, find_language, language_of_lines, near_languages
 
 LARGE, SMALL, TUNED = "openai/whisper-large-v3", "Systran/faster-whisper-small", "somebody/whisper-xxl-thai"
@@ -116,6 +116,8 @@ def test_the_cache_has_a_whisper_where_it_has_its_weights(cache: Path) -> None:
     assert [tiny.hears(each) for each in ("en", "de", None)] == [True, False, False]
     assert choose_detector([tiny, large]) == LARGE and choose_detector([tiny]) is None
     assert choose_recogniser(find_language("de"), surroundings(find_language("de"))) == Choice(LARGE, "de")
+    assert place_of(LARGE, "de") == place_of(LARGE, None) == str(described) and place_of(LARGE, "no") == LARGE
+    assert place_of(TURBO, "de") == TURBO and place_of(str(described), "de") == str(described)
     assert checkpoint_here(TURBO) is None and checkpoint_here("nobody/nothing") is None
     assert recogniser_bytes(LARGE) == 5 and recogniser_bytes(NB) > 6e9 and recogniser_bytes("nobody/nothing") is None
 
