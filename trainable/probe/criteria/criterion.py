@@ -11,7 +11,7 @@ from spaces.frozen_model import FrozenModel
 from trainable.speech.audio import SAMPLE_RATE
 from trainable.speech.tempo import letters
 from trainable.speech.text.error_rate import MIN_JUDGED_LETTERS
-from trainable.speech.text.numbers import ANY_LANGUAGE
+from trainable.speech.text.number_words import ANY_LANGUAGE
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from spaces.errors import InputError
 from trainable.speech.asr.bigram_model import arpa
 from trainable.speech.audio import SAMPLE_RATE, resample
 from trainable.speech.text.error_rate import normalise
-from trainable.speech.text.numbers import ENGLISH, readings
+from trainable.speech.text.number_words import ENGLISH
+from trainable.speech.text.numbers import readings
 
 DISTRACTORS = Path(__file__).parent / "distractors"
 """Sentences that the language model knows besides the texts: a model of one text alone would recognise that text in

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from spaces.errors import InputError
-from trainable.speech.text.numbers import ANY_LANGUAGE
+from trainable.speech.text.number_words import ANY_LANGUAGE
 
 NONE, POCKETSPHINX = "none", "pocketsphinx"
 ENGLISH_NAMES = (ANY_LANGUAGE, "en", "eng", "english")

@@ -1,1 +1,1 @@
-"""Comparing texts with transcripts: normalisation, character error, numbers, Whisper's hallucinations."""
+"""Comparing texts with transcripts: normalisation, character error, numbers and measures, Whisper's hallucinations."""

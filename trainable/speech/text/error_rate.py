@@ -4,9 +4,12 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-import jiwer
+from rapidfuzz.distance import Levenshtein
 
-from trainable.speech.text.numbers import ANY_LANGUAGE, spoken_parts
+from trainable.speech.text.number_words import ANY_LANGUAGE
+from trainable.speech.text.numbers import spoken_parts
+from trainable.speech.text.scripts import SPACELESS
+from trainable.speech.text.spelling import one_spelling
 
 MIN_JUDGED_LETTERS = 12
 """Shorter texts are not judged by their words: one misheard word in a text of one word says little."""
@@ -20,13 +23,6 @@ OPTIONAL_MARKS = re.compile(
 """Hebrew points and Arabic vowel signs, which writers and recognisers leave out, and the Arabic stroke that only
 stretches a line. Vowel signs of other scripts count as letters and are kept."""
 
-SPACELESS = (
-    "\u0e00-\u0eff"  # Thai, Lao
-    "\u1000-\u109f\u1780-\u17ff"  # Burmese, Khmer
-    "\u3005\u3007\u3040-\u30ff\u3100-\u312f"  # kana, bopomofo
-    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af"  # Han
-)
-"""Scripts without spaces between words; a space beside such a letter has no meaning."""
 MEANINGLESS_SPACE = re.compile(f" (?=[{SPACELESS}])|(?<=[{SPACELESS}]) ")
 
 
@@ -48,19 +44,21 @@ def normalise(text: str) -> str:
 def character_error(text: str, heard: str, language: str = ANY_LANGUAGE) -> float:
     """Character error rate of the transcript `heard`, both texts normalised; 0 is perfect, and it may exceed 1.
 
-    Digits on either side count as the words they may stand for in the language (`spoken_parts`). The best reading of
-    each number is chosen one number after the other, so that a line of numbers takes few comparisons. Raises ValueError
-    when the text has no words.
+    Numbers on either side count as the words they may stand for in the language (`spoken_parts`), and spellings of one
+    word as one (`one_spelling`). The best reading of each number is chosen one number after the other, so that a line
+    of numbers takes few comparisons. Raises ValueError when the text has no words.
     """
     if not normalise(text):
         raise ValueError(f"a character error needs a text with words, got {text!r}")
-    sides = [spoken_parts(text, language), spoken_parts(heard, language)]
+    sides = [_comparable_parts(text, language), _comparable_parts(heard, language)]
     chosen = [[readings[0] for readings in parts] for parts in sides]
     least = _error(*chosen)
     for side, parts in zip(chosen, sides, strict=True):
         for place, readings in enumerate(parts):
             best = readings[0]
             for reading in readings[1:]:
+                if not least:
+                    return least
                 side[place] = reading
                 error = _error(*chosen)
                 if error < least:
@@ -69,8 +67,18 @@ def character_error(text: str, heard: str, language: str = ANY_LANGUAGE) -> floa
     return least
 
 
+def _comparable_parts(text: str, language: str) -> list[tuple[str, ...]]:
+    """The parts of a text at its numbers, each reading normalised and in one spelling."""
+    parts = [
+        tuple(dict.fromkeys(one_spelling(normalise(reading), language) for reading in readings))
+        for readings in spoken_parts(text, language)
+    ]
+    return [readings for readings in parts if readings != ("",)]
+
+
 def _error(text_parts: Sequence[str], heard_parts: Sequence[str]) -> float:
-    return float(jiwer.cer(normalise("".join(text_parts)), normalise("".join(heard_parts))))
+    text, heard = (MEANINGLESS_SPACE.sub("", " ".join(filter(None, parts))) for parts in (text_parts, heard_parts))
+    return Levenshtein.distance(text, heard) / len(text)
 
 
 def _kept(character: str) -> str:
