@@ -3,11 +3,13 @@
 from collections import Counter
 
 from spaces.draw import Curriculum
+from spaces.probe_settings import AUTO
 from spaces.space import Space
 from trainable.dataset.checks.guide_table import MAX_CLIPS, PASSES, TOO_MANY_PASSES
 from trainable.dataset.clip import VoiceDataset
 from trainable.dataset.finding import Finding, Severity
 from trainable.dataset.split import DatasetSplit
+from trainable.speech.asr.languages import find_language
 from trainable.training.epoch_order import steps_per_epoch
 
 
@@ -64,13 +66,17 @@ def _language(space: Space, dataset: VoiceDataset) -> list[Finding]:
     if not languages or space.language.lower() in languages:
         return []
     language, count = languages.most_common(1)[0]
+    marked = find_language(language)
+    if marked is not None and space.probe.language != AUTO and marked == find_language(space.probe.language):
+        # It was said, and the model does not know it.
+        return []
     return [
         Finding(
             severity=Severity.WARNING,
             check="language",
             where=f"space {space.name}",
             message=f"its language is {space.language!r}, but {count} of {len(dataset.clips)} clips are marked "
-            f"{language!r}; training and inference must use the same one: set it in the space if the model knows it",
+            f"{language!r}; training and inference must use the same one: say it with --language",
         )
     ]
 

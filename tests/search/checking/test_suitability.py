@@ -13,10 +13,11 @@ from trainable.dataset.encoding_plan import plan_encoding
 from trainable.dataset.finding import Severity, errors
 
 
-def found(clips: int, language: str | None = None, sources: int = 1, **draw) -> list[str]:
+def found(clips: int, language: str | None = None, sources: int = 1, said: str = "auto", **draw) -> list[str]:
     """Names of the checks that warn of a dataset of `clips` clips and the voice space with these domains."""
     space = load_space("voice")
     space = type(space).model_validate({**space.model_dump(), "draw": {**space.model_dump()["draw"], **draw}})
+    space = space.model_copy(update={"probe": space.probe.model_copy(update={"language": said})})
     marked = [
         dataclasses.replace(each, source=index % sources, language=language) for index, each in enumerate(varied(clips))
     ]
@@ -53,6 +54,12 @@ def test_a_warm_up_that_is_no_shorter_than_a_run_is_refused(warmup: object, epoc
 @pytest.mark.parametrize(("language", "warned"), [(None, False), ("Auto", False), ("norwegian", True)])
 def test_clips_in_another_language_are_warned_of(language: str | None, warned: bool) -> None:
     assert ("language" in found(20, language=language)) is warned
+
+
+def test_a_language_that_was_said_is_not_warned_of() -> None:
+    """The model may not know it: then it trains with auto."""
+    assert "language" not in found(20, language="norwegian", said="no")
+    assert "language" in found(20, language="norwegian", said="de")
 
 
 def test_a_curriculum_by_source_needs_several_sources() -> None:

@@ -54,7 +54,7 @@ def _remedy(counts: Counter[Flag]) -> str:
     if counts.most_common(1)[0][0] is Flag.GARBLED:
         return (
             "check that transcripts match their clips (python -m trainable.dataset check); if they do, this "
-            "recogniser does not understand the voice: name another in the space's [probe], set its language, or "
-            'recogniser = "none"'
+            "recogniser does not understand the voice: name another (--recogniser), say its language (--language), or "
+            "judge no words (--recogniser none)"
         )
     return "repair these recordings or leave them out; python -m trainable.dataset check says more"

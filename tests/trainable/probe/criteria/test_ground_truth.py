@@ -65,7 +65,7 @@ def test_more_than_a_twentieth_that_fail_stop_a_search(clips: list[LineMeasures]
 
 
 @pytest.mark.parametrize(
-    ("spoiled", "remedy"), [(garbled, "name another in the space"), (silent, "repair these recordings")]
+    ("spoiled", "remedy"), [(garbled, "name another (--recogniser)"), (silent, "repair these recordings")]
 )
 def test_the_clips_and_the_remedy_are_named(spoiled, remedy: str) -> None:
     with pytest.raises(InputError) as caught:
