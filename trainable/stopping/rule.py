@@ -76,7 +76,8 @@ def decide(
             return Ending.IN_BAND
     if is_last:
         return Ending.EXHAUSTED
-    if base is not None and latest.loss >= base.mean and _had_its_first_epoch(curve, clips, last_step, learns_from):
+    has_learned = base is None or latest.loss < _beginning(curve[0], base, clips)
+    if not has_learned and _had_its_first_epoch(curve, clips, last_step, learns_from):
         return Ending.HOPELESS
     if (
         latest.loss > band.high
@@ -143,6 +144,13 @@ def _had_its_first_epoch(curve: Sequence[Point], clips: int, last_step: int, lea
     if begun is None or begun is curve[-1] or _is_in_last_epoch(curve[-1], last_step):
         return False
     return curve[-1].clips - begun.clips >= clips > curve[-2].clips - begun.clips
+
+
+def _beginning(first: Point, base: BaseLoss, clips: int) -> float:
+    """The loss at which the run began: the base model's. Where the run's own first pass lies above it by more than two
+    standard errors, it is in another mode, with a dropout that the base model has not, and began there."""
+    noise = 2 * base.standard_error(min(clips, FIRST_PASS_CLIPS))
+    return first.loss if first.step == 0 and first.loss > base.mean + noise else base.mean
 
 
 def _is_in_last_epoch(latest: Point, last_step: int) -> bool:

@@ -142,6 +142,10 @@ BELOW = BaseLoss(mean=4.0, deviation=0.2)
         ((4.18, 4.18, 4.18, 4.18, 4.18), WITHIN, 0, Ending.HOPELESS),
         ((4.3, 4.3, 4.3, 4.3, 4.35), NEAR, 0, Ending.HOPELESS),
         ((4.3, 4.3, 4.3, 4.3, 4.29), NEAR, 0, None),
+        # It began well above the base model's loss, so it is in another mode.
+        ((4.9, 4.8, 4.7, 4.6, 4.5), NEAR, 0, None),
+        ((4.9, 4.9, 4.9, 4.9, 4.9), NEAR, 0, Ending.HOPELESS),
+        ((4.4, 4.4, 4.4, 4.4, 4.35), NEAR, 0, Ending.HOPELESS),
         ((4.3, 4.3, 4.3, 4.3), NEAR, 0, None),
         # After the warm-up, and then no more.
         ((4.3, 4.3, 4.3, 4.3, 4.3), NEAR, 3, None),
