@@ -156,6 +156,7 @@ def bench_spec(plan: Plan, layout: BenchLayout) -> BenchSpec:
         threads=layout.threads,
         storage=plan.stored,
         lines=plan.space.probe.lines,
+        recogniser=plan.space.probe.recogniser,
     )
 
 

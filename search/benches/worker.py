@@ -51,6 +51,8 @@ class BenchSpec:
     """Where the run is kept when nodes share no folder."""
     lines: str = ""
     """Of the probe: a name or a file."""
+    recogniser: str = "none"
+    """Of the probe, by name."""
 
 
 def serve(spec: BenchSpec, bench: str, broker: ActorHandle) -> None:
@@ -163,8 +165,9 @@ class _BenchWorker:
         from trainable.family.protocol import SeatLimit, load_family
         from trainable.training.bench import Bench
 
-        spec, seats = self._spec, SeatLimit(self._lease.seats, self._spec.memory, self._spec.force_seats)
+        spec = self._spec
         try:
+            seats = SeatLimit(self._lease.seats, spec.memory, spec.force_seats, _reserve_for(spec.recogniser))
             pull_prepared(spec.storage, spec.lines)
             self._group.barrier()
             family = load_family(spec.family)
@@ -198,6 +201,23 @@ def _run_task(task: Task, broker: ActorHandle) -> None:
     except Exception as error:
         update = TaskError.of(error)
     ray.get(broker.update_task.remote(task.id, update), timeout=BROKER_TIMEOUT_SECONDS)
+
+
+def _reserve_for(recogniser: str) -> float:
+    """Bytes to keep free on the GPU for the recogniser of the probe.
+
+    A task may have left it there. It is unloaded, so that a bench finds equal room whenever it starts.
+    """
+    import torch
+
+    from trainable.speech.asr.checkpoint_recogniser import open_checkpoint
+    from trainable.speech.background.memory import gpu_bytes
+
+    if not torch.cuda.is_available():
+        return 0.0
+    open_checkpoint.cache_clear()
+    _free_memory()
+    return gpu_bytes(recogniser)
 
 
 def _free_memory() -> None:

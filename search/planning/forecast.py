@@ -12,6 +12,7 @@ from spaces.space import Space
 from trainable.dataset.split import DatasetSplit
 from trainable.family.model_size import ModelSize
 from trainable.probe.texts.lines import lines_for
+from trainable.speech.background.memory import gpu_bytes
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class SearchWork:
     """Of one bench, before the memory is considered."""
     judging: Range
     """Seconds of judging per second of speech."""
+    recogniser_bytes: float = 0.0
+    """On a GPU, beside the model."""
 
     @property
     def passes_per_epoch(self) -> int:
@@ -106,6 +109,7 @@ def search_work(space: Space, split: DatasetSplit, mode: ExecutionMode, trials: 
         judging=cost_table.JUDGING.plus(
             Range(0.0, 0.0) if space.probe.recogniser == "none" else cost_table.RECOGNISING
         ),
+        recogniser_bytes=gpu_bytes(space.probe.recogniser),
     )
 
 
@@ -145,7 +149,7 @@ def seats_that_fit(work: SearchWork, size: ModelSize, gpu: GpuModel) -> Range:
     base = Range(1.0, 1.0).times(bytes_per_number * size.parameters + size.codec_bytes)
     free = [
         cost_table.GPU_SHARE * (gpu.memory - taken)
-        for taken in base.plus(cost_table.CONTEXT_BYTES if gpu.is_gpu else 1e9)
+        for taken in base.plus(cost_table.CONTEXT_BYTES.plus(work.recogniser_bytes) if gpu.is_gpu else 1e9)
     ]
     least, most = free[1] // seat.high, free[0] // seat.low
     return Range(*(float(max(0, min(work.max_seats, count))) for count in (least, most)))

@@ -76,6 +76,8 @@ class SeatLimit:
     """Bytes for all seats together; None for what the GPU has free. Not used when `exact`."""
     exact: bool = False
     """Whether there are to be `max_seats` seats whatever the memory."""
+    reserved: float = 0.0
+    """Bytes that other models will take, such as the recogniser of the probe. Not used when `exact`."""
 
 
 class ListenableModel(Protocol):

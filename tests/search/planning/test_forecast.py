@@ -95,6 +95,20 @@ def test_more_memory_holds_more_seats() -> None:
     assert all(forecast_gpu(work(), SIZE, gpu).seats.high <= 6 for gpu in GPU_CLASSES)
 
 
+def test_a_recogniser_takes_room_from_the_seats_of_a_gpu() -> None:
+    def listening(recogniser: str) -> SearchWork:
+        probe = SPACE.probe.model_copy(update={"recogniser": recogniser})
+        space = SPACE.model_copy(update={"probe": probe})
+        return dataclasses.replace(search_work(space, split_of(40), ExecutionMode(), 16), max_seats=100)
+
+    deaf, whisper = listening("pocketsphinx"), listening("openai/whisper-large-v3")
+    for gpu in GPU_CLASSES:
+        assert forecast_gpu(whisper, SIZE, gpu).seats < forecast_gpu(deaf, SIZE, gpu).seats
+        larger = dataclasses.replace(gpu, memory=gpu.memory + whisper.recogniser_bytes)
+        assert forecast_gpu(whisper, SIZE, larger).seats == forecast_gpu(deaf, SIZE, gpu).seats
+    assert forecast_gpu(whisper, SIZE, CPU).seats == forecast_gpu(deaf, SIZE, CPU).seats
+
+
 def test_longer_clips_and_higher_ranks_take_larger_seats() -> None:
     def of(seconds: float, rank: int) -> Range:
         return seat_bytes(

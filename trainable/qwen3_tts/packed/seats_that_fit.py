@@ -20,9 +20,9 @@ def seats_that_fit(pack: QwenPack, shape: QwenPackShape, limit: SeatLimit) -> in
         return limit.max_seats
     memory = limit.memory
     if memory is None:
-        memory = GPU_SHARE * torch.cuda.mem_get_info(pack.device)[0]
+        memory = GPU_SHARE * (torch.cuda.mem_get_info(pack.device)[0] - limit.reserved)
     else:
-        memory -= pack.base_bytes
+        memory -= pack.base_bytes + limit.reserved
     return max(1, min(limit.max_seats, int(memory // seat_bytes(pack, shape))))
 
 

@@ -118,6 +118,8 @@ def test_as_many_seats_as_fit_into_memory(tiny: Tiny, seats: float, most: int, e
     pack = make_pack(tiny, tiny.data(), SHAPE, 1)
     memory = pack.base_bytes + seats * seat_bytes(pack, SHAPE)
     assert seats_that_fit(pack, SHAPE, SeatLimit(most, memory, exactly)) == fitting
+    reserved = 2.5 * seat_bytes(pack, SHAPE)
+    assert seats_that_fit(pack, SHAPE, SeatLimit(most, memory + reserved, exactly, reserved)) == fitting
 
 
 @one_shape
