@@ -233,8 +233,7 @@ def _colour(row: TrialRow) -> str:
 
 
 def _ending_label(row: TrialRow) -> str:
-    ending = "overshot, restored" if row.state == Ending.OVERSHOT else row.state.replace("_", " ")
-    return ending + {True: ": accepted", False: ": rejected", None: ""}[row.accepted]
+    return row.state.replace("_", " ") + {True: ": accepted", False: ": rejected", None: ""}[row.accepted]
 
 
 def _verdict_label(row: TrialRow) -> str:

@@ -129,7 +129,7 @@ def _reason(spec: TrialSpec, trained: TrainingResult) -> str:
         case Ending.EXHAUSTED if base is not None and point.loss <= spec.band.high:
             return f"{loss} {at} is not lower than the base model's {base.mean:.3f} by more than the noise of the clips"
         case Ending.HOPELESS if base is not None and point.loss >= base.mean:
-            return f"{loss} {at} is not below the base model's {base.mean:.3f}: the training has changed nothing"
+            return f"{loss} {at} is not below the base model's {base.mean:.3f}: its first epoch has not lowered it"
         case Ending.EXHAUSTED:
             return f"{loss} is still above the band {spec.band} {at}, where its epochs are used up"
         case Ending.COMPLETED:
