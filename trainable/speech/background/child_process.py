@@ -3,10 +3,12 @@
 import os
 import signal
 import subprocess
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from concurrent.futures import Future
 from functools import lru_cache
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from queue import SimpleQueue
 
 from spaces.errors import InputError
 from trainable.speech.background.child_main import ChildError, Reply, Request, command
@@ -22,10 +24,11 @@ class ChildProcess:
     """
 
     def __init__(self) -> None:
-        # One request at a time is under way, so a pipe is enough.
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="recogniser")
+        self._requests: SimpleQueue[tuple[Request, Future[list[str]]]] = SimpleQueue()
         self._process: subprocess.Popen | None = None
         self._connection: Connection | None = None
+        # Not an executor, whose threads Python waits for when it exits.
+        threading.Thread(target=self._work, name="recogniser", daemon=True).start()
 
     @property
     def pid(self) -> int | None:
@@ -35,7 +38,17 @@ class ChildProcess:
     def submit(self, request: Request) -> Future[list[str]]:
         """Transcribes after the requests before it. The future raises what the recogniser raised: an InputError, else a
         RuntimeError; and InputError where the child died twice."""
-        return self._executor.submit(self._transcribe, request)
+        future: Future[list[str]] = Future()
+        self._requests.put((request, future))
+        return future
+
+    def _work(self) -> None:
+        while True:
+            request, future = self._requests.get()
+            try:
+                future.set_result(self._transcribe(request))
+            except Exception as error:
+                future.set_exception(error)
 
     def _transcribe(self, request: Request) -> list[str]:
         for _ in range(ATTEMPTS):

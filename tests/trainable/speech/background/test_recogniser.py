@@ -81,6 +81,9 @@ def test_a_child_that_was_killed_is_started_again(waves: list[np.ndarray], expec
     recogniser = open_background_recogniser("pocketsphinx", TEXTS, "en")
     assert recogniser.transcribe(waves) == expected
     killed = child_process().pid
+    # Ctrl-C reaches it too, and ends nothing.
+    os.kill(killed, signal.SIGINT)
+    assert recogniser.transcribe(waves) == expected and child_process().pid == killed
     os.kill(killed, signal.SIGKILL)
     assert recogniser.transcribe(waves) == expected
     assert child_process().pid != killed and has_ended(killed)
