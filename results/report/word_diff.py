@@ -5,7 +5,8 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import NamedTuple
 
-from trainable.speech.text.error_rate import SPACELESS, normalise
+from trainable.speech.text.error_rate import normalise
+from trainable.speech.text.scripts import SPACELESS
 
 _TOKENS = re.compile(rf"(?:[{SPACELESS}]|[^\s{SPACELESS}]+)\s*")
 """A word, or one letter of a script without spaces, with the space after it."""

@@ -31,12 +31,13 @@ class SpeechClip:
     windows: tuple[SpeechWindow, ...] = ()
 
     def transcript(self, heard: Sequence[Transcription]) -> str:
-        """Joins the text of each window; empty where all of it is hallucinated."""
-        text = " ".join(each.text for each in heard)
+        """Joins the text of each window; empty where it has no word, or all of it is hallucinated."""
+        text = " ".join(" ".join(each.text for each in heard).split())
         is_sparse = (
             self.speech_seconds < SPARSE_SPEECH_SECONDS and self.speech_seconds < SPARSE_SPEECH_SHARE * self.seconds
         )
-        return "" if is_sparse and (is_subtitle_credits(text) or is_hallucinated(text)) else normalise(text)
+        is_made_up = is_sparse and (is_subtitle_credits(text) or is_hallucinated(text))
+        return "" if is_made_up or not normalise(text) else text
 
 
 class CheckpointRecogniser:

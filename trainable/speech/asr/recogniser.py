@@ -1,4 +1,4 @@
-"""Checks and opens a speech recogniser by name: audio in, normalised words out."""
+"""Checks and opens a speech recogniser by name: audio in, words out."""
 
 import difflib
 from collections.abc import Sequence
@@ -18,7 +18,9 @@ class Recogniser(Protocol):
     """Transcribes speech."""
 
     def transcribe(self, waves: Sequence[np.ndarray]) -> list[str]:
-        """[samples] float32 at 24 kHz each → the transcript of each, normalised by `normalise`; empty without words.
+        """[samples] float32 at 24 kHz each → the transcript of each on one line; empty without words.
+
+        With the signs that the recogniser writes: `$5.20` says more than its digits.
 
         Many waves in one call take less time than one after the other where a model runs in batches.
         """

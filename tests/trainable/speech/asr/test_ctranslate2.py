@@ -15,6 +15,7 @@ from trainable.speech.asr.model_config import read_config
 from trainable.speech.asr.recogniser import check_recogniser, open_recogniser
 from trainable.speech.asr.whisper import open_whisper
 from trainable.speech.audio import SAMPLE_RATE, read_audio, resample
+from trainable.speech.text.error_rate import normalise
 from trainable.speech.vad import RATE
 
 CLIP = ROOT / "demo" / "voice" / "clip_000.wav"
@@ -50,7 +51,8 @@ def test_it_transcribes_speech_and_nothing_in_silence(converted: Path) -> None:
     recogniser = open_recogniser(str(converted), [], "en")
     assert recogniser is not None
     wave = read_audio(CLIP)
-    assert recogniser.transcribe([wave, 0 * wave, wave]) == ["one two three", "", "one two three"]
+    heard = recogniser.transcribe([wave, 0 * wave, wave])
+    assert [normalise(each) for each in heard] == ["one two three", "", "one two three"]
 
 
 def test_it_tells_how_sure_it_is_and_leaves_timestamps_out(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from trainable.speech.asr.detect_language import detect_languages
 from trainable.speech.asr.recogniser import check_recogniser, open_recogniser
 from trainable.speech.asr.transcription import SpeechModel, Transcription
 from trainable.speech.audio import SAMPLE_RATE, read_audio, resample
-from trainable.speech.text.error_rate import normalise
 
 VOICE = ROOT / "demo" / "voice"
 RATE = 16_000
@@ -66,7 +65,7 @@ def mms(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_a_whisper_transcribes_speech_and_nothing_else(whisper: str) -> None:
     recogniser = open_recogniser(whisper, [], "en")
     assert recogniser is not None
-    assert recogniser.transcribe([clip(0)]) == recogniser.transcribe([clip(0)]) == ["one two three"]
+    assert recogniser.transcribe([clip(0)]) == recogniser.transcribe([clip(0)]) == ["One, two THREE."]
     assert recogniser.transcribe(NO_SPEECH) == [""] * len(NO_SPEECH)
     assert recogniser.transcribe([]) == []
 
@@ -93,17 +92,18 @@ def test_a_checkpoint_is_loaded_once_per_process(whisper: str) -> None:
 @pytest.mark.parametrize(
     ("said", "silence", "heard"),
     [
-        ("Thank you.", 0.0, "thank you"),
+        ("Thank you.", 0.0, "Thank you."),
         ("Thank you.", 8.0, ""),
         ("Undertekster av Ai-Media", 8.0, ""),
-        ("Seven.", 8.0, "seven"),
+        ("Seven.", 8.0, "Seven."),
+        ("$5.20 for 10 km", 0.0, "$5.20 for 10 km"),
     ],
 )
 def test_a_hallucination_on_sparse_speech_is_dropped(said: str, silence: float, heard: str) -> None:
     recogniser = CheckpointRecogniser(MadeModel(lambda wave: said))
     blip = clip(0)[: SAMPLE_RATE * 4 // 5]
     around = np.zeros(round(silence * SAMPLE_RATE / 2), dtype=np.float32)
-    assert recogniser.transcribe([np.concatenate([around, blip, around]), blip]) == [heard, normalise(said)]
+    assert recogniser.transcribe([np.concatenate([around, blip, around]), blip]) == [heard, said]
 
 
 def test_silence_at_the_ends_is_trimmed() -> None:

@@ -138,8 +138,8 @@ def test_a_recogniser_on_a_gpu_stays_in_this_process(
     monkeypatch.setattr("trainable.speech.asr.checkpoint_model.runs_on_gpu", lambda name: True)
     monkeypatch.setattr("trainable.speech.background.recogniser.child_process", None)
     transcripts = open_background_recogniser(whisper, (), "en").submit(waves[1:2])
-    assert transcripts.done() and transcripts.result() == ["one two three"]
+    assert transcripts.done() and transcripts.result() == ["One, two THREE."]
 
 
 def test_a_checkpoint_without_a_gpu_is_heard_by_the_child(whisper: str, waves: list[np.ndarray]) -> None:
-    assert open_background_recogniser(whisper, (), "en").transcribe(waves[1:2]) == ["one two three"]
+    assert open_background_recogniser(whisper, (), "en").transcribe(waves[1:2]) == ["One, two THREE."]
