@@ -9,14 +9,17 @@ from benchmarks.worlds import ProbeOutcome, SearchProblem, TrainingRun
 from spaces.band import Band
 from spaces.draw import Draw
 from spaces.qwen3_tts import LOSSES
-from spaces.records.losses import Losses
+from spaces.records.losses import BaseLoss, Losses
 from spaces.records.trial import Ending, Outcome, Point
 from spaces.records.verdict import Verdict
 from trainable.probe.criteria.criteria_table import Flag
 from trainable.stopping.rule import decide, may_be_spike, may_jump_over, nears_floor
-from trainable.training.lr_schedule import effective_steps
+from trainable.training.lr_schedule import effective_steps, learns_from
 from trainable.training.outcome import TrainingAdvice, combine_outcomes, lower_band
 from trainable.training.trial_trainer import REPORTS_PER_EPOCH
+
+CLIP_DEVIATION = 0.3
+"""Between the base model's losses of clips, in nats, as far as a search knows it."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,14 @@ def training_cost(run: TrainingRun, point: Point) -> SearchCost:
 def _train(run: TrainingRun, draw: Draw, band: Band, clips: int, curve: list[Point]) -> tuple[Ending, Point | None]:
     """Appends to the curve until the trial ends; returns the ending, and the checkpoint to probe."""
     last_step, kept = len(run.losses) - 1, None
-    steps = effective_steps(draw, last_step)
+    steps, since = effective_steps(draw, last_step), learns_from(draw, last_step)
+    base = BaseLoss(mean=float(run.true[0]), deviation=CLIP_DEVIATION)
     every = max(1, run.steps_per_epoch // REPORTS_PER_EPOCH)
     if not curve:
         curve.append(_point(run, draw, clips, 0))
     while curve[-1].step < last_step:
         curve.append(_point(run, draw, clips, curve[-1].step + 1))
-        ending = decide(curve, band, clips, last_step, steps)
+        ending = decide(curve, band, clips, last_step, steps, base, since)
         if ending is Ending.IN_BAND:
             return ending, curve[-1]
         if ending is not None:
