@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -45,11 +46,21 @@ def run_of(tmp_path_factory) -> Callable[[torch.dtype], RunFolder]:
     return cache(lambda dtype: make_run(tmp_path_factory.mktemp("demo"), dtype))
 
 
+def some_clips(folder: Path) -> Path:
+    """A quarter of the demo voice."""
+    clips = (DEMO / "voice" / "metadata.jsonl").read_text().splitlines(keepends=True)[:12]
+    folder.mkdir()
+    (folder / "metadata.jsonl").write_text("".join(clips))
+    for name in ("ref.wav", "ref_text.txt", *(json.loads(clip)["audio_filepath"] for clip in clips)):
+        shutil.copy(DEMO / "voice" / name, folder)
+    return folder
+
+
 def make_run(folder: Path, dtype: torch.dtype) -> RunFolder:
     """An accepted trial on the demo's model, stored in that type: its own clone of the voice, moved a little."""
     model = stored_as(DEMO / "checkpoint", folder / "model", dtype)
     made = RunFolder(folder / "run")
-    source = Source.parse(str(DEMO / "voice"))
+    source = Source.parse(str(some_clips(folder / "voice")))
     dataset = load_dataset([source], False, cache_folder())
     plan = plan_encoding(dataset, DataSettings(), seed=1)
     family.prepare(plan, str(model), made.prepared, cache_folder(), lambda done, of: None)
@@ -81,10 +92,9 @@ def make_run(folder: Path, dtype: torch.dtype) -> RunFolder:
     [
         (torch.float32, []),
         (torch.float32, ["--layout", "alexandria"]),
-        (torch.float32, ["--merged"]),
-        (torch.bfloat16, ["--layout", "kathrine"]),
+        (torch.float32, ["--layout", "kathrine"]),
+        (torch.float32, ["--layout", "custom_voice"]),
         (torch.bfloat16, ["--merged"]),
-        (torch.bfloat16, ["--layout", "custom_voice"]),
     ],
 )
 def test_every_layout_is_exported_and_speaks(run_of, dtype, tmp_path, options) -> None:
