@@ -71,7 +71,8 @@ def _calibration(model: Path, prepared: Path) -> Calibration:
     """The same for each of these runs, and so measured once."""
     if not _calibrations:
         learner = toy_family.build(str(model), prepared, "auto", None, 1)
-        _calibrations.append(calibrate(learner, ProbeSettings(lines="english", recogniser="none")))
+        settings = ProbeSettings(lines="english", recogniser="none")
+        _calibrations.append(calibrate(learner, settings, learner.ground_truth)[0])
     return _calibrations[0]
 
 

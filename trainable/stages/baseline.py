@@ -49,9 +49,9 @@ class BaselineSettings:
 def measure_baseline(settings: BaselineSettings, on_progress: OnProgress) -> Outcome:
     """Encodes the dataset, calibrates the probe, and measures the base model's losses and zero-shot clone: row zero.
 
-    Resumes a call that was cut off. `on_progress(what, done, of)`. Findings about the encoded data are written to
-    `findings.json`. Raises InputError as the dataset, the model and the probe's lines do, and where the codes show that
-    nothing can be learned.
+    Resumes a call that was cut off. `on_progress(what, done, of)`. Findings about the encoded data and its codec are
+    written to `findings.json`. Raises InputError as the dataset, the model and the probe's lines do, and where the
+    codes show that nothing can be learned.
     """
     folder = TrialFolder(settings.base)
     earlier = folder.read_outcome()
@@ -72,8 +72,9 @@ def measure_baseline(settings: BaselineSettings, on_progress: OnProgress) -> Out
     learner = family.build(settings.model, settings.prepared, settings.language, None, settings.seed)
     losses = measure_base_losses(learner, settings.seed, on_progress)
     on_progress("calibrating the probe", 0, 1)
-    calibration = calibrate(learner, settings.probe)
+    calibration, heard = calibrate(learner, settings.probe, lambda clip: encoding_plan.items[clip].wave())
     calibration.write(settings.base / CALIBRATION)
+    write_findings(settings.base / FINDINGS, [*findings, *heard])
     lines = lines_for(settings.probe.lines, learner.split)
     others = confirmation_lines(settings.probe.lines, learner.split)
     fingerprint_judge(calibration, settings.probe, lines, others, settings.seed).write(settings.base)

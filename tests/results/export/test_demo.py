@@ -66,7 +66,7 @@ def make_run(folder: Path, dtype: torch.dtype) -> RunFolder:
     family.prepare(plan, str(model), made.prepared, cache_folder(), lambda done, of: None)
     learner = family.build(str(model), made.prepared, "auto", DRAW, 1)
     learner.eval()
-    calibrate(learner, PROBE).write(made.calibration)
+    calibrate(learner, PROBE, learner.ground_truth)[0].write(made.calibration)
     torch.manual_seed(5)
     weights = {
         name: value.detach() + 0.01 * torch.randn_like(value) * ("lora_A" not in name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,11 @@ import numpy as np
 from spaces.frozen_model import FrozenModel
 from spaces.probe_settings import ProbeSettings
 from spaces.records.verdict import Verdict
+from trainable.dataset.finding import Finding
 from trainable.dataset.split import Role
 from trainable.family.protocol import ListenableModel
 from trainable.files.atomic import write_text
-from trainable.probe.criteria.criterion import SpokenClip, VoiceMeasures
+from trainable.probe.criteria.criterion import LineMeasures, SpokenClip, VoiceMeasures
 from trainable.probe.criteria.ground_truth import check_ground_truth
 from trainable.probe.criteria.judge import BaseResult
 from trainable.probe.criteria.measure import measure_line, voice_measures, with_quality
@@ -70,11 +71,14 @@ class Calibration(FrozenModel):
         return spectral_distance(average_spectrum(wave), np.asarray(self.spectrum))
 
 
-def calibrate(voice: ListenableModel, settings: ProbeSettings) -> Calibration:
-    """Measures the first speaker's own clips.
+def calibrate(
+    voice: ListenableModel, settings: ProbeSettings, recording: Callable[[int], np.ndarray]
+) -> tuple[Calibration, list[Finding]]:
+    """Measures the first speaker's own clips, as the codec gives them back.
 
-    Raises InputError when the recogniser cannot be opened or lacks too many of their words, and when the probe rejects
-    the clips.
+    `recording` returns a clip of the split as it was recorded, [samples] float32 at 24 kHz. The findings warn of a
+    codec that spoils the voice. Raises InputError when the recogniser cannot be opened or lacks too many of their
+    words, and when the probe rejects the clips.
     """
     entries = voice.split.entries
     clips = voice.split.calibration
@@ -84,21 +88,26 @@ def calibrate(voice: ListenableModel, settings: ProbeSettings) -> Calibration:
     vocabulary = tuple(dict.fromkeys((*(line.text for line in lines), *texts)))
     recogniser = open_background_recogniser(settings.recogniser, vocabulary, settings.language)
     tempo = fit_speaking_rate([entry.text for entry in own], [entry.seconds for entry in own])
+
+    def measure(texts: Sequence[str], waves: Sequence[np.ndarray]) -> list[LineMeasures]:
+        spoken = zip(texts, waves, _transcribe(texts, waves, recogniser), strict=True)
+        return [
+            measure_line(SpokenClip(wave, text, tempo.expected_seconds(text), heard, True, settings.language))
+            for text, wave, heard in spoken
+        ]
+
     waves = [voice.ground_truth(clip) for clip in clips]
-    measured = [
-        with_quality(
-            measure_line(SpokenClip(wave, text, tempo.expected_seconds(text), heard, True, settings.language)), quality
-        )
-        for wave, text, heard, quality in zip(
-            waves, texts, _transcribe(texts, waves, recogniser), overall_qualities(waves), strict=True
-        )
-    ]
-    check_ground_truth(measured)
+    measured = measure(texts, waves)
+    finding = check_ground_truth(
+        measured,
+        lambda places: measure([texts[place] for place in places], [recording(clips[place]) for place in places]),
+    )
+    measured = [with_quality(line, quality) for line, quality in zip(measured, overall_qualities(waves), strict=True)]
     embeddings = np.stack([unit_vector(voice.speaker_embedding(wave)) for wave in waves])
     mean = unit_vector(embeddings.mean(axis=0))
     similarities = [float(unit_vector(voice.speaker_embedding(piece)) @ mean) for piece in speech_pieces(waves)]
     spectra = np.stack([average_spectrum(wave) for wave in waves])
-    return Calibration(
+    calibration = Calibration(
         tempo=tempo,
         vocabulary=vocabulary,
         reference=tuple(float(value) for value in mean),
@@ -108,6 +117,7 @@ def calibrate(voice: ListenableModel, settings: ProbeSettings) -> Calibration:
         similarity_least=min(similarities, default=None),
         own=voice_measures(measured),
     )
+    return calibration, [finding] if finding else []
 
 
 def _transcribe(texts: Sequence[str], waves: Sequence[np.ndarray], recogniser: Recogniser | None) -> list[str | None]:

@@ -93,7 +93,7 @@ def measure_voice(clips: Sequence[Clip], recogniser: Recogniser | None, language
         line = _measure(recording, clip.text, heard, tempo.expected_seconds(clip.text), language)
         is_rated = place % -(-len(clips) // MAX_RATED_CLIPS) == 0
         measured.append(with_quality(line, overall_quality(recording.wave)) if is_rated else line)
-    check_ground_truth(measured)
+    check_ground_truth(measured, lambda places: [measured[place] for place in places])
     return VoiceBaseline(tempo, voice_measures(measured), len(clips))
 
 

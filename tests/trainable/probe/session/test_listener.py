@@ -36,7 +36,7 @@ def listener(tmp_path_factory) -> Listener:
     plan = plan_encoding(dataset, DataSettings(), seed=1)
     toy_family.prepare(plan, str(model), root / "prepared", root / "cache", lambda done, of: None)
     learner = toy_family.build(str(model), root / "prepared", "auto", None, 1)
-    known = calibrate(learner, SETTINGS)
+    known, _ = calibrate(learner, SETTINGS, learner.ground_truth)
     # The similarity of a murmur depends on its length, which is not tested here.
     known = known.model_copy(update={"similarity_least": -1.0, "base_heard": BaseResult(0.5, 0, 0, 20)})
     return Listener.open(learner, SETTINGS, known, SEED)
