@@ -32,6 +32,7 @@ NOT_DECIDING = {
     "trainable.files": "atomic writes and caches",
     "trainable.stopping": "the band, which decides when training ends",
     "trainable.probe.texts": "the lines are in the fingerprint by themselves",
+    "trainable.speech.background": "runs the same recogniser in another process",
     "trainable.speech.audio": "the sampling rate of all waves, which a measure's own constants are in samples of",
     "trainable.speech.segmenting": "how `dataset transcribe` cuts a long recording",
     "trainable.speech.recording_stream": "reads long recordings for `dataset transcribe`",
