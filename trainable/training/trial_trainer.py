@@ -147,9 +147,8 @@ class TrialTrainer:
 
     def complete_first_pass(self) -> None:
         """Adds the curve's point at step 0."""
-        rows = self._group.broadcast(self._rows)
-        losses = mean_losses(self._pack.loss_parts, rows)
-        self._points = [self._make_point(0, 0, losses, rows, 0.0, 0.0, time.perf_counter() - self._started)]
+        losses = mean_losses(self._pack.loss_parts, self._group.broadcast(self._rows))
+        self._points = [self._make_point(0, 0, losses, losses, 0.0, 0.0)]
         self._start_from(())
 
     def complete_step(self, rows: Sequence[ClipRow], grad_norm: float) -> None:
@@ -158,9 +157,8 @@ class TrialTrainer:
         self._curve.add(rows)
         audio = before.audio_seconds + sum(self._pack.split.entries[clip].seconds for clip in self._clips)
         clips = before.clips + len(self._clips)
-        seconds = time.perf_counter() - self._started
-        losses = self._curve.mean()
-        self._points.append(self._make_point(before.step + 1, clips, losses, rows, grad_norm, audio, seconds))
+        losses, own = self._curve.mean(), mean_losses(self._pack.loss_parts, rows)
+        self._points.append(self._make_point(before.step + 1, clips, losses, own, grad_norm, audio))
         self.ending = self._decide()
         self._take_next_clips()
 
@@ -205,7 +203,7 @@ class TrialTrainer:
             self._checkpoints.save(self._checkpoint_state(None))
 
     def finish(self) -> TrainingResult:
-        """The result of training; writes a final checkpoint where the ending asks for one.
+        """The result of training; writes a final checkpoint where the ending asks for one, or none was trained.
 
         Raises ValueError while training goes on.
         """
@@ -216,10 +214,10 @@ class TrialTrainer:
         elif self.ending in (Ending.IN_BAND, Ending.EXHAUSTED, Ending.COMPLETED, Ending.CANCELLED):
             kept = self._checkpoints.save_final(self._checkpoint_state(self.ending))
         else:
-            kept = self._checkpoints.latest()
-        if self.ending is Ending.OVERSHOT and (kept is None or self._is_untrained(kept.state.point)):
-            # It overshot at its first settled point: the weights where it ended are heard all the same.
-            kept = self._checkpoints.save_final(self._checkpoint_state(self.ending))
+            kept, base = self._checkpoints.latest(), self._spec.base_loss
+            is_trained = kept is not None and not rule.is_untrained(kept.state.point, base, self._epoch_size)
+            if self.ending is Ending.OVERSHOT and not is_trained:
+                kept = self._checkpoints.save_final(self._checkpoint_state(self.ending))
         return TrainingResult(self.ending, self.point, kept)
 
     def close(self) -> None:
@@ -264,17 +262,8 @@ class TrialTrainer:
         self.ending = self.ending or self._decide()
         self._take_next_clips()
 
-    def _make_point(
-        self,
-        step: int,
-        clips: int,
-        losses: Losses,
-        rows: Sequence[ClipRow],
-        grad_norm: float,
-        audio: float,
-        seconds: float,
-    ) -> Point:
-        """`losses` are the curve's; `rows` are those of the step's clips alone."""
+    def _make_point(self, step: int, clips: int, losses: Losses, own: Losses, grad_norm: float, audio: float) -> Point:
+        """`losses` are the curve's, `own` those of the step's clips alone."""
         factor = learning_rate_factor(max(0, step - 1), self._draw, self._last_step)
         return Point(
             step=step,
@@ -282,10 +271,10 @@ class TrialTrainer:
             epoch=clips / self._epoch_size,
             loss=losses[self._draw.objective],
             losses=losses,
-            step_loss=mean_losses(self._pack.loss_parts, rows)[self._draw.objective],
+            step_loss=own[self._draw.objective],
             grad_norm=grad_norm,
             lrs={name: rate * factor for name, rate in self._draw.lrs.items()},
-            seconds=seconds,
+            seconds=time.perf_counter() - self._started,
             gpu_seconds=self.gpu_seconds,
             audio_seconds=audio,
         )
@@ -303,18 +292,8 @@ class TrialTrainer:
         return math.ceil(clips / (self._group.size * self._pack.batch))
 
     def _decide(self) -> Ending | None:
-        return rule.decide(
-            self._points,
-            self._spec.band,
-            self._epoch_size,
-            self._last_step,
-            self._effective_steps,
-            self._spec.base_loss,
-            learns_from(self._draw, self._last_step),
-        )
-
-    def _is_untrained(self, point: Point) -> bool:
-        return rule.is_untrained(point, self._spec.base_loss, self._epoch_size)
+        band, base, since = self._spec.band, self._spec.base_loss, learns_from(self._draw, self._last_step)
+        return rule.decide(self._points, band, self._epoch_size, self._last_step, self._effective_steps, base, since)
 
     def _checkpoint_state(self, ending: Ending | None) -> CheckpointState:
         window = self._curve.window
