@@ -4,60 +4,22 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from spaces.records.trial import Ending, Outcome, Phase
 from spaces.records.trial_spec import TrialSpec
+from tests.support.held_recogniser import TEXT_BY_FRAMES, HeldRecogniser, frames, hear_with
 from tests.support.recorded_bench import RecordedBench
-from tests.support.toy_family import SECONDS_PER_LETTER
 from tests.support.toy_voice import LINES, LONG, SLOW, ToyVoice, in_folder, strict, timeless, timeless_curve
 from trainable.family.process_group import ProcessGroup
 from trainable.files.trial_folder import TrialFolder
-from trainable.speech.audio import SAMPLE_RATE
 
-
-def frames(text: str) -> int:
-    return round(sum(character.isalnum() for character in text) * SECONDS_PER_LETTER * 12.5)
-
-
-TEXT_BY_FRAMES = {frames(line): line for line in LINES}
-"""The toy murmurs each line at its length, by which the recogniser below knows it, or another of its length."""
 COMPLETE = {"band": None, "epochs": 6}
 """A trial that trains all of its epochs and is probed."""
-
-
-class HeldRecogniser:
-    """A recogniser whose transcripts come when the test releases them."""
-
-    def __init__(self) -> None:
-        self.is_held = True
-        self.pending: list[tuple[Future, list[str]]] = []
-
-    def submit(self, waves: Sequence[np.ndarray]) -> Future[list[str]]:
-        words = [TEXT_BY_FRAMES.get(round(12.5 * wave.size / SAMPLE_RATE), "") for wave in waves]
-        self.pending.append((Future(), words))
-        future = self.pending[-1][0]
-        if not self.is_held:
-            self.release()
-        return future
-
-    def release(self) -> None:
-        for future, words in self.pending:
-            future.set_result(words)
-        self.pending.clear()
-
-
-def hear_with(recogniser: HeldRecogniser, patch: pytest.MonkeyPatch) -> HeldRecogniser:
-    """The network that scores quality takes most of a probe's time, and has nothing to do with words."""
-    patch.setattr("trainable.probe.session.listener.open_background_recogniser", lambda *_: recogniser)
-    patch.setattr("trainable.probe.session.listener.overall_qualities", lambda waves: [3.0] * len(waves))
-    return recogniser
 
 
 @pytest.fixture
