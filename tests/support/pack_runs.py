@@ -133,5 +133,6 @@ class Left:
         for mine, theirs in zip(self.curve, other.curve, strict=True):
             assert mine.grad_norm == pytest.approx(theirs.grad_norm, rel=curve_tolerance)
             assert mine.losses.model_dump() == pytest.approx(theirs.losses.model_dump(), abs=curve_tolerance, rel=0)
-            rest = {"losses": mine.losses, "loss": mine.loss, "grad_norm": mine.grad_norm}
+            assert mine.step_loss == pytest.approx(theirs.step_loss, abs=curve_tolerance, rel=0)
+            rest = {name: getattr(mine, name) for name in ("losses", "loss", "step_loss", "grad_norm")}
             assert mine == theirs.model_copy(update=rest)
