@@ -42,6 +42,8 @@ LABEL_COLUMN = 1.46
 """Width of a plot with the column of labels on its right, relative to the width of the curves."""
 LABEL_INCHES = 0.23
 """Height of a label."""
+TITLE_WIDTH = 80
+"""Characters of a line of the title above the curves."""
 MAX_LABELS = 14
 """Most labels in one plot; accepted trials come first."""
 MAX_BARS = 12
@@ -125,7 +127,7 @@ def _draw_curves(axes: Axes, objective: str, run: RunFolder, table: Sequence[Tri
     _label_ends(axes, [(row, points[-1]) for row, points in curves], right)
     _plain(axes)
     axes.spines["bottom"].set_bounds(0, right)
-    axes.set_title(title, loc="left", fontsize=13, color=INK)
+    axes.set_title(textwrap.fill(title, TITLE_WIDTH), loc="left", fontsize=13, color=INK)
     axes.set_xlabel("epochs", fontsize=12, color=QUIET, x=0.5 / LABEL_COLUMN)
     axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= right * 1.001])
 
