@@ -37,8 +37,9 @@ from benchmarks.worlds import ManualRecipe, ProbeOutcome, TrainingRun
 from results.run.ledger import History, read_ledger
 from search.checking.checks import check_plan
 from search.driver import run_search
+from search.planning.arguments import Arguments
 from search.planning.execution_mode import ExecutionMode
-from search.planning.plan import LOCAL, Arguments, Plan, make_plan
+from search.planning.plan import LOCAL, Plan, make_plan
 from spaces.cli import exit_on_input_error
 from spaces.draw import Draw
 from spaces.records.trial import Outcome

@@ -13,8 +13,9 @@ from rich.console import Console
 
 from search.checking.checks import check_plan
 from search.driver import run_search
+from search.planning.arguments import Arguments
 from search.planning.execution_mode import ExecutionMode
-from search.planning.plan import Arguments, Plan, make_plan
+from search.planning.plan import Plan, make_plan
 from tests.support.toy_search import toy_plan
 
 

@@ -25,10 +25,11 @@ from search.console.after import INTERRUPTED, print_summary
 from search.console.before import print_introduction
 from search.console.dry_run import print_forecast
 from search.console.view import print_lines, resume_command
+from search.planning.arguments import Arguments
 from search.planning.disk import is_disk_full
 from search.planning.execution_mode import WAIT_MINUTES, ExecutionMode
 from search.planning.local_gpus import local_gpus
-from search.planning.plan import Arguments, Plan, make_plan
+from search.planning.plan import Plan, make_plan
 from search.run_state.restore import restore_run
 from search.run_state.sync import push_bookkeeping
 from spaces.cli import exit_on_input_error, progress_bars

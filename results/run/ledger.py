@@ -140,10 +140,8 @@ class History:
         return tuple(trial for trial in self.drawn if trial not in self.outcomes)
 
     def band(self, objective: str) -> Band | None:
-        """The space's band for an objective on this voice; of a moving band, the interval that it moves in.
-
-        None where it has none, and for shares of the base model's loss before that is known.
-        """
+        """The space's band for an objective on this voice; of a moving band, the interval that it moves in. None where
+        it has none, and for shares of the base model's loss before that is known."""
         recipe = self.search.space.get("objective", {}).get(objective) if self.search else None
         choice = band_choices.validate_python(recipe["band"]) if recipe else None
         band = resolve_band(choice, self.base_loss(objective))
@@ -151,14 +149,12 @@ class History:
 
     @property
     def base_training(self) -> Mapping[str, float]:
-        """The base model's losses on the training clips, in training mode; empty before the baseline and in older
-        ledgers."""
+        """The base model's losses on the training clips, in training mode; empty where they were not measured."""
         losses = self.base.base_losses if self.base else None
         return losses.training.root if losses else {}
 
     def base_loss(self, objective: str) -> float | None:
-        """The base model's loss of an objective on the training clips, where every trial begins; None where it was not
-        measured."""
+        """The base model's training loss of an objective, where every trial begins; None where it was not measured."""
         return self.base_training.get(objective)
 
     def latest_band(self, objective: str) -> Band | None:
@@ -204,10 +200,7 @@ def _ends_in_cut_line(file: BinaryIO) -> bool:
 
 
 def read_ledger(path: Path) -> History:
-    """Reads a ledger. Lines that cannot be used are listed in `problems`.
-
-    Raises InputError when there is no ledger.
-    """
+    """Reads a ledger. Lines that cannot be used are listed in `problems`. Raises InputError when there is no ledger."""
     if not path.is_file():
         raise InputError(
             f"{path}: no ledger here; expected the folder of a search, which `python search/run.py --out RUN` writes"

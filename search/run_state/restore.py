@@ -5,7 +5,8 @@ from pathlib import Path
 
 from results.run.ledger import Ledger, TrialDrawn, read_ledger
 from results.run.run_folder import RunFolder
-from search.planning.plan import Arguments, Plan
+from search.planning.arguments import Arguments
+from search.planning.plan import Plan
 from search.run_state.lock import refuse_if_locked
 from search.run_state.sync import WORKER_ENTRIES
 from spaces.cli import OnProgress

@@ -17,7 +17,8 @@ from results.run.run_folder import RunFolder
 from search.checking.checks import check_data
 from search.console.after import DONE, EXPORT_FAILED, INTERRUPTED, NOTHING_ACCEPTED
 from search.console.view import display_path, print_lines
-from search.planning.plan import DEMO_SPACE, Arguments, Plan, make_plan
+from search.planning.arguments import Arguments
+from search.planning.plan import DEMO_SPACE, Plan, make_plan
 from search.run_state.lock import writer_lock
 from search.submit.fetch import fetch, has_begun
 from search.submit.head import Head

@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 from results.run.ledger import Ledger
 from search.checking import checks
+from search.planning.arguments import Arguments
 from search.planning.execution_mode import ExecutionMode
-from search.planning.plan import DEMO_VOICE, Arguments, make_plan
+from search.planning.plan import DEMO_VOICE, make_plan
 from spaces.errors import InputError
 from spaces.families import FAMILIES
 from spaces.space import FOLDER, Budget

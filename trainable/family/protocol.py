@@ -77,7 +77,7 @@ class SeatLimit:
     exact: bool = False
     """Whether there are to be `max_seats` seats whatever the memory."""
     reserved: float = 0.0
-    """Bytes that other models will take, such as the recogniser of the probe. Not used when `exact`."""
+    """Bytes that other models will take, such as the probe's recogniser. Not used when `exact`."""
 
 
 class ListenableModel(Protocol):
@@ -222,10 +222,9 @@ class Pack(ListenableModel, Protocol):
     def speak(
         self, seats: Sequence[int], prompts: Sequence[SpeechPrompt], sampling: Sampling
     ) -> dict[int, list[Utterance]]:
-        """Speaks all prompts in each of these seats, as one batch. A prompt is sampled from its own seed in any seat.
+        """Speaks all prompts in each of these seats, as one batch, each sampled from its own seed in any seat.
 
-        Raises ValueError for a prompt with an instruction where the model takes none.
-        """
+        Raises ValueError for a prompt with an instruction where the model takes none."""
         ...
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from results.run.run_folder import RunFolder
-from search.planning.plan import Arguments, make_plan
+from search.planning.arguments import Arguments
+from search.planning.plan import make_plan
 from search.proposals.prior_runs import prior_losses, read_prior_runs, starting_points
 from spaces.errors import InputError
 from spaces.prior_runs import ListeningResult

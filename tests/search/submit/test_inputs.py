@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from search.planning.plan import Arguments, make_plan
+from search.planning.arguments import Arguments
+from search.planning.plan import make_plan
 from search.run import run
 from search.submit import inputs as submit_inputs
 from search.submit.inputs import Inputs, command_line, given_options, inputs_of, project_bundle

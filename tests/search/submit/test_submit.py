@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from results.run.run_folder import RunFolder
-from search.planning.plan import Arguments
+from search.planning.arguments import Arguments
 from search.submit import ray_job
 from search.submit.submit import SubmitRequest, submit_search
 from search.submit.submitted_run import has_record, read_record

@@ -17,7 +17,8 @@ from results.run.run_folder import RunFolder
 from search import driver
 from search.checking.checks import check_plan
 from search.console.after import DONE
-from search.planning.plan import Arguments, Plan, make_plan
+from search.planning.arguments import Arguments
+from search.planning.plan import Plan, make_plan
 from search.run_state import sync
 from search.run_state.lock import writer_lock
 from search.run_state.restore import check_storage, restore_run
