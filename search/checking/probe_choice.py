@@ -11,12 +11,18 @@ from spaces.space import Space
 from trainable.dataset.clip import VoiceDataset
 from trainable.probe.texts.lines import HELD_OUT
 from trainable.speech.asr import installed
-from trainable.speech.asr.choice import ENGLISH, choose_detector, choose_recogniser, surroundings
 from trainable.speech.asr.ctc import adapter_languages
-from trainable.speech.asr.detect_language import guess_language
 from trainable.speech.asr.hub import hub_has
-from trainable.speech.asr.languages import TURBO, Language, find_language, language_of_lines, near_languages
 from trainable.speech.asr.recogniser import NONE, POCKETSPHINX
+from trainable.speech.recogniser_choice.choice import ENGLISH, choose_detector, choose_recogniser, surroundings
+from trainable.speech.recogniser_choice.detect_language import guess_language
+from trainable.speech.recogniser_choice.languages import (
+    TURBO,
+    Language,
+    find_language,
+    language_of_lines,
+    near_languages,
+)
 
 Confirm = Callable[[str], bool]
 """Asks whether a statement is right, or tells it and returns True."""

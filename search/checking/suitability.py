@@ -9,7 +9,7 @@ from trainable.dataset.checks.guide_table import MAX_CLIPS, PASSES, TOO_MANY_PAS
 from trainable.dataset.clip import VoiceDataset
 from trainable.dataset.finding import Finding, Severity
 from trainable.dataset.split import DatasetSplit
-from trainable.speech.asr.languages import find_language
+from trainable.speech.recogniser_choice.languages import find_language
 from trainable.training.epoch_order import steps_per_epoch
 
 

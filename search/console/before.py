@@ -13,9 +13,9 @@ from spaces.probe_settings import AUTO, ProbeSettings
 from spaces.space import Budget
 from trainable.dataset.finding import Finding, Severity
 from trainable.dataset.source import Source
-from trainable.speech.asr.installed import recogniser_bytes
-from trainable.speech.asr.languages import find_language
 from trainable.speech.asr.recogniser import NONE, POCKETSPHINX
+from trainable.speech.recogniser_choice.choice import recogniser_bytes
+from trainable.speech.recogniser_choice.languages import find_language
 
 MAX_WARNINGS = 6
 CHECK = "python -m trainable.dataset check"

@@ -16,8 +16,9 @@ from search.planning.disk import format_bytes
 from search.planning.forecast import DiskForecast, GpuForecast, SearchWork, forecast_disk, forecast_gpu, search_work
 from search.planning.plan import CheckedData, Plan
 from trainable.family.model_size import ModelSize
-from trainable.speech.asr.installed import checkpoint_here, recogniser_bytes
+from trainable.speech.asr.installed import checkpoint_here
 from trainable.speech.asr.recogniser import NONE, POCKETSPHINX
+from trainable.speech.recogniser_choice.choice import recogniser_bytes
 
 ESTIMATE = "These are estimates: each range goes from favourable to unfavourable circumstances."
 

@@ -8,7 +8,7 @@ from spaces.errors import InputError
 from spaces.families import FAMILIES
 from spaces.probe_settings import AUTO
 from spaces.space import Space, load_space
-from trainable.speech.asr.languages import Language, find_language, language_of_lines, near_languages
+from trainable.speech.recogniser_choice.languages import Language, find_language, language_of_lines, near_languages
 
 
 def load_given_space(name: str) -> Space:

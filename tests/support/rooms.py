@@ -11,6 +11,7 @@ ROOMS = (
     "trainable.speech.text",
     "trainable.speech",
     "trainable.speech.asr",
+    "trainable.speech.recogniser_choice",
     "trainable.speech.background",
     "trainable.stopping",
     "trainable.dataset",

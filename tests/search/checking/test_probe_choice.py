@@ -15,7 +15,7 @@ from tests.support.measured_clips import dataset, varied
 from tests.support.toy_search import toy_plan
 from trainable.dataset.clip import VoiceDataset
 from trainable.speech.asr import installed
-from trainable.speech.asr.installed import Checkpoint
+from trainable.speech.asr.installed import RecogniserCheckpoint
 
 TURBO = "openai/whisper-large-v3-turbo"
 
@@ -49,8 +49,8 @@ def nothing_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def one_whisper(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Whisper that hears every language, and guesses Norwegian."""
-    whisper = Checkpoint(TURBO, tmp_path, 1, is_whisper=True)
-    monkeypatch.setattr(Checkpoint, "hears", lambda self, language: True)
+    whisper = RecogniserCheckpoint(TURBO, tmp_path, 1, is_whisper=True)
+    monkeypatch.setattr(RecogniserCheckpoint, "hears", lambda self, language: True)
     monkeypatch.setattr(installed, "cached_whispers", lambda: (whisper,))
     monkeypatch.setattr(probe_choice, "guess_language", lambda name, paths: Counter({"no": 9, "da": 1}))
 

@@ -9,7 +9,6 @@ from spaces.errors import InputError
 from trainable.speech.asr.checkpoint_model import check_checkpoint
 from trainable.speech.asr.ctc import adapter_languages
 from trainable.speech.asr.ctranslate2 import is_faster_whisper
-from trainable.speech.asr.languages import LANGUAGES, TURBO, TURBO_BYTES
 from trainable.speech.asr.model_config import read_config
 from trainable.speech.asr.whisper import is_whisper
 
@@ -18,7 +17,7 @@ WEIGHTS = "*.safetensors", "pytorch_model*.bin", "model.bin"
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class RecogniserCheckpoint:
     """A recogniser with its weights on this machine."""
 
     name: str
@@ -43,7 +42,7 @@ class Checkpoint:
         return not adapters or any(self.folder.glob(f"adapter.{language}.*"))
 
 
-def checkpoint_here(name: str) -> Checkpoint | None:
+def checkpoint_here(name: str) -> RecogniserCheckpoint | None:
     """The recogniser of that hub id or folder; None where its weights are not on this machine."""
     if Path(name).is_dir():
         return _checkpoint(name, Path(name))
@@ -64,22 +63,13 @@ def place_of(name: str, language: str | None) -> str:
     return str(here.folder) if here and (language is None or here.hears(language)) else name
 
 
-def cached_whispers() -> tuple[Checkpoint, ...]:
+def cached_whispers() -> tuple[RecogniserCheckpoint, ...]:
     """Every Whisper in the Hugging Face cache with its weights, of transformers or CTranslate2."""
     names = [
         path.name.removeprefix("models--").replace("--", "/") for path in sorted(_hub_cache().glob("models--*--*"))
     ]
     found = [checkpoint_here(name) for name in names]
     return tuple(each for each in found if each is not None and each.is_whisper)
-
-
-def recogniser_bytes(name: str) -> int | None:
-    """Bytes of weights, on this machine or to be downloaded; None where that is unknown or there are none."""
-    if here := checkpoint_here(name):
-        return here.bytes
-    if name == TURBO:
-        return TURBO_BYTES
-    return next((each.recogniser_bytes for each in LANGUAGES if each.recogniser == name), None)
 
 
 def has_pocketsphinx() -> bool:
@@ -92,7 +82,7 @@ def _hub_cache() -> Path:
     return Path(os.environ.get("HF_HUB_CACHE") or constants.HF_HUB_CACHE)
 
 
-def _checkpoint(name: str, folder: Path) -> Checkpoint | None:
+def _checkpoint(name: str, folder: Path) -> RecogniserCheckpoint | None:
     weights = next((found for pattern in WEIGHTS if (found := [*folder.glob(pattern)])), [])
     # An adapter of an MMS is no model.
     weights = [path for path in weights if not path.name.startswith("adapter.") and path.exists()]
@@ -100,4 +90,4 @@ def _checkpoint(name: str, folder: Path) -> Checkpoint | None:
         return None
     config = read_config(str(folder))
     whisper = is_whisper(config) or (is_faster_whisper(config) and find_spec("faster_whisper") is not None)
-    return Checkpoint(name, folder, sum(path.stat().st_size for path in weights), whisper)
+    return RecogniserCheckpoint(name, folder, sum(path.stat().st_size for path in weights), whisper)

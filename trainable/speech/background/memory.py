@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainable.speech.asr.ctc import BATCH_ON_GPU, is_ctc
-from trainable.speech.asr.installed import Checkpoint, checkpoint_here, recogniser_bytes
+from trainable.speech.asr.installed import RecogniserCheckpoint, checkpoint_here
 from trainable.speech.asr.model_config import read_config
 from trainable.speech.asr.recogniser import NONE, POCKETSPHINX
 from trainable.speech.asr.whisper import is_whisper
+from trainable.speech.recogniser_choice.choice import recogniser_bytes
 
 FLOAT16, FLOAT32 = 2, 4
 """Bytes per parameter, as a Whisper and a CTC checkpoint are loaded onto a GPU."""
@@ -67,7 +68,7 @@ def gpu_bytes(name: str) -> float:
     return FLOAT16 * size.parameters + size.clip_bytes
 
 
-def _bytes_of_files(checkpoint: Checkpoint, config: Mapping[str, Any]) -> float:
+def _bytes_of_files(checkpoint: RecogniserCheckpoint, config: Mapping[str, Any]) -> float:
     parameters = checkpoint.bytes / FILE_BYTES.get(config.get("torch_dtype") or config.get("dtype") or "", FLOAT32)
     if is_whisper(config):
         size = WhisperSize(parameters, config["decoder_layers"], config["d_model"])

@@ -15,10 +15,10 @@ from tests.support.tiny_ctc import make_tiny_ctc
 from tests.support.tiny_whisper import LANGUAGES, make_tiny_whisper
 from trainable.speech.asr.checkpoint_recogniser import CheckpointRecogniser, open_checkpoint
 from trainable.speech.asr.ctc import open_ctc
-from trainable.speech.asr.detect_language import detect_languages
 from trainable.speech.asr.recogniser import check_recogniser, open_recogniser
 from trainable.speech.asr.transcription import SpeechModel, Transcription
 from trainable.speech.audio import SAMPLE_RATE, read_audio, resample
+from trainable.speech.recogniser_choice.detect_language import detect_languages
 
 VOICE = ROOT / "demo" / "voice"
 RATE = 16_000

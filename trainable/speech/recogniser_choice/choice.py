@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from spaces.errors import InputError
 from trainable.speech.asr import installed
 from trainable.speech.asr.hub import hub_has
-from trainable.speech.asr.installed import Checkpoint
-from trainable.speech.asr.languages import TURBO, Language
+from trainable.speech.asr.installed import RecogniserCheckpoint
 from trainable.speech.asr.recogniser import NONE, POCKETSPHINX
+from trainable.speech.recogniser_choice.languages import LANGUAGES, TURBO, TURBO_BYTES, Language
 
 PUBLISHERS = ("openai/", "Systran/")
 """Of Whisper itself and of its usual conversion. Others may be fine-tuned for one language, and their files do not say
@@ -28,9 +28,9 @@ class Choice:
 class Surroundings:
     """What can be had here."""
 
-    named: Checkpoint | None
+    named: RecogniserCheckpoint | None
     """The language's own recogniser, where its weights are here."""
-    whispers: Sequence[Checkpoint]
+    whispers: Sequence[RecogniserCheckpoint]
     """Whispers in the cache that hear the language."""
     hub_has_named: bool
     has_pocketsphinx: bool
@@ -68,12 +68,21 @@ def choose_recogniser(language: Language, here: Surroundings) -> Choice:
     )
 
 
-def choose_detector(whispers: Sequence[Checkpoint]) -> str | None:
+def choose_detector(whispers: Sequence[RecogniserCheckpoint]) -> str | None:
     """The best of these that can guess a language; None where none of them can."""
     detecting = [each for each in whispers if each.hears(None)]
     return best_whisper(detecting).name if detecting else None
 
 
-def best_whisper(whispers: Sequence[Checkpoint]) -> Checkpoint:
+def best_whisper(whispers: Sequence[RecogniserCheckpoint]) -> RecogniserCheckpoint:
     """large-v3-turbo if it is among them, else the largest of Whisper's own, else the largest of all."""
     return max(whispers, key=lambda each: (each.name == TURBO, each.name.startswith(PUBLISHERS), each.bytes))
+
+
+def recogniser_bytes(name: str) -> int | None:
+    """Bytes of weights, on this machine or to be downloaded; None where that is unknown or there are none."""
+    if here := installed.checkpoint_here(name):
+        return here.bytes
+    if name == TURBO:
+        return TURBO_BYTES
+    return next((each.recogniser_bytes for each in LANGUAGES if each.recogniser == name), None)

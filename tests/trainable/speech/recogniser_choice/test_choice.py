@@ -10,16 +10,29 @@ import pytest
 from spaces.errors import InputError
 from trainable.probe.texts.lines import shipped_names
 from trainable.speech.asr import hub
-from trainable.speech.asr.choice import Choice, Surroundings, choose_detector, choose_recogniser, surroundings
-from trainable.speech.asr.installed import Checkpoint, cached_whispers, checkpoint_here, place_of, recogniser_bytes
-from trainable.speech.asr.languages import LANGUAGES, TURBO, find_language, language_of_lines, near_languages
+from trainable.speech.asr.installed import RecogniserCheckpoint, cached_whispers, checkpoint_here, place_of
+from trainable.speech.recogniser_choice.choice import (
+    Choice,
+    Surroundings,
+    choose_detector,
+    choose_recogniser,
+    recogniser_bytes,
+    surroundings,
+)
+from trainable.speech.recogniser_choice.languages import (
+    LANGUAGES,
+    TURBO,
+    find_language,
+    language_of_lines,
+    near_languages,
+)
 
 LARGE, SMALL, TUNED = "openai/whisper-large-v3", "Systran/faster-whisper-small", "somebody/whisper-xxl-thai"
 NB = "NbAiLab/nb-whisper-large"
 
 
-def whisper(name: str, size: int = 1) -> Checkpoint:
-    return Checkpoint(name, Path("/nowhere"), size, is_whisper=True)
+def whisper(name: str, size: int = 1) -> RecogniserCheckpoint:
+    return RecogniserCheckpoint(name, Path("/nowhere"), size, is_whisper=True)
 
 
 def here(*names: str, named: str | None = None, hub: bool = False, sphinx: bool = True) -> Surroundings:
