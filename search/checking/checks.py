@@ -36,12 +36,12 @@ from trainable.speech.asr.installed import checkpoint_here
 from trainable.speech.asr.recogniser import NONE, POCKETSPHINX, check_name, check_recogniser
 
 
-def take_it(statement: str) -> bool:
-    """A `Confirm` that asks nobody and tells nothing."""
+def confirm_all(statement: str) -> bool:
+    """A `Confirm` for callers without a terminal: every guess is right."""
     return True
 
 
-def check_plan(plan: Plan, confirm: Confirm = take_it) -> tuple[Plan, CheckedData]:
+def check_plan(plan: Plan, confirm: Confirm = confirm_all) -> tuple[Plan, CheckedData]:
     """Runs all checks, which may download the model, and makes the run folder.
 
     Returns the plan with what is chosen for the `auto` of its probe. Raises InputError.
@@ -62,7 +62,7 @@ def disk_needed(plan: Plan, checked: CheckedData) -> DiskForecast | None:
     return forecast_disk(search_work(plan.space, checked.split, plan.mode, plan.budget.trials), size)
 
 
-def check_inputs(plan: Plan, confirm: Confirm = take_it, may_download: bool = False) -> tuple[Plan, CheckedData]:
+def check_inputs(plan: Plan, confirm: Confirm = confirm_all, may_download: bool = False) -> tuple[Plan, CheckedData]:
     """Checks the data, the probe and the folder, without writing to the folder or downloading the model.
 
     Returns the plan with what is chosen for the `auto` of its probe, see `choose_probe`. A dataset of the Hub is

@@ -26,7 +26,7 @@ from trainable.speech.recogniser_choice.languages import (
 
 Confirm = Callable[[str], bool]
 """Asks whether a statement is right, or tells it and returns True."""
-SAY = "say it with --language, by code or English name: --language no"
+HOW_TO_SAY_IT = "say it with --language, by code or English name: --language no"
 
 
 def choose_probe(plan: Plan, dataset: VoiceDataset, confirm: Confirm, may_download: bool) -> Plan:
@@ -84,13 +84,15 @@ def _guess(plan: Plan, dataset: VoiceDataset, confirm: Confirm, may_download: bo
     if whisper is None and may_download and hub_has(TURBO):
         whisper = TURBO
     if whisper is None:
-        raise InputError(f"the clips do not say their language, and no multilingual Whisper is here to guess it; {SAY}")
+        raise InputError(
+            f"the clips do not say their language, and no multilingual Whisper is here to guess it; {HOW_TO_SAY_IT}"
+        )
     heard = guess_language(whisper, [clip.audio for clip in dataset.clips])
     code, count = heard.most_common(1)[0]
     language = find_language(code)
     guess = f"The clips are in {language}: {whisper} hears it in {count} of {heard.total()}"
     if language is None or not confirm(guess):
-        raise InputError(f"the language of the clips is not known; {SAY}")
+        raise InputError(f"the language of the clips is not known; {HOW_TO_SAY_IT}")
     return language
 
 

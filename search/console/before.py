@@ -31,7 +31,7 @@ def print_introduction(plan: Plan, checked: CheckedData, why_isolated: str | Non
         f"        {len(dataset.clips)} clips ({parts}), {dataset.seconds / 60:.1f} min{voices}",
         f"Model:  {display_path(Path(plan.model))}",
         f"Space:  {plan.space.name}: {plan.space.about}",
-        f"Listens: {describe_ears(plan.space.probe)}",
+        f"Listens: {describe_recogniser(plan.space.probe)}",
         f"Run:    {display_path(plan.run.path)}, until {describe_budget(plan.budget)}",
     ]
     if plan.address != LOCAL:
@@ -49,7 +49,7 @@ def print_introduction(plan: Plan, checked: CheckedData, why_isolated: str | Non
     print_lines(lines, console)
 
 
-def describe_ears(probe: ProbeSettings) -> str:
+def describe_recogniser(probe: ProbeSettings) -> str:
     """What hears the words, its size, the language and the lines."""
     if probe.recogniser == NONE:
         return f'nothing: whether speech is garbled is not judged (recogniser = "{NONE}"); lines: {_lines(probe)}'

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from search.checking.checks import model_size
-from search.console.before import describe_budget, describe_ears
+from search.console.before import describe_budget, describe_recogniser
 from search.console.view import display_path, print_lines
 from search.planning.cost_table import CPU, GPU_CLASSES, MAX_CPU_PARAMETERS, GpuModel, Range
 from search.planning.disk import format_bytes
@@ -30,7 +30,7 @@ def print_forecast(plan: Plan, checked: CheckedData, gpus: Sequence[GpuModel], c
         f"Data:      {len(dataset.clips)} clips, {_hours(dataset.seconds)}; {len(split.training)} to train on, "
         f"{len(split.held_out)} held out, {split.epoch_size} in an epoch",
     ]
-    lines.append(f"Listens:   {describe_ears(plan.space.probe)}")
+    lines.append(f"Listens:   {describe_recogniser(plan.space.probe)}")
     size = model_size(plan.family, plan.model, plan.space)
     if size is None:
         lines.append(f"Model:     {plan.model}, of unknown size until it is downloaded: nothing more can be estimated")
